@@ -1,0 +1,153 @@
+"""Keeps secrets: encrypted columns with key rotation, keyed hashes for look-up, signed links."""
+import base64
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken
+from flask import Flask, current_app
+from sqlalchemy import Dialect, Text
+from sqlalchemy.types import TypeDecorator
+
+from marketplace.foundation.errors import NotFound
+
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")
+_LINK_VALUE = re.compile(r"[A-Za-z0-9._~-]{1,200}")
+_HASH_KEY_CHARACTERS = 32
+_TAG_BYTES = 16  # 128 bits: a guess is hopeless, and the link stays short enough for one line of a mail
+
+
+class UnknownKey(Exception):
+    """A value was encrypted with a key that the settings no longer hold."""
+
+
+class DamagedSecret(Exception):
+    """A stored secret is cut, edited, or was never encrypted."""
+
+
+class BadLink(NotFound):
+    """A link that this site did not make: 404, so that it tells nothing."""
+
+    code = "bad_link"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link is not valid.", next_step="Open the link in the newest mail from us, or copy the whole of it."
+        )
+
+
+class Cipher:
+    """Encrypts with the newest of several keys, decrypts with whichever was used. ``k1:<Fernet key>,k0:<Fernet key>``."""
+
+    def __init__(self, keys: str) -> None:
+        self._fernets: dict[str, Fernet] = {}
+        for entry in keys.split(","):
+            key_id, _, key = entry.strip().partition(":")
+            if not _KEY_ID.fullmatch(key_id) or key_id in self._fernets:
+                raise ValueError("encryption keys are written id:key, comma between, newest first, each id once")
+            try:
+                self._fernets[key_id] = Fernet(key)
+            except ValueError:
+                raise ValueError(f"encryption key {key_id!r} is not a Fernet key (32 bytes, url-safe base64)") from None
+        self._newest = next(iter(self._fernets))
+
+    def encrypt(self, text: str) -> str:
+        return f"{self._newest}:{self._fernets[self._newest].encrypt(text.encode()).decode()}"
+
+    def decrypt(self, token: str) -> str:
+        """Raises UnknownKey, DamagedSecret."""
+        key_id, colon, secret = token.partition(":")
+        if not colon:
+            raise DamagedSecret("a stored secret has no key id")
+        if key_id not in self._fernets:
+            raise UnknownKey(f"a value was encrypted with key {key_id!r}; put that key back at the end of the encryption keys")
+        try:
+            return self._fernets[key_id].decrypt(secret).decode()
+        except InvalidToken:
+            raise DamagedSecret(f"a value encrypted with key {key_id!r} was changed, or the key was") from None
+
+    def is_current(self, token: str) -> bool:
+        """Whether the newest key encrypted it; if not, write the row again to rotate it."""
+        return token.startswith(f"{self._newest}:")
+
+
+class KeyedHash:
+    """HMAC-SHA256 under one secret; values hashed for different purposes never look alike."""
+
+    def __init__(self, key: str) -> None:
+        if len(key) < _HASH_KEY_CHARACTERS:
+            raise ValueError(f"the hash key has fewer than {_HASH_KEY_CHARACTERS} characters")
+        self._key = key.encode()
+
+    def digest(self, purpose: str, value: str) -> bytes:
+        if not purpose or "\0" in purpose:
+            raise ValueError("a keyed hash needs a purpose without NUL")
+        return hmac.digest(self._key, f"{purpose}\0{value}".encode(), hashlib.sha256)
+
+
+@dataclass(frozen=True)
+class Secrets:
+    cipher: Cipher
+    keyed_hash: KeyedHash
+
+
+def init_app(app: Flask, *, encryption_keys: str, hash_key: str) -> None:
+    """Give the app its keys. Raises ValueError, naming what is wrong and never the key."""
+    app.extensions["secrets"] = Secrets(Cipher(encryption_keys), KeyedHash(hash_key))
+
+
+def encrypt(text: str) -> str:
+    return _secrets().cipher.encrypt(text)
+
+
+def decrypt(token: str) -> str:
+    """Raises UnknownKey, DamagedSecret."""
+    return _secrets().cipher.decrypt(token)
+
+
+def keyed_hash(purpose: str, value: str) -> str:
+    """64 hex digits to find a secret value by; bring the value to one spelling first. No way back without the key."""
+    return _secrets().keyed_hash.digest(f"hash:{purpose}", value).hex()
+
+
+def sign(purpose: str, value: str) -> str:
+    """``value.tag`` for a link. It never expires by itself: what it opens is a row that the caller checks.
+
+    ``value`` is an id (letters, digits, ``._~-``); anything else raises ValueError.
+    """
+    if not _LINK_VALUE.fullmatch(value):
+        raise ValueError("only an id can be signed into a link")
+    return f"{value}.{_tag(purpose, value)}"
+
+
+def unsign(purpose: str, token: str) -> str:
+    """The value of a link made by ``sign`` for the same purpose. Raises BadLink."""
+    value, _, tag = token.rpartition(".")
+    if not _LINK_VALUE.fullmatch(value) or not hmac.compare_digest(tag.encode(), _tag(purpose, value).encode()):
+        raise BadLink
+    return value
+
+
+def _tag(purpose: str, value: str) -> str:
+    digest = _secrets().keyed_hash.digest(f"link:{purpose}", value)[:_TAG_BYTES]
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _secrets() -> Secrets:
+    found: Secrets = current_app.extensions["secrets"]
+    return found
+
+
+class EncryptedText(TypeDecorator[str]):
+    """Text that is encrypted in the database. Comparing it finds nothing: look up by a ``keyed_hash`` column."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else encrypt(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else decrypt(value)
