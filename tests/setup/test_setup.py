@@ -3,6 +3,7 @@ import ast
 import hashlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +18,18 @@ CLOSED = "http://127.0.0.1:9/simple"  # The discard port: nothing listens there,
 
 @pytest.fixture
 def project(tmp_path):
+    return make_project(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A project whose install is done. Each damage to it is repaired by the test that did it."""
+    project = make_project(tmp_path_factory.mktemp("installed"))
+    assert set_up(project).returncode == 0
+    return project
+
+
+def make_project(tmp_path):
     """A small project with the real script; its only package is a wheel that lies in the same folder."""
     (tmp_path / "scripts").mkdir()
     (tmp_path / "scripts" / "setup.py").write_text((ROOT / "scripts" / "setup.py").read_text())
@@ -83,13 +96,12 @@ def test_an_install_without_network_names_the_network_and_the_log(project):
     assert not (project / ".venv" / "installed.json").exists()
 
 
-def test_a_second_start_installs_nothing(project):
-    assert set_up(project).returncode == 0
-    assert installed_word(project) == "hello"
-    stamp = (project / ".venv" / "installed.json").stat()
-    again = set_up(project)
+def test_a_second_start_installs_nothing(installed):
+    assert installed_word(installed) == "hello"
+    stamp = (installed / ".venv" / "installed.json").stat()
+    again = set_up(installed)
     assert (again.returncode, again.stdout) == (0, "")
-    assert (project / ".venv" / "installed.json").stat().st_mtime_ns == stamp.st_mtime_ns
+    assert (installed / ".venv" / "installed.json").stat().st_mtime_ns == stamp.st_mtime_ns
 
 
 def break_stamp(venv):
@@ -109,20 +121,18 @@ def break_pip(venv):
         part.unlink()
 
 
-@pytest.mark.parametrize("damage", [break_stamp, break_interpreter, break_pip])
-def test_a_half_finished_earlier_install_is_made_anew(project, damage):
-    assert set_up(project).returncode == 0
-    damage(project / ".venv")
-    again = set_up(project)
+def break_everything(venv):
+    shutil.rmtree(venv)
+    venv.mkdir()
+
+
+@pytest.mark.parametrize("damage", [break_stamp, break_interpreter, break_pip, break_everything])
+def test_a_half_finished_earlier_install_is_made_anew(installed, damage):
+    damage(installed / ".venv")
+    again = set_up(installed)
     assert again.returncode == 0
     assert "Clearing away an unfinished or outdated .venv" in again.stdout
-    assert installed_word(project) == "hello"
-
-
-def test_an_empty_folder_in_the_place_of_the_environment_is_no_obstacle(project):
-    (project / ".venv").mkdir()
-    assert set_up(project).returncode == 0
-    assert installed_word(project) == "hello"
+    assert installed_word(installed) == "hello"
 
 
 def test_a_folder_that_may_not_be_written_is_one_sentence(project):

@@ -1,0 +1,221 @@
+"""`make test`: every check, then every test on SQLite, on PostgreSQL and in a browser; the last lines say what ran.
+
+`make check` (--check) is lint, types and import contracts alone. Anything after `--` goes to pytest.
+"""
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+from browser import get_browser, why_no_browser
+from postgres import NoPostgres, temporary_postgres
+from processes import ROOT, environment, flask, free_port
+
+BUILD = ROOT / "build"
+NEEDED_BRANCHES = 95.0  # percent of the branches of the verbs (pyproject.toml, [tool.fingerpost] verbs)
+CHECKS = {
+    "lint": ["-m", "ruff", "check", "."],
+    "types": ["-m", "mypy"],
+    "import contracts": ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+}
+
+
+@dataclass
+class Result:
+    """What happened so far: the tests' counts, and a line for each check and each run."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    lines: list[str] = field(default_factory=list)
+    faults: int = 0
+
+    def check(self, name: str, *, good: bool, note: str = "") -> None:
+        self.faults += not good
+        self.lines.append(f"{name:<20} {'holds' if good else 'FAILS'}{'  ' + note if note else ''}")
+        say(self.lines[-1])
+
+
+def main(arguments: list[str]) -> int:
+    began = time.monotonic()
+    shutil.rmtree(BUILD / "test", ignore_errors=True)
+    (BUILD / "test").mkdir(parents=True)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    result = Result()
+    run_checks(result)
+    if "--check" in arguments:
+        return 1 if result.faults else 0
+    more = arguments[arguments.index("--") + 1:] if "--" in arguments else []
+    with database_server(result):
+        check_migrations(result)
+        run_tests(result, "SQLite", ["--database", "sqlite", "-m", "not browser", *parallel(), *covered("sqlite"), *more])
+        run_tests(result, "PostgreSQL",
+                  ["--database", "postgresql", "-m", "not browser", *parallel(), *covered("postgresql"), *more])
+    get_browser()
+    run_tests(result, "browser", ["--database", "sqlite", "-m", "browser", *more])
+    if not more:
+        check_coverage(result)
+    return report(result, time.monotonic() - began)
+
+
+# ---- checks ------------------------------------------------------------------------------------------------------
+
+def run_checks(result: Result) -> None:
+    with ThreadPoolExecutor() as pool:
+        running = {name: pool.submit(run_python, arguments) for name, arguments in CHECKS.items()}
+    for name, future in running.items():
+        done = future.result()
+        result.check(name, good=done.returncode == 0)
+        if done.returncode:
+            say(done.stdout + done.stderr)
+
+
+def run_python(arguments: list[str], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+@contextlib.contextmanager
+def database_server(result: Result) -> Iterator[None]:
+    """One PostgreSQL for the whole run; without one its tests skip and say why."""
+    with contextlib.ExitStack() as stack:
+        try:
+            os.environ["TEST_DATABASE_URL"] = stack.enter_context(temporary_postgres())
+        except NoPostgres as reason:
+            os.environ["TEST_DATABASE_MISSING"] = str(reason)
+            result.lines.append(f"{'PostgreSQL':<20} not to be had: {reason}")
+        yield
+    os.environ.pop("TEST_DATABASE_URL", None)
+
+
+def check_migrations(result: Result) -> None:
+    """A fresh database brought up by the migrations alone has exactly the tables of the models."""
+    with tempfile.TemporaryDirectory() as folder:
+        check_models(result, "SQLite", environment(Path(folder), free_port()))
+        if server := os.environ.get("TEST_DATABASE_URL"):
+            from tests.database import fresh_postgres_database  # noqa: PLC0415 - needs the packages of the tests
+
+            with fresh_postgres_database(server, "migrations") as url:
+                check_models(result, "PostgreSQL", environment(Path(folder), free_port(), {"DATABASE_URL": url}))
+
+
+def check_models(result: Result, name: str, env: dict[str, str]) -> None:
+    for arguments in (("db", "upgrade"), ("db", "check")):
+        done = subprocess.run(flask(*arguments), cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            break
+    result.check("models = migrations", good=done.returncode == 0, note=f"on {name}")
+    if done.returncode:
+        say((done.stdout + done.stderr)[-6000:])
+
+
+# ---- tests -------------------------------------------------------------------------------------------------------
+
+def parallel() -> list[str]:
+    return ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadgroup"]
+
+
+def covered(name: str) -> list[str]:
+    os.environ["COVERAGE_FILE"] = str(BUILD / "test" / f"coverage.{name}")
+    return ["--cov", "--cov-report="]
+
+
+def run_tests(result: Result, name: str, arguments: list[str]) -> None:
+    say(f"\n---- tests, {name}")
+    xml = BUILD / "test" / f"{name}.xml"
+    began = time.monotonic()
+    code = subprocess.call(
+        [sys.executable, "-m", "pytest", "-q", f"--junitxml={xml}", *arguments], cwd=ROOT,
+    )
+    counts, reasons = read_outcomes(xml)
+    if code not in {0, 5} and not counts["failed"]:  # 5: no test was selected
+        counts["failed"] += 1
+    result.counts += counts
+    result.skipped += reasons
+    result.lines.append(
+        f"{'tests, ' + name:<20} {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped "
+        f"in {time.monotonic() - began:.0f} s"
+    )
+
+
+def read_outcomes(xml: Path) -> tuple[Counter[str], Counter[str]]:
+    counts: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    if not xml.exists():
+        return counts, reasons
+    for case in ElementTree.parse(xml).iter("testcase"):  # noqa: S314 - written by our own pytest a moment ago
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            counts["failed"] += 1
+        elif skipped is not None:
+            counts["skipped"] += 1
+            reasons[skipped.get("message") or "no reason given"] += 1
+        else:
+            counts["passed"] += 1
+    return counts, reasons
+
+
+def check_coverage(result: Result) -> None:
+    """Branches of the verbs, over the runs on both databases together."""
+    os.environ["COVERAGE_FILE"] = str(BUILD / "test" / "coverage")
+    parts = [str(part) for part in sorted((BUILD / "test").glob("coverage.*"))]
+    if not parts:
+        result.check("coverage", good=False, note="no run was measured")
+        return
+    run_python(["-m", "coverage", "combine", "--keep", *parts])
+    out = BUILD / "coverage.json"
+    done = run_python(["-m", "coverage", "json", "-q", "-o", str(out)])
+    if done.returncode:
+        result.check("coverage", good=False, note=(done.stdout + done.stderr).strip()[-300:])
+        return
+    files = json.loads(out.read_text())["files"]
+    verbs = {name: file["summary"] for name, file in files.items() if is_verb(name)}
+    total = sum(file["num_branches"] for file in verbs.values())
+    missed = {name: file["missing_branches"] for name, file in verbs.items() if file["missing_branches"]}
+    percent = 100 * (1 - sum(missed.values()) / total) if total else 100.0
+    for name, count in sorted(missed.items(), key=lambda item: -item[1]):
+        say(f"  {name}: {count} branches not taken: {files[name]['missing_branches']}")
+    result.check("coverage", good=percent >= NEEDED_BRANCHES,
+                 note=f"{percent:.1f} % of {total} branches in {len(verbs)} verb files (needed: {NEEDED_BRANCHES:.0f} %)")
+
+
+NOT_VERBS = {"__init__.py", "models.py", "schemas.py", "api.py", "pages.py"}
+
+
+def is_verb(name: str) -> bool:
+    path = Path(name)
+    return (path.parts[:2] in {("marketplace", "payments"), ("marketplace", "referrals")}
+            and not {"pages", "api", "sandbox"} & set(path.parts) and path.name not in NOT_VERBS)
+
+
+def report(result: Result, seconds: float) -> int:
+    say("\n---- what ran")
+    for line in result.lines:
+        say(line)
+    for reason, count in result.skipped.most_common():
+        say(f"skipped {count}: {reason}")
+    if reason := why_no_browser():
+        say(f"no browser: {reason}")
+    failed = result.counts["failed"] + result.faults
+    say(f"{seconds / 60:.1f} minutes; {result.faults} checks failed (counted below as failed)" if result.faults
+        else f"{seconds / 60:.1f} minutes; every check holds")
+    skipped = result.counts["skipped"]
+    say(f"{result.counts['passed']} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed or not result.counts["passed"] else 0
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    sys.exit(main(sys.argv[1:]))
