@@ -1,0 +1,71 @@
+"""Puts the parts together. The only module that knows them all."""
+from datetime import timedelta
+
+import heroicons.jinja
+from flask import Flask
+from flask_migrate import Migrate
+from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from marketplace import cli, dev, home
+from marketplace.admin import pages as admin_pages
+from marketplace.bounties import api as bounties_api
+from marketplace.bounties.pages import BLUEPRINTS as BOUNTIES_PAGES
+from marketplace.foundation import clock, crypto, limits, mail, web
+from marketplace.foundation import db as database
+from marketplace.foundation.money import plain_amount
+from marketplace.foundation.show import register_filters
+from marketplace.identity import session
+from marketplace.identity.pages import BLUEPRINTS as IDENTITY_PAGES
+from marketplace.openapi import register_api
+from marketplace.payments import webhooks
+from marketplace.payments.pages import BLUEPRINTS as PAYMENTS_PAGES
+from marketplace.payments.stripe_gateway import make_gateway
+from marketplace.referrals import api as referrals_api
+from marketplace.referrals.pages import BLUEPRINTS as REFERRALS_PAGES
+from marketplace.settings import Settings
+
+PAGES = [
+    home.bp, *IDENTITY_PAGES, *BOUNTIES_PAGES, *REFERRALS_PAGES, *PAYMENTS_PAGES, admin_pages.bp, webhooks.bp,
+]
+
+
+def create_app(settings: Settings) -> Flask:
+    """A WSGI application for ``settings``; nothing is read from the environment here."""
+    app = Flask(__name__, template_folder="../templates", static_folder="../static")
+    app.config.update(SECRET_KEY=settings.secret_key, PERMANENT_SESSION_LIFETIME=timedelta(days=14))
+    app.extensions["settings"] = settings
+    app.extensions["gateway"] = make_gateway(settings.stripe_secret_key, api_base=settings.stripe_api_base)
+    if settings.clock_file:
+        clock.use(clock.shifted_by_file(settings.clock_file))
+    crypto.init_app(app, encryption_keys=settings.encryption_keys, hash_key=settings.hash_key)
+    database.init_app(app, settings.database_url)
+    Migrate(app, database.db, render_as_batch=False)
+    mail.init_app(app, smtp_url=settings.smtp_url, mail_from=settings.mail_from, mail_dir=settings.mail_dir)
+    limits.init_app(app, settings.rate_limit_storage)
+    web.register_error_answers(app)
+    web.register_security(app, production=settings.production, form_targets=settings.stripe_api_base or "")
+    session.init_app(app)
+    _prepare_templates(app)
+    register_api(app, [bounties_api.bp, referrals_api.bp])
+    for blueprint in PAGES:
+        app.register_blueprint(blueprint)
+    if not settings.production:
+        app.register_blueprint(dev.bp)
+    cli.register(app)
+    if settings.proxy_hops:
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app
+
+
+def _prepare_templates(app: Flask) -> None:
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(
+        csrf_field=web.csrf_field, plain_amount=plain_amount,
+        heroicon_outline=heroicons.jinja.heroicon_outline, heroicon_solid=heroicons.jinja.heroicon_solid,
+        heroicon_mini=heroicons.jinja.heroicon_mini, heroicon_micro=heroicons.jinja.heroicon_micro,
+    )
+    register_filters(app)
+    app.context_processor(home.layout_context)

@@ -1,0 +1,19 @@
+"""Every state a bounty can be in, and the only function that moves one."""
+from marketplace.bounties.models import Bounty
+from marketplace.bounties.models import BountyState as S
+from marketplace.foundation import audit
+from marketplace.foundation.states import check_move
+
+BOUNTY_MOVES = {
+    S.DRAFT: frozenset({S.LIVE, S.CLOSED}),
+    S.LIVE: frozenset({S.PAUSED, S.CLOSED}),
+    S.PAUSED: frozenset({S.LIVE, S.CLOSED}),
+    S.CLOSED: frozenset({S.ARCHIVED}),
+    S.ARCHIVED: frozenset(),
+}
+
+
+def move(bounty: Bounty, target: S, *, by: str, reason: str = "") -> None:
+    check_move(BOUNTY_MOVES, bounty.state, target)
+    audit.record(f"bounty.{target}", bounty.id, by=by, was=bounty.state, reason=reason)
+    bounty.state = target

@@ -1,0 +1,46 @@
+"""Reads. Every list starts from what this person (or the public: None) may see."""
+from sqlalchemy import Select, or_, select
+
+from marketplace.bounties.models import Bounty, BountyState
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import NotFound
+from marketplace.foundation.money import Money
+from marketplace.identity.models import User
+from marketplace.payments import ledger
+from marketplace.payments.models import AccountKind
+
+PUBLIC = (BountyState.LIVE, BountyState.PAUSED, BountyState.CLOSED)
+
+
+def bounties_visible_to(user: User | None) -> Select[tuple[Bounty]]:
+    """Published ones are public; drafts and archived ones belong to the business and the admins."""
+    bounties = select(Bounty)
+    if user is None:
+        return bounties.where(Bounty.state.in_(PUBLIC))
+    if user.is_admin:
+        return bounties
+    own = [membership.business_id for membership in user.memberships]
+    return bounties.where(or_(Bounty.state.in_(PUBLIC), Bounty.business_id.in_(own)))
+
+
+def get_bounty(bounty_id: str, *, seen_by: User | None) -> Bounty:
+    bounty = db.session.scalar(bounties_visible_to(seen_by).where(Bounty.id == bounty_id))
+    if bounty is None:
+        raise NotFound("There is no such bounty.", next_step="Look for another one on the board.")
+    return bounty
+
+
+def bounties_of(business_id: str, *, seen_by: User | None) -> list[Bounty]:
+    found = bounties_visible_to(seen_by).where(Bounty.business_id == business_id).order_by(Bounty.id.desc())
+    return list(db.session.scalars(found))
+
+
+def free_funds_of(bounty: Bounty) -> Money:
+    """What is paid in and not reserved for a lead."""
+    return ledger.find_balance(AccountKind.FUNDS, bounty.id, bounty.terms.currency)
+
+
+def funded_among(bounties: list[Bounty]) -> set[str]:
+    """The ids of those that can pay for one more lead: the funded badge."""
+    free = ledger.balances(AccountKind.FUNDS, [bounty.id for bounty in bounties])
+    return {b.id for b in bounties if free.get(b.id, 0) >= b.terms.highest_cost.minor}

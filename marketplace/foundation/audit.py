@@ -1,0 +1,31 @@
+"""An append-only record of who did what to which thing, and why. Triggers refuse changes to it."""
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.foundation.db import Base, db
+from marketplace.foundation.ids import new_id
+
+SYSTEM = "system"  # The actor where the clock or a rule acted, not a person.
+
+
+class AuditEvent(Base):
+    __tablename__ = "audit_events"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("audit"))
+    actor_id: Mapped[str] = mapped_column(index=True)
+    action: Mapped[str]
+    subject_id: Mapped[str] = mapped_column(index=True)
+    details: Mapped[dict[str, Any]]
+
+
+def record(action: str, subject_id: str, *, by: str, **details: Any) -> None:
+    """``action`` is ``thing.past_participle``; ``by`` an id, or SYSTEM. No personal data in ``details``."""
+    kept = {name: value for name, value in details.items() if value not in (None, "")}
+    db.session.add(AuditEvent(actor_id=by, action=action, subject_id=subject_id, details=kept))
+
+
+def events_about(*subject_ids: str) -> Select[tuple[AuditEvent]]:
+    """Oldest first."""
+    return select(AuditEvent).where(AuditEvent.subject_id.in_(subject_ids)).order_by(AuditEvent.id)

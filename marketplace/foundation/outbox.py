@@ -1,0 +1,158 @@
+"""Work promised inside a transaction and done after it, at least once, by a worker with a lease.
+
+The row is the truth: there is no broker to lose it. A job that only touches the database runs in one
+transaction together with its tick. A job that talks to another server is an Errand: its call runs with no
+transaction open, and what came of it is written together with the tick.
+"""
+import logging
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Index, Select, select, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.foundation import audit, clock
+from marketplace.foundation.db import Base, Versioned, db, finish_reading, transaction
+from marketplace.foundation.errors import Conflict
+from marketplace.foundation.ids import new_id
+
+LEASE = timedelta(seconds=120)  # Longer than the slowest errand (three calls of 25 s).
+FIRST_WAIT = timedelta(seconds=10)  # Doubles with every attempt, ± 25 %.
+LONGEST_WAIT = timedelta(hours=6)
+MAX_ATTEMPTS = 14  # About a day and a half of trying; then a person must look (admin, Jobs).
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Errand:
+    """``call(**arguments)`` asks another server; ``settle(outcome, **arguments)`` writes what came of it."""
+
+    call: Callable[..., Any]
+    settle: Callable[..., None]
+
+
+Jobs = Mapping[str, Callable[..., None] | Errand]
+
+
+class OutboxMessage(Versioned, Base):
+    __tablename__ = "outbox_messages"
+    __table_args__ = (
+        Index(
+            "outbox_messages_open_idx", "due_at",
+            postgresql_where=text("done_at IS NULL AND dead_at IS NULL"),
+            sqlite_where=text("done_at IS NULL AND dead_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("job"))
+    job: Mapped[str]
+    arguments: Mapped[dict[str, Any]]
+    key: Mapped[str | None] = mapped_column(unique=True)
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    leased_until: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    done_at: Mapped[datetime | None]
+    dead_at: Mapped[datetime | None]
+
+
+class LeaseLost(Exception):
+    """Another worker took the job over because this one was too slow; its writes are rolled back."""
+
+
+def promise(job: str, *, after: timedelta = timedelta(0), key: str | None = None, **arguments: str) -> None:
+    """Run ``job`` once this transaction has committed, ``after`` a while; the same ``key`` only once ever."""
+    if key is not None and db.session.scalar(select(OutboxMessage.id).where(OutboxMessage.key == key)):
+        return
+    db.session.add(OutboxMessage(job=job, arguments=arguments, due_at=clock.now() + after, key=key))
+
+
+def run_next(jobs: Jobs) -> bool:
+    """Claim one due job and do it. False when nothing is due. A worker that dies only loses its lease."""
+    claimed = _claim()
+    if claimed is None:
+        return False
+    message_id, attempt = claimed
+    message = db.session.get_one(OutboxMessage, message_id)
+    name, arguments = message.job, message.arguments
+    try:
+        _do(jobs[name], arguments, message_id, attempt)
+    except Exception as error:  # Whatever it was: kept with the job, tried again, seen by an admin.
+        log.warning("job %s (%s) failed, attempt %s: %r", name, message_id, attempt, error)
+        with transaction():
+            _note_failure(message_id, attempt, error)
+    return True
+
+
+def _claim() -> tuple[str, int] | None:
+    now = clock.now()
+    with transaction():
+        message = db.session.scalar(_due(now).limit(1).with_for_update(skip_locked=True))
+        if message is None:
+            return None
+        message.attempts += 1
+        message.leased_until = now + LEASE
+        return message.id, message.attempts
+
+
+def _due(now: datetime) -> Select[tuple[OutboxMessage]]:
+    return select(OutboxMessage).where(
+        OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None), OutboxMessage.due_at <= now,
+        OutboxMessage.leased_until.is_(None) | (OutboxMessage.leased_until <= now),
+    ).order_by(OutboxMessage.due_at, OutboxMessage.id)
+
+
+def _do(job: Callable[..., None] | Errand, arguments: dict[str, Any], message_id: str, attempt: int) -> None:
+    if isinstance(job, Errand):
+        finish_reading()
+        outcome = job.call(**arguments)
+        with transaction():
+            job.settle(outcome, **arguments)
+            _tick(message_id, attempt)
+    else:
+        with transaction():
+            job(**arguments)
+            _tick(message_id, attempt)
+
+
+def _tick(message_id: str, attempt: int) -> None:
+    message = db.session.get_one(OutboxMessage, message_id)
+    if message.attempts != attempt:
+        raise LeaseLost(message_id)
+    message.done_at = clock.now()
+    message.leased_until = None
+    message.last_error = None
+
+
+def _note_failure(message_id: str, attempt: int, error: Exception) -> None:
+    message = db.session.get_one(OutboxMessage, message_id)
+    if message.attempts != attempt or message.done_at:
+        return
+    message.leased_until = None
+    message.last_error = f"{type(error).__name__}: {error}"[:2000]
+    if attempt >= MAX_ATTEMPTS:
+        message.dead_at = clock.now()
+    else:
+        message.due_at = clock.now() + wait_after(attempt)
+
+
+def wait_after(attempt: int) -> timedelta:
+    """10 s, 20 s, 40 s … at most 6 h, each ± 25 % so that jobs that failed together do not return together."""
+    wait = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT)
+    return wait * random.uniform(0.75, 1.25)  # noqa: S311 - spreading load, not a secret
+
+
+def dead_letters() -> Select[tuple[OutboxMessage]]:
+    return select(OutboxMessage).where(OutboxMessage.dead_at.is_not(None)).order_by(OutboxMessage.dead_at.desc())
+
+
+def revive(message: OutboxMessage, *, by: str) -> None:
+    """Give a dead job its attempts back; an admin has looked."""
+    if message.dead_at is None:
+        raise Conflict("This job is not in the dead-letter list.", next_step="Reload the list.")
+    message.dead_at, message.attempts, message.due_at = None, 0, clock.now()
+    audit.record("job.revived", message.id, by=by, job=message.job)

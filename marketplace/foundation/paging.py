@@ -1,0 +1,54 @@
+"""Keyset pages: a cursor names the last row seen, so any depth costs the same and nothing is shown twice."""
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
+
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Invalid
+
+Row = TypeVar("Row")
+DEFAULT_SIZE = 20
+LARGEST_SIZE = 100
+
+
+class BadCursor(Invalid):
+    code = "bad_cursor"
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """``rows`` newest (or highest) first; ``next_cursor`` is None on the last page."""
+
+    rows: Sequence[Row]
+    next_cursor: str | None
+
+
+def page(
+    statement: Select[tuple[Row]], *by: InstrumentedAttribute[Any], cursor: str | None, size: int = DEFAULT_SIZE
+) -> Page[Row]:
+    """One page of ``statement``, descending by the columns ``by``, the last of which is unique."""
+    if cursor:
+        statement = statement.where(tuple_(*by) < tuple_(*_read(cursor, len(by))))
+    statement = statement.order_by(*(column.desc() for column in by)).limit(size + 1)
+    rows = db.session.scalars(statement).unique().all()
+    last = rows[size - 1] if len(rows) > size else None
+    return Page(rows[:size], _write([getattr(last, column.key) for column in by]) if last else None)
+
+
+def _write(values: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def _read(cursor: str, count: int) -> list[Any]:
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError as error:
+        raise BadCursor("This page marker is not one of ours.", next_step="Start from the first page.") from error
+    if not isinstance(values, list) or len(values) != count or not all(type(v) in {str, int} for v in values):
+        raise BadCursor("This page marker is not one of ours.", next_step="Start from the first page.")
+    return values

@@ -1,0 +1,41 @@
+"""How values look to people: money, times, days, words for states."""
+from datetime import UTC, date, datetime
+
+from babel.dates import format_date, format_datetime, format_timedelta
+from flask import Flask
+from markupsafe import Markup
+
+from marketplace.foundation import clock
+from marketplace.foundation.money import show_money
+
+LOCALE = "en_US"
+
+
+def show_when(moment: datetime) -> Markup:
+    """A <time> that reads well without script (UTC) and that script turns into the reader's own zone."""
+    text = format_datetime(moment.astimezone(UTC), "d MMM y, HH:mm", locale=LOCALE) + " UTC"
+    return Markup('<time datetime="{}">{}</time>').format(moment.astimezone(UTC).isoformat(timespec="seconds"), text)
+
+
+def show_ago(moment: datetime) -> Markup:
+    """``3 hours ago`` or ``in 2 days``, with the exact time in the title."""
+    words = format_timedelta(moment - clock.now(), add_direction=True, locale=LOCALE)
+    exact = format_datetime(moment.astimezone(UTC), "d MMM y, HH:mm", locale=LOCALE) + " UTC"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        moment.astimezone(UTC).isoformat(timespec="seconds"), exact, words)
+
+
+def show_day(day: date | datetime) -> Markup:
+    if isinstance(day, datetime):
+        day = day.astimezone(UTC).date()
+    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), format_date(day, "d MMM y", locale=LOCALE))
+
+
+def show_words(state: str) -> str:
+    """``needs_info`` as ``Needs info``."""
+    return str(state).replace("_", " ").capitalize()
+
+
+def register_filters(app: Flask) -> None:
+    app.jinja_env.filters.update(
+        money=show_money, when=show_when, ago=show_ago, day=show_day, words=show_words)

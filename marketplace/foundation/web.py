@@ -1,0 +1,239 @@
+"""What every route needs: forms and JSON read through one schema, errors as a page or as problem+json."""
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask, Response, g, jsonify, render_template, request
+from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
+from markupsafe import Markup
+from marshmallow import RAISE, Schema, ValidationError, fields
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import HTTPException
+
+from marketplace.foundation.errors import Conflict, DomainError, Forbidden, Invalid
+
+csrf = CSRFProtect()
+
+LARGEST_BODY = 1024 * 1024  # Bytes; evidence is a URL or a text, not a file.
+# Forms are sent to us, and from there the browser may be led on to Stripe's hosted pages.
+STRIPE_PAGES = "https://checkout.stripe.com https://connect.stripe.com https://express.stripe.com"
+
+
+class StaleForm(Conflict):
+    """Someone else saved first; what was typed stays in the form."""
+
+    code = "stale_form"
+
+
+class ServiceBusy(DomainError):
+    status, code = 503, "busy"
+
+
+class Form:
+    """One HTML form: what was typed, what was wrong with it, and the checked fields."""
+
+    def __init__(self, schema: Schema, *, initial: Mapping[str, str] | None = None) -> None:
+        """``initial`` fills the form before anything was typed. Shapes: field name to text."""
+        self.typed: dict[str, str] = dict(initial or {})
+        self.errors: dict[str, list[str]] = {}
+        self.fields: dict[str, Any] = {}
+        self.refusal: DomainError | None = None
+        if request.method == "POST":
+            self.typed = {name: value for name, value in request.form.items() if name != "csrf_token"}
+            try:
+                self.fields = schema.load(_form_values(schema), unknown=RAISE)
+            except ValidationError as error:
+                self.errors = _flat(error)
+
+    @property
+    def is_ready(self) -> bool:
+        return request.method == "POST" and not self.errors
+
+    @property
+    def status(self) -> int:
+        """200 for a form not sent yet, else that of the refusal."""
+        if self.refusal:
+            return self.refusal.status
+        return 422 if self.errors else 200
+
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """A refusal inside becomes words beside the form, which keeps what was typed."""
+        try:
+            yield
+        except (Invalid, Conflict) as refusal:
+            self.refuse(refusal)
+        except StaleDataError:
+            self.refuse(_someone_was_faster())
+
+    def refuse(self, refusal: DomainError) -> None:
+        self.refusal = refusal
+        self.errors = refusal.fields or {"": [f"{refusal.message} {refusal.next_step}".strip()]}
+
+
+def _form_values(schema: Schema) -> dict[str, Any]:
+    """Empty boxes are left out, as in JSON nothing is sent for them; lists keep all their values."""
+    values: dict[str, Any] = {}
+    for name, several in request.form.lists():
+        if name == "csrf_token":
+            continue
+        is_list = isinstance(schema.fields.get(name), fields.List)
+        kept = [value.strip() for value in several if value.strip()]
+        if kept:
+            values[name] = kept if is_list else kept[-1]
+    return values
+
+
+def _flat(error: ValidationError) -> dict[str, list[str]]:
+    """Field to sentences, however deep marshmallow nests them."""
+    flat: dict[str, list[str]] = {}
+    for name, said in error.normalized_messages().items():
+        sentences = said if isinstance(said, list) else [str(s) for part in said.values() for s in part]
+        flat["" if name == "_schema" else str(name)] = [str(s) for s in sentences]
+    return flat
+
+
+def check_version(row: Any, version: int | None) -> None:
+    """A form carries the version it was made from; StaleForm (409) if the row has moved on since."""
+    if version is not None and row.version != version:
+        raise StaleForm(
+            "Someone changed this while you were looking at it.",
+            next_step="What you typed is still here: look at what changed, then send it again.",
+        )
+
+
+def wants_json() -> bool:
+    return request.path.startswith("/api/v1/")
+
+
+def answer(error: DomainError) -> tuple[Response | str, int]:
+    """One refusal as RFC 9457 problem+json for programs, as a page for people."""
+    if not wants_json():
+        return render_template("error.html", error=error), error.status
+    problem = jsonify(
+        type=f"/api/docs/errors#{error.code}", title=error.message, status=error.status, code=error.code,
+        detail=error.next_step or error.message, errors=error.fields, request_id=request_id(),
+    )
+    problem.mimetype = "application/problem+json"
+    return problem, error.status
+
+
+def request_id() -> str:
+    if "request_id" not in g:
+        g.request_id = secrets.token_hex(8)
+    return str(g.request_id)
+
+
+def csrf_field() -> Markup:
+    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
+
+
+def _someone_was_faster() -> Conflict:
+    return StaleForm("Someone changed this in the meantime.", next_step="Reload and try again.")
+
+
+WORDS = {  # What people read for the errors that Flask raises itself: message, next step.
+    400: ("bad_request", "We could not read this request.", "Go back, reload the page and try again."),
+    401: ("signed_out", "You are not signed in.", "Sign in, then try again."),
+    404: ("not_found", "There is nothing at this address.", "Check the address, or start from the front page."),
+    405: ("method_not_allowed", "This address does not take that kind of request.", "Use the buttons on the page."),
+    413: ("too_large", "That is more than we take at once (1 MB).", "Shorten it and send it again."),
+    415: ("unsupported_media_type", "We read JSON here.", "Send Content-Type: application/json."),
+    429: ("too_many_requests", "That was too often in a short time.", "Wait a minute, then try again."),
+}
+
+
+def from_http(error: HTTPException) -> DomainError:
+    """A werkzeug error in our words, with webargs' field messages kept."""
+    status = error.code or 500
+    said: Any = getattr(error, "data", None) or {}
+    if status == 422 and "messages" in said:
+        by_place = said["messages"]
+        flat = {str(k): [str(s) for s in (v if isinstance(v, list) else [v])]
+                for place in by_place.values() for k, v in
+                (place.items() if isinstance(place, dict) else [("", place)])}
+        return Invalid("Some fields need attention.", next_step="Correct them and send it again.", fields=flat)
+    if isinstance(error, CSRFError):
+        refusal: DomainError = DomainError(
+            "This form has been open for too long, or your browser keeps no cookies.",
+            next_step="Go back, reload the page and send it again.")
+        refusal.code = "csrf"
+        return refusal
+    code, message, step = WORDS.get(status, ("error", error.description or error.name, ""))
+    refusal = DomainError(message, next_step=step)
+    refusal.status, refusal.code = status, code
+    return refusal
+
+
+def register_error_answers(app: Flask) -> None:
+    app.register_error_handler(DomainError, answer)
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Any:
+        if error.response is not None or (error.code or 500) < 400:
+            return error
+        body, status = answer(from_http(error))
+        kept = [(k, v) for k, v in error.get_headers() if k.lower() not in {"content-type", "content-length"}]
+        return body, status, kept
+
+    @app.errorhandler(StaleDataError)
+    def stale(error: StaleDataError) -> Any:
+        return answer(_someone_was_faster())
+
+    @app.errorhandler(OperationalError)
+    def busy(error: OperationalError) -> Any:
+        app.logger.warning("database busy: %r", error)
+        return answer(ServiceBusy("We are very busy right now and did nothing.", next_step="Try again in a moment."))
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> Any:
+        app.logger.exception("request %s failed", request_id())
+        refusal = DomainError(
+            "Something went wrong on our side, and nothing was changed.",
+            next_step=f"Try again; if it happens again, tell us the number {request_id()}.")
+        refusal.status, refusal.code = 500, "internal"
+        return answer(refusal)
+
+
+def refuse_foreign_writes() -> None:
+    """No page of another site may write here with our user's cookie (beside the CSRF token)."""
+    if request.method in {"GET", "HEAD", "OPTIONS"}:
+        return
+    origin = request.headers.get("Origin")
+    if origin and origin != request.host_url.rstrip("/"):
+        raise Forbidden("This request came from another site.", next_step="Use the form on our own page.")
+
+
+def register_security(app: Flask, *, production: bool, form_targets: str = "") -> None:
+    """Headers on every answer; ``form_targets`` are further origins that a form's redirect may reach."""
+    policy = (
+        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
+        f"form-action 'self' {STRIPE_PAGES} {form_targets}".strip()
+    )
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers.setdefault("Content-Security-Policy", policy)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "same-origin"
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        response.headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=()"
+        response.headers["X-Request-Id"] = request_id()
+        if request.endpoint != "static":
+            response.headers.setdefault("Cache-Control", "no-store")
+        if production:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        return response
+
+    app.config.update(
+        MAX_CONTENT_LENGTH=LARGEST_BODY, WTF_CSRF_SSL_STRICT=False, WTF_CSRF_TIME_LIMIT=None,
+        SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_SECURE=production,
+        SESSION_COOKIE_NAME="__Host-session" if production else "session",
+        REMEMBER_COOKIE_HTTPONLY=True, REMEMBER_COOKIE_SAMESITE="Lax", REMEMBER_COOKIE_SECURE=production,
+    )
+    csrf.init_app(app)
+    app.before_request(refuse_foreign_writes)
+
+

@@ -1,0 +1,335 @@
+"""Tables of a lead's way: the buyer, the evidence, consent, conversion, reward, clawback."""
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
+
+from marketplace.bounties.models import Bounty, Terms
+from marketplace.foundation.crypto import EncryptedText
+from marketplace.foundation.db import Base, Versioned, state_column
+from marketplace.foundation.ids import new_id
+from marketplace.foundation.money import Money
+from marketplace.identity.models import Business, User
+
+
+class Moderation(StrEnum):
+    SUBMITTED = "submitted"
+    IN_REVIEW = "in_review"
+    NEEDS_INFO = "needs_info"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    DUPLICATE = "duplicate"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+class Consent(StrEnum):
+    UNKNOWN = "unknown"
+    ASKED = "asked"
+    GRANTED = "granted"
+    REFUSED = "refused"
+    NO_ANSWER = "no_answer"
+    WITHDRAWN = "withdrawn"
+
+
+class Stage(StrEnum):
+    NEW = "new"
+    INTRODUCED = "introduced"
+    QUALIFIED = "qualified"
+    MEETING = "meeting"
+    NEGOTIATION = "negotiation"
+    WON = "won"
+    LOST = "lost"
+    UNQUALIFIED = "unqualified"
+
+
+class ReasonCode(StrEnum):
+    NOT_A_BUYER = "not_a_buyer"
+    INVALID_EVIDENCE = "invalid_evidence"
+    EVIDENCE_UNAVAILABLE = "evidence_unavailable"
+    OUT_OF_SCOPE = "out_of_scope"
+    OUT_OF_AREA = "out_of_area"
+    ALREADY_KNOWN = "already_known"
+    DUPLICATE = "duplicate"
+    STALE_INTENT = "stale_intent"
+    NO_CONSENT = "no_consent"
+    SELF_REFERRAL = "self_referral"
+    PROHIBITED_CATEGORY = "prohibited_category"
+    SPAM = "spam"
+    OTHER = "other"
+
+
+class Acquaintance(StrEnum):
+    """How the referrer knows the buyer."""
+
+    FRIEND = "friend"
+    FAMILY = "family"
+    COLLEAGUE = "colleague"
+    ONLINE = "online"  # Reads them, follows them.
+    NONE = "none"  # Only saw the post.
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+    PHONE = "phone"
+
+
+LIVE_LEADS = "moderation NOT IN ('rejected', 'duplicate', 'withdrawn', 'expired')"
+
+
+class Buyer(Base):
+    """The only place for a buyer's personal data: encrypted, with keyed hashes for look-up."""
+
+    __tablename__ = "buyers"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("buyer"))
+    name: Mapped[str | None] = mapped_column(EncryptedText)
+    email: Mapped[str | None] = mapped_column(EncryptedText)
+    phone: Mapped[str | None] = mapped_column(EncryptedText)
+    email_hash: Mapped[str | None] = mapped_column(index=True)
+    phone_hash: Mapped[str | None] = mapped_column(index=True)
+
+
+class Suppression(Base):
+    """Never contact me: a hash of an address, a phone number or a post, for every business."""
+
+    __tablename__ = "suppressions"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Lead(Versioned, Base):
+    """One buyer pointed out for one bounty, under the terms of that day."""
+
+    __tablename__ = "leads"
+    __table_args__ = (
+        # First come, first served: one live lead of a business for one post, and for one buyer.
+        Index("leads_one_per_post_key", "business_id", "post_hash", unique=True,
+              postgresql_where=text(LIVE_LEADS), sqlite_where=text(LIVE_LEADS)),
+        Index("leads_one_per_buyer_key", "business_id", "buyer_hash", unique=True,
+              postgresql_where=text(LIVE_LEADS), sqlite_where=text(LIVE_LEADS)),
+        Index("leads_queue_idx", "moderation", "submitted_at"),
+        CheckConstraint("(decided_at IS NULL) = (decided_by IS NULL)", name="decision_whole"),
+        CheckConstraint(
+            "moderation NOT IN ('rejected') OR reason_code IS NOT NULL", name="rejection_has_reason"),
+        CheckConstraint("(stage IS NULL) = (accepted_at IS NULL)", name="stage_once_accepted"),
+        CheckConstraint("(accepted_at IS NULL) = (protected_until IS NULL)", name="protection_whole"),
+        CheckConstraint("consent = 'unknown' OR accepted_at IS NOT NULL", name="consent_once_accepted"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("lead"))
+    bounty_id: Mapped[str] = mapped_column(ForeignKey("bounties.id"), index=True)
+    terms_id: Mapped[str] = mapped_column(ForeignKey("terms.id"))
+    business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"))
+    referrer_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    buyer_id: Mapped[str] = mapped_column(ForeignKey("buyers.id"), unique=True)
+
+    moderation: Mapped[Moderation] = state_column(Moderation, default=Moderation.SUBMITTED)
+    consent: Mapped[Consent] = state_column(Consent, default=Consent.UNKNOWN)
+    stage: Mapped[Stage | None] = state_column(Stage)
+
+    acquaintance: Mapped[Acquaintance] = state_column(Acquaintance)
+    how_known: Mapped[str] = mapped_column(EncryptedText)  # In the referrer's words.
+    post_hash: Mapped[str | None]
+    buyer_hash: Mapped[str | None]
+    duplicate_of_id: Mapped[str | None] = mapped_column(ForeignKey("leads.id"))
+
+    submitted_at: Mapped[datetime]
+    question: Mapped[str | None]  # What the moderator needs to know (needs_info).
+    answer: Mapped[str | None] = mapped_column(EncryptedText)
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[str | None]
+    reason_code: Mapped[ReasonCode | None] = state_column(ReasonCode)
+    missed_criterion: Mapped[str | None]
+    reason_note: Mapped[str | None]
+    appeal: Mapped[str | None] = mapped_column(EncryptedText)
+    accepted_at: Mapped[datetime | None]
+    protected_until: Mapped[datetime | None]
+    consent_due_at: Mapped[datetime | None]  # The buyer is asked until then.
+
+    bounty: Mapped[Bounty] = relationship(lazy="joined", innerjoin=True)
+    terms: Mapped[Terms] = relationship(lazy="joined", innerjoin=True)
+    business: Mapped[Business] = relationship(lazy="joined", innerjoin=True)
+    referrer: Mapped[User] = relationship(lazy="joined", innerjoin=True)
+    evidence: Mapped["Evidence"] = relationship(lazy="joined", back_populates="lead", uselist=False)
+    buyer: Mapped[Buyer] = relationship(lazy="raise")  # Asked for by name only: referrals/contact.py.
+
+
+class EvidenceState(StrEnum):
+    PENDING = "pending"  # The page is still to be read.
+    CAPTURED = "captured"
+    UNAVAILABLE = "unavailable"
+    GIVEN = "given"  # Text typed in where there is no URL.
+
+
+class Evidence(Versioned, Base):
+    """What was read at the URL, and when: it names a person, so it is encrypted like one."""
+
+    __tablename__ = "evidence"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("evidence"))
+    lead_id: Mapped[str] = mapped_column(ForeignKey("leads.id"), unique=True)
+    state: Mapped[EvidenceState] = state_column(EvidenceState, default=EvidenceState.PENDING)
+    url: Mapped[str | None] = mapped_column(EncryptedText)
+    quote: Mapped[str] = mapped_column(EncryptedText)
+    quote_prefix: Mapped[str | None] = mapped_column(EncryptedText)
+    quote_suffix: Mapped[str | None] = mapped_column(EncryptedText)
+    quote_found: Mapped[bool | None]
+    title: Mapped[str | None] = mapped_column(EncryptedText)
+    author: Mapped[str | None] = mapped_column(EncryptedText)
+    published_on: Mapped[date | None]
+    language: Mapped[str | None]
+    text: Mapped[str | None] = mapped_column(EncryptedText)
+    sha256: Mapped[str | None]
+    captured_at: Mapped[datetime | None]
+    failure: Mapped[str | None]  # A FetchFailure.
+
+    lead: Mapped[Lead] = relationship(lazy="raise", back_populates="evidence")
+
+
+class ConsentGrant(Versioned, Base):
+    """The buyer's yes, as a receipt: to whom, for what, by which channel, until when; kept after it ends."""
+
+    __tablename__ = "consent_grants"
+    __table_args__ = (
+        Index("consent_grants_one_live_key", "lead_id", unique=True,
+              postgresql_where=text("withdrawn_at IS NULL AND replaced_at IS NULL"),
+              sqlite_where=text("withdrawn_at IS NULL AND replaced_at IS NULL")),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("consent"))
+    lead_id: Mapped[str] = mapped_column(ForeignKey("leads.id"), index=True)
+    business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"))
+    purpose: Mapped[str]
+    channel: Mapped[Channel] = state_column(Channel)
+    until: Mapped[date]
+    note: Mapped[str | None] = mapped_column(EncryptedText)
+    confirmed_at: Mapped[datetime | None]  # When the address was proved to be the buyer's own.
+    withdrawn_at: Mapped[datetime | None]
+    replaced_at: Mapped[datetime | None]
+
+
+class ConversionSource(StrEnum):
+    LEAD_WON = "lead_won"
+
+
+class ConversionState(StrEnum):
+    APPROVED = "approved"
+    PARTIALLY_REVERSED = "partially_reversed"
+    REVERSED = "reversed"
+
+
+class Conversion(Versioned, Base):
+    """A sale that the bounty pays for, counted once per (business, source, external id)."""
+
+    __tablename__ = "conversions"
+    __table_args__ = (
+        UniqueConstraint("business_id", "source", "external_id"),
+        CheckConstraint("amount_minor > 0", name="positive"),
+        CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name="refunded_within"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("conversion"))
+    business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"))
+    bounty_id: Mapped[str] = mapped_column(ForeignKey("bounties.id"), index=True)
+    lead_id: Mapped[str] = mapped_column(ForeignKey("leads.id"), index=True)
+    source: Mapped[ConversionSource] = state_column(ConversionSource)
+    external_id: Mapped[str]
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    occurred_on: Mapped[date]
+    refunded_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    state: Mapped[ConversionState] = state_column(ConversionState, default=ConversionState.APPROVED)
+    payload: Mapped[dict[str, Any]]
+
+    amount: Mapped[Money] = composite("amount_minor", "currency")
+
+
+class SaleRefund(Base):
+    """Part of a sale given back to the buyer, as the business tells it; once per external id."""
+
+    __tablename__ = "sale_refunds"
+    __table_args__ = (
+        UniqueConstraint("conversion_id", "external_id"),
+        CheckConstraint("amount_minor > 0", name="positive"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("sale_refund"))
+    conversion_id: Mapped[str] = mapped_column(ForeignKey("conversions.id"), index=True)
+    external_id: Mapped[str]
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    recorded_by: Mapped[str]
+
+
+class RewardState(StrEnum):
+    PENDING = "pending"  # Waiting out the return period.
+    ON_HOLD = "on_hold"  # Frozen by a person.
+    PAYABLE = "payable"
+    SCHEDULED = "scheduled"  # In a transfer.
+    PAID = "paid"
+    VOIDED = "voided"
+
+
+class Reward(Versioned, Base):
+    """What one conversion earns one person. The amount never changes; clawbacks are beside it."""
+
+    __tablename__ = "rewards"
+    __table_args__ = (
+        UniqueConstraint("conversion_id", "beneficiary_id"),
+        CheckConstraint("amount_minor > 0", name="positive"),
+        CheckConstraint("fee_minor >= 0", name="fee_not_below_zero"),
+        CheckConstraint("(state = 'voided') = (void_reason IS NOT NULL)", name="void_has_reason"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("reward"))
+    conversion_id: Mapped[str] = mapped_column(ForeignKey("conversions.id"))
+    lead_id: Mapped[str] = mapped_column(ForeignKey("leads.id"), index=True)
+    bounty_id: Mapped[str] = mapped_column(ForeignKey("bounties.id"))
+    business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"), index=True)
+    beneficiary_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    fee_minor: Mapped[int] = mapped_column(BigInteger)  # Paid by the business on top.
+    currency: Mapped[str] = mapped_column(String(3))
+    state: Mapped[RewardState] = state_column(RewardState, default=RewardState.PENDING)
+    release_at: Mapped[datetime]
+    void_reason: Mapped[str | None]
+
+    amount: Mapped[Money] = composite("amount_minor", "currency")
+    clawbacks: Mapped[list["Clawback"]] = relationship(lazy="selectin", order_by="Clawback.id")
+
+    @property
+    def clawed_back(self) -> Money:
+        return Money(sum(c.amount_minor for c in self.clawbacks), self.currency)
+
+    @property
+    def net(self) -> Money:
+        """What is left to the beneficiary after everything that was taken back."""
+        return self.amount - self.clawed_back
+
+
+class ClawbackState(StrEnum):
+    TAKEN = "taken"  # Out of what was not sent yet, or back from the payee's account.
+    REVERSING = "reversing"  # Asked of Stripe.
+    OUTSTANDING = "outstanding"  # Stripe could not take it back now; we ask again.
+
+
+class Clawback(Versioned, Base):
+    """The linked negative reward: what a refund of the sale takes back, at the original rate."""
+
+    __tablename__ = "clawbacks"
+    __table_args__ = (
+        UniqueConstraint("reward_id", "sale_refund_id"),
+        CheckConstraint("amount_minor >= 0 AND fee_minor >= 0", name="not_below_zero"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("clawback"))
+    reward_id: Mapped[str] = mapped_column(ForeignKey("rewards.id"))
+    sale_refund_id: Mapped[str] = mapped_column(ForeignKey("sale_refunds.id"))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    fee_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    state: Mapped[ClawbackState] = state_column(ClawbackState)
+
+    amount: Mapped[Money] = composite("amount_minor", "currency")

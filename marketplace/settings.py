@@ -1,0 +1,107 @@
+"""Secrets and addresses, read once at the start. Business rules live beside the code they rule."""
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+NEEDED = ("SECRET_KEY", "ENCRYPTION_KEYS", "HASH_KEY", "DATABASE_URL", "PUBLIC_URL",
+          "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS")
+DEVELOPMENT_ONLY = ("STRIPE_API_BASE", "MAIL_DIR", "FETCH_ALLOW", "CLOCK_FILE")
+
+
+class UnsafeSettings(SystemExit):
+    """The start is refused, with a sentence per fault."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("Fingerpost does not start:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """See .env.example for what each one means."""
+
+    production: bool
+    secret_key: str = field(repr=False)
+    encryption_keys: str = field(repr=False)
+    hash_key: str = field(repr=False)
+    database_url: str = field(repr=False)
+    public_url: str
+    stripe_secret_key: str = field(repr=False)
+    stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
+    stripe_api_base: str | None = None
+    smtp_url: str | None = field(default=None, repr=False)
+    mail_from: str = "Fingerpost <hello@fingerpost.example>"
+    mail_dir: Path | None = None
+    fetch_allow: frozenset[str] = frozenset()
+    clock_file: Path | None = None
+    rate_limit_storage: str = "memory://"
+    proxy_hops: int = 0
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Settings":
+        """Raises UnsafeSettings naming everything that is missing or unsafe, not only the first."""
+        faults = find_faults(env)
+        if faults:
+            raise UnsafeSettings(faults)
+        return cls(
+            production=env["FINGERPOST_ENV"] == "production",
+            secret_key=env["SECRET_KEY"],
+            encryption_keys=env["ENCRYPTION_KEYS"],
+            hash_key=env["HASH_KEY"],
+            database_url=env["DATABASE_URL"],
+            public_url=env["PUBLIC_URL"].rstrip("/"),
+            stripe_secret_key=env["STRIPE_SECRET_KEY"],
+            stripe_webhook_secrets=tuple(s.strip() for s in env["STRIPE_WEBHOOK_SECRETS"].split(",") if s.strip()),
+            stripe_api_base=env.get("STRIPE_API_BASE") or None,
+            smtp_url=env.get("SMTP_URL") or None,
+            mail_from=env.get("MAIL_FROM") or cls.mail_from,
+            mail_dir=Path(env["MAIL_DIR"]) if env.get("MAIL_DIR") else None,
+            fetch_allow=frozenset(h.strip() for h in env.get("FETCH_ALLOW", "").split(",") if h.strip()),
+            clock_file=Path(env["CLOCK_FILE"]) if env.get("CLOCK_FILE") else None,
+            rate_limit_storage=env.get("RATE_LIMIT_STORAGE") or cls.rate_limit_storage,
+            proxy_hops=int(env.get("PROXY_HOPS") or 0),
+        )
+
+
+def find_faults(env: Mapping[str, str]) -> list[str]:
+    """Every reason not to start, in words that say what to set."""
+    kind = env.get("FINGERPOST_ENV", "")
+    if kind not in {"development", "production"}:
+        return ["set FINGERPOST_ENV to development or production (make run does it for you)"]
+    faults = [f"set {name} (see .env.example)" for name in NEEDED if not env.get(name)]
+    faults += _key_faults(env)
+    if not env.get("PROXY_HOPS", "0").isdigit():
+        faults.append("PROXY_HOPS is the number of proxies in front, like 1")
+    return faults + (_production_faults(env) if kind == "production" else _development_faults(env))
+
+
+def _key_faults(env: Mapping[str, str]) -> list[str]:
+    faults = []
+    for name in ("SECRET_KEY", "HASH_KEY"):
+        if env.get(name) and len(env[name]) < 32:
+            faults.append(f"{name} is shorter than 32 characters: make one with `openssl rand -hex 32`")
+    if any(not s.strip().startswith("whsec_") for s in env.get("STRIPE_WEBHOOK_SECRETS", "whsec_").split(",")):
+        faults.append("each of STRIPE_WEBHOOK_SECRETS starts with whsec_")
+    return faults
+
+
+def _production_faults(env: Mapping[str, str]) -> list[str]:
+    faults = [f"{name} is for development only: unset it" for name in DEVELOPMENT_ONLY if env.get(name)]
+    if "_test_" in env.get("STRIPE_SECRET_KEY", ""):
+        faults.append("STRIPE_SECRET_KEY is a test key: production needs a live one")
+    if env.get("FLASK_DEBUG", "0") not in {"", "0"}:
+        faults.append("FLASK_DEBUG is on: turn it off in production")
+    if env.get("DATABASE_URL", "").startswith("sqlite"):
+        faults.append("DATABASE_URL is SQLite: production runs several processes and needs PostgreSQL")
+    if not env.get("PUBLIC_URL", "https://").startswith("https://"):
+        faults.append("PUBLIC_URL must start with https://")
+    faults += [f"set {name} (see .env.example)" for name in ("SMTP_URL", "MAIL_FROM") if not env.get(name)]
+    return faults
+
+
+def _development_faults(env: Mapping[str, str]) -> list[str]:
+    faults = []
+    if "_live_" in env.get("STRIPE_SECRET_KEY", ""):
+        faults.append("STRIPE_SECRET_KEY is a live key: development uses a test key or the sandbox")
+    if not env.get("MAIL_DIR") and not env.get("SMTP_URL"):
+        faults.append("set MAIL_DIR (where mails are kept) or SMTP_URL")
+    return faults
