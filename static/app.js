@@ -45,11 +45,13 @@ document.addEventListener("click", async (event) => {
 });
 
 // Moments in the reader's own time zone; the server's wording stays as the tooltip.
+const language = document.documentElement.lang;
+const locale = navigator.languages.find((name) => name.startsWith(language)) ?? language;
 const showLocalTimes = (root) => every("time[datetime*='T']:not([data-keep])", (time) => {
   const moment = new Date(time.dateTime);
   if (Number.isNaN(moment.valueOf())) return;
   time.title = time.title || time.textContent.trim();
-  time.textContent = moment.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+  time.textContent = moment.toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
 }, root);
 
 // How many characters are left, said politely and only near the end.
