@@ -39,7 +39,7 @@ class BadLink(NotFound):
 
 
 class Cipher:
-    """Encrypts with the newest of several keys, decrypts with whichever was used. ``k1:<Fernet key>,k0:<Fernet key>``."""
+    """Encrypts with the newest key, decrypts with the one that was used. ``k1:<Fernet key>,k0:<Fernet key>``."""
 
     def __init__(self, keys: str) -> None:
         self._fernets: dict[str, Fernet] = {}
@@ -62,7 +62,7 @@ class Cipher:
         if not colon:
             raise DamagedSecret("a stored secret has no key id")
         if key_id not in self._fernets:
-            raise UnknownKey(f"a value was encrypted with key {key_id!r}; put that key back at the end of the encryption keys")
+            raise UnknownKey(f"a value was encrypted with key {key_id!r}: put it back into the encryption keys")
         try:
             return self._fernets[key_id].decrypt(secret).decode()
         except InvalidToken:

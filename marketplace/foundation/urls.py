@@ -11,10 +11,11 @@ from marketplace.foundation.errors import Invalid
 MAX_URL_CHARACTERS = 2048
 
 _TRACKING_PREFIXES = ("utm_", "fb_", "mc_", "pk_", "mtm_", "_hs", "hsa_", "oly_", "vero_")
-_TRACKING_NAMES = frozenset(
-    "fbclid gclid gclsrc gbraid wbraid dclid msclkid yclid twclid ttclid li_fat_id igsh igshid rdt_cid srsltid epik"
-    " ref ref_src ref_url referrer mkt_tok spm _ga _gl __twitter_impression cmpid trk hsctatracking".split()
-)
+_TRACKING_NAMES = frozenset({
+    "fbclid", "gclid", "gclsrc", "gbraid", "wbraid", "dclid", "msclkid", "yclid", "twclid", "ttclid",
+    "li_fat_id", "igsh", "igshid", "rdt_cid", "srsltid", "epik", "ref", "ref_src", "ref_url", "referrer",
+    "mkt_tok", "spm", "_ga", "_gl", "__twitter_impression", "cmpid", "trk", "hsctatracking",
+})  # fmt: skip
 _AMP_SWITCHES = frozenset({("amp", ""), ("amp", "1"), ("amp", "true"), ("outputtype", "amp")})
 _SMALL_SCREEN_LABELS = frozenset({"m", "mobile", "amp"})
 # co.uk, com.au: a name below these is a whole site, so "m.co.uk" is not the small-screen form of "co.uk".
@@ -28,8 +29,8 @@ class BadUrl(Invalid):
 
     code = "bad_url"
 
-    def __init__(self, message: str, next_step: str = "Copy the whole address from your browser's address bar.") -> None:
-        super().__init__(message, next_step=next_step)
+    def __init__(self, message: str, next_step: str = "") -> None:
+        super().__init__(message, next_step=next_step or "Copy the whole address from your browser's address bar.")
 
 
 def split_web_url(url: str) -> SplitResult:
@@ -108,10 +109,8 @@ def _name_of(parameter: str) -> str:
 
 def _is_tracking(parameter: str) -> bool:
     name, _, value = parameter.partition("=")
-    name = unquote(name).lower()
-    return (
-        name in _TRACKING_NAMES or name.startswith(_TRACKING_PREFIXES) or (name, unquote(value).lower()) in _AMP_SWITCHES
-    )
+    name, value = unquote(name).lower(), unquote(value).lower()
+    return name in _TRACKING_NAMES or name.startswith(_TRACKING_PREFIXES) or (name, value) in _AMP_SWITCHES
 
 
 def _full_site(netloc: str) -> str:
@@ -120,7 +119,7 @@ def _full_site(netloc: str) -> str:
     for place in (0, 1):
         rest = labels[place + 1 :]
         is_site = len(rest) > 2 or (len(rest) == 2 and rest[0] not in _REGISTRY_LABELS)
-        is_language = place == 0 or len(labels[0]) in (2, 3) and labels[0] != "www"
+        is_language = place == 0 or (len(labels[0]) in (2, 3) and labels[0] != "www")
         if is_site and is_language and labels[place] in _SMALL_SCREEN_LABELS and rest[-1][0].isalpha():
             return _full_site(".".join(labels[:place] + rest))
     return netloc
