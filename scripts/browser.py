@@ -31,9 +31,8 @@ def get_browser() -> str | None:
     if found or os.environ.get("BROWSER_PATH") or os.geteuid() != 0 or not shutil.which("apt-get"):
         return found
     print("Installing chromium-headless-shell for the browser tests ...", flush=True)
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL, "check": False}
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["apt-get", "update", "-qq"],
                     ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium-headless-shell"]):
-        subprocess.run(command, env=environment, **quiet)
+        subprocess.run(command, env=environment, check=False, stdin=subprocess.DEVNULL, capture_output=True)
     return find_browser()

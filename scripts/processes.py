@@ -220,9 +220,13 @@ class Product:
         ).stdout
 
 
+def keep_quiet(line: str) -> None:
+    """Say nothing."""
+
+
 @contextlib.contextmanager
 def started(
-    folder: Path, port: int, env: Mapping[str, str] | None = None, *, say: Say = lambda line: None, seed: bool = True,
+    folder: Path, port: int, env: Mapping[str, str] | None = None, *, say: Say = keep_quiet, seed: bool = True,
 ) -> Iterator[Product]:
     """Run the product in ``folder`` on ``port`` (sandbox on ``port + 1``) until the block is left.
 

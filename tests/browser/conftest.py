@@ -1,0 +1,82 @@
+"""A real Chromium on the real application, served by threads of this process on the test's own database."""
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from scripts.browser import FLAGS, find_browser, why_no_browser
+from scripts.processes import free_port
+from tests.browsing import sign_in
+
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    if reason := why_no_browser():
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def site(app: Flask) -> Iterator[str]:
+    """The address of the application, on a database that is empty at the start of the test."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server("127.0.0.1", free_port(), app, threaded=True)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def visit(chromium: Chromium, site: str, app: Flask) -> Iterator[Callable[..., Page]]:
+    """`visit(ana, size=PHONE, dark=True)`: a page of a browser of her own, signed in; `visit()` is a stranger's.
+
+    Anything said on the console, refused by the content security policy or asked of another host fails the test.
+    """
+    complaints: list[str] = []
+    with contextlib.ExitStack() as contexts:
+        def open_for(user: Any = None, *, size: dict[str, int] = DESK, dark: bool = False, script: bool = True) -> Page:
+            context = contexts.enter_context(contextlib.closing(chromium.new_context(
+                base_url=site, viewport=size, color_scheme="dark" if dark else "light", java_script_enabled=script,
+                reduced_motion="reduce", locale="en-US", timezone_id="UTC",
+            )))
+            if user is not None:
+                context.add_cookies([cookie_of(app, user, site)])
+            return watched(context, site, complaints)
+        yield open_for
+    assert complaints == []
+
+
+def watched(context: BrowserContext, site: str, complaints: list[str]) -> Page:
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    page.on("console", lambda message: message.type in {"error", "warning"} and complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: request.url.startswith(("http://127.0.0.1:", "data:", "about:", "blob:"))
+            or complaints.append(f"asked {request.url}"))
+    return page
+
+
+def cookie_of(app: Flask, user: Any, site: str) -> Any:
+    client = app.test_client()
+    sign_in(client, user)  # type: ignore[arg-type]
+    name = app.config["SESSION_COOKIE_NAME"]
+    cookie = client.get_cookie(name)
+    assert cookie is not None
+    return {"name": name, "value": cookie.value, "url": site}

@@ -1,0 +1,195 @@
+"""One application a run, on a database made by the migrations. Tests commit for real; between tests it is emptied."""
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import flask_migrate
+import pytest
+from flask import Flask
+
+from scripts.postgres import NoPostgres, temporary_postgres
+from scripts.processes import free_port, generated_secrets
+from tests import database, network
+from tests.browsing import Browser, Mailbox, sign_in
+from tests.moving_clock import MovingClock
+
+SHARED = contextlib.ExitStack()  # the PostgreSQL of the whole run; closed by the process that opened it
+ROOT = Path(__file__).resolve().parent.parent
+ONLY_ONCE = ("setup", "browser", "contract")  # folders of tests that do not care which database there is
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="which database to test on")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    is_worker = hasattr(config, "workerinput")
+    asked, given = config.getoption("--database"), os.environ.keys() & {"TEST_DATABASE_URL", "TEST_DATABASE_MISSING"}
+    if asked == "postgresql" and not is_worker and not given:
+        try:
+            os.environ["TEST_DATABASE_URL"] = SHARED.enter_context(temporary_postgres())
+        except NoPostgres as reason:
+            os.environ["TEST_DATABASE_MISSING"] = str(reason)
+
+
+def pytest_unconfigure() -> None:
+    SHARED.close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    kind = config.getoption("--database")
+    kept, dropped = [], []
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        if folder == "browser":
+            item.add_marker("browser")
+        if folder == "setup":
+            item.add_marker(pytest.mark.xdist_group("setup"))
+        once = folder in ONLY_ONCE or item.get_closest_marker("once")
+        wanted = item.get_closest_marker("database")
+        fits = (wanted is None or kind in wanted.args) and not (once and kind != "sqlite")
+        (kept if fits else dropped).append(item)
+    config.hook.pytest_deselected(items=dropped)
+    items[:] = kept
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_loopback() -> Iterator[None]:
+    with network.only_loopback():
+        yield
+
+
+@pytest.fixture(scope="session")
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="fp-test-", dir=database.memory_folder(Path(tempfile.gettempdir()))))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database_url(request: pytest.FixtureRequest, _folder: Path) -> Iterator[str]:
+    if request.config.getoption("--database") == "sqlite":
+        yield database.sqlite_url(_folder)
+        return
+    if missing := os.environ.get("TEST_DATABASE_MISSING"):
+        pytest.skip(missing)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    with database.fresh_postgres_database(os.environ["TEST_DATABASE_URL"], worker) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def settings_env(database_url: str, _folder: Path) -> dict[str, str]:
+    """What the whole run's application is started with. Nothing answers at STRIPE_API_BASE unless a test asks for it."""
+    return generated_secrets() | {
+        "FINGERPOST_ENV": "development",
+        "DATABASE_URL": database_url,
+        "PUBLIC_URL": "http://localhost",
+        "STRIPE_SECRET_KEY": "sk_test_sandbox",
+        "STRIPE_API_BASE": f"http://127.0.0.1:{free_port()}",
+        "MAIL_DIR": str(_folder / "mail"),
+        "FETCH_ALLOW": "",
+    }
+
+
+@pytest.fixture(scope="session")
+def _application(settings_env: dict[str, str]) -> Iterator[Flask]:
+    from marketplace.app import create_app  # noqa: PLC0415 - tests of the set-up run without the application
+    from marketplace.foundation.db import db  # noqa: PLC0415
+    from marketplace.settings import Settings  # noqa: PLC0415
+
+    Path(settings_env["MAIL_DIR"]).mkdir(parents=True)
+    application = create_app(Settings.from_env(settings_env))
+    application.testing = True  # an unforeseen error reaches the test with its traceback
+    application.test_client_class = Browser
+    with application.app_context():
+        flask_migrate.upgrade(directory=str(ROOT / "migrations"))
+        db.session.remove()
+        db.engine.dispose()
+    yield application
+    with application.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def _emptying(_application: Flask, database_url: str) -> database.Emptying:
+    make = database.sqlite_emptying if database_url.startswith("sqlite") else database.postgres_emptying
+    return make(database_url)
+
+
+@pytest.fixture
+def app(_application: Flask, _emptying: database.Emptying, clock: MovingClock, _folder: Path) -> Iterator[Flask]:
+    """The application on an empty database, with a context for verbs and queries open in the test."""
+    from marketplace.foundation.limits import limiter  # noqa: PLC0415
+
+    with _application.app_context():
+        limiter.reset()
+        yield _application
+    _emptying()
+    for mail in (_folder / "mail").iterdir():
+        mail.unlink()
+
+
+@pytest.fixture
+def clock() -> Iterator[MovingClock]:
+    """Monday, 2 November 2026, 09:00 UTC and on, a millisecond a look; `clock.move(days=30)` moves it."""
+    from marketplace.foundation import clock as product_clock  # noqa: PLC0415
+
+    moving = MovingClock()
+    product_clock.use(moving)
+    yield moving
+    product_clock.use(product_clock.system_time)
+
+
+@pytest.fixture
+def later(clock: MovingClock) -> Callable[..., None]:
+    """`later(days=30)`: time passes. Jobs that fall due wait for `work()`."""
+    return lambda **delta: clock.move(timedelta(**delta))
+
+
+@pytest.fixture
+def anonymous(app: Flask) -> Browser:
+    """A visitor who has not signed in."""
+    client = app.test_client()
+    assert isinstance(client, Browser)
+    return client
+
+
+@pytest.fixture
+def as_user(app: Flask) -> Callable[[object], Browser]:
+    """`as_user(ana)`: a browser in which this person is signed in, apart from every other one."""
+    def browser_of(user: object) -> Browser:
+        client = app.test_client()
+        assert isinstance(client, Browser)
+        sign_in(client, user)
+        return client
+    return browser_of
+
+
+@pytest.fixture
+def work(app: Flask) -> Callable[[], int]:
+    """`work()`: do every job that is due, as the worker would, until none is; says how many it did."""
+    from marketplace.foundation import outbox  # noqa: PLC0415
+    from marketplace.foundation.db import db  # noqa: PLC0415
+    from marketplace.jobs import JOBS  # noqa: PLC0415
+
+    def run_due() -> int:
+        done = 0
+        db.session.rollback()
+        with app.app_context():
+            while outbox.run_next(JOBS):
+                done += 1
+                assert done < 10_000, "jobs promise each other without end"
+        return done
+    return run_due
+
+
+@pytest.fixture
+def mailbox(app: Flask, settings_env: dict[str, str]) -> Mailbox:
+    """Every mail sent so far in this test."""
+    return Mailbox(Path(settings_env["MAIL_DIR"]))

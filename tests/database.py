@@ -1,0 +1,78 @@
+"""Databases for the tests: made by the migrations, really committed to, and emptied between tests in milliseconds."""
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import create_engine, make_url, text
+
+KEPT = "alembic_version"
+
+
+class Emptying(Protocol):
+    """Brings the database back to how the migrations left it."""
+
+    def __call__(self) -> None: ...
+
+
+def sqlite_url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'test.sqlite'}"
+
+
+def memory_folder(otherwise: Path) -> Path:
+    """SQLite syncs every commit to the disk, as it must for money; a disk of memory makes that free."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() and os.access(memory, os.W_OK) else otherwise
+
+
+@contextlib.contextmanager
+def fresh_postgres_database(server: str, name: str) -> Iterator[str]:
+    """A new database on this server, dropped at the end. Needs a superuser, who may put triggers to sleep."""
+    url = make_url(server)
+    database = f"fingerpost_{name}_{os.getpid()}"
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{database}"'))
+    try:
+        yield url.set(database=database).render_as_string(hide_password=False)
+    finally:
+        with admin.connect() as connection:
+            connection.execute(text(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)'))
+        admin.dispose()
+
+
+def sqlite_emptying(url: str) -> Emptying:
+    """Copies the freshly migrated pages back over the file: triggers that refuse DELETE see nothing of it."""
+    live = make_url(url).database or ""
+    template = sqlite3.connect(":memory:", check_same_thread=False)
+    with contextlib.closing(sqlite3.connect(live)) as source:
+        source.backup(template)
+
+    def empty() -> None:
+        with contextlib.closing(sqlite3.connect(live, timeout=10)) as target:
+            template.backup(target)
+
+    return empty
+
+
+def postgres_emptying(url: str) -> Emptying:
+    """Deletes what is there with triggers and foreign keys asleep for this one session."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        tables = [name for (name,) in connection.execute(text(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> :kept"), {"kept": KEPT})]
+        filled = [name for name in tables if connection.scalar(text(f'SELECT 1 FROM "{name}" LIMIT 1'))]
+    assert not filled, f"a migration fills {filled}: let the emptying keep those rows"
+    deletions = "".join(
+        f'IF EXISTS (SELECT 1 FROM "{name}") THEN DELETE FROM "{name}"; END IF;\n' for name in tables
+    )
+    command = text(f"DO $$ BEGIN\nSET LOCAL session_replication_role = replica;\n{deletions}END $$")
+    connection = engine.connect()
+    connection.execute(text("SET lock_timeout = '10s'"))
+
+    def empty() -> None:
+        connection.execute(command)
+
+    return empty
