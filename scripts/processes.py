@@ -146,6 +146,7 @@ class Processes:
     env: Mapping[str, str]
     say: Say
     running: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+    relays: list[threading.Thread] = field(default_factory=list)
 
     def start(self, name: str, command: list[str]) -> None:
         child = subprocess.Popen(
@@ -153,12 +154,14 @@ class Processes:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
         self.running[name] = child
-        threading.Thread(target=self._relay, args=(name, child), daemon=True).start()
+        self.relays.append(threading.Thread(target=self._relay, args=(name, child), daemon=True))
+        self.relays[-1].start()
 
     def _relay(self, name: str, child: subprocess.Popen[str]) -> None:
         assert child.stdout
-        for line in child.stdout:
-            self.say(f"{name:<8}| {line.rstrip()}")
+        with child.stdout:
+            for line in child.stdout:
+                self.say(f"{name:<8}| {line.rstrip()}")
 
     def check_alive(self) -> None:
         for name, child in self.running.items():
@@ -185,6 +188,8 @@ class Processes:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
+        for relay in self.relays:  # What a child said last is still heard.
+            relay.join(timeout=2)
 
 
 def answers(url: str) -> bool:

@@ -91,19 +91,14 @@ TABLES = tables_of_moves()
 @pytest.mark.parametrize("table", TABLES)
 def test_every_state_has_a_row_and_can_be_reached(table):
     moves = TABLES[table]
-    states = list(type(next(iter(moves))))
-    assert set(moves) == set(states)
-    reached, ahead = set(), [states[0]]  # The first one written in the enum is where everything begins.
+    states = set(type(next(iter(moves))))
+    assert set(moves) == states
+    reached, ahead = set(), [next(iter(moves))]  # The first row is where everything begins.
     while ahead:
         state = ahead.pop()
         reached.add(state)
         ahead += [following for following in moves[state] if following not in reached]
-    assert reached == set(states)
-
-
-@pytest.mark.parametrize("table", TABLES)
-def test_no_state_moves_to_itself(table):
-    assert [state for state, following in TABLES[table].items() if state in following] == []
+    assert reached == states
 
 
 def test_there_are_tables_of_moves_to_look_at():
@@ -165,9 +160,10 @@ def asks_permission(function: ast.FunctionDef) -> bool:
 
 
 def test_no_page_carries_script_or_style_of_its_own():
-    """The content security policy would refuse it, and the page would break only in a browser."""
+    """The content security policy would refuse it, and the page would break only in a browser. Mail programs differ."""
+    pages = [path for path in TEMPLATES if path.parent.name != "emails"]
     inline = re.compile(r"<script(?![^>]*\ssrc=)[^>]*>|<style|\sstyle\s*=|\son[a-z]+\s*=\s*[\"']|javascript:", re.IGNORECASE)
-    assert [f"{path.relative_to(ROOT)}: {found[0]}" for path in TEMPLATES if (found := inline.search(path.read_text()))] == []
+    assert [f"{path.relative_to(ROOT)}: {found[0]}" for path in pages if (found := inline.search(path.read_text()))] == []
 
 
 def test_no_page_loads_anything_from_elsewhere():
