@@ -1,0 +1,138 @@
+"""What Stripe tells us, in our words: frozen answers and the three ways a call can fail. Imports no stripe."""
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from marketplace.foundation.money import Money
+
+
+class TemporaryFailure(Exception):
+    """Not done, or not known to be done: try again later with the *same* key."""
+
+
+class OutcomeUnknown(TemporaryFailure):
+    """The key is burnt (a stored 5xx, or other parameters under it): look the object up before using a new key."""
+
+
+class PermanentFailure(Exception):
+    """Stripe said no, and would say no again to this key. ``code`` is Stripe's (``balance_insufficient``...)."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Checkout:
+    id: str
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class CheckoutReading:
+    """``fee`` and ``available_on`` are known once the charge has its balance transaction."""
+
+    status: Literal["open", "complete", "expired"]
+    payment_status: Literal["paid", "unpaid", "no_payment_required"]
+    amount: Money
+    payment_intent_id: str | None
+    charge_id: str | None
+    fee: Money | None
+    available_on: datetime | None
+    livemode: bool
+
+
+@dataclass(frozen=True)
+class ConnectedAccountReading:
+    """``transfers_status`` is active, pending, restricted or unsupported; money may go only to an active one."""
+
+    transfers_status: str
+    awaiting: Literal["user", "stripe"] | None
+    requirements: list[str]
+    closed: bool
+    livemode: bool
+
+    @property
+    def is_ready(self) -> bool:
+        return self.transfers_status == "active" and not self.closed
+
+
+@dataclass(frozen=True)
+class TransferReading:
+    amount: Money
+    amount_reversed: Money
+    reversed: bool
+
+
+@dataclass(frozen=True)
+class RefundReading:
+    """``status`` is pending, requires_action, succeeded, failed or canceled."""
+
+    id: str
+    status: str
+    failure_reason: str | None
+
+
+@dataclass(frozen=True)
+class BalanceReading:
+    available_minor: int
+    pending_minor: int
+
+
+@dataclass(frozen=True)
+class BalanceTransaction:
+    """One movement of the platform's balance; amounts in minor units, ``net = amount - fee``."""
+
+    id: str
+    type: str
+    amount: int
+    fee: int
+    net: int
+    currency: str
+    source: str | None
+    created: datetime
+    available_on: datetime
+
+
+@dataclass(frozen=True)
+class EventReading:
+    """Only a hint that something happened to an object: fetch the object itself."""
+
+    id: str
+    type: str
+    object_id: str | None
+    object_type: str | None
+    created: datetime
+    livemode: bool
+
+
+# Stripe names what it needs by field path; the longest prefix found here wins.
+PLAIN_WORDS = {
+    "identity.individual.given_name": "your first name",
+    "identity.individual.surname": "your last name",
+    "identity.individual.date_of_birth": "your date of birth",
+    "identity.individual.address": "your home address",
+    "identity.individual.email": "your e-mail address",
+    "identity.individual.phone": "your phone number",
+    "identity.individual.id_numbers": "your tax or identity number",
+    "identity.individual.documents": "a photo of your identity document",
+    "identity.individual": "your personal details",
+    "identity.business_details": "your business details",
+    "identity.attestations.terms_of_service": "your agreement to Stripe's terms",
+    "identity.entity_type": "whether you are a person or a company",
+    "identity.country": "your country",
+    "defaults.profile": "what you do",
+    "default_outbound_destination": "a bank account to be paid to",
+    "configuration.recipient.default_outbound_destination": "a bank account to be paid to",
+}
+
+
+def put_plainly(requirement: str) -> str:
+    """Stripe's ``identity.individual.date_of_birth`` as "your date of birth"."""
+    path = requirement
+    while path:
+        if path in PLAIN_WORDS:
+            return PLAIN_WORDS[path]
+        path = path.rpartition(".")[0]
+    return requirement.rpartition(".")[2].replace("_", " ")
