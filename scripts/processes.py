@@ -121,8 +121,9 @@ def worker_command() -> list[str]:
 
 def sandbox_command(folder: Path, port: int, webhook_secret: str) -> list[str]:
     return [sys.executable, "-m", "marketplace.payments.sandbox", "--port", str(port + 1),
-            "--data", str(folder / "sandbox.sqlite"), "--clock", str(folder / "clock"),
-            "--webhook", f"http://127.0.0.1:{port}/webhooks/stripe={webhook_secret}"]
+            "--data", str(folder / "sandbox.sqlite"), "--clock-file", str(folder / "clock"),
+            "--webhook", f"http://127.0.0.1:{port}/webhooks/stripe={webhook_secret}",
+            "--secret-key", SANDBOX_KEY]
 
 
 def flask(*arguments: str) -> list[str]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import flask
-import flask_login
 from flask.testing import FlaskClient
 from lxml import html
 from werkzeug.test import TestResponse
@@ -102,10 +101,12 @@ def end_reading() -> None:
 
 def sign_in(browser: Browser, user: Any) -> None:
     """Put into the browser's cookie exactly what signing in puts there."""
-    with browser.application.test_request_context():
-        assert flask_login.login_user(user), f"{user!r} may not sign in"
+    from marketplace.identity.session import begin_session  # noqa: PLC0415
+
+    with browser.application.test_request_context(environ_base=browser.environ_base):
+        begin_session(user)
         kept = dict(flask.session)
-    kept.pop("_id", None)  # bound to the address and program of the browser; made anew by its first request
+    assert "_user_id" in kept, f"{user!r} may not sign in"
     with browser.session_transaction() as session:
         session.update(kept)
 

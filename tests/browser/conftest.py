@@ -17,6 +17,7 @@ from tests.browsing import sign_in
 
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
+PROGRAM = "Chromium of the tests"  # a session is bound to the program that began it
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +55,7 @@ def visit(chromium: Chromium, site: str, app: Flask) -> Iterator[Callable[..., P
         def open_for(user: Any = None, *, size: dict[str, int] = DESK, dark: bool = False, script: bool = True) -> Page:
             context = contexts.enter_context(contextlib.closing(chromium.new_context(
                 base_url=site, viewport=size, color_scheme="dark" if dark else "light", java_script_enabled=script,
-                reduced_motion="reduce", locale="en-US", timezone_id="UTC",
+                reduced_motion="reduce", locale="en-US", timezone_id="UTC", user_agent=PROGRAM,
             )))
             if user is not None:
                 context.add_cookies([cookie_of(app, user, site)])
@@ -75,6 +76,7 @@ def watched(context: BrowserContext, site: str, complaints: list[str]) -> Page:
 
 def cookie_of(app: Flask, user: Any, site: str) -> Any:
     client = app.test_client()
+    client.environ_base["HTTP_USER_AGENT"] = PROGRAM
     sign_in(client, user)  # type: ignore[arg-type]
     name = app.config["SESSION_COOKIE_NAME"]
     cookie = client.get_cookie(name)
