@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from marketplace.bounties.models import Category, RewardKind, Terms
-from marketplace.bounties.preview import plain_terms, reward_in_words
+from marketplace.bounties.preview import percent_text, plain_terms, reward_in_words
 from marketplace.foundation.fields import Amount, Lines, clean_text
 from marketplace.foundation.money import CURRENCIES, Money, parse_amount, plain_amount, show_money
 
@@ -116,7 +116,7 @@ def initial_form(terms: Terms) -> dict[str, str]:
     return {
         "criteria": "\n".join(terms.criteria), "currency": terms.currency, "reward_kind": terms.reward_kind.value,
         "reward": plain_amount(terms.highest_reward) if terms.reward_minor else "",
-        "reward_percent": str(terms.reward_bps / 100) if terms.reward_bps else "",
+        "reward_percent": percent_text(terms.reward_bps).rstrip("%") if terms.reward_bps else "",
         "reward_cap": plain_amount(terms.highest_reward) if terms.cap_minor else "",
         "hold_days": str(terms.hold_days), "protection_days": str(terms.protection_days),
         "consent_days": str(terms.consent_days), "evidence_days": str(terms.evidence_days),

@@ -137,7 +137,8 @@ class Lead(Versioned, Base):
     duplicate_of_id: Mapped[str | None] = mapped_column(ForeignKey("leads.id"))
 
     submitted_at: Mapped[datetime]
-    question: Mapped[str | None]  # What the moderator needs to know (needs_info).
+    question: Mapped[str | None]  # What we need to know (needs_info).
+    question_asked_at: Mapped[datetime | None]
     answer: Mapped[str | None] = mapped_column(EncryptedText)
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[str | None]

@@ -1,0 +1,25 @@
+"""A letter to a person: plain sentences and at most one button, as text and as HTML."""
+from flask import current_app, render_template
+
+from marketplace.foundation.mail import Mail
+
+BECAUSE = "You get this mail because of something you did on Fingerpost."
+
+
+def compose(
+    to: str, subject: str, *paragraphs: str, name: str = "", action: tuple[str, str] | None = None, why: str = BECAUSE
+) -> Mail:
+    """``action`` is (label, absolute URL). Nothing personal belongs into ``subject``: it shows on lock screens."""
+    context = {
+        "subject": subject, "paragraphs": paragraphs, "why": why,
+        "greeting": f"Hello {name}," if name else "Hello,",
+        "action": {"label": action[0], "href": action[1]} if action else None,
+        "site_name": "Fingerpost", "site_url": public_url("/"),
+    }
+    return Mail(to=to, subject=subject, text=render_template("emails/letter.txt", **context),
+                html=render_template("emails/letter.html", **context))
+
+
+def public_url(path: str) -> str:
+    """``path`` on this site as the outside world writes it."""
+    return f"{current_app.extensions['settings'].public_url}{path}"

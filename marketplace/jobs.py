@@ -1,0 +1,51 @@
+"""Every background job, by name; also how news of a lower package reaches a higher one."""
+from collections.abc import Callable
+
+from marketplace.bounties import publishing
+from marketplace.foundation import mail
+from marketplace.foundation.mail import Mail
+from marketplace.foundation.outbox import Errand, Jobs
+from marketplace.identity.letters import LETTERS as IDENTITY_LETTERS
+from marketplace.payments.jobs import PAYMENTS_JOBS
+from marketplace.payments.models import Funding
+from marketplace.foundation.db import db
+from marketplace.referrals import asking, clawbacks, evidence, moderation, rewards, screening
+from marketplace.referrals.letters import LETTERS as REFERRALS_LETTERS
+
+LETTERS: dict[str, Callable[..., list[Mail]]] = {**IDENTITY_LETTERS, **REFERRALS_LETTERS}
+
+
+def send_letter(letter: str, **arguments: str) -> None:
+    """Compose from what is true now, then send; a repeat of the job has the same message ids."""
+    for number, composed in enumerate(LETTERS[letter](**arguments)):
+        key = ":".join([letter, *(f"{k}={v}" for k, v in sorted(arguments.items())), str(number)])
+        mail.send(composed, dedupe_id=key)
+
+
+def _nothing_to_keep(outcome: object, **arguments: str) -> None:
+    """A letter leaves no trace but the tick of its job."""
+
+
+def note_funding(funding_id: str) -> None:
+    """Payments says that a funding was paid: its bounty may go on."""
+    publishing.resume_when_funded(db.session.get_one(Funding, funding_id).purpose_id)
+
+
+JOBS: Jobs = {
+    **PAYMENTS_JOBS,
+    "send_letter": Errand(send_letter, _nothing_to_keep),
+    "capture_evidence": Errand(evidence.read_evidence, evidence.keep_evidence),
+    "begin_review": screening.begin_review,
+    "remind_moderators": moderation.remind_moderators,
+    "accept_by_default": moderation.accept_by_default,
+    "expire_unanswered": moderation.expire_unanswered,
+    "remind_buyer": asking.remind_buyer,
+    "end_asking": asking.end_asking,
+    "end_protection": asking.end_protection,
+    "release_reward": rewards.release_reward,
+    "note_transfer": rewards.note_transfer,
+    "note_reversal": clawbacks.note_reversal,
+    "note_funding": note_funding,
+    "return_free_funds": publishing.return_free_funds,
+    "resume_when_funded": publishing.resume_when_funded,
+}

@@ -1,0 +1,17 @@
+"""A lead's way from a post to a reward. Read the modules in this order:
+
+    pointing     someone points a business at a buyer: a URL (or a text), a quote, how they know them
+    evidence     a job reads the page and keeps what it said
+    screening    what a machine can tell a moderator about it
+    moderation   an admin accepts, rejects with a reason, or asks for more; silence accepts
+    appeals      every refusal can be looked at again
+    asking       the buyer is asked, once, with one reminder; silence ends it
+    consent      the buyer says yes, no or never, and can take it back
+    contact      the only door through which a buyer's contact data leaves
+    stages       the business works the lead
+    conversion   the sale, recorded once
+    rewards      held for the return period, released, paid
+    clawbacks    what a refunded sale takes back
+
+``lifecycle`` has the tables of states, one per axis; ``timeline`` tells each party its own story.
+"""

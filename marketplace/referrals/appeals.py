@@ -1,0 +1,31 @@
+"""Every refusal can be looked at again: once, in the referrer's own words, by an admin."""
+from marketplace.foundation import clock
+from marketplace.foundation.errors import Conflict, require
+from marketplace.identity.models import User
+from marketplace.referrals import lifecycle
+from marketplace.referrals.models import Lead, Moderation
+from marketplace.referrals.permissions import is_referrer
+from marketplace.referrals.pointing import start_clocks
+
+
+class AppealUsed(Conflict):
+    code = "appeal_used"
+
+
+def may_be_appealed(lead: Lead) -> bool:
+    return lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE} and lead.appeal is None
+
+
+def appeal_decision(lead: Lead, *, by: User, why: str) -> None:
+    """rejected | duplicate -> in_review, with the decision taken back until the next one."""
+    require(is_referrer(by, lead), "appeal for this lead")
+    if lead.appeal is not None:
+        raise AppealUsed("This was appealed once already.", next_step="The second decision stands.")
+    if lead.moderation is Moderation.DUPLICATE:
+        # Both now stand side by side, so this one gives up its place in the first-come indexes.
+        lead.post_hash = lead.buyer_hash = None
+    lead.appeal = why
+    lead.decided_at = lead.decided_by = None
+    lifecycle.move(lead, Moderation.IN_REVIEW, by=by.id, reason="appeal")
+    lead.submitted_at = clock.now()
+    start_clocks(lead)

@@ -1,0 +1,71 @@
+"""The buyer is asked, once, with one reminder; no answer is an answer, and frees what was reserved."""
+from datetime import timedelta
+
+from flask import current_app
+
+from marketplace.bounties.publishing import note_funds_came_free
+from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation.crypto import sign
+from marketplace.foundation.db import db
+from marketplace.payments import funds
+from marketplace.referrals import lifecycle
+from marketplace.referrals.models import Consent, Lead, Moderation, Stage
+
+PASSED_ON = "buyer"  # A link that the referrer may pass on: it proves nothing about who opens it.
+MAILED = "buyer-mail"  # A link mailed to the buyer's own address, which it proves.
+CONFIRMING = "consent-confirm"  # A link mailed to the address that a buyer typed in.
+
+
+def ask_consent(lead: Lead) -> None:
+    """unknown -> asked, at acceptance. By mail where the buyer's address is known, else through the referrer."""
+    wait = timedelta(days=lead.terms.consent_days)
+    lead.consent_due_at = clock.now() + wait
+    lifecycle.move_consent(lead, Consent.ASKED, by=audit.SYSTEM)
+    outbox.promise("send_letter", letter="lead_accepted", lead_id=lead.id)
+    outbox.promise("send_letter", letter="buyer_asked", lead_id=lead.id)
+    outbox.promise("remind_buyer", after=wait / 2, lead_id=lead.id)
+    outbox.promise("end_asking", after=wait, lead_id=lead.id)
+
+
+def remind_buyer(lead_id: str) -> None:
+    """Job, halfway: the one reminder."""
+    lead = db.session.get_one(Lead, lead_id)
+    if lead.consent is Consent.ASKED:
+        outbox.promise("send_letter", letter="buyer_reminded", lead_id=lead.id)
+
+
+def end_asking(lead_id: str) -> None:
+    """Job, when the time is up: no answer."""
+    lead = db.session.get_one(Lead, lead_id)
+    if lead.consent is Consent.ASKED:
+        lifecycle.move_consent(lead, Consent.NO_ANSWER, by=audit.SYSTEM)
+        end_lead(lead, why="the buyer did not answer")
+
+
+def end_protection(lead_id: str) -> None:
+    """Job, when the protection window ends; evidence of activity may have moved the end meanwhile."""
+    lead = db.session.get_one(Lead, lead_id)
+    if lead.moderation is not Moderation.ACCEPTED or lead.stage is Stage.WON or lead.protected_until is None:
+        return
+    left = lead.protected_until - clock.now()
+    if left > timedelta(0):
+        outbox.promise("end_protection", after=left, lead_id=lead.id)
+        return
+    end_lead(lead, why="the protection window ended")
+
+
+def end_lead(lead: Lead, *, why: str, by: str = audit.SYSTEM) -> None:
+    """accepted -> expired: nothing more can come of it, so what was reserved is free again."""
+    lifecycle.move(lead, Moderation.EXPIRED, by=by, reason=why)
+    free_reserved(lead, why=why)
+    outbox.promise("send_letter", letter="lead_expired", lead_id=lead.id)
+
+
+def free_reserved(lead: Lead, *, why: str) -> None:
+    funds.free_reservation(lead.id, bounty_id=lead.bounty_id, currency=lead.terms.currency, why=why)
+    note_funds_came_free(lead.bounty)
+
+
+def buyer_link(lead: Lead, purpose: str = PASSED_ON) -> str:
+    """The buyer's private page, as an absolute URL."""
+    return f"{current_app.extensions['settings'].public_url}/buyer/{purpose}/{sign(purpose, lead.id)}"

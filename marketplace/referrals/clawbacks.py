@@ -1,0 +1,131 @@
+"""What a refunded sale takes back: p% of the sale, p% of the reward, odd cents to the referrer."""
+from sqlalchemy import select
+
+from marketplace.bounties.models import Bounty
+from marketplace.bounties.publishing import note_funds_came_free
+from marketplace.foundation import audit, outbox
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict, Invalid, require
+from marketplace.foundation.money import Money, show_money
+from marketplace.identity.models import User
+from marketplace.payments import ledger, payables
+from marketplace.payments.models import PLATFORM, AccountKind, ReversalState, TransferReversal
+from marketplace.referrals import lifecycle
+from marketplace.referrals.models import (
+    Clawback,
+    ClawbackState,
+    Conversion,
+    ConversionState,
+    Lead,
+    Reward,
+    RewardState,
+    SaleRefund,
+)
+from marketplace.referrals.permissions import may_give_money_back
+
+
+class RefundTooLarge(Invalid):
+    code = "refund_too_large"
+
+
+class RefundKnown(Conflict):
+    code = "refund_known"
+
+
+def refund_sale(lead: Lead, *, by: User, amount: Money, refund_number: str) -> SaleRefund:
+    """Part of the sale was given back to the buyer. RefundKnown (409) when this refund was recorded before."""
+    require(may_give_money_back(by, lead), "record a refund of this sale")
+    conversion = db.session.scalar(select(Conversion).where(Conversion.lead_id == lead.id))
+    if conversion is None:
+        raise Conflict("There is no sale to refund.", next_step="Record the sale first.")
+    _check_refund(conversion, amount, refund_number)
+    refund = SaleRefund(conversion_id=conversion.id, external_id=refund_number, amount_minor=amount.minor,
+                        recorded_by=by.id)
+    db.session.add(refund)
+    conversion.refunded_minor += amount.minor
+    db.session.flush()
+    audit.record("sale.refunded", conversion.id, by=by.id, refund=refund.id, amount_minor=amount.minor)
+    whole = conversion.refunded_minor == conversion.amount_minor
+    lifecycle.move_conversion(
+        conversion, ConversionState.REVERSED if whole else ConversionState.PARTIALLY_REVERSED, by=by.id)
+    for reward in db.session.scalars(select(Reward).where(Reward.conversion_id == conversion.id)).all():
+        _claw_back(reward, conversion, refund, by=by.id)
+    return refund
+
+
+def _check_refund(conversion: Conversion, amount: Money, refund_number: str) -> None:
+    if amount.currency != conversion.currency or amount.minor <= 0:
+        raise Invalid("Give the refunded amount in the currency of the sale.",
+                      fields={"amount": [f"More than zero, in {conversion.currency.upper()}."]})
+    known = db.session.scalar(select(SaleRefund.id).where(
+        SaleRefund.conversion_id == conversion.id, SaleRefund.external_id == refund_number))
+    if known is not None:
+        raise RefundKnown("This refund has been recorded already.", next_step="Give each refund its own number.")
+    left = conversion.amount - Money(conversion.refunded_minor, conversion.currency)
+    if amount > left:
+        raise RefundTooLarge(f"No more than {show_money(left)} of this sale is left to refund.",
+                             fields={"amount": [f"At most {show_money(left)}."]})
+
+
+def _claw_back(reward: Reward, conversion: Conversion, refund: SaleRefund, *, by: str) -> None:
+    if reward.state is RewardState.VOIDED:
+        return
+    amount = reward.amount.part(conversion.refunded_minor, conversion.amount_minor) - reward.clawed_back
+    fee_before = sum(c.fee_minor for c in reward.clawbacks)
+    fee = Money(reward.fee_minor * conversion.refunded_minor // conversion.amount_minor - fee_before, reward.currency)
+    if amount.minor <= 0 and fee.minor <= 0:
+        return
+    clawback = Clawback(reward_id=reward.id, sale_refund_id=refund.id, amount_minor=amount.minor,
+                        fee_minor=fee.minor, currency=reward.currency, state=ClawbackState.REVERSING)
+    reward.clawbacks.append(clawback)
+    db.session.flush()
+    audit.record("clawback.asked", clawback.id, by=by, reward=reward.id, amount_minor=amount.minor)
+    if reward.state in {RewardState.PENDING, RewardState.ON_HOLD}:
+        _take_from_held(reward, clawback)
+    else:
+        _take_from_released(reward, clawback)
+    if clawback.state is ClawbackState.TAKEN:
+        _void_if_nothing_left(reward, by=by)
+        note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
+    outbox.promise("send_letter", letter="reward_clawed_back", clawback_id=clawback.id)
+
+
+def _take_from_held(reward: Reward, clawback: Clawback) -> None:
+    ledger.move(
+        clawback.amount + Money(clawback.fee_minor, reward.currency),
+        source=ledger.account(AccountKind.HELD, reward.id, reward.currency),
+        target=ledger.account(AccountKind.FUNDS, reward.bounty_id, reward.currency),
+        kind="clawback", reference=f"{clawback.id}:taken")
+    lifecycle.move_clawback(clawback, ClawbackState.TAKEN, by=audit.SYSTEM)
+
+
+def _take_from_released(reward: Reward, clawback: Clawback) -> None:
+    """The fee was ours already and goes back at once; the reward comes out of what is owed or was sent."""
+    to_funds = ledger.account(AccountKind.FUNDS, reward.bounty_id, reward.currency)
+    if clawback.fee_minor:
+        ledger.move(Money(clawback.fee_minor, reward.currency),
+                    source=ledger.account(AccountKind.PLATFORM_FEES, PLATFORM, reward.currency),
+                    target=to_funds, kind="clawback_fee", reference=f"{clawback.id}:fee")
+    if clawback.amount_minor == 0 or payables.take_back(
+            reward.id, clawback.amount, credit=to_funds, clawback_id=clawback.id) == "taken":
+        lifecycle.move_clawback(clawback, ClawbackState.TAKEN, by=audit.SYSTEM)
+
+
+def _void_if_nothing_left(reward: Reward, *, by: str) -> None:
+    if reward.net.minor == 0 and reward.state in {RewardState.PENDING, RewardState.ON_HOLD, RewardState.PAYABLE}:
+        reward.void_reason = "The whole sale was refunded."
+        lifecycle.move_reward(reward, RewardState.VOIDED, by=by, reason=reward.void_reason)
+
+
+def note_reversal(reference: str) -> None:
+    """Job, promised by payments when Stripe answered about taking money back: the clawback follows."""
+    clawback = db.session.get_one(Clawback, reference)
+    reversal = db.session.scalar(select(TransferReversal).where(TransferReversal.reference == reference))
+    if clawback.state is ClawbackState.TAKEN:
+        return
+    if reversal is None or reversal.state is ReversalState.DONE:
+        lifecycle.move_clawback(clawback, ClawbackState.TAKEN, by=audit.SYSTEM)
+        reward = db.session.get_one(Reward, clawback.reward_id)
+        note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
+    elif reversal.state is ReversalState.OUTSTANDING and clawback.state is ClawbackState.REVERSING:
+        lifecycle.move_clawback(clawback, ClawbackState.OUTSTANDING, by=audit.SYSTEM)

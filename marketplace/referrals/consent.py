@@ -1,0 +1,157 @@
+"""The buyer says yes, no or never, without an account, and can take it back. Their words rule."""
+from datetime import date, timedelta
+
+from sqlalchemy import select, text
+
+from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation.crypto import unsign
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict, Invalid
+from marketplace.referrals import lifecycle
+from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, end_lead
+from marketplace.referrals.models import (
+    LIVE_LEADS,
+    Buyer,
+    Channel,
+    Consent,
+    ConsentGrant,
+    Lead,
+    Moderation,
+)
+from marketplace.referrals.pointing import SelfReferral
+from marketplace.referrals.queries import find_live_grant
+from marketplace.referrals.suppression import hash_email, hash_phone, suppress
+
+BUYER = "buyer"  # The actor in the audit trail: a party without an account.
+LONGEST_CONSENT = timedelta(days=180)
+PURPOSE = "to contact me about the need described in my post, and nothing else"
+
+
+class AlreadyAnswered(Conflict):
+    code = "already_answered"
+
+
+class AskingOver(Conflict):
+    status, code = 410, "link_expired"
+
+
+def open_buyer_link(purpose: str, token: str) -> Lead:
+    """The lead behind a buyer's link. BadLink (404) for anything that we did not sign for this purpose."""
+    if purpose not in {PASSED_ON, MAILED}:
+        unsign(PASSED_ON, "forged")
+    lead_id = unsign(purpose, token)
+    lead = db.session.get_one(Lead, lead_id)
+    return lead
+
+
+def give_consent(
+    lead: Lead, *, name: str, email: str, channel: Channel, until: date, phone: str | None = None,
+    note: str | None = None, proven: bool,
+) -> ConsentGrant:
+    """asked -> granted, or a mail to confirm first when the link did not prove whose address this is.
+
+    ``proven``: the link was mailed to this very address, so a pasted-on link cannot say yes for somebody else.
+    """
+    _check_may_answer(lead)
+    today = clock.now().date()
+    if not today <= until <= today + LONGEST_CONSENT:
+        raise Invalid("Choose a day from today on, within half a year.", fields={"until": ["Within half a year from today."]})
+    if channel is Channel.PHONE and not phone:
+        raise Invalid("Give the number they may call.", fields={"phone": ["Give the number they may call."]})
+    if email == lead.referrer.email:
+        raise SelfReferral("This is the address of the person who pointed: nobody can be paid for pointing at themselves.",
+                           next_step="Use your own address.")
+    grant = _replace_grant(lead, channel, until, note)
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    proven = proven and buyer.email_hash == hash_email(email)
+    buyer.name, buyer.email, buyer.phone = name, email, phone
+    buyer.email_hash, buyer.phone_hash = hash_email(email), hash_phone(phone) if phone else None
+    audit.record("consent.given", lead.id, by=BUYER, channel=channel, until=until.isoformat())
+    if proven:
+        confirm_consent(grant)
+    else:
+        outbox.promise("send_letter", letter="consent_confirm", grant_id=grant.id)
+    return grant
+
+
+def _replace_grant(lead: Lead, channel: Channel, until: date, note: str | None) -> ConsentGrant:
+    """A second answer before the first was confirmed takes its place."""
+    earlier = find_live_grant(lead)
+    if earlier is not None:
+        earlier.replaced_at = clock.now()
+        db.session.flush()
+    grant = ConsentGrant(lead_id=lead.id, business_id=lead.business_id, purpose=PURPOSE, channel=channel,
+                         until=until, note=note)
+    db.session.add(grant)
+    db.session.flush()
+    return grant
+
+
+def open_confirmation(token: str) -> ConsentGrant:
+    return db.session.get_one(ConsentGrant, unsign(CONFIRMING, token))
+
+
+def confirm_consent(grant: ConsentGrant) -> None:
+    """asked -> granted: the address is the buyer's own. The buyer's word also settles who pointed."""
+    lead = db.session.get_one(Lead, grant.lead_id)
+    if grant.replaced_at or grant.withdrawn_at or lead.consent is not Consent.ASKED:
+        raise AlreadyAnswered("This was answered already.", next_step="The page shows what you said last.")
+    grant.confirmed_at = clock.now()
+    _take_ownership(lead)
+    lifecycle.move_consent(lead, Consent.GRANTED, by=BUYER)
+    for letter in ("buyer_receipt", "business_introduced", "referrer_buyer_said_yes"):
+        outbox.promise("send_letter", letter=letter, lead_id=lead.id)
+
+
+def _take_ownership(lead: Lead) -> None:
+    """The referrer whom the buyer confirmed owns the lead; other live leads for the same buyer end."""
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    others = db.session.scalars(select(Lead).where(
+        Lead.business_id == lead.business_id, Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"),
+        Lead.buyer_hash == buyer.email_hash)).all()
+    for other in others:
+        if other.consent is Consent.GRANTED:
+            raise AlreadyAnswered(
+                "You said yes to this business already, through somebody else.",
+                next_step="Nothing more is needed; your first answer counts.")
+        if other.moderation is Moderation.ACCEPTED:
+            end_lead(other, why="the buyer confirmed another referrer")
+        else:
+            lifecycle.move(other, Moderation.DUPLICATE, by=BUYER)
+    db.session.flush()
+    lead.buyer_hash = buyer.email_hash
+
+
+def refuse_consent(lead: Lead, *, never: bool = False) -> None:
+    """asked -> refused. ``never``: nobody may point at this person or this post again, for any business."""
+    _check_may_answer(lead)
+    lifecycle.move_consent(lead, Consent.REFUSED, by=BUYER, reason="never" if never else "")
+    if never:
+        _suppress_buyer(lead)
+    end_lead(lead, why="the buyer said no", by=BUYER)
+
+
+def withdraw_consent(lead: Lead, *, never: bool = False) -> None:
+    """granted -> withdrawn: from this moment the contact data is closed again."""
+    grant = find_live_grant(lead)
+    if lead.consent is not Consent.GRANTED or grant is None:
+        raise AlreadyAnswered("There is no yes to take back.", next_step="The page shows what you said last.")
+    grant.withdrawn_at = clock.now()
+    lifecycle.move_consent(lead, Consent.WITHDRAWN, by=BUYER, reason="never" if never else "")
+    if never:
+        _suppress_buyer(lead)
+    outbox.promise("send_letter", letter="business_consent_withdrawn", lead_id=lead.id)
+
+
+def _suppress_buyer(lead: Lead) -> None:
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    suppress(lead.post_hash, lead.buyer_hash, buyer.email_hash, buyer.phone_hash)
+    audit.record("buyer.suppressed", lead.id, by=BUYER)
+
+
+def _check_may_answer(lead: Lead) -> None:
+    if lead.consent is not Consent.ASKED:
+        if lead.consent is Consent.NO_ANSWER:
+            raise AskingOver("The time to answer is over, and nobody was given anything about you.",
+                             next_step="If you want to talk to them after all, contact the business directly.")
+        raise AlreadyAnswered("You have answered already.", next_step="The page shows what you said last.")

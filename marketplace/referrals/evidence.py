@@ -1,0 +1,84 @@
+"""A job reads the post and keeps what it said: title, author, date, text, hash, quote found or not."""
+from dataclasses import dataclass
+
+from flask import current_app
+
+from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation.db import db, finish_reading
+from marketplace.foundation.fetch import FetchFailed, fetch
+from marketplace.foundation.reading import PageReading, find_quote, read_page
+from marketplace.referrals import lifecycle
+from marketplace.referrals.duplicates import find_live_twin
+from marketplace.referrals.models import Evidence, EvidenceState, Lead, Moderation, ReasonCode
+from marketplace.referrals.questions import put_question
+from marketplace.referrals.screening import begin_review
+from marketplace.referrals.suppression import hash_post
+
+LONGEST_TEXT = 20_000  # Characters kept of a page; a buyer's need is said in far fewer.
+
+
+@dataclass(frozen=True)
+class Captured:
+    """What came of reading the page: either a reading or why there is none."""
+
+    reading: PageReading | None = None
+    failure: str = ""
+    advice: str = ""
+
+
+def read_evidence(lead_id: str) -> Captured:
+    """The errand's call: no transaction is open while somebody else's server answers."""
+    url = db.session.get_one(Lead, lead_id).evidence.url
+    finish_reading()
+    if not url:
+        return Captured(failure="bad_url", advice="Paste the text of the post instead.")
+    try:
+        page = fetch(url, allow=current_app.extensions["settings"].fetch_allow)
+    except FetchFailed as failed:
+        return Captured(failure=str(failed.reason), advice=f"{failed.message} {failed.next_step}".strip())
+    return Captured(reading=read_page(page.text, page.final_url))
+
+
+def keep_evidence(captured: Captured, lead_id: str) -> None:
+    """The errand's settlement: the lead goes on to review, or waits for the referrer with what to do."""
+    lead = db.session.get_one(Lead, lead_id)
+    if lead.moderation is not Moderation.SUBMITTED or lead.evidence.state is not EvidenceState.PENDING:
+        return
+    if captured.reading is None or not captured.reading.text:
+        advice = captured.advice or "The page has no text that we can read. Paste the text of the post instead."
+        _keep_unavailable(lead, captured.failure or "empty", advice)
+        return
+    _keep_reading(lead.evidence, captured.reading)
+    lifecycle.move_evidence(lead.evidence, EvidenceState.CAPTURED, by=audit.SYSTEM)
+    if captured.reading.canonical_url and _is_copy(lead, captured.reading.canonical_url):
+        return
+    begin_review(lead.id)
+
+
+def _keep_reading(evidence: Evidence, reading: PageReading) -> None:
+    match = find_quote(reading.text, evidence.quote)
+    evidence.title, evidence.author = reading.title, reading.author
+    evidence.published_on, evidence.language = reading.published_on, reading.language
+    evidence.text, evidence.sha256 = reading.text[:LONGEST_TEXT], reading.sha256
+    evidence.quote_found, evidence.failure = match.found, None
+    evidence.quote_prefix, evidence.quote_suffix = match.prefix, match.suffix
+    evidence.captured_at = clock.now()
+
+
+def _is_copy(lead: Lead, canonical_url: str) -> bool:
+    """The page itself may name another address under which it was pointed out already."""
+    lead.post_hash = hash_post(canonical_url)
+    twin = find_live_twin(lead)
+    if twin is None:
+        return False
+    lead.duplicate_of_id = twin.id
+    lifecycle.move(lead, Moderation.DUPLICATE, by=audit.SYSTEM)
+    outbox.promise("send_letter", letter="lead_duplicate", lead_id=lead.id)
+    return True
+
+
+def _keep_unavailable(lead: Lead, failure: str, advice: str) -> None:
+    lead.evidence.failure = failure
+    lifecycle.move_evidence(lead.evidence, EvidenceState.UNAVAILABLE, by=audit.SYSTEM, reason=failure)
+    lead.reason_code = ReasonCode.EVIDENCE_UNAVAILABLE
+    put_question(lead, advice, by=audit.SYSTEM, reason=ReasonCode.EVIDENCE_UNAVAILABLE)

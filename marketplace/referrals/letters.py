@@ -1,0 +1,249 @@
+"""What the parties of a lead are told by mail. Each letter is composed from ids when it is sent.
+
+A letter that no longer applies when its turn comes is not sent: the function answers an empty list.
+"""
+from collections.abc import Callable
+
+from sqlalchemy import select
+
+from marketplace.bounties.models import Bounty
+from marketplace.bounties.preview import reward_in_words
+from marketplace.foundation.crypto import sign
+from marketplace.foundation.db import db
+from marketplace.foundation.letters import compose, public_url
+from marketplace.foundation.mail import Mail
+from marketplace.foundation.money import show_money
+from marketplace.identity.models import Business, Membership, User
+from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, buyer_link
+from marketplace.referrals.models import (
+    Buyer,
+    Clawback,
+    Consent,
+    ConsentGrant,
+    Lead,
+    Moderation,
+    ReasonCode,
+    Reward,
+)
+
+REASONS = {
+    ReasonCode.NOT_A_BUYER: "The post does not show somebody who is looking to buy.",
+    ReasonCode.INVALID_EVIDENCE: "The evidence does not show what was said.",
+    ReasonCode.EVIDENCE_UNAVAILABLE: "The post could not be read.",
+    ReasonCode.OUT_OF_SCOPE: "It does not meet what the business is looking for.",
+    ReasonCode.OUT_OF_AREA: "It is outside the place that the bounty is for.",
+    ReasonCode.ALREADY_KNOWN: "The business knows this buyer already.",
+    ReasonCode.DUPLICATE: "This buyer was pointed out before.",
+    ReasonCode.STALE_INTENT: "The post is too old to count as a present need.",
+    ReasonCode.NO_CONSENT: "The buyer does not want to be introduced.",
+    ReasonCode.SELF_REFERRAL: "Nobody can point at themselves or their own business.",
+    ReasonCode.PROHIBITED_CATEGORY: "Rewards are not allowed for this kind of sale in that place.",
+    ReasonCode.SPAM: "It looks like spam.",
+    ReasonCode.OTHER: "See the note.",
+}
+BUYER_WHY = ("You get this mail because someone pointed a business at a post of yours on Fingerpost. "
+             "We never write again unless you say yes; “never contact me” on the page ends it for good.")
+
+
+def _lead(lead_id: str) -> Lead:
+    return db.session.get_one(Lead, lead_id)
+
+
+def _to_referrer(lead: Lead, subject: str, *paragraphs: str, label: str = "Open your lead") -> list[Mail]:
+    referrer = lead.referrer
+    return [compose(referrer.email, subject, *paragraphs, name=referrer.name,
+                    action=(label, public_url(f"/leads/{lead.id}")))]
+
+
+def _to_members(business: Business, subject: str, *paragraphs: str, path: str, label: str) -> list[Mail]:
+    people = db.session.scalars(
+        select(User).join(Membership, Membership.user_id == User.id).where(Membership.business_id == business.id))
+    return [compose(user.email, subject, *paragraphs, name=user.name, action=(label, public_url(path)))
+            for user in people]
+
+
+def lead_duplicate(lead_id: str) -> list[Mail]:
+    return _to_referrer(
+        _lead(lead_id), "Someone was faster with this buyer",
+        "This buyer had been pointed out to the same business before, so your lead is kept as a duplicate.",
+        "If you think you were first, or the buyer says it was you, appeal on the lead's page: "
+        "the buyer's own word decides.")
+
+
+def lead_needs_info(lead_id: str) -> list[Mail]:
+    lead = _lead(lead_id)
+    if lead.moderation is not Moderation.NEEDS_INFO:
+        return []
+    return _to_referrer(
+        lead, "We need something from you for your lead", lead.question or "",
+        "You have seven days. Nothing is lost meanwhile.", label="Answer")
+
+
+def lead_rejected(lead_id: str) -> list[Mail]:
+    lead = _lead(lead_id)
+    if lead.moderation is not Moderation.REJECTED:
+        return []
+    said = [REASONS[lead.reason_code]] if lead.reason_code else []
+    if lead.missed_criterion:
+        said.append(f"The criterion that was missed: “{lead.missed_criterion}”")
+    if lead.reason_note:
+        said.append(f"The moderator adds: {lead.reason_note}")
+    return _to_referrer(lead, "Your lead was not accepted", *said,
+                        "If you see it differently, you can appeal once; an admin looks again.")
+
+
+def lead_expired(lead_id: str) -> list[Mail]:
+    return _to_referrer(_lead(lead_id), "Your lead has ended",
+                        "Nothing more will come of this one. Its page says why.",
+                        "Thank you for pointing; there are other buyers to help.")
+
+
+def lead_accepted(lead_id: str) -> list[Mail]:
+    """The referrer passes the buyer's link on where we have no address of the buyer."""
+    lead = _lead(lead_id)
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    if buyer.email:
+        return _to_referrer(lead, "Your lead was accepted",
+                            "We have asked the buyer whether they want to be introduced.",
+                            f"If they buy, you earn {reward_in_words(lead.terms)}.")
+    return _to_referrer(
+        lead, "Your lead was accepted: now pass the link on",
+        "The buyer decides. Send them their private page yourself, where you know them:",
+        buyer_link(lead, PASSED_ON),
+        f"They see who pointed, to whom, and that you would earn {reward_in_words(lead.terms)}.")
+
+
+def buyer_asked(lead_id: str) -> list[Mail]:
+    lead = _lead(lead_id)
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    if not buyer.email or lead.consent is not Consent.ASKED:
+        return []
+    return [compose(
+        buyer.email, "Someone thinks they know the right business for you",
+        f"{lead.referrer.name} read a post of yours and thinks that {lead.business.name} is right for what you need.",
+        "Nobody has been given your address. It is up to you: yes, no, or never again.",
+        f"So that you know: if you end up buying, {lead.referrer.name} is paid {reward_in_words(lead.terms)}.",
+        name=buyer.name or "", action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)]
+
+
+def buyer_reminded(lead_id: str) -> list[Mail]:
+    """The one reminder: to the buyer where we have an address, else to the referrer who passes the link on."""
+    lead = _lead(lead_id)
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    if lead.consent is not Consent.ASKED:
+        return []
+    if buyer.email:
+        return [compose(
+            buyer.email, "A reminder, and the only one",
+            f"{lead.referrer.name} thinks that {lead.business.name} is right for what you need. "
+            "If you do nothing, nobody is given anything about you.",
+            name=buyer.name or "", action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)]
+    return _to_referrer(lead, "The buyer has not answered yet",
+                        "Half of the time to answer is over. Have you passed the link on?",
+                        buyer_link(lead, PASSED_ON))
+
+
+def consent_confirm(grant_id: str) -> list[Mail]:
+    grant = db.session.get_one(ConsentGrant, grant_id)
+    lead = _lead(grant.lead_id)
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    if grant.replaced_at or grant.confirmed_at or not buyer.email:
+        return []
+    return [compose(
+        buyer.email, "Please confirm that this is you",
+        f"You (or somebody with your address) said yes to being introduced to {lead.business.name}.",
+        "Only when you confirm do they learn how to reach you. If it was not you, do nothing.",
+        name=buyer.name or "", why=BUYER_WHY,
+        action=("Yes, introduce me", public_url(f"/buyer/confirm/{sign(CONFIRMING, grant.id)}")))]
+
+
+def buyer_receipt(lead_id: str) -> list[Mail]:
+    lead = _lead(lead_id)
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    grant = db.session.scalar(select(ConsentGrant).where(
+        ConsentGrant.lead_id == lead.id, ConsentGrant.confirmed_at.is_not(None)))
+    if grant is None or not buyer.email:
+        return []
+    return [compose(
+        buyer.email, "Your yes, in writing",
+        f"To {lead.business.name}, {grant.purpose}, by {grant.channel}, until {grant.until.isoformat()}.",
+        "You can take it back at any time on your page; it ends by itself on that day.",
+        name=buyer.name or "", action=("Open my page", buyer_link(lead, MAILED)), why=BUYER_WHY)]
+
+
+def business_introduced(lead_id: str) -> list[Mail]:
+    lead = _lead(lead_id)
+    return _to_members(lead.business, "A buyer said yes to you",
+                       f"For “{lead.bounty.title}”. How to reach them, and until when, is on the lead's page.",
+                       path=f"/leads/{lead.id}", label="Open the lead")
+
+
+def business_consent_withdrawn(lead_id: str) -> list[Mail]:
+    lead = _lead(lead_id)
+    return _to_members(lead.business, "A buyer took their yes back",
+                       "Please do not contact them any more. Their contact data is closed.",
+                       path=f"/leads/{lead.id}", label="Open the lead")
+
+
+def referrer_buyer_said_yes(lead_id: str) -> list[Mail]:
+    lead = _lead(lead_id)
+    return _to_referrer(lead, "The buyer said yes", f"{lead.business.name} can talk to them now. "
+                        f"If they buy, you earn {reward_in_words(lead.terms)}.")
+
+
+def _reward(reward_id: str) -> tuple[Reward, Lead]:
+    reward = db.session.get_one(Reward, reward_id)
+    return reward, _lead(reward.lead_id)
+
+
+def reward_earned(reward_id: str) -> list[Mail]:
+    reward, lead = _reward(reward_id)
+    return _to_referrer(lead, "You earned a reward",
+                        f"{lead.business.name} made the sale: {show_money(reward.amount)} is yours.",
+                        f"It waits out the return period until {reward.release_at.date().isoformat()}, then it is "
+                        "transferred to your Stripe account. Set that up now if you have not.")
+
+
+def reward_released(reward_id: str) -> list[Mail]:
+    reward, lead = _reward(reward_id)
+    return _to_referrer(lead, "Your reward is released", f"{show_money(reward.net)} goes to your Stripe account "
+                        "with the next transfer.")
+
+
+def reward_paid(reward_id: str) -> list[Mail]:
+    reward, lead = _reward(reward_id)
+    return _to_referrer(lead, "Your reward was paid", f"{show_money(reward.net)} is in your Stripe account. "
+                        "Stripe pays it out to your bank from there.")
+
+
+def reward_clawed_back(clawback_id: str) -> list[Mail]:
+    clawback = db.session.get_one(Clawback, clawback_id)
+    reward, lead = _reward(clawback.reward_id)
+    return _to_referrer(
+        lead, "Part of a sale was refunded", f"{show_money(clawback.amount)} of your reward is taken back: the part "
+        f"that the refunded part of the sale had earned. {show_money(reward.net)} stays yours.")
+
+
+def moderators_reminded(lead_id: str) -> list[Mail]:
+    lead = _lead(lead_id)
+    if lead.moderation is not Moderation.IN_REVIEW:
+        return []
+    admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)))
+    return [compose(user.email, "A lead has waited for a day", "Someone is waiting for a decision.", name=user.name,
+                    action=("Open the lead", public_url(f"/leads/{lead.id}"))) for user in admins]
+
+
+def bounty_out_of_funds(bounty_id: str) -> list[Mail]:
+    bounty = db.session.get_one(Bounty, bounty_id)
+    return _to_members(bounty.business, "Your bounty paused itself",
+                       f"“{bounty.title}” has no free funds for one more lead, so it takes none for now.",
+                       "Fund it and it goes on by itself.", path=f"/bounties/{bounty.id}", label="Open the bounty")
+
+
+LETTERS: dict[str, Callable[..., list[Mail]]] = {
+    letter.__name__: letter for letter in (
+        lead_duplicate, lead_needs_info, lead_rejected, lead_expired, lead_accepted, buyer_asked, buyer_reminded,
+        consent_confirm, buyer_receipt, business_introduced, business_consent_withdrawn, referrer_buyer_said_yes,
+        reward_earned, reward_released, reward_paid, reward_clawed_back, moderators_reminded, bounty_out_of_funds,
+    )
+}

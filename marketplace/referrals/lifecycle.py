@@ -1,0 +1,149 @@
+"""Every state on every axis of a lead, its evidence, conversions and rewards; the only writers of them."""
+from collections.abc import Mapping
+
+from marketplace.foundation import audit
+from marketplace.foundation.db import db
+from marketplace.foundation.states import check_move
+from marketplace.referrals.models import (
+    Clawback,
+    ClawbackState,
+    Consent,
+    Conversion,
+    ConversionState,
+    Evidence,
+    EvidenceState,
+    Lead,
+    Moderation,
+    Reward,
+    RewardState,
+    Stage,
+)
+
+M, C, S, E, R = Moderation, Consent, Stage, EvidenceState, RewardState
+
+MODERATION_MOVES: Mapping[Moderation, frozenset[Moderation]] = {
+    M.SUBMITTED: frozenset({M.IN_REVIEW, M.NEEDS_INFO, M.DUPLICATE, M.WITHDRAWN}),
+    M.IN_REVIEW: frozenset({M.ACCEPTED, M.REJECTED, M.DUPLICATE, M.NEEDS_INFO, M.WITHDRAWN}),
+    M.NEEDS_INFO: frozenset({M.SUBMITTED, M.EXPIRED, M.WITHDRAWN}),
+    M.ACCEPTED: frozenset({M.EXPIRED}),
+    M.REJECTED: frozenset({M.IN_REVIEW}),  # Only through an appeal.
+    M.DUPLICATE: frozenset({M.IN_REVIEW}),  # Only through an appeal.
+    M.WITHDRAWN: frozenset(),
+    M.EXPIRED: frozenset(),
+}
+
+CONSENT_MOVES: Mapping[Consent, frozenset[Consent]] = {
+    C.UNKNOWN: frozenset({C.ASKED}),
+    C.ASKED: frozenset({C.GRANTED, C.REFUSED, C.NO_ANSWER}),
+    C.GRANTED: frozenset({C.WITHDRAWN}),
+    C.REFUSED: frozenset(),
+    C.NO_ANSWER: frozenset(),
+    C.WITHDRAWN: frozenset(),
+}
+
+STAGE_MOVES: Mapping[Stage, frozenset[Stage]] = {
+    S.NEW: frozenset({S.INTRODUCED, S.QUALIFIED, S.WON, S.LOST, S.UNQUALIFIED}),
+    S.INTRODUCED: frozenset({S.QUALIFIED, S.MEETING, S.NEGOTIATION, S.WON, S.LOST, S.UNQUALIFIED}),
+    S.QUALIFIED: frozenset({S.MEETING, S.NEGOTIATION, S.WON, S.LOST, S.UNQUALIFIED}),
+    S.MEETING: frozenset({S.NEGOTIATION, S.WON, S.LOST, S.UNQUALIFIED}),
+    S.NEGOTIATION: frozenset({S.MEETING, S.WON, S.LOST}),
+    S.LOST: frozenset({S.NEW}),  # They may come back, inside the protection window.
+    S.WON: frozenset(),
+    S.UNQUALIFIED: frozenset(),
+}
+
+EVIDENCE_MOVES: Mapping[EvidenceState, frozenset[EvidenceState]] = {
+    E.PENDING: frozenset({E.CAPTURED, E.UNAVAILABLE}),
+    E.CAPTURED: frozenset({E.PENDING}),
+    E.UNAVAILABLE: frozenset({E.PENDING, E.GIVEN}),
+    E.GIVEN: frozenset({E.PENDING}),
+}
+
+CONVERSION_MOVES: Mapping[ConversionState, frozenset[ConversionState]] = {
+    ConversionState.APPROVED: frozenset({ConversionState.PARTIALLY_REVERSED, ConversionState.REVERSED}),
+    ConversionState.PARTIALLY_REVERSED: frozenset(
+        {ConversionState.PARTIALLY_REVERSED, ConversionState.REVERSED}),
+    ConversionState.REVERSED: frozenset(),
+}
+
+REWARD_MOVES: Mapping[RewardState, frozenset[RewardState]] = {
+    R.PENDING: frozenset({R.ON_HOLD, R.PAYABLE, R.VOIDED}),
+    R.ON_HOLD: frozenset({R.PENDING, R.VOIDED}),
+    R.PAYABLE: frozenset({R.SCHEDULED, R.VOIDED}),
+    R.SCHEDULED: frozenset({R.PAID, R.PAYABLE}),
+    R.PAID: frozenset(),
+    R.VOIDED: frozenset(),
+}
+
+CLAWBACK_MOVES: Mapping[ClawbackState, frozenset[ClawbackState]] = {
+    ClawbackState.REVERSING: frozenset({ClawbackState.TAKEN, ClawbackState.OUTSTANDING}),
+    ClawbackState.OUTSTANDING: frozenset({ClawbackState.TAKEN}),
+    ClawbackState.TAKEN: frozenset(),
+}
+
+
+def open_lead(lead: Lead, *, by: str) -> None:
+    """A new lead, first of its business for this post and this buyer. IntegrityError if it is not."""
+    lead.moderation = M.SUBMITTED
+    lead.evidence.state = E.PENDING if lead.evidence.url else E.GIVEN
+    db.session.add(lead)
+    db.session.flush()
+    audit.record("lead.submitted", lead.id, by=by)
+
+
+def open_duplicate(lead: Lead, *, of: Lead, by: str) -> None:
+    """A new lead for a buyer who was pointed out before: kept, explained, open to appeal."""
+    lead.moderation, lead.duplicate_of_id = M.DUPLICATE, of.id
+    lead.evidence.state = E.PENDING if lead.evidence.url else E.GIVEN
+    db.session.add(lead)
+    db.session.flush()
+    audit.record("lead.submitted", lead.id, by=by)
+    audit.record("lead.duplicate", lead.id, by=audit.SYSTEM)
+
+
+def move(lead: Lead, target: Moderation, *, by: str, reason: str = "") -> None:
+    check_move(MODERATION_MOVES, lead.moderation, target)
+    audit.record(f"lead.{target}", lead.id, by=by, was=lead.moderation, reason=reason)
+    lead.moderation = target
+
+
+def move_consent(lead: Lead, target: Consent, *, by: str, reason: str = "") -> None:
+    check_move(CONSENT_MOVES, lead.consent, target)
+    audit.record(f"consent.{target}", lead.id, by=by, was=lead.consent, reason=reason)
+    lead.consent = target
+
+
+def move_stage(lead: Lead, target: Stage, *, by: str, reason: str = "") -> None:
+    check_move(STAGE_MOVES, lead.stage or Stage.NEW, target)
+    audit.record(f"stage.{target}", lead.id, by=by, was=lead.stage, reason=reason)
+    lead.stage = target
+
+
+def open_stages(lead: Lead, *, by: str) -> None:
+    """A lead that is accepted starts its way through the stages."""
+    audit.record("stage.new", lead.id, by=by)
+    lead.stage = Stage.NEW
+
+
+def move_evidence(evidence: Evidence, target: EvidenceState, *, by: str, reason: str = "") -> None:
+    check_move(EVIDENCE_MOVES, evidence.state, target)
+    audit.record(f"evidence.{target}", evidence.lead_id, by=by, was=evidence.state, reason=reason)
+    evidence.state = target
+
+
+def move_conversion(conversion: Conversion, target: ConversionState, *, by: str) -> None:
+    check_move(CONVERSION_MOVES, conversion.state, target)
+    audit.record(f"conversion.{target}", conversion.id, by=by, was=conversion.state)
+    conversion.state = target
+
+
+def move_reward(reward: Reward, target: RewardState, *, by: str, reason: str = "") -> None:
+    check_move(REWARD_MOVES, reward.state, target)
+    audit.record(f"reward.{target}", reward.id, by=by, was=reward.state, reason=reason)
+    reward.state = target
+
+
+def move_clawback(clawback: Clawback, target: ClawbackState, *, by: str) -> None:
+    check_move(CLAWBACK_MOVES, clawback.state, target)
+    audit.record(f"clawback.{target}", clawback.id, by=by, was=clawback.state)
+    clawback.state = target

@@ -1,0 +1,126 @@
+"""An admin accepts, rejects with a reason, or asks for more; silence accepts, and acceptance alone never pays."""
+from datetime import datetime, timedelta
+
+from marketplace.bounties.publishing import pause_if_out_of_funds
+from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict, Invalid, require
+from marketplace.foundation.web import check_version
+from marketplace.identity.models import User
+from marketplace.payments import funds
+from marketplace.payments.ledger import NotEnoughMoney
+from marketplace.referrals import lifecycle
+from marketplace.referrals.asking import ask_consent
+from marketplace.referrals.models import EvidenceState, Lead, Moderation, ReasonCode
+from marketplace.referrals.permissions import is_referrer, may_moderate
+from marketplace.referrals.pointing import start_review
+from marketplace.referrals.questions import put_question
+from marketplace.referrals.suppression import hash_post, refuse_suppressed
+
+RETRY_DEFAULT = timedelta(hours=12)
+
+
+class FundsGone(Conflict):
+    code = "funds_gone"
+
+
+def accept_lead(lead: Lead, *, by: User, version: int | None = None) -> None:
+    """in_review -> accepted: the worst case of the reward is reserved and the buyer is asked."""
+    require(may_moderate(by, lead), "moderate this lead")
+    check_version(lead, version)
+    _accept(lead, by=by.id)
+
+
+def reject_lead(
+    lead: Lead, *, by: User, reason_code: ReasonCode, missed_criterion: str = "", note: str = "",
+    version: int | None = None,
+) -> None:
+    """in_review -> rejected, with one reason code and the criterion that was missed, in the terms' own words."""
+    require(may_moderate(by, lead), "moderate this lead")
+    check_version(lead, version)
+    if missed_criterion and missed_criterion not in lead.terms.criteria:
+        raise Invalid("That is not one of this lead's criteria.", fields={"missed_criterion": ["Choose from the list."]})
+    if reason_code in {ReasonCode.OUT_OF_SCOPE, ReasonCode.NOT_A_BUYER} and not missed_criterion:
+        raise Invalid("Say which criterion was missed.", fields={"missed_criterion": ["Choose the criterion that was missed."]})
+    lead.reason_code, lead.missed_criterion, lead.reason_note = reason_code, missed_criterion or None, note or None
+    _decide(lead, Moderation.REJECTED, by=by.id, reason=reason_code)
+    outbox.promise("send_letter", letter="lead_rejected", lead_id=lead.id)
+
+
+def ask_for_info(lead: Lead, *, by: User, question: str, version: int | None = None) -> None:
+    """in_review -> needs_info: the referrer has seven days."""
+    require(may_moderate(by, lead), "moderate this lead")
+    check_version(lead, version)
+    put_question(lead, question, by=by.id)
+
+
+def answer_info(lead: Lead, *, by: User, answer: str, url: str | None = None, text: str | None = None) -> None:
+    """needs_info -> submitted: with another address, or the text where the page cannot be read."""
+    require(is_referrer(by, lead), "answer for this lead")
+    lead.answer, lead.question, lead.reason_code = answer, None, None
+    evidence = lead.evidence
+    if url:
+        post_hash = hash_post(url)
+        refuse_suppressed(post_hash)
+        lead.post_hash, evidence.url = post_hash, url
+    if text and not url:
+        evidence.text = text
+        if evidence.state is EvidenceState.UNAVAILABLE:
+            lifecycle.move_evidence(evidence, EvidenceState.GIVEN, by=by.id)
+    elif evidence.url and evidence.state is not EvidenceState.PENDING and (url or evidence.state is EvidenceState.UNAVAILABLE):
+        lifecycle.move_evidence(evidence, EvidenceState.PENDING, by=by.id)
+    lifecycle.move(lead, Moderation.SUBMITTED, by=by.id)
+    lead.submitted_at = clock.now()
+    start_review(lead)
+
+
+def expire_unanswered(lead_id: str, asked_at: str) -> None:
+    """Job, a week after a question: no answer ends it. ``asked_at`` tells a newer question from this one."""
+    lead = db.session.get_one(Lead, lead_id)
+    if lead.moderation is Moderation.NEEDS_INFO and lead.question_asked_at == datetime.fromisoformat(asked_at):
+        lifecycle.move(lead, Moderation.EXPIRED, by=audit.SYSTEM, reason="no answer to our question")
+        outbox.promise("send_letter", letter="lead_expired", lead_id=lead.id)
+
+
+def remind_moderators(lead_id: str) -> None:
+    """Job, a day after submission."""
+    lead = db.session.get_one(Lead, lead_id)
+    if lead.moderation is Moderation.IN_REVIEW:
+        outbox.promise("send_letter", letter="moderators_reminded", lead_id=lead.id)
+
+
+def accept_by_default(lead_id: str, submitted_at: str) -> None:
+    """Job, five business days after submission: silence resolves for the referrer."""
+    lead = db.session.get_one(Lead, lead_id)
+    is_current = lead.submitted_at == datetime.fromisoformat(submitted_at)
+    if not is_current or lead.moderation not in {Moderation.SUBMITTED, Moderation.IN_REVIEW}:
+        return
+    try:
+        with db.session.begin_nested():
+            if lead.moderation is Moderation.SUBMITTED:
+                lifecycle.move(lead, Moderation.IN_REVIEW, by=audit.SYSTEM)
+            _accept(lead, by=audit.SYSTEM)
+    except FundsGone:  # Nothing to promise the referrer yet; we look again when funds may be there.
+        outbox.promise("accept_by_default", after=RETRY_DEFAULT, lead_id=lead_id, submitted_at=submitted_at)
+
+
+def _accept(lead: Lead, *, by: str) -> None:
+    _decide(lead, Moderation.ACCEPTED, by=by)
+    try:
+        funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=lead.terms.highest_cost)
+    except NotEnoughMoney as short:
+        raise FundsGone(
+            "The bounty has no free funds for this lead any more.",
+            next_step="The business has been asked to fund it; the lead waits in the queue.") from short
+    now = clock.now()
+    lead.accepted_at = now
+    lead.protected_until = now + timedelta(days=lead.terms.protection_days)
+    lifecycle.open_stages(lead, by=by)
+    pause_if_out_of_funds(lead.bounty)
+    outbox.promise("end_protection", after=timedelta(days=lead.terms.protection_days), lead_id=lead.id)
+    ask_consent(lead)
+
+
+def _decide(lead: Lead, target: Moderation, *, by: str, reason: str = "") -> None:
+    lifecycle.move(lead, target, by=by, reason=reason)
+    lead.decided_at, lead.decided_by = clock.now(), by

@@ -1,0 +1,32 @@
+"""Who may do what with a lead. Plain functions that answer yes or no."""
+from marketplace.bounties.models import Bounty
+from marketplace.identity.models import MemberRole, User
+from marketplace.referrals.models import Lead
+
+
+def may_point(user: User, bounty: Bounty) -> bool:
+    """Anyone with a confirmed address, but not the business's own people."""
+    return user.email_confirmed_at is not None and user.role_in(bounty.business_id) is None
+
+
+def is_referrer(user: User, lead: Lead) -> bool:
+    return user.id == lead.referrer_id
+
+
+def may_moderate(user: User, lead: Lead) -> bool:
+    """An admin who has no stake: neither pointed nor works there."""
+    return user.is_admin and user.id != lead.referrer_id and user.role_in(lead.business_id) is None
+
+
+def may_work(user: User, lead: Lead) -> bool:
+    """Everyone at the business works leads."""
+    return user.role_in(lead.business_id) is not None
+
+
+def may_give_money_back(user: User, lead: Lead) -> bool:
+    """Record a refund of the sale: owners and managers."""
+    return user.role_in(lead.business_id) in {MemberRole.OWNER, MemberRole.MANAGER}
+
+
+def may_freeze(user: User) -> bool:
+    return user.is_admin

@@ -1,0 +1,117 @@
+"""Someone points a business at a buyer: the URL of a post (or a text), the quote, how they know them."""
+from sqlalchemy.exc import IntegrityError
+
+from marketplace.bounties.models import Bounty, BountyState
+from marketplace.bounties.publishing import can_fund_one_more
+from marketplace.foundation import clock, outbox
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict, Forbidden, Invalid, require
+from marketplace.identity.models import User
+from marketplace.referrals import lifecycle
+from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, REMINDER_AFTER, add_business_days
+from marketplace.referrals.duplicates import find_live_twin
+from marketplace.referrals.models import Acquaintance, Buyer, Evidence, Lead, Moderation
+from marketplace.referrals.permissions import is_referrer, may_point
+from marketplace.referrals.suppression import hash_email, hash_post, refuse_suppressed
+
+
+class BountyNotOpen(Conflict):
+    code = "bounty_not_open"
+
+
+class AlreadyPointed(Conflict):
+    code = "already_pointed"
+
+
+class SelfReferral(Forbidden):
+    code = "self_referral"
+
+
+class NoEvidence(Invalid):
+    code = "no_evidence"
+
+
+def point_at_buyer(
+    bounty: Bounty, *, by: User, quote: str, acquaintance: Acquaintance, how_known: str, url: str | None = None,
+    text: str | None = None, buyer_name: str | None = None, buyer_email: str | None = None,
+) -> Lead:
+    """A new lead under the terms of today. A second pointer at the same buyer gets a duplicate, with its appeal."""
+    _refuse_self(bounty, by, buyer_email)
+    require(may_point(by, bounty), "point before your e-mail address is confirmed")
+    _check_open(bounty)
+    if not url and not text:
+        raise NoEvidence("Give the address of the post, or the text where there is none.",
+                         fields={"url": ["Give the address of the post, or paste the text below."]})
+    post_hash = hash_post(url) if url else None
+    buyer_hash = hash_email(buyer_email) if buyer_email else None
+    refuse_suppressed(post_hash, buyer_hash)
+    buyer = Buyer(name=buyer_name, email=buyer_email, email_hash=buyer_hash)
+    db.session.add(buyer)
+    db.session.flush()
+    lead = Lead(
+        bounty_id=bounty.id, terms_id=bounty.terms.id, business_id=bounty.business_id, referrer_id=by.id,
+        buyer_id=buyer.id, acquaintance=acquaintance, how_known=how_known, post_hash=post_hash,
+        buyer_hash=buyer_hash, submitted_at=clock.now())
+    lead.evidence = Evidence(url=url, quote=quote, text=text)
+    _add_first_or_duplicate(lead, by)
+    return lead
+
+
+def _refuse_self(bounty: Bounty, by: User, buyer_email: str | None) -> None:
+    if by.role_in(bounty.business_id) is not None:
+        raise SelfReferral("You work there: a business cannot earn its own bounty.",
+                           next_step="Point at bounties of other businesses.")
+    if buyer_email and buyer_email.strip().lower() == by.email:
+        raise SelfReferral("That is your own address: nobody can point at themselves.",
+                           next_step="If you are the buyer, contact the business directly.")
+
+
+def _check_open(bounty: Bounty) -> None:
+    if bounty.state is not BountyState.LIVE or not can_fund_one_more(bounty):
+        raise BountyNotOpen("This bounty does not take leads right now.",
+                            next_step="Look on the board for another one that fits.")
+
+
+def _add_first_or_duplicate(lead: Lead, by: User) -> None:
+    """The unique indexes decide a race; whoever is second keeps a lead that says so."""
+    twin = find_live_twin(lead)
+    if twin is None:
+        try:
+            with db.session.begin_nested():
+                lifecycle.open_lead(lead, by=by.id)
+        except IntegrityError:  # Someone pointed in this very moment.
+            twin = find_live_twin(lead)
+            if twin is None:
+                raise
+        else:
+            start_review(lead)
+            return
+    if twin.referrer_id == by.id:
+        raise AlreadyPointed("You have pointed at this buyer already.",
+                             next_step="Find it under your leads; nothing needs to be sent twice.")
+    lifecycle.open_duplicate(lead, of=twin, by=by.id)
+    outbox.promise("send_letter", letter="lead_duplicate", lead_id=lead.id)
+
+
+def start_review(lead: Lead) -> None:
+    """Read the post, then ask a moderator; the clocks of moderation start now."""
+    if lead.evidence.url:
+        outbox.promise("capture_evidence", lead_id=lead.id)
+    else:
+        outbox.promise("begin_review", lead_id=lead.id)
+    start_clocks(lead)
+
+
+def start_clocks(lead: Lead) -> None:
+    """A reminder after a day, acceptance after five business days: silence resolves for the referrer."""
+    now = clock.now()
+    outbox.promise("remind_moderators", after=REMINDER_AFTER, lead_id=lead.id)
+    outbox.promise(
+        "accept_by_default", after=add_business_days(now, ACCEPTED_BY_DEFAULT) - now, lead_id=lead.id,
+        submitted_at=lead.submitted_at.isoformat())
+
+
+def withdraw_lead(lead: Lead, *, by: User) -> None:
+    """The referrer takes it back, before a decision."""
+    require(is_referrer(by, lead), "withdraw this lead")
+    lifecycle.move(lead, Moderation.WITHDRAWN, by=by.id)

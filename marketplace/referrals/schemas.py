@@ -1,0 +1,213 @@
+"""The shapes of leads that cross HTTP, the same for forms and JSON. No database in here."""
+from typing import Any
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+
+from marketplace.foundation.fields import Amount, clean_text
+from marketplace.foundation.money import CURRENCIES, BadAmount, parse_amount
+from marketplace.foundation.urls import BadUrl, canonical_url
+from marketplace.referrals.models import Acquaintance, Channel, ReasonCode, Stage
+
+LONGEST_URL = 2048
+
+
+class EmailAddress(fields.String):
+    """An address in its normal form, lower-case; nothing is looked up."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text = super()._deserialize(value, attr, data, **options) or ""
+        try:
+            return validate_email(text.strip(), check_deliverability=False).normalized.lower()
+        except EmailNotValidError as error:
+            raise ValidationError("Write an e-mail address like name@example.com.") from error
+
+
+class PhoneNumber(fields.String):
+    """A number in international form; kept as E.164."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text = super()._deserialize(value, attr, data, **options) or ""
+        try:
+            number = phonenumbers.parse(text, None)
+        except phonenumbers.NumberParseException as error:
+            raise ValidationError("Write the number with its country code, like +1 619 555 0100.") from error
+        if not phonenumbers.is_possible_number(number):
+            raise ValidationError("This number is too short or too long.")
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+class WebAddress(fields.String):
+    """A page's address as it was given; one that we would never open is refused with what to do."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text = (super()._deserialize(value, attr, data, **options) or "").strip()
+        try:
+            canonical_url(text)
+        except BadUrl as error:
+            raise ValidationError(f"{error.message} {error.next_step}".strip()) from error
+        return text
+
+
+class LeadInput(Schema):
+    """Pointing at a buyer: the address of the post, or its text where there is none."""
+
+    url = WebAddress(metadata={"description": "The public post in which the buyer says what they look for."})
+    text = clean_text(20, 20_000, metadata={"description": "The text, where there is no address."})
+    quote = clean_text(8, 600, required=True, metadata={"description": "The sentence that shows the need, word for word."})
+    acquaintance = fields.Enum(Acquaintance, by_value=True, required=True)
+    how_known = clean_text(3, 1000, required=True, metadata={"description": "How you know them, or why you think they fit."})
+    buyer_name = clean_text(1, 120)
+    buyer_email = EmailAddress(metadata={"description": "Only if you have it; the buyer is asked first in any case."})
+
+    @validates_schema
+    def has_evidence(self, data: dict[str, Any], **options: object) -> None:
+        if not data.get("url") and not data.get("text"):
+            raise ValidationError({"url": ["Give the address of the post, or paste its text below."]})
+
+
+class ApiLeadInput(LeadInput):
+    """The same by API, with the bounty it is for."""
+
+    bounty_id = fields.String(required=True)
+
+
+class RejectionInput(Schema):
+    reason_code = fields.Enum(ReasonCode, by_value=True, required=True)
+    missed_criterion = fields.String(load_default="")
+    note = clean_text(0, 1000, load_default="")
+    version = fields.Integer(load_default=None, allow_none=True)
+
+
+class DecisionInput(Schema):
+    version = fields.Integer(load_default=None, allow_none=True)
+
+
+class QuestionInput(Schema):
+    question = clean_text(5, 1000, required=True)
+    version = fields.Integer(load_default=None, allow_none=True)
+
+
+class AnswerInput(Schema):
+    answer = clean_text(2, 2000, required=True)
+    url = WebAddress()
+    text = clean_text(20, 20_000)
+
+
+class AppealInput(Schema):
+    why = clean_text(10, 2000, required=True)
+
+
+class StageInput(Schema):
+    stage = fields.Enum(Stage, by_value=True, required=True)
+    reason = clean_text(0, 500, load_default="")
+    version = fields.Integer(load_default=None, allow_none=True)
+
+
+class _MoneyInput(Schema):
+    amount = fields.String(required=True, metadata={"example": "30000.00"})
+    currency = fields.String(required=True, validate=validate.OneOf(tuple(CURRENCIES)))
+
+    @post_load
+    def to_money(self, data: dict[str, Any], **options: object) -> dict[str, Any]:
+        """``amount`` becomes Money; the currency is in it."""
+        try:
+            data["amount"] = parse_amount(data["amount"], data.pop("currency"))
+        except BadAmount as error:
+            raise ValidationError({"amount": [f"{error.message} {error.next_step}".strip()]}) from error
+        return data
+
+
+class SaleInput(_MoneyInput):
+    """The sale that makes the conversion: amount without taxes, currency, day."""
+
+    occurred_on = fields.Date(required=True)
+    order_number = clean_text(0, 100, load_default="")
+    version = fields.Integer(load_default=None, allow_none=True)
+
+
+class SaleRefundInput(_MoneyInput):
+    refund_number = clean_text(1, 100, required=True, metadata={"description": "Your own number; each counts once."})
+
+
+class ConsentInput(Schema):
+    """The buyer's yes: by which channel, until when."""
+
+    name = clean_text(1, 120, required=True)
+    email = EmailAddress(required=True)
+    channel = fields.Enum(Channel, by_value=True, required=True)
+    phone = PhoneNumber()
+    until = fields.Date(required=True)
+    note = clean_text(0, 1000)
+
+
+class FreezeInput(Schema):
+    reason = clean_text(3, 500, required=True)
+
+
+class EvidenceOutput(Schema):
+    state = fields.String()
+    url = fields.String(allow_none=True)
+    quote = fields.String()
+    quote_found = fields.Boolean(allow_none=True)
+    title = fields.String(allow_none=True)
+    author = fields.String(allow_none=True)
+    published_on = fields.Date(allow_none=True)
+    sha256 = fields.String(allow_none=True)
+    captured_at = fields.AwareDateTime(allow_none=True)
+    failure = fields.String(allow_none=True)
+
+
+class LeadOutput(Schema):
+    """A lead as a program sees it. ``evidence`` is null where the buyer has not said yes to the reader."""
+
+    id = fields.String()
+    bounty_id = fields.String()
+    business_id = fields.String()
+    terms_id = fields.String()
+    moderation = fields.String()
+    consent = fields.String()
+    stage = fields.String(allow_none=True)
+    reason_code = fields.String(allow_none=True)
+    missed_criterion = fields.String(allow_none=True)
+    reason_note = fields.String(allow_none=True)
+    question = fields.String(allow_none=True)
+    duplicate = fields.Function(lambda lead: lead.duplicate_of_id is not None, metadata={"type": "boolean"})
+    submitted_at = fields.AwareDateTime()
+    decided_at = fields.AwareDateTime(allow_none=True)
+    protected_until = fields.AwareDateTime(allow_none=True)
+    evidence = fields.Nested(EvidenceOutput, allow_none=True)
+    version = fields.Integer()
+
+
+class RewardOutput(Schema):
+    id = fields.String()
+    lead_id = fields.String()
+    business_id = fields.String()
+    amount = Amount()
+    clawed_back = Amount()
+    net = Amount()
+    state = fields.String()
+    release_at = fields.AwareDateTime()
+    created_at = fields.AwareDateTime()
+
+
+class ConversionOutput(Schema):
+    id = fields.String()
+    lead_id = fields.String()
+    amount = Amount()
+    occurred_on = fields.Date()
+    external_id = fields.String()
+    state = fields.String()
+    rewards = fields.List(fields.Nested(RewardOutput))
+
+
+class ContactOutput(Schema):
+    """The buyer's contact data, as far as they allowed it."""
+
+    name = fields.String()
+    channel = fields.Enum(Channel, by_value=True)
+    address = fields.String()
+    until = fields.Date()
+    note = fields.String()

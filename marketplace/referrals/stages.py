@@ -1,0 +1,80 @@
+"""The business works the lead, stage by stage; won makes the conversion in the same transaction."""
+from datetime import date, timedelta
+
+from marketplace.foundation import clock
+from marketplace.foundation.errors import Conflict, Invalid, require
+from marketplace.foundation.money import Money
+from marketplace.foundation.web import check_version
+from marketplace.identity.models import User
+from marketplace.payments import funds
+from marketplace.referrals import lifecycle
+from marketplace.referrals.asking import free_reserved
+from marketplace.referrals.conversion import record_conversion
+from marketplace.referrals.deadlines import ACTIVITY_EXTENDS
+from marketplace.referrals.models import Consent, Conversion, ConversionSource, Lead, Moderation, Stage
+from marketplace.referrals.permissions import may_work
+
+ACTIVE = frozenset({Stage.QUALIFIED, Stage.MEETING, Stage.NEGOTIATION})  # Evidence of activity.
+ENDED = frozenset({Stage.LOST, Stage.UNQUALIFIED})
+
+
+class NotOpen(Conflict):
+    code = "lead_not_open"
+
+
+def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", version: int | None = None) -> None:
+    """Any move of the table but ``won``, which needs an amount: win_lead. An ending needs a reason."""
+    _check_may_work(lead, by, version)
+    if stage is Stage.WON:
+        raise Invalid("A won lead needs the amount and the day of the sale.", next_step="Use the form for a sale.")
+    if stage in ENDED and not reason:
+        raise Invalid("Say why, in a sentence: the referrer reads it.", fields={"reason": ["Say why, in a sentence."]})
+    was_lost = lead.stage is Stage.LOST
+    lifecycle.move_stage(lead, stage, by=by.id, reason=reason)
+    if stage in ENDED:
+        free_reserved(lead, why=stage)
+    elif was_lost:
+        funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=lead.terms.highest_cost)
+    if stage in ACTIVE:
+        _extend_protection(lead)
+
+
+def win_lead(
+    lead: Lead, *, by: User, amount: Money, occurred_on: date, order_number: str = "", version: int | None = None
+) -> Conversion:
+    """The sale: stage won, conversion and reward, all in this transaction or none."""
+    _check_may_work(lead, by, version)
+    if amount.currency != lead.terms.currency:
+        raise Invalid(f"This bounty is in {lead.terms.currency.upper()}.",
+                      fields={"currency": [f"Give the amount in {lead.terms.currency.upper()}."]})
+    if amount.minor <= 0:
+        raise Invalid("A sale has an amount above zero.", fields={"amount": ["More than zero."]})
+    if occurred_on > clock.now().date():
+        raise Invalid("That day has not come yet.", fields={"occurred_on": ["Today or earlier."]})
+    if lead.accepted_at and occurred_on < lead.accepted_at.date():
+        raise Invalid("A sale before the lead was accepted cannot come from it.",
+                      fields={"occurred_on": [f"On or after {lead.accepted_at.date().isoformat()}."]})
+    lifecycle.move_stage(lead, Stage.WON, by=by.id)
+    return record_conversion(lead, amount, occurred_on, source=ConversionSource.LEAD_WON,
+                             external_id=order_number or lead.id, by=by.id)
+
+
+def _check_may_work(lead: Lead, by: User, version: int | None) -> None:
+    require(may_work(by, lead), "work this lead")
+    check_version(lead, version)
+    if lead.moderation is not Moderation.ACCEPTED:
+        raise NotOpen("This lead is closed.", next_step="Look at the others in your pipeline.")
+    if lead.consent not in {Consent.GRANTED, Consent.WITHDRAWN}:
+        raise NotOpen("The buyer has not said yes yet.", next_step="You will hear from us as soon as they do.")
+
+
+def _extend_protection(lead: Lead) -> None:
+    """Once: sixty days more on the first sign that the business is at it."""
+    if lead.accepted_at is None or lead.protected_until is None:
+        return
+    if lead.protected_until - lead.accepted_at < ACTIVITY_EXTENDS + _promised(lead):
+        lead.protected_until = lead.accepted_at + _promised(lead) + ACTIVITY_EXTENDS
+
+
+def _promised(lead: Lead) -> timedelta:
+    return timedelta(days=lead.terms.protection_days)

@@ -1,0 +1,155 @@
+"""Each party's own story of a lead, told from the audit trail: what happened, and what happens next."""
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+
+from marketplace.foundation import audit
+from marketplace.foundation.audit import AuditEvent
+from marketplace.foundation.db import db
+from marketplace.identity.models import User
+from marketplace.referrals.consent import BUYER
+from marketplace.referrals.models import (
+    Clawback,
+    Consent,
+    Conversion,
+    Lead,
+    Moderation,
+    Reward,
+    RewardState,
+    Stage,
+)
+
+
+class Audience(StrEnum):
+    REFERRER = "referrer"
+    BUSINESS = "business"
+    ADMIN = "admin"
+    BUYER = "buyer"
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One line of a story. ``tone`` is ok, warn, bad, info or mute."""
+
+    at: datetime
+    title: str
+    text: str
+    tone: str
+
+
+R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYER
+EVERYONE = frozenset(Audience)
+INSIDERS = frozenset({R, A})
+
+# action -> (who reads it, words, tone)
+WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
+    "lead.submitted": (INSIDERS | {Y}, "Pointed out", "info"),
+    "evidence.captured": (INSIDERS, "The post was read and kept", "info"),
+    "evidence.unavailable": (INSIDERS, "The post could not be read", "warn"),
+    "evidence.given": (INSIDERS, "The text was given by the referrer", "info"),
+    "evidence.pending": (INSIDERS, "The post is read again", "info"),
+    "lead.in_review": (INSIDERS, "Waiting for a moderator", "info"),
+    "lead.needs_info": (INSIDERS, "A question to the referrer", "warn"),
+    "lead.accepted": (EVERYONE, "Accepted by moderation; funds reserved", "ok"),
+    "lead.rejected": (INSIDERS, "Not accepted", "bad"),
+    "lead.duplicate": (INSIDERS, "Kept as a duplicate", "warn"),
+    "lead.withdrawn": (INSIDERS, "Taken back by the referrer", "mute"),
+    "lead.expired": (EVERYONE, "Ended", "mute"),
+    "consent.asked": (EVERYONE, "The buyer was asked", "info"),
+    "consent.given": (frozenset({A, Y}), "The buyer answered; the address is to be confirmed", "info"),
+    "consent.granted": (EVERYONE, "The buyer said yes", "ok"),
+    "consent.refused": (INSIDERS | {Y}, "The buyer said no", "mute"),
+    "consent.no_answer": (EVERYONE, "The buyer did not answer", "mute"),
+    "consent.withdrawn": (EVERYONE, "The buyer took the yes back", "warn"),
+    "contact.opened": (frozenset({A, B, Y}), "The business opened the contact data", "info"),
+    "stage.introduced": (EVERYONE, "In touch", "info"),
+    "stage.qualified": (EVERYONE, "A real need, confirmed by the business", "info"),
+    "stage.meeting": (EVERYONE, "Meeting", "info"),
+    "stage.negotiation": (EVERYONE, "Negotiating", "info"),
+    "stage.won": (EVERYONE, "Sold", "ok"),
+    "stage.lost": (EVERYONE, "Lost", "warn"),
+    "stage.unqualified": (EVERYONE, "Not a fit", "warn"),
+    "sale.refunded": (frozenset({R, B, A}), "Part of the sale was refunded", "warn"),
+    "reward.pending": (frozenset({R, B, A}), "Reward earned; it waits out the return period", "ok"),
+    "reward.on_hold": (frozenset({R, B, A}), "Reward put on hold", "warn"),
+    "reward.payable": (frozenset({R, B, A}), "Reward released", "ok"),
+    "reward.scheduled": (frozenset({R, B, A}), "Reward put into a transfer", "info"),
+    "reward.paid": (frozenset({R, B, A}), "Reward paid to the referrer's Stripe account", "ok"),
+    "reward.voided": (frozenset({R, B, A}), "Reward voided", "bad"),
+    "clawback.taken": (frozenset({R, B, A}), "Part of the reward was taken back", "warn"),
+    "clawback.outstanding": (frozenset({R, B, A}), "A part to take back could not be had yet; we ask again", "warn"),
+}
+
+
+def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
+    """Oldest first. Actors are named by their part, never by their name, but for the business's own readers."""
+    rewards = list(db.session.scalars(select(Reward).where(Reward.lead_id == lead.id)))
+    subjects = [lead.id, *(reward.id for reward in rewards)]
+    subjects += db.session.scalars(select(Conversion.id).where(Conversion.lead_id == lead.id))
+    subjects += db.session.scalars(
+        select(Clawback.id).where(Clawback.reward_id.in_([reward.id for reward in rewards])))
+    told = []
+    for event in db.session.scalars(audit.events_about(*subjects)):
+        readers, title, tone = WORDS.get(event.action, (frozenset({A}), event.action.replace(".", " "), "mute"))
+        if audience in readers:
+            told.append(Happening(event.created_at, title, _more(event, lead, audience), tone))
+    return told
+
+
+def _more(event: AuditEvent, lead: Lead, audience: Audience) -> str:
+    parts = [_actor(event.actor_id, lead, audience)]
+    if reason := event.details.get("reason"):
+        parts.append(str(reason).replace("_", " "))
+    return " · ".join(part for part in parts if part)
+
+
+def _actor(actor_id: str, lead: Lead, audience: Audience) -> str:
+    if actor_id == audit.SYSTEM:
+        return "by the clock" if audience is A else ""
+    if actor_id == BUYER:
+        return "by the buyer"
+    if actor_id == lead.referrer_id:
+        return "by the referrer"
+    if audience is A:
+        person = db.session.get(User, actor_id)
+        return f"by {person.name}" if person else actor_id
+    return ""
+
+
+def next_step(lead: Lead, audience: Audience, rewards: list[Reward]) -> str:
+    """One sentence: what happens next, and who has to do it."""
+    if lead.moderation is not Moderation.ACCEPTED:
+        return BEFORE[lead.moderation][audience is R]
+    if lead.consent is Consent.ASKED:
+        return ("Pass the private link on to the buyer; they decide." if audience is R
+                else "The buyer has been asked. Nobody learns who they are before they say yes.")
+    if rewards:
+        return REWARD_NEXT[rewards[-1].state]
+    if lead.stage in {Stage.LOST, Stage.UNQUALIFIED}:
+        return "Nothing, unless the buyer comes back inside the protection window."
+    return ("Get in touch as the buyer allowed, then move the lead on." if audience is B
+            else "The business talks to the buyer. If they buy, the reward is earned.")
+
+
+# moderation -> (what others read, what the referrer reads)
+BEFORE: dict[Moderation, tuple[str, str]] = {
+    Moderation.SUBMITTED: ("The post is being read.", "We are reading the post. This takes a minute."),
+    Moderation.IN_REVIEW: ("A moderator decides.", "A moderator decides within two business days; "
+                           "after five without a decision it is accepted."),
+    Moderation.NEEDS_INFO: ("The referrer has a week to answer.", "Answer the question below within a week."),
+    Moderation.REJECTED: ("The referrer may appeal.", "You may appeal once, below."),
+    Moderation.DUPLICATE: ("The referrer may appeal.", "If the buyer says it was you, appeal below."),
+    Moderation.WITHDRAWN: ("Nothing.", "Nothing: you took it back."),
+    Moderation.EXPIRED: ("Nothing: it has ended.", "Nothing: it has ended. What was earned stays earned."),
+}
+
+REWARD_NEXT: dict[RewardState, str] = {
+    RewardState.PENDING: "The reward waits out the return period, then it is released.",
+    RewardState.ON_HOLD: "An admin looks into the reward; it is neither lost nor released meanwhile.",
+    RewardState.PAYABLE: "The reward goes out with the next transfer, once the referrer's Stripe account is ready.",
+    RewardState.SCHEDULED: "The transfer is on its way to Stripe.",
+    RewardState.PAID: "Done: the reward is paid. Stripe pays it out to the bank.",
+    RewardState.VOIDED: "Nothing: the sale was given back in full.",
+}
