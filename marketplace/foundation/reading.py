@@ -1,0 +1,209 @@
+"""Reads what a fetched page says: who wrote it, when, and its main text; and finds a quoted sentence in it."""
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from urllib.parse import urljoin, urlsplit
+
+import trafilatura
+from lxml import etree
+from lxml import html as lxml_html
+from lxml.html import HtmlElement
+from trafilatura.settings import Document
+
+from marketplace.foundation import clock
+from marketplace.foundation.urls import BadUrl, canonical_url
+
+AROUND_CHARACTERS = 60
+
+_BROKEN = (etree.LxmlError, ValueError, TypeError, AttributeError, LookupError, RecursionError)
+_TAG = re.compile(r"<[a-zA-Z!/?]")
+_LANGUAGE = re.compile(r"([a-zA-Z]{2,3})([-_].*)?")
+_INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad")
+_QUOTE_MARKS = frozenset("'\"`´‘’‚‛“”„‟‹›«»「」『』〈〉《》＂＇′″")  # noqa: RUF001  # looking alike is the point
+_DASHES = frozenset("-‐‑‒–—―−﹘﹣－")  # noqa: RUF001  # likewise
+# what people put around a sentence they copied: quote marks, dots of omission, dashes
+_OUTER = re.compile(r"^[\s'.\-]+|[\s'.\-]+$")
+
+
+@dataclass(frozen=True)
+class PageReading:
+    """What a page says of itself, none of it proven. ``text`` is plain, may be "", and is what ``sha256`` is of."""
+
+    title: str
+    author: str
+    published_on: date | None
+    language: str | None
+    text: str
+    canonical_url: str | None
+    sha256: str
+
+
+@dataclass(frozen=True)
+class QuoteMatch:
+    """``prefix`` and ``suffix`` are up to 60 characters of the text around the quote; "" if it was not found."""
+
+    found: bool
+    prefix: str
+    suffix: str
+
+
+def read_page(html: str, url: str) -> PageReading:
+    """Never raises for what a page holds: what cannot be read is empty. The result is text, never HTML to show."""
+    tree = _parse(html)
+    document = _extract(html, url) if tree is not None else None
+    text = _main_text(html, tree, document)
+    return PageReading(
+        title=_one_line(document.title if document else None),
+        author=_one_line(document.author if document else None),
+        published_on=_day(document.date if document else None),
+        language=_language(tree),
+        text=text,
+        canonical_url=_canonical(tree, url),
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
+def find_quote(text: str, quote: str) -> QuoteMatch:
+    """Where ``quote`` stands in ``text``; blanks, case, accents' encoding, quote marks and dashes may differ."""
+    letters, places = _folded(text)
+    wanted = _folded(_OUTER.sub("", _folded(quote)[0]))[0]
+    at = letters.find(wanted) if wanted else -1
+    if at < 0:
+        return QuoteMatch(found=False, prefix="", suffix="")
+    start, end = places[at], places[at + len(wanted) - 1] + 1
+    return QuoteMatch(found=True, prefix=_before(text[:start]), suffix=_after(text[end:]))
+
+
+def _parse(html: str) -> HtmlElement | None:
+    if not _TAG.search(html):
+        return None  # a text/plain page
+    parser = lxml_html.HTMLParser(encoding="utf-8")
+    try:
+        return lxml_html.document_fromstring(html.encode("utf-8", "replace"), parser=parser)
+    except _BROKEN:
+        return None
+
+
+def _extract(html: str, url: str) -> Document | None:
+    latest = (clock.now() + timedelta(days=1)).date().isoformat()
+    try:
+        found = trafilatura.bare_extraction(
+            html,
+            url=url,
+            with_metadata=True,
+            favor_recall=True,
+            date_extraction_params={"original_date": True, "extensive_search": False, "max_date": latest},
+        )
+    except _BROKEN:
+        return None
+    return found if isinstance(found, Document) else None
+
+
+def _main_text(html: str, tree: HtmlElement | None, document: Document | None) -> str:
+    if tree is None:
+        return _clean("" if _TAG.search(html) else html)
+    if document is None or not (document.text or document.comments):
+        return _clean(_all_text(tree))
+    return _clean("\n".join(filter(None, (document.text, document.comments))))
+
+
+def _all_text(tree: HtmlElement) -> str:
+    """Everything a reader could see: for pages too short or too odd to have a main text."""
+    try:
+        return str(trafilatura.html2txt(tree))
+    except _BROKEN:
+        return ""
+
+
+def _clean(text: str) -> str:
+    """No control characters (a database refuses NUL), no half characters, no more than one empty line."""
+    kept = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+    return re.sub(r"\s*\n\s*\n\s*", "\n\n", kept).strip().strip("\ufeff")
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join(_clean(text or "").split())
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat((text or "")[:10])
+    except ValueError:
+        return None
+
+
+def _language(tree: HtmlElement | None) -> str | None:
+    found = _LANGUAGE.fullmatch((tree.get("lang") or tree.get("xml:lang") or "").strip()) if tree is not None else None
+    return found[1].lower() if found else None
+
+
+def _canonical(tree: HtmlElement | None, url: str) -> str | None:
+    """The address the page gives itself, on its own site only: a page could else pass for a stranger's, and take
+    that one's place as a duplicate. A front page named for every page (a common fault) is no answer either."""
+    for link in tree.iter("link") if tree is not None else ():
+        if (link.get("rel") or "").lower().split() == ["canonical"]:
+            try:
+                named, here = (urlsplit(canonical_url(u)) for u in (urljoin(url, link.get("href") or ""), url))
+            except (BadUrl, ValueError):
+                return None
+            same_site = named.netloc.removeprefix("www.") == here.netloc.removeprefix("www.")
+            is_front = named.path == "/" and not named.query
+            return named.geturl() if same_site and not (is_front and here.path != "/") else None
+    return None
+
+
+def _folded(text: str) -> tuple[str, list[int]]:
+    """``text`` as it is compared, and for each of its characters the place in ``text`` that it came from."""
+    letters: list[str] = []
+    places: list[int] = []
+    for place, character in enumerate(text):
+        for letter in _fold(character):
+            last = letters[-1] if letters else ""
+            if letter == " " and not _is_in_word(last):
+                continue
+            if last == " " and not _is_in_word(letter):
+                letters.pop()
+                places.pop()
+            if letter == "-" and letters[-1:] == ["-"]:
+                continue
+            letters.append(letter)
+            places.append(place)
+    return "".join(letters), places
+
+
+def _is_in_word(letter: str) -> bool:
+    """Only blanks between words count: extraction may leave one between "bike" and its question mark."""
+    return letter.isalnum() or (letter != "" and unicodedata.combining(letter) > 0)
+
+
+@lru_cache(maxsize=4096)
+def _fold(character: str) -> str:
+    if character in _INVISIBLE:
+        return ""
+    if character in _QUOTE_MARKS:
+        return "'"
+    if character in _DASHES:
+        return "-"
+    if character.isspace():
+        return " "
+    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
+
+
+def _before(text: str) -> str:
+    """The end of ``text``, in whole words where it has some."""
+    words = " ".join(text[-4 * AROUND_CHARACTERS :].split())
+    if len(words) <= AROUND_CHARACTERS:
+        return words
+    cut = words[-AROUND_CHARACTERS:]
+    return cut if words[-AROUND_CHARACTERS - 1] == " " else cut.partition(" ")[2] or cut
+
+
+def _after(text: str) -> str:
+    words = " ".join(text[: 4 * AROUND_CHARACTERS].split())
+    if len(words) <= AROUND_CHARACTERS:
+        return words
+    cut = words[:AROUND_CHARACTERS]
+    return cut if words[AROUND_CHARACTERS] == " " else cut.rpartition(" ")[0] or cut

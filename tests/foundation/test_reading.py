@@ -1,0 +1,223 @@
+"""Reading a page: who wrote it, when, what it says; and whether the quoted sentence is really there."""
+import hashlib
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marketplace.foundation import clock
+from marketplace.foundation.reading import AROUND_CHARACTERS, PageReading, find_quote, read_page
+
+BLOG = """<!doctype html>
+<html lang="en-GB"><head><meta charset="utf-8"><title>In the market for a car – David’s notebook</title>
+<meta property="og:title" content="In the market for a car"><meta name="author" content="David Miller">
+<meta property="article:published_time" content="2026-11-12T08:15:00+00:00">
+<link rel="stylesheet" href="/s.css"><link rel="canonical" href="/2026/11/car?utm_source=self">
+<script>window.tracker = "do not read me";</script><style>p { color: red }</style></head>
+<body><header><a href="/">David’s notebook</a></header><nav><ul><li><a href="/about">About</a></li><li><a href="/archive">Archive</a></li></ul></nav>
+<main><article><h1>In the market for a car</h1><p class="byline">By David Miller, 12 November 2026</p>
+<p>Our old estate has finally given up, somewhere between the school run and the tip. The garage was kind about it, but the answer was no.</p>
+<p>So: <em>I’m in the market for a car</em> — seven seats if I can get them, a hybrid if the sums work, and nothing over £18,000.</p>
+<p>I would rather buy from somebody whom a person I know has bought from. If you trust a dealer near Leeds, please tell me.</p>
+<script>alert("read me not")</script>
+<ul><li>seven seats</li><li>a tow bar</li><li>under 60,000 miles</li></ul></article></main>
+<footer><p>© 2026 David Miller. Cookies are only eaten here.</p></footer></body></html>"""
+
+FORUM = """<html lang="en"><head><title>Recommendations for a solar installer? - Homeowners Forum</title></head>
+<body><div class="breadcrumb"><a href="/">Forum</a> &gt; <a href="/energy">Energy</a></div>
+<div class="thread"><h1>Recommendations for a solar installer?</h1>
+<div class="post"><div class="author">Maria_K</div><time datetime="2026-10-30T18:02:00Z">30 October 2026</time>
+<div class="content"><p>We have a south facing roof of about 40 square metres and would like panels with a battery before the spring. Budget is around 15k.</p>
+<p>Can anybody recommend an installer who answers the phone?</p></div></div>
+<div class="post"><div class="author">roofer77</div><time datetime="2026-10-31T07:40:00Z">31 October 2026</time>
+<div class="content"><p>We used a small family firm two years ago and would use them again tomorrow. They finished in three days.</p></div></div>
+<div class="post"><div class="author">Maria_K</div><time datetime="2026-10-31T09:12:00Z">31 October 2026</time>
+<div class="content"><p>That sounds good, could you point them at me? I want to sign with somebody this month.</p></div></div></div></body></html>"""
+
+LISTING = """<html lang="en-US"><head><title>Wanted: two-bedroom flat near the park | Wanted ads</title></head><body>
+<h1>Wanted: two-bedroom flat near the park</h1><table><tr><th>Budget</th><td>$2,400 a month</td></tr><tr><th>Move in</th><td>1 February</td></tr>
+<tr><th>Pets</th><td>One old cat</td></tr></table><p>Couple with steady jobs looking for a two-bedroom flat within walking distance of the park. References at hand.</p></body></html>"""
+
+SPANISH = """<html lang="es"><head><title>Busco coche de segunda mano</title><meta name="author" content="Lucía Ñúñez">
+<meta property="article:published_time" content="2026-11-02"></head><body><article><h1>Busco coche de segunda mano</h1>
+<p>Llevo semanas mirando anuncios y por fin me he decidido: «busco un coche familiar de segunda mano», de menos de 18.000 €.</p>
+<p>¿Alguien conoce un concesionario de confianza en Málaga? Mañana mismo iría a verlo.</p></article></body></html>"""
+
+GERMAN = """<html lang="de-DE"><head><title>Küche gesucht</title><meta name="date" content="2026-09-15"></head><body><article><h1>Küche gesucht</h1>
+<p>Nach dem Umzug fehlt uns noch die Küche. Wir suchen ein Küchenstudio, das Maßarbeit kann und „Größe“ nicht mit „Preis“ verwechselt.</p>
+<p>Wer hat gute Erfahrungen in Nürnberg gemacht? Wir möchten bis Weihnachten bestellen.</p></article></body></html>"""
+
+URL = "https://blog.example/2026/11/car"
+
+
+@pytest.fixture(autouse=True)
+def _late_november() -> Iterator[None]:
+    clock.use(lambda: datetime(2026, 11, 22, 9, 30, tzinfo=UTC))
+    yield
+    clock.use(clock.system_time)
+
+
+def test_a_blog_post_tells_who_when_and_what() -> None:
+    page = read_page(BLOG, URL)
+    assert (page.title, page.author, page.published_on, page.language) == ("In the market for a car", "David Miller", date(2026, 11, 12), "en")
+    assert page.canonical_url == URL
+    assert "seven seats if I can get them" in page.text and "under 60,000 miles" in page.text
+    assert not any(word in page.text for word in ("do not read me", "read me not", "alert", "color: red", "<p>", "Archive"))
+    assert page.sha256 == hashlib.sha256(page.text.encode()).hexdigest()
+
+
+def test_every_post_of_a_thread_is_read() -> None:
+    page = read_page(FORUM, "https://forum.example/t/811")
+    assert page.title.startswith("Recommendations for a solar installer?")
+    for sentence in ("would like panels with a battery before the spring", "would use them again tomorrow", "could you point them at me?"):
+        assert find_quote(page.text, sentence).found
+    assert page.canonical_url is None
+
+
+def test_the_table_of_a_listing_is_read() -> None:
+    page = read_page(LISTING, "https://ads.example/w/5")
+    assert page.title.startswith("Wanted: two-bedroom flat near the park") and page.language == "en"
+    for sentence in ("$2,400 a month", "One old cat", "within walking distance of the park"):
+        assert find_quote(page.text, sentence).found
+
+
+@pytest.mark.parametrize(
+    ("html", "language", "author", "day", "quote"),
+    [
+        (SPANISH, "es", "Lucía Ñúñez", date(2026, 11, 2), "¿Alguien conoce un concesionario de confianza en Málaga?"),
+        (SPANISH, "es", "Lucía Ñúñez", date(2026, 11, 2), '"BUSCO UN COCHE FAMILIAR"'),
+        (GERMAN, "de", "", date(2026, 9, 15), 'das Maßarbeit kann und "Größe" nicht mit "Preis" verwechselt'),
+        (GERMAN, "de", "", date(2026, 9, 15), "ein KÜCHENSTUDIO, das MASSARBEIT kann"),
+    ],
+)
+def test_other_languages_are_read_letter_by_letter(html: str, language: str, author: str, day: date, quote: str) -> None:
+    page = read_page(html, "https://blog.example/post")
+    assert (page.language, page.author, page.published_on) == (language, author, day)
+    assert find_quote(page.text, quote).found
+
+
+def test_a_short_post_is_read_though_it_has_no_article() -> None:
+    page = read_page("<html><body><div>Anyone selling a <b>cargo bike</b>?</div><script>x()</script></body></html>", URL)
+    assert find_quote(page.text, "Anyone selling a cargo bike?").found
+    assert "x()" not in page.text
+
+
+def test_a_page_of_plain_text_is_taken_as_it_is() -> None:
+    page = read_page("Looking for a plumber,\n\n\n\nnot more than 2 < 3 days away.\x00\x1b[0m \n", "https://paste.example/1.txt")
+    assert page.text == "Looking for a plumber,\n\nnot more than 2 < 3 days away.[0m"
+    assert (page.title, page.author, page.published_on, page.language) == ("", "", None, None)
+
+
+@pytest.mark.parametrize(
+    "html",
+    ["", "   \n", "<html></html>", "<html><head><title></title></head></html>", "<html><body></body></html>", "<!doctype html>", "<!-- only a comment -->",
+     "<html><body><script>alert('x')</script></body></html>", "<script>alert(1)</script>", "<html><body><style>a{}</style><noscript></noscript></body></html>",
+     "<", "<?xml version='1.0' encoding='utf-16'?>", "<frameset><frame src='/x'></frameset>", "\ufeff"],
+)  # fmt: skip
+def test_a_page_without_text_is_empty_and_no_error(html: str) -> None:
+    page = read_page(html, URL)
+    assert page.text in ("", "<") and page.canonical_url is None
+    assert page.sha256 == hashlib.sha256(page.text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "html",
+    ["<p>I want a car" * 3, "<html><body><p>I want a car</div></span></p", "<table><p>I want a car<td></p>", "<b><i>I want a car</b></i>", "<HTML><BODY><P>I want a car",
+     "<?xml version='1.0' encoding='utf-8'?><html xmlns='http://www.w3.org/1999/xhtml'><body><p>I want a car</p></body></html>",
+     "<html><body>I want \x00 a car\x0b</body></html>", "<meta charset=utf-16><p>I want a car</p>", "<div>" * 3000 + "I want a car"],
+)  # fmt: skip
+def test_a_broken_page_is_read_as_far_as_it_goes(html: str) -> None:
+    page = read_page(html, URL)
+    assert find_quote(page.text, "I want a car").found or html.startswith("<div><div>")
+    assert "\0" not in page.text
+
+
+def test_markup_written_as_text_stays_text() -> None:
+    page = read_page("<html><body><article><p>He wrote &lt;script&gt;alert(1)&lt;/script&gt; and that he wants a car.</p></article></body></html>", URL)
+    assert "<script>alert(1)</script>" in page.text
+
+
+@pytest.mark.parametrize(
+    ("href", "canonical"),
+    [
+        ("https://www.blog.example/2026/11/car/", "https://www.blog.example/2026/11/car/"),
+        ("car-7?b=2&a=1&utm_medium=x#top", "https://blog.example/2026/11/car-7?a=1&b=2"),
+        ("https://victim.example/post", None),
+        ("https://blog.example.evil.example/2026/11/car", None),
+        ("https://blog.example@evil.example/", None),
+        ("/", None),
+        ("javascript:alert(1)", None),
+        ("http://[::1", None),
+        ("", "https://blog.example/2026/11/car"),
+    ],
+)
+def test_a_page_may_name_its_own_address_on_its_own_site_only(href: str, canonical: str | None) -> None:
+    html = f'<html><head><link rel="canonical" href="{href}"></head><body><p>I want a car</p></body></html>'
+    assert read_page(html, URL).canonical_url == canonical
+
+
+def test_a_day_that_cannot_be_is_no_day() -> None:
+    page = '<html><head><meta property="article:published_time" content="{}"></head><body><p>I want a car</p></body></html>'
+    assert read_page(page.format("2026-01-31"), URL.replace("/2026/11", "")).published_on == date(2026, 1, 31)
+    assert read_page(page.format("2031-01-01"), URL.replace("/2026/11", "")).published_on is None
+    assert read_page(page.format("soon"), URL.replace("/2026/11", "")).published_on is None
+
+
+def test_a_large_page_is_read_without_end_of_patience() -> None:
+    many = "<p>" + "</p><p>".join(f"Sentence number {n} of a very long thread about cars." for n in range(5000)) + "</p>"
+    page = read_page(f"<html><body><article>{many}</article></body></html>", URL)
+    assert find_quote(page.text, "sentence number 4999 of a very long thread").found
+
+
+@given(st.text(max_size=200), st.sampled_from(["{}", "<p>{}</p>", "<html lang='{}'><body>{}", "<meta name=author content='{}'>x", "<a href='{}'>{}</a>", "<!--{}", "<![CDATA[{}", "&#{};"]))
+def test_nothing_a_page_holds_makes_reading_fail(text: str, frame: str) -> None:
+    page = read_page(frame.replace("{}", text), URL)
+    assert isinstance(page, PageReading)
+    assert "\0" not in page.text + page.title + page.author
+    page.text.encode()
+
+
+TEXT = "Our car gave up.\nSo: I’m  in the market\u00a0for a “seven-seat” car — under £18,000… Please tell me."
+
+
+@pytest.mark.parametrize(
+    "quote",
+    ["I’m in the market for a “seven-seat” car", "I'm in the market for a 'seven-seat' car", "i'm IN the\n market  for a", '"So: I\'m in the market"', "“…in the market for a…”",
+     "«seven–seat»", "car - under £18,000", "car--under £18,000", "car—under £18,000...", "- under £18,000", "Our car gave up. So: I'm", "seven\u00adseat".replace("\u00ad", "\u2011"),
+     "mar\u00adket", "Please tell me", "  Our car  ", "a “ seven-seat ” car", "gave up ."],
+)  # fmt: skip
+def test_a_quote_is_found_however_it_was_copied(quote: str) -> None:
+    assert find_quote(TEXT, quote).found
+
+
+@pytest.mark.parametrize("quote", ["", "   ", "“”", "...", "—", "I am in the market", "in the market for two", "caravan", "giveup", "inthe market", "under £18.000", "car under"])
+def test_what_was_not_said_is_not_found(quote: str) -> None:
+    match = find_quote(TEXT, quote)
+    assert (match.found, match.prefix, match.suffix) == (False, "", "")
+
+
+def test_composed_and_decomposed_letters_are_the_same_letters() -> None:
+    text = "Wir möchten ein Café eröffnen."
+    for form in ("NFC", "NFD", "NFKC"):
+        assert find_quote(text, unicodedata.normalize(form, "möchten ein Café")).found
+        assert find_quote(unicodedata.normalize(form, text), "ein Café eröffnen").found
+
+
+def test_what_stands_around_a_quote_is_kept_in_whole_words() -> None:
+    match = find_quote(TEXT, "i'm in the market")
+    assert match.prefix == "Our car gave up. So:"
+    assert match.suffix == "for a “seven-seat” car — under £18,000… Please tell me."
+    long = "word " * 50 + "NEEDLE" + " other" * 50
+    match = find_quote(long, "needle")
+    assert match.prefix == ("word " * 12).strip() and match.suffix == ("other " * 10).strip()
+    assert find_quote("NEEDLE", "needle").prefix == find_quote("NEEDLE", "needle").suffix == ""
+
+
+@given(st.text(), st.text(alphabet=st.characters(categories=["L"]), min_size=3), st.text())
+def test_a_sentence_is_always_found_in_a_text_that_has_it(before: str, sentence: str, after: str) -> None:
+    match = find_quote(f"{before} {sentence} {after}", sentence)
+    assert match.found
+    assert len(match.prefix) <= AROUND_CHARACTERS and len(match.suffix) <= AROUND_CHARACTERS
