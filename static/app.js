@@ -44,14 +44,16 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { label.textContent = before; }, 2000);
 });
 
-// Moments in the reader's own time zone; the server's wording stays as the tooltip.
+// Moments in the reader's own time zone; the server's wording (UTC) stays as the tooltip.
 const language = document.documentElement.lang;
 const locale = navigator.languages.find((name) => name.startsWith(language)) ?? language;
-const showLocalTimes = (root) => every("time[datetime*='T']:not([data-keep])", (time) => {
+const showLocalTimes = (root) => every("time[datetime*='T']", (time) => {
   const moment = new Date(time.dateTime);
   if (Number.isNaN(moment.valueOf())) return;
-  time.title = time.title || time.textContent.trim();
-  time.textContent = moment.toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
+  const local = moment.toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
+  // "3 hours ago" stays as it is and carries the exact time in its title.
+  if (!time.title) [time.title, time.textContent] = [time.textContent.trim(), local];
+  else time.title = local;
 }, root);
 
 // How many characters are left, said politely and only near the end.
