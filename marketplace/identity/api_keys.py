@@ -1,0 +1,94 @@
+"""Keys with which a person's programs act for them, within scopes. Shown once, kept as a keyed hash."""
+import hmac
+import re
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from marketplace.foundation import audit, clock
+from marketplace.foundation.crypto import keyed_hash
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict, Invalid
+from marketplace.foundation.ids import ALPHABET
+from marketplace.identity.models import ApiKey, User
+from marketplace.identity.permissions import require_confirmed
+
+SCOPES = {  # Scope: what it lets a program do, in the owner's words.
+    "leads:read": "see your leads",
+    "leads:write": "point out buyers and work leads",
+    "bounties:read": "see your bounties",
+    "bounties:write": "write and publish bounties",
+    "rewards:read": "see your rewards and transfers",
+}
+DAYS_CHOICES = (30, 90, 365)
+MOST_KEYS = 20  # Per person, not counting revoked ones.
+NOTED_EVERY = timedelta(minutes=1)  # last_used_at is worth a write no more often than that.
+
+_SHAPE = re.compile(rf"fp_([{ALPHABET}]{{8}})_[A-Za-z0-9_-]{{43}}")
+
+
+class TooManyKeys(Conflict):
+    code = "too_many_keys"
+
+
+class UnknownScope(Invalid):
+    code = "unknown_scope"
+
+
+def create_key(user: User, *, name: str, scopes: list[str], days: int | None) -> tuple[ApiKey, str]:
+    """The key and its secret, which nobody can show again. ``days`` until it expires; None is never."""
+    require_confirmed(user)
+    if not scopes or not set(scopes) <= set(SCOPES):
+        raise UnknownScope("Choose at least one of the listed scopes.", fields={"scopes": ["Choose at least one."]})
+    if _count_keys(user) >= MOST_KEYS:
+        raise TooManyKeys(f"You have {MOST_KEYS} keys already.", next_step="Revoke one that you no longer need.")
+    prefix = "".join(secrets.choice(ALPHABET) for _ in range(8))
+    secret = f"fp_{prefix}_{secrets.token_urlsafe(32)}"
+    key = ApiKey(
+        user_id=user.id, name=name, prefix=prefix, secret_hash=_hash(secret), scopes=sorted(set(scopes)),
+        expires_at=clock.now() + timedelta(days=days) if days else None,
+    )
+    db.session.add(key)
+    db.session.flush()
+    audit.record("api_key.created", key.id, by=user.id, scopes=key.scopes)
+    return key, secret
+
+
+def _count_keys(user: User) -> int:
+    return db.session.scalar(
+        select(func.count()).where(ApiKey.user_id == user.id, ApiKey.revoked_at.is_(None))) or 0
+
+
+def revoke_key(key: ApiKey, *, by: User) -> None:
+    """At once and for good; twice is once."""
+    if key.revoked_at is None:
+        key.revoked_at, key.revoked_by = clock.now(), by.id
+        audit.record("api_key.revoked", key.id, by=by.id)
+
+
+def authenticate(bearer: str) -> tuple[User, ApiKey] | None:
+    """Whose key this is. None for one that is unknown, wrong, expired, revoked, or of a closed user."""
+    shape = _SHAPE.fullmatch(bearer)
+    key = db.session.scalar(select(ApiKey).where(ApiKey.prefix == shape[1])) if shape else None
+    is_right = hmac.compare_digest(_hash(bearer), key.secret_hash if key else _hash("no such key"))
+    if key is None or not is_right or key.revoked_at or is_expired(key):
+        return None
+    user = db.session.get_one(User, key.user_id)
+    return (user, key) if user.closed_at is None else None
+
+
+def is_expired(key: ApiKey) -> bool:
+    return key.expires_at is not None and key.expires_at <= clock.now()
+
+
+def is_use_worth_noting(key: ApiKey) -> bool:
+    return key.last_used_at is None or key.last_used_at <= clock.now() - NOTED_EVERY
+
+
+def note_use(key: ApiKey) -> None:
+    key.last_used_at = clock.now()
+
+
+def _hash(secret: str) -> str:
+    return keyed_hash("api_key", secret)
