@@ -23,6 +23,7 @@ class AccountKind(StrEnum):
     PAYABLE = "payable"  # A released reward. Owner: the reward.
     IN_TRANSIT = "in_transit"  # On its way to a connected account. Owner: the transfer.
     REFUNDING = "refunding"  # On its way back to a card. Owner: the refund.
+    UNMATCHED = "unmatched"  # Paid in, but not what was asked for: a person must decide. Owner: the funding.
     RECEIVABLE = "receivable"  # What a payee owes back, below zero. Owner: the reversal.
     CLAWBACK_DUE = "clawback_due"  # Owed to a business once the receivable is paid. Owner: the reversal.
 
@@ -102,6 +103,7 @@ class Funding(Versioned, Base):
     currency: Mapped[str] = mapped_column(String(3))
     state: Mapped[FundingState] = state_column(FundingState, default=FundingState.REQUESTED)
     idempotency_key: Mapped[str] = mapped_column(unique=True)
+    failure: Mapped[str | None]
     checkout_session_id: Mapped[str | None] = mapped_column(unique=True)
     checkout_url: Mapped[str | None]
     payment_intent_id: Mapped[str | None] = mapped_column(unique=True)
@@ -186,6 +188,7 @@ class Transfer(Versioned, Base):
         CheckConstraint(
             "(state IN ('sent', 'partly_reversed', 'reversed')) = (stripe_transfer_id IS NOT NULL)",
             name="sent_has_id"),
+        CheckConstraint("(state = 'failed') = (failed_at IS NOT NULL)", name="failed_has_time"),
         Index(
             "transfers_one_open_key", "payee_id", "business_id", "currency", unique=True,
             postgresql_where=text("state IN ('requested', 'sending')"),
@@ -205,6 +208,8 @@ class Transfer(Versioned, Base):
     sent_at: Mapped[datetime | None]
     stripe_transfer_id: Mapped[str | None] = mapped_column(unique=True)
     reversed_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    failed_at: Mapped[datetime | None]
+    failure_code: Mapped[str | None]  # Stripe's: balance_insufficient...
     failure: Mapped[str | None]
 
     amount: Mapped[Money] = composite("amount_minor", "currency")
@@ -228,7 +233,7 @@ class Payable(Versioned, Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     payee_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"))
-    amount_minor: Mapped[int] = mapped_column(BigInteger)  # What is left of it: less what was taken back before sending.
+    amount_minor: Mapped[int] = mapped_column(BigInteger)  # Less what was taken back before it was sent.
     currency: Mapped[str] = mapped_column(String(3))
     state: Mapped[PayableState] = state_column(PayableState, default=PayableState.OWED)
     transfer_id: Mapped[str | None] = mapped_column(ForeignKey("transfers.id"), index=True)
@@ -255,6 +260,7 @@ class TransferReversal(Versioned, Base):
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("reversal"))
     reference: Mapped[str] = mapped_column(unique=True)
     transfer_id: Mapped[str] = mapped_column(ForeignKey("transfers.id"), index=True)
+    payable_id: Mapped[str] = mapped_column(ForeignKey("payables.id"), index=True)
     credit_account_id: Mapped[str] = mapped_column(ForeignKey("ledger_accounts.id"))
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
@@ -263,6 +269,7 @@ class TransferReversal(Versioned, Base):
     attempt_no: Mapped[int] = mapped_column(default=1)
     first_sent_at: Mapped[datetime | None]
     stripe_reversal_id: Mapped[str | None] = mapped_column(unique=True)
+    failure_code: Mapped[str | None]
     failure: Mapped[str | None]
 
     amount: Mapped[Money] = composite("amount_minor", "currency")
