@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import flask_migrate
 import pytest
@@ -16,6 +18,9 @@ from scripts.processes import free_port, generated_secrets
 from tests import database, network
 from tests.browsing import Browser, Mailbox, sign_in
 from tests.moving_clock import MovingClock
+
+if TYPE_CHECKING:
+    from tests.sandbox_server import SandboxServer
 
 SHARED = contextlib.ExitStack()  # the PostgreSQL of the whole run; closed by the process that opened it
 ROOT = Path(__file__).resolve().parent.parent
@@ -150,6 +155,27 @@ def clock() -> Iterator[MovingClock]:
 def later(clock: MovingClock) -> Callable[..., None]:
     """`later(days=30)`: time passes. Jobs that fall due wait for `work()`."""
     return lambda **delta: clock.move(timedelta(**delta))
+
+
+@pytest.fixture(scope="session")
+def _sandbox_server(settings_env: dict[str, str]) -> Iterator["SandboxServer"]:
+    """On the address and with the webhook secrets that the run's application was started with."""
+    from tests.sandbox_server import SandboxServer  # noqa: PLC0415 - it imports the application
+
+    server = SandboxServer(port=urlsplit(settings_env["STRIPE_API_BASE"]).port or 0,
+                           secrets=settings_env["STRIPE_WEBHOOK_SECRETS"].split(","))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def sandbox(_sandbox_server: "SandboxServer", clock: MovingClock) -> Iterator["SandboxServer"]:
+    """An empty Stripe sandbox; a call, answer or webhook that breaks Stripe's published schema fails the test."""
+    _sandbox_server.reset()
+    yield _sandbox_server
+    broken = list(_sandbox_server.violations)
+    _sandbox_server.reset()
+    assert not broken
 
 
 @pytest.fixture

