@@ -4,12 +4,15 @@ import email.policy
 import re
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flask
 from flask.testing import FlaskClient
 from lxml import html
 from werkzeug.test import TestResponse
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 
 class Browser(FlaskClient):
@@ -97,6 +100,17 @@ def end_reading() -> None:
 
     if flask.has_app_context():
         db.session.rollback()
+
+
+def apart(app: flask.Flask) -> "WSGIApplication":
+    """The application as a server calls it: with nothing of the test's own context."""
+    def serve(environ: Any, start_response: Any) -> Any:
+        end_reading()
+        with app.app_context():
+            answer = list(app(environ, start_response))
+        end_reading()
+        return answer
+    return serve
 
 
 def sign_in(browser: Browser, user: Any) -> None:

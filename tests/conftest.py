@@ -16,7 +16,7 @@ from flask import Flask
 from scripts.postgres import NoPostgres, temporary_postgres
 from scripts.processes import free_port, generated_secrets
 from tests import database, network
-from tests.browsing import Browser, Mailbox, sign_in
+from tests.browsing import Browser, Mailbox, apart, sign_in
 from tests.moving_clock import MovingClock
 
 if TYPE_CHECKING:
@@ -213,6 +213,13 @@ def work(app: Flask) -> Callable[[], int]:
                 assert done < 10_000, "jobs promise each other without end"
         return done
     return run_due
+
+
+@pytest.fixture
+def stripe_sandbox(app: Flask, sandbox: "SandboxServer") -> "SandboxServer":
+    """The sandbox, with the application listening: webhooks reach it when the test says `deliver_webhooks()`."""
+    sandbox.deliver_to_app(apart(app))
+    return sandbox
 
 
 @pytest.fixture
