@@ -14,10 +14,10 @@ from marketplace.bounties.pages import BLUEPRINTS as BOUNTIES_PAGES
 from marketplace.foundation import clock, crypto, limits, mail, web
 from marketplace.foundation import db as database
 from marketplace.foundation.money import plain_amount
+from marketplace.foundation.openapi import register_api
 from marketplace.foundation.show import register_filters
 from marketplace.identity import session
 from marketplace.identity.pages import BLUEPRINTS as IDENTITY_PAGES
-from marketplace.openapi import register_api
 from marketplace.payments import webhooks
 from marketplace.payments.pages import BLUEPRINTS as PAYMENTS_PAGES
 from marketplace.payments.stripe_gateway import make_gateway

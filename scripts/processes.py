@@ -130,9 +130,9 @@ def flask(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "flask", *arguments]
 
 
-def prepare(env: Mapping[str, str], *, say: Say, seed: bool = True) -> None:
-    """Bring the database to the newest migration and put the demo data in; both do nothing the second time."""
-    for arguments in (("db", "upgrade"), *([("seed",)] if seed else [])):
+def prepare(env: Mapping[str, str], *commands: tuple[str, ...], say: Say) -> None:
+    """Run `flask` commands that do nothing the second time: migrations, demo data."""
+    for arguments in commands:
         done = subprocess.run(flask(*arguments), cwd=ROOT, env=dict(env), capture_output=True, text=True, check=False)
         if done.returncode:
             raise Stopped(f"`flask {' '.join(arguments)}` failed:\n{(done.stdout + done.stderr).strip()[-4000:]}")
@@ -241,17 +241,18 @@ def started(
     folder = folder.resolve()
     settings = environment(folder, port, env)
     (folder / "mail").mkdir(parents=True, exist_ok=True)
-    prepare(settings, say=say, seed=seed)
+    prepare(settings, ("db", "upgrade"), say=say)
     children = Processes(settings, say)
     sandbox = f"http://127.0.0.1:{port + 1}" if uses_sandbox(settings) else None
     site = f"http://127.0.0.1:{port}"
     try:
         if sandbox:
             children.start("sandbox", sandbox_command(folder, port, settings["STRIPE_WEBHOOK_SECRETS"].split(",")[0]))
+            children.wait_until_healthy("sandbox", sandbox + "/")
+        if seed:
+            prepare(settings, ("seed",), say=say)  # The demo bounties are funded through the sandbox.
         children.start("site", site_command(port))
         children.start("worker", worker_command())
-        if sandbox:
-            children.wait_until_healthy("sandbox", sandbox + "/")
         children.wait_until_healthy("site", site + "/health")
         yield Product(site, sandbox, folder, settings, children)
     finally:

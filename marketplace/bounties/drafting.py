@@ -3,6 +3,7 @@ from typing import Any
 
 from marketplace.bounties.models import Bounty, BountyState, Terms
 from marketplace.bounties.permissions import may_edit, may_post_for
+from marketplace.bounties.publishing import pause_if_out_of_funds, resume_when_funded
 from marketplace.foundation import audit
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
@@ -47,6 +48,8 @@ def change_bounty(
     bounty.title, bounty.offer = title, offer
     if any(getattr(bounty.terms, name) != promised[name] for name in PROMISED):
         _set_terms(bounty, promised, by=by)
+        pause_if_out_of_funds(bounty)  # A higher reward may need more than is there, a lower one less.
+        resume_when_funded(bounty.id)
     audit.record("bounty.changed", bounty.id, by=by.id, terms=str(bounty.terms_number))
 
 

@@ -41,6 +41,13 @@ def reward_in_words(terms: Terms) -> str:
     return f"{percent_text(terms.reward_bps or 0)} of the sale, at most {show_money(terms.highest_reward)}"
 
 
+def reward_sign(terms: Terms) -> tuple[str, str]:
+    """The same for a sign plate: what is large, and the words after it."""
+    if terms.reward_kind is RewardKind.FLAT:
+        return show_money(terms.highest_reward), "when they buy"
+    return percent_text(terms.reward_bps or 0), f"of the sale, at most {show_money(terms.highest_reward)}"
+
+
 def plain_terms(terms: Terms) -> list[tuple[str, str]]:
     """The terms as (question, answer) pairs that anybody can read."""
     return [

@@ -53,8 +53,11 @@ def pause_if_out_of_funds(bounty: Bounty) -> None:
 def close_bounty(bounty: Bounty, *, by: User) -> None:
     """No new leads; what is reserved stays reserved, free funds go back to the cards that paid."""
     require(may_edit(by, bounty), "close this bounty")
-    lifecycle.move(bounty, BountyState.CLOSED, by=by.id)
+    was_never_public = bounty.published_at is None
     bounty.published_at = bounty.published_at or clock.now()
+    lifecycle.move(bounty, BountyState.CLOSED, by=by.id)
+    if was_never_public:  # Closed bounties stay readable for everyone; a draft was never meant to be.
+        lifecycle.move(bounty, BountyState.ARCHIVED, by=by.id)
     outbox.promise("return_free_funds", bounty_id=bounty.id)
 
 

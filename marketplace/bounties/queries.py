@@ -43,4 +43,4 @@ def free_funds_of(bounty: Bounty) -> Money:
 def funded_among(bounties: list[Bounty]) -> set[str]:
     """The ids of those that can pay for one more lead: the funded badge."""
     free = ledger.balances(AccountKind.FUNDS, [bounty.id for bounty in bounties])
-    return {b.id for b in bounties if free.get(b.id, 0) >= b.terms.highest_cost.minor}
+    return {b.id for b in bounties if b.id in free and free[b.id] >= b.terms.highest_cost}

@@ -104,9 +104,9 @@ class BountyOutput(Schema):
 class BoardInput(Schema):
     """The board's filters, as a query string."""
 
-    q = fields.String(load_default="", validate=validate.Length(max=200))
+    q = clean_text(0, 200, load_default="")
     category = fields.Enum(Category, by_value=True, load_default=None)
-    place = fields.String(load_default="", validate=validate.Length(max=120))
+    place = clean_text(0, 120, load_default="")
     sort = fields.String(load_default="newest", validate=validate.OneOf(("newest", "highest")))
     cursor = fields.String(load_default=None)
 

@@ -1,12 +1,13 @@
 """The only door through which a buyer's contact data leaves: consent, purpose, channel, day, then the audit row."""
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
 from marketplace.identity.models import User
-from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Lead
+from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Evidence, Lead
 from marketplace.referrals.permissions import may_work
 from marketplace.referrals.queries import find_live_grant
 
@@ -45,3 +46,19 @@ def open_contact(lead: Lead, *, by: User) -> Contact:
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     address = buyer.phone if grant.channel is Channel.PHONE else buyer.email
     return Contact(buyer.name or "", grant.channel, address or "", grant.until, grant.note or "")
+
+
+class SeenLead:
+    """A lead as one reader may see it: the evidence names the buyer, so a business sees it after their yes."""
+
+    def __init__(self, lead: Lead, *, by: User) -> None:
+        self.lead = lead
+        self.shows_evidence = (
+            by.is_admin or by.id == lead.referrer_id or is_open_to_business(lead, find_live_grant(lead)))
+
+    @property
+    def evidence(self) -> Evidence | None:
+        return self.lead.evidence if self.shows_evidence else None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.lead, name)

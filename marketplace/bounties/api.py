@@ -1,0 +1,128 @@
+"""Bounties for programs: the board, and a business's own offers."""
+from typing import Any
+
+from flask_smorest import Blueprint
+from marshmallow import Schema, fields
+
+from marketplace.bounties import drafting, publishing
+from marketplace.bounties.board import BoardSearch, search_board
+from marketplace.bounties.models import Bounty
+from marketplace.bounties.preview import RewardPreview, preview_reward
+from marketplace.bounties.queries import get_bounty
+from marketplace.bounties.schemas import BoardInput, BountyInput, BountyOutput
+from marketplace.foundation.fields import Amount
+from marketplace.foundation.idempotency import once
+from marketplace.foundation.money import parse_amount
+from marketplace.foundation.paging import Page
+from marketplace.identity.queries import get_business
+from marketplace.identity.session import require_scope, signed_in_user
+
+bp = Blueprint("bounties", __name__, url_prefix="/api/v1", description="What businesses offer")
+
+
+class BountyPage(Schema):
+    data = fields.List(fields.Nested(BountyOutput), attribute="rows")
+    next_cursor = fields.String(allow_none=True)
+
+
+class SaleQuery(Schema):
+    sale = fields.String(required=True, metadata={"description": "The value of a sale, in the bounty's currency."})
+
+
+class PreviewLine(Schema):
+    words = fields.String()
+    amount = Amount()
+
+
+class PreviewOutput(Schema):
+    """The arithmetic, line by line, as the bounty's page shows it."""
+
+    reward = Amount()
+    fee = Amount()
+    lines = fields.Function(
+        lambda preview: [PreviewLine().dump({"words": w, "amount": m}) for w, m in preview.lines],
+        metadata={"type": "array", "items": {"type": "object"}})
+
+
+@bp.get("/bounties")
+@require_scope("bounties:read")
+@bp.arguments(BoardInput, location="query")
+@bp.response(200, BountyPage)
+def list_bounties(asked: dict[str, Any]) -> Page[Bounty]:
+    """Live bounties: by words, category and place; newest or highest reward first."""
+    search = BoardSearch(asked["q"], asked["category"], asked["place"], asked["sort"])
+    return search_board(search, cursor=asked["cursor"])
+
+
+@bp.get("/bounties/<bounty_id>")
+@require_scope("bounties:read")
+@bp.response(200, BountyOutput)
+def read_bounty(bounty_id: str) -> Bounty:
+    """One bounty with the terms in force."""
+    return get_bounty(bounty_id, seen_by=signed_in_user())
+
+
+@bp.get("/bounties/<bounty_id>/reward-preview")
+@require_scope("bounties:read")
+@bp.arguments(SaleQuery, location="query")
+@bp.response(200, PreviewOutput)
+def read_preview(asked: dict[str, Any], bounty_id: str) -> RewardPreview:
+    """What would I earn for a sale of this value?"""
+    terms = get_bounty(bounty_id, seen_by=signed_in_user()).terms
+    return preview_reward(terms, parse_amount(asked["sale"], terms.currency))
+
+
+@bp.post("/businesses/<business_id>/bounties")
+@require_scope("bounties:write")
+@once
+@bp.arguments(BountyInput)
+@bp.response(201, BountyOutput)
+def create_bounty(written: dict[str, Any], business_id: str) -> Bounty:
+    """A draft; fund and publish it to make it live."""
+    written.pop("version", None)
+    return drafting.draft_bounty(get_business(business_id), by=signed_in_user(), **written)
+
+
+@bp.post("/bounties/<bounty_id>/terms")
+@require_scope("bounties:write")
+@once
+@bp.arguments(BountyInput)
+@bp.response(201, BountyOutput)
+def create_terms(written: dict[str, Any], bounty_id: str) -> Bounty:
+    """Change the offer: new terms with the next number. Leads that exist keep theirs."""
+    bounty = get_bounty(bounty_id, seen_by=signed_in_user())
+    drafting.change_bounty(bounty, by=signed_in_user(), **written)
+    return bounty
+
+
+@bp.post("/bounties/<bounty_id>/publication")
+@require_scope("bounties:write")
+@once
+@bp.response(201, BountyOutput)
+def create_publication(bounty_id: str) -> Bounty:
+    """draft or paused -> live; needs funds for one reward and its fee."""
+    bounty = get_bounty(bounty_id, seen_by=signed_in_user())
+    publishing.publish_bounty(bounty, by=signed_in_user())
+    return bounty
+
+
+@bp.post("/bounties/<bounty_id>/pause")
+@require_scope("bounties:write")
+@once
+@bp.response(201, BountyOutput)
+def create_pause(bounty_id: str) -> Bounty:
+    """live -> paused: no new leads for now."""
+    bounty = get_bounty(bounty_id, seen_by=signed_in_user())
+    publishing.pause_bounty(bounty, by=signed_in_user())
+    return bounty
+
+
+@bp.post("/bounties/<bounty_id>/closure")
+@require_scope("bounties:write")
+@once
+@bp.response(201, BountyOutput)
+def create_closure(bounty_id: str) -> Bounty:
+    """Close for good; free funds go back to the cards that paid."""
+    bounty = get_bounty(bounty_id, seen_by=signed_in_user())
+    publishing.close_bounty(bounty, by=signed_in_user())
+    return bounty

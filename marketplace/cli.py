@@ -1,0 +1,99 @@
+"""Commands for operators: flask work | seed | make-admin | reconcile | doctor."""
+import random
+import signal
+import time
+from types import FrameType
+
+import click
+import requests
+from flask import Flask, current_app
+
+from marketplace import seed as demo
+from marketplace.foundation import outbox
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.errors import DomainError
+from marketplace.foundation.money import Money, show_money
+from marketplace.identity.admins import make_admin
+from marketplace.jobs import JOBS
+from marketplace.payments import ledger, reconciliation
+
+IDLE_SECONDS = 0.25  # Between two looks when nothing is due, ± half, so that workers do not march in step.
+
+
+def register(app: Flask) -> None:
+    for command in (work, seed, promote, reconcile, doctor):
+        app.cli.add_command(command)
+
+
+@click.command("work")
+def work() -> None:
+    """Do promised jobs as they fall due, until told to stop (SIGTERM or Ctrl-C); the job in hand is finished."""
+    stopping = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    while not stopping:
+        did_one = False
+        try:
+            did_one = outbox.run_next(JOBS)
+        except Exception:  # The database is away for a moment: say so, and look again.
+            current_app.logger.exception("the worker could not look for jobs")
+        db.session.remove()
+        if not did_one and not stopping:
+            time.sleep(IDLE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - spreading load, not a secret
+
+
+@click.command("seed")
+def seed() -> None:
+    """Make the demo people and bounties (development only); nothing is made twice."""
+    if current_app.extensions["settings"].production:
+        raise click.ClickException("demo data is for development only")
+    base = demo.sandbox_base()
+
+    def pay(session_id: str) -> None:
+        requests.post(f"{base}/_sandbox/checkout/{session_id}/payments", json={}, timeout=20).raise_for_status()
+
+    for line in [*demo.plant_demo(pay if base else None), *demo.sign_ins()]:
+        click.echo(line)
+
+
+@click.command("make-admin")
+@click.argument("email")
+def promote(email: str) -> None:
+    """Make a user with this e-mail address an admin. There is no form for it on purpose."""
+    try:
+        with transaction():
+            user = make_admin(email)
+    except DomainError as refusal:
+        raise click.ClickException(f"{refusal.message} {refusal.next_step}".strip()) from refusal
+    click.echo(f"{user.email} is an admin now.")
+
+
+@click.command("reconcile")
+def reconcile() -> None:
+    """Compare the ledger with Stripe's balance, per currency. Exit 1 if a cent differs. Changes nothing."""
+    lines = reconciliation.compare_with_stripe()
+    for line in lines:
+        click.echo(f"{line.currency.upper()}  ledger {show_money(Money(line.ledger_minor, line.currency)):>16}"
+                   f"  Stripe {show_money(Money(line.stripe_minor, line.currency)):>16}"
+                   f"  difference {show_money(Money(line.difference_minor, line.currency)):>12}")
+    if any(line.difference_minor for line in lines):
+        raise SystemExit(1)
+
+
+@click.command("doctor")
+def doctor() -> None:
+    """Look at the ledger's invariants and the dead-letter list. Exit 1 if something is wrong."""
+    faults = ledger.check_ledger()
+    dead = list(db.session.scalars(outbox.dead_letters()))
+    for fault in faults:
+        click.echo(f"ledger: {fault}")
+    for message in dead:
+        click.echo(f"dead job {message.id}: {message.job} {message.last_error}")
+    if faults or dead:
+        raise SystemExit(1)
+    click.echo("The ledger is sound and no job is dead.")

@@ -1,0 +1,78 @@
+"""The JSON API's document (OpenAPI 3.1) from the same schemas, and readable pages of it."""
+import importlib.resources
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Blueprint as FlaskBlueprint
+from flask import Flask, render_template
+from flask_smorest import Api, Blueprint
+from marshmallow import Schema, fields
+
+from marketplace.foundation.errors import DomainError
+from marketplace.foundation.web import csrf
+
+ABOUT = """Point at buyers, follow leads and post bounties from your own programs.
+
+Sign with an API key from your settings: `Authorization: Bearer fp_…`. Every POST takes an `Idempotency-Key`: the
+same key with the same body is done once and answered alike for 30 days; with another body it is refused (409).
+Lists come in pages with `next_cursor`. Refusals are `application/problem+json` (RFC 9457) with a `code`, a sentence,
+and what to do next. Amounts are decimal text in the currency's main unit, and whole `minor` units beside it."""
+
+
+class Problem(Schema):
+    """RFC 9457, with our code, the fields at fault and the request's number."""
+
+    type = fields.String()
+    title = fields.String()
+    status = fields.Integer()
+    code = fields.String()
+    detail = fields.String()
+    errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+    request_id = fields.String()
+
+
+class OurApi(Api):
+    """Its own error answers would replace ours for pages and programs alike, so they stay out."""
+
+    ERROR_SCHEMA = Problem
+
+    def _register_error_handlers(self, default_error_response_name: str = "DEFAULT_ERROR") -> None:
+        """Errors are answered by foundation.web for the whole site."""
+
+
+docs = FlaskBlueprint(
+    "api_docs", __name__, url_prefix="/api/docs", static_url_path="/ui",
+    static_folder=str(importlib.resources.files("flask_swagger_ui") / "dist"))
+
+
+@docs.get("/")
+def reference() -> str:
+    return render_template("api_docs.html")
+
+
+@docs.get("/errors")
+def errors() -> str:
+    return render_template("api_errors.html", kinds=sorted(_kinds(), key=lambda kind: kind.code))
+
+
+def _kinds(parent: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
+    for kind in parent.__subclasses__():
+        yield kind
+        yield from _kinds(kind)
+
+
+def register_api(app: Flask, blueprints: list[Blueprint]) -> None:
+    """``/api/v1/openapi.json`` and ``/api/docs/`` for the given API blueprints."""
+    app.config.update(
+        API_TITLE="Fingerpost", API_VERSION="v1", OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/api/v1", OPENAPI_JSON_PATH="openapi.json")
+    spec: dict[str, Any] = {
+        "info": {"description": ABOUT},
+        "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+        "security": [{"key": []}],
+    }
+    api = OurApi(app, spec_kwargs=spec)
+    for blueprint in blueprints:
+        api.register_blueprint(blueprint)
+        csrf.exempt(blueprint)
+    app.register_blueprint(docs)

@@ -1,0 +1,228 @@
+"""Leads for programs: pointing, following, moderating, working, selling."""
+from typing import Any
+
+from flask_smorest import Blueprint
+from marshmallow import Schema, fields, validate
+
+from marketplace.bounties.queries import get_bounty
+from marketplace.foundation.idempotency import once
+from marketplace.foundation.paging import LARGEST_SIZE, Page, page
+from marketplace.identity.session import require_scope, signed_in_user
+from marketplace.referrals import appeals, clawbacks, moderation, pointing, stages
+from marketplace.referrals.contact import Contact, SeenLead, open_contact
+from marketplace.referrals.models import Lead, Moderation, Reward
+from marketplace.referrals.queries import (
+    find_conversion,
+    get_lead,
+    leads_visible_to,
+    rewards_of_lead,
+    rewards_visible_to,
+)
+from marketplace.referrals.schemas import (
+    AnswerInput,
+    ApiLeadInput,
+    AppealInput,
+    ContactOutput,
+    ConversionOutput,
+    DecisionInput,
+    LeadOutput,
+    QuestionInput,
+    RejectionInput,
+    RewardOutput,
+    SaleInput,
+    SaleRefundInput,
+    StageInput,
+)
+
+bp = Blueprint("leads", __name__, url_prefix="/api/v1", description="Buyers pointed out, and what became of them")
+
+
+class PageQuery(Schema):
+    cursor = fields.String(load_default=None)
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, LARGEST_SIZE))
+
+
+class LeadQuery(PageQuery):
+    moderation = fields.Enum(Moderation, by_value=True, load_default=None)
+
+
+class LeadPage(Schema):
+    data = fields.List(fields.Nested(LeadOutput), attribute="rows")
+    next_cursor = fields.String(allow_none=True)
+
+
+class RewardPage(Schema):
+    data = fields.List(fields.Nested(RewardOutput), attribute="rows")
+    next_cursor = fields.String(allow_none=True)
+
+
+def _seen(lead: Lead) -> SeenLead:
+    return SeenLead(lead, by=signed_in_user())
+
+
+def _mine(lead_id: str) -> Lead:
+    return get_lead(lead_id, seen_by=signed_in_user())
+
+
+@bp.get("/leads")
+@require_scope("leads:read")
+@bp.arguments(LeadQuery, location="query")
+@bp.response(200, LeadPage)
+def list_leads(asked: dict[str, Any]) -> dict[str, Any]:
+    """Leads that you pointed out, or that were accepted for your businesses; newest first."""
+    leads = leads_visible_to(signed_in_user())
+    if asked["moderation"]:
+        leads = leads.where(Lead.moderation == asked["moderation"])
+    found = page(leads, Lead.id, cursor=asked["cursor"], size=asked["limit"])
+    return {"rows": [_seen(lead) for lead in found.rows], "next_cursor": found.next_cursor}
+
+
+@bp.post("/leads")
+@require_scope("leads:write")
+@once
+@bp.arguments(ApiLeadInput)
+@bp.response(201, LeadOutput)
+def create_lead(written: dict[str, Any]) -> SeenLead:
+    """Point a business at a buyer, under the terms in force today."""
+    bounty = get_bounty(written.pop("bounty_id"), seen_by=signed_in_user())
+    return _seen(pointing.point_at_buyer(bounty, by=signed_in_user(), **written))
+
+
+@bp.get("/leads/<lead_id>")
+@require_scope("leads:read")
+@bp.response(200, LeadOutput)
+def read_lead(lead_id: str) -> SeenLead:
+    """One lead; its evidence is null to a business until the buyer has said yes."""
+    return _seen(_mine(lead_id))
+
+
+@bp.post("/leads/<lead_id>/withdrawal")
+@require_scope("leads:write")
+@once
+@bp.response(201, LeadOutput)
+def create_withdrawal(lead_id: str) -> SeenLead:
+    """Take your lead back before a decision."""
+    lead = _mine(lead_id)
+    pointing.withdraw_lead(lead, by=signed_in_user())
+    return _seen(lead)
+
+
+@bp.post("/leads/<lead_id>/answers")
+@require_scope("leads:write")
+@once
+@bp.arguments(AnswerInput)
+@bp.response(201, LeadOutput)
+def create_answer(written: dict[str, Any], lead_id: str) -> SeenLead:
+    """Answer a question about your lead; it goes back to review."""
+    lead = _mine(lead_id)
+    moderation.answer_info(lead, by=signed_in_user(), **written)
+    return _seen(lead)
+
+
+@bp.post("/leads/<lead_id>/appeals")
+@require_scope("leads:write")
+@once
+@bp.arguments(AppealInput)
+@bp.response(201, LeadOutput)
+def create_appeal(written: dict[str, Any], lead_id: str) -> SeenLead:
+    """Ask for a second look at a refusal; once per lead."""
+    lead = _mine(lead_id)
+    appeals.appeal_decision(lead, by=signed_in_user(), why=written["why"])
+    return _seen(lead)
+
+
+@bp.post("/leads/<lead_id>/acceptance")
+@require_scope("leads:write")
+@once
+@bp.arguments(DecisionInput)
+@bp.response(201, LeadOutput)
+def create_acceptance(written: dict[str, Any], lead_id: str) -> SeenLead:
+    """Admins: accept; funds are reserved and the buyer is asked."""
+    lead = _mine(lead_id)
+    moderation.accept_lead(lead, by=signed_in_user(), **written)
+    return _seen(lead)
+
+
+@bp.post("/leads/<lead_id>/rejection")
+@require_scope("leads:write")
+@once
+@bp.arguments(RejectionInput)
+@bp.response(201, LeadOutput)
+def create_rejection(written: dict[str, Any], lead_id: str) -> SeenLead:
+    """Admins: reject with a reason code and the criterion that was missed."""
+    lead = _mine(lead_id)
+    moderation.reject_lead(lead, by=signed_in_user(), **written)
+    return _seen(lead)
+
+
+@bp.post("/leads/<lead_id>/questions")
+@require_scope("leads:write")
+@once
+@bp.arguments(QuestionInput)
+@bp.response(201, LeadOutput)
+def create_question(written: dict[str, Any], lead_id: str) -> SeenLead:
+    """Admins: ask the referrer; they have a week."""
+    lead = _mine(lead_id)
+    moderation.ask_for_info(lead, by=signed_in_user(), **written)
+    return _seen(lead)
+
+
+@bp.post("/leads/<lead_id>/contact-disclosures")
+@require_scope("leads:read")
+@once
+@bp.response(201, ContactOutput)
+def create_contact_disclosure(lead_id: str) -> Contact:
+    """Members: the buyer's contact data as far as they allowed it. Each disclosure is in the audit trail."""
+    return open_contact(_mine(lead_id), by=signed_in_user())
+
+
+@bp.post("/leads/<lead_id>/stages")
+@require_scope("leads:write")
+@once
+@bp.arguments(StageInput)
+@bp.response(201, LeadOutput)
+def create_stage(written: dict[str, Any], lead_id: str) -> SeenLead:
+    """Members: move the lead on; ``won`` goes through a sale."""
+    lead = _mine(lead_id)
+    stages.change_stage(lead, written.pop("stage"), by=signed_in_user(), **written)
+    return _seen(lead)
+
+
+@bp.post("/leads/<lead_id>/sale")
+@require_scope("leads:write")
+@once
+@bp.arguments(SaleInput)
+@bp.response(201, ConversionOutput)
+def create_sale(written: dict[str, Any], lead_id: str) -> dict[str, Any]:
+    """Members: the sale; makes the conversion and the reward in one go."""
+    lead = _mine(lead_id)
+    stages.win_lead(lead, by=signed_in_user(), **written)
+    return _conversion(lead)
+
+
+@bp.post("/leads/<lead_id>/refunds")
+@require_scope("leads:write")
+@once
+@bp.arguments(SaleRefundInput)
+@bp.response(201, ConversionOutput)
+def create_refund(written: dict[str, Any], lead_id: str) -> dict[str, Any]:
+    """Owners and managers: part of the sale was given back; its part of the reward is taken back."""
+    lead = _mine(lead_id)
+    clawbacks.refund_sale(lead, by=signed_in_user(), **written)
+    return _conversion(lead)
+
+
+@bp.get("/rewards")
+@require_scope("rewards:read")
+@bp.arguments(PageQuery, location="query")
+@bp.response(200, RewardPage)
+def list_rewards(asked: dict[str, Any]) -> Page[Reward]:
+    """What you earned, and what your businesses pay; newest first."""
+    return page(rewards_visible_to(signed_in_user()), Reward.id, cursor=asked["cursor"], size=asked["limit"])
+
+
+def _conversion(lead: Lead) -> dict[str, Any]:
+    conversion = find_conversion(lead)
+    shown: dict[str, Any] = {name: getattr(conversion, name) for name in (
+        "id", "lead_id", "amount", "occurred_on", "external_id", "state")}
+    return {**shown, "rewards": rewards_of_lead(lead)}

@@ -1,0 +1,155 @@
+"""Demo data: four people, a few businesses, bounties funded through the Stripe sandbox. Made once."""
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import select
+
+from marketplace.bounties.drafting import draft_bounty
+from marketplace.bounties.models import Bounty, Category, RewardKind
+from marketplace.bounties.publishing import publish_bounty
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.money import Money
+from marketplace.identity.admins import make_admin
+from marketplace.identity.businesses import found_business
+from marketplace.identity.confirmation import mark_confirmed
+from marketplace.identity.models import User
+from marketplace.identity.signup import sign_up
+from marketplace.payments import funding
+
+PASSWORD = "point-at-a-buyer"  # noqa: S105 - of the demo people, printed at the start; development only
+ANA, WES, MONA = "ana@example.com", "wes@example.com", "mona@example.com"
+REWARDS_FUNDED = 3
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One demo business and its bounty."""
+
+    owner: str
+    business: str
+    about: str
+    place: str
+    title: str
+    text: str
+    category: Category
+    criteria: tuple[str, ...]
+    currency: str = "usd"
+    reward_minor: int | None = None
+    reward_bps: int | None = None
+    cap_minor: int | None = None
+    hold_days: int = 30
+
+
+PEOPLE = {
+    ANA: "Ana Flores", WES: "Wes Park", MONA: "Mona Lind", "ines@example.com": "Inés Duarte",
+    "tomas@example.com": "Tomas Wilk", "lena@example.com": "Lena Koch",
+}
+
+OFFERS = (
+    Offer(WES, "Westside Auto", "A family dealership: new and used cars, a workshop, and people who call you back.",
+          "San Diego, US", "Point us at someone who is buying a car",
+          "We sell new and used cars in and around San Diego. If someone you know, or read, says that they are "
+          "looking for a car, point us at them. If they buy from us, $1,000 is yours.",
+          Category.CARS,
+          ("Says in their own words that they want to buy a car", "Wants to buy within three months",
+           "Lives within an hour of San Diego"), reward_minor=100_000),
+    Offer("ines@example.com", "Brightroof Solar", "Roofs that earn their keep. Planned, fitted and looked after by us.",
+          "Austin, US", "Someone asking about solar for their house",
+          "Home owners who ask around about solar panels, batteries or a heat pump. We visit, plan and fit.",
+          Category.SOLAR, ("Owns the house", "Asks for a price or for experiences"), reward_minor=50_000),
+    Offer("tomas@example.com", "Northwind Books", "Bookkeeping software for small shops, with people who answer.",
+          "", "Shops that are tired of their bookkeeping",
+          "Owners of small shops who write that their bookkeeping is a mess or that they look for a new tool.",
+          Category.SOFTWARE, ("Runs a business with up to 50 people", "Looks for a tool, not for a job"),
+          reward_bps=1_000, cap_minor=60_000, hold_days=14),
+    Offer("lena@example.com", "Küchenhaus Koch", "Kitchens planned with you and built in our own workshop.",
+          "Freiburg, DE", "Someone planning a new kitchen",
+          "People around Freiburg who write that they are moving, renovating or planning a new kitchen.",
+          Category.HOME, ("Plans a kitchen within half a year", "Lives within 80 km of Freiburg"),
+          currency="eur", reward_bps=300, cap_minor=45_000),
+)
+
+
+def plant_demo(pay_checkout: Callable[[str], None] | None) -> list[str]:
+    """Make what is missing; the sentences say what was made. ``pay_checkout`` pays a Checkout Session by id."""
+    if db.session.scalar(select(User.id).where(User.email == ANA)):
+        return []
+    with transaction():
+        for email, name in PEOPLE.items():
+            _make_person(name, email)
+        make_admin(MONA)
+    bounties = [_post(offer) for offer in OFFERS]
+    if pay_checkout is None:
+        return ["Demo people and drafts are made. With your own Stripe key, fund and publish the bounties by hand."]
+    for bounty_id in bounties:
+        _fund_and_publish(bounty_id, pay_checkout)
+    return [f"Demo data made: {len(PEOPLE)} people, {len(OFFERS)} businesses with a funded bounty each."]
+
+
+def sign_ins() -> list[str]:
+    """What to print at the start."""
+    return [
+        "Sign in as (password for all: " + PASSWORD + ")",
+        f"  {ANA:<20} Ana, who points", f"  {WES:<20} Wes, who owns Westside Auto", f"  {MONA:<20} Mona, the admin",
+        "  David, the buyer, needs no account: his blog is at /dev/blog/, his mails at /dev/mail",
+    ]
+
+
+def _make_person(name: str, email: str) -> None:
+    user = sign_up(name, email, PASSWORD)
+    if user is not None:
+        mark_confirmed(user)
+
+
+def _user(email: str) -> User:
+    return db.session.scalars(select(User).where(User.email == email)).one()
+
+
+def _post(offer: Offer) -> str:
+    with transaction():
+        owner = _user(offer.owner)
+        business = found_business(name=offer.business, about=offer.about, place=offer.place, website=None, by=owner)
+        db.session.refresh(owner, ["memberships"])
+        promised: dict[str, Any] = {
+            "criteria": list(offer.criteria), "currency": offer.currency,
+            "reward_kind": RewardKind.FLAT if offer.reward_minor else RewardKind.PERCENT,
+            "reward_minor": offer.reward_minor, "reward_bps": offer.reward_bps, "cap_minor": offer.cap_minor,
+            "hold_days": offer.hold_days, "protection_days": 90, "consent_days": 14, "evidence_days": 30,
+            "category": offer.category, "place": offer.place,
+        }
+        return draft_bounty(business, by=owner, title=offer.title, offer=offer.text, **promised).id
+
+
+def _fund_and_publish(bounty_id: str, pay_checkout: Callable[[str], None]) -> None:
+    with transaction():
+        bounty = db.session.get_one(Bounty, bounty_id)
+        cost = bounty.terms.highest_cost
+        owner = _owner_of(bounty)
+        asked = funding.request_funding(
+            bounty.business_id, bounty.id, Money(cost.minor * REWARDS_FUNDED, cost.currency), by=owner)
+        funding_id = asked.id
+    _run(funding.OPEN_CHECKOUT, funding_id)
+    session_id = db.session.get_one(funding.Funding, funding_id).checkout_session_id
+    db.session.rollback()
+    pay_checkout(session_id or "")
+    _run(funding.CHECK_FUNDING, funding_id)
+    with transaction():
+        bounty = db.session.get_one(Bounty, bounty_id)
+        publish_bounty(bounty, by=_owner_of(bounty))
+
+
+def _run(errand: Any, funding_id: str) -> None:
+    outcome = errand.call(funding_id=funding_id)
+    with transaction():
+        errand.settle(outcome, funding_id=funding_id)
+
+
+def _owner_of(bounty: Bounty) -> User:
+    return next(_user(o.owner) for o in OFFERS if o.business == bounty.business.name)
+
+
+def sandbox_base() -> str | None:
+    base: str | None = current_app.extensions["settings"].stripe_api_base
+    return base
