@@ -1,9 +1,9 @@
 """Every refusal can be looked at again: once, in the referrer's own words, by an admin."""
-from marketplace.foundation import clock
+from marketplace.foundation import clock, outbox
 from marketplace.foundation.errors import Conflict, require
 from marketplace.identity.models import User
 from marketplace.referrals import lifecycle
-from marketplace.referrals.models import Lead, Moderation
+from marketplace.referrals.models import EvidenceState, Lead, Moderation
 from marketplace.referrals.permissions import is_referrer
 from marketplace.referrals.pointing import start_clocks
 
@@ -29,3 +29,5 @@ def appeal_decision(lead: Lead, *, by: User, why: str) -> None:
     lifecycle.move(lead, Moderation.IN_REVIEW, by=by.id, reason="appeal")
     lead.submitted_at = clock.now()
     start_clocks(lead)
+    if lead.evidence.state is EvidenceState.PENDING:  # Nobody reads the post of a duplicate, until now.
+        outbox.promise("capture_evidence", lead_id=lead.id)

@@ -38,7 +38,6 @@ def end_asking(lead_id: str) -> None:
     """Job, when the time is up: no answer."""
     lead = db.session.get_one(Lead, lead_id)
     if lead.consent is Consent.ASKED:
-        lifecycle.move_consent(lead, Consent.NO_ANSWER, by=audit.SYSTEM)
         end_lead(lead, why="the buyer did not answer")
 
 
@@ -55,7 +54,9 @@ def end_protection(lead_id: str) -> None:
 
 
 def end_lead(lead: Lead, *, why: str, by: str = audit.SYSTEM) -> None:
-    """accepted -> expired: nothing more can come of it, so what was reserved is free again."""
+    """accepted -> expired: nothing more can come of it, so nobody is asked and what was reserved is free again."""
+    if lead.consent is Consent.ASKED:
+        lifecycle.move_consent(lead, Consent.NO_ANSWER, by=audit.SYSTEM)
     lifecycle.move(lead, Moderation.EXPIRED, by=by, reason=why)
     free_reserved(lead, why=why)
     outbox.promise("send_letter", letter="lead_expired", lead_id=lead.id)

@@ -6,7 +6,7 @@ from marketplace.bounties.publishing import note_funds_came_free
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
-from marketplace.foundation.money import Money, show_money
+from marketplace.foundation.money import Money, show_money, zero
 from marketplace.identity.models import User
 from marketplace.payments import ledger, payables
 from marketplace.payments.models import PLATFORM, AccountKind, ReversalState, TransferReversal
@@ -22,6 +22,7 @@ from marketplace.referrals.models import (
     SaleRefund,
 )
 from marketplace.referrals.permissions import may_give_money_back
+from marketplace.referrals.queries import find_conversion
 
 
 class RefundTooLarge(Invalid):
@@ -35,10 +36,9 @@ class RefundKnown(Conflict):
 def refund_sale(lead: Lead, *, by: User, amount: Money, refund_number: str) -> SaleRefund:
     """Part of the sale was given back to the buyer. RefundKnown (409) when this refund was recorded before."""
     require(may_give_money_back(by, lead), "record a refund of this sale")
-    conversion = db.session.scalar(select(Conversion).where(Conversion.lead_id == lead.id))
-    if conversion is None:
-        raise Conflict("There is no sale to refund.", next_step="Record the sale first.")
-    _check_refund(conversion, amount, refund_number)
+    conversion = _get_conversion(lead)
+    _refuse_known(conversion, refund_number)
+    _check_refund(conversion, amount)
     refund = SaleRefund(conversion_id=conversion.id, external_id=refund_number, amount_minor=amount.minor,
                         recorded_by=by.id)
     db.session.add(refund)
@@ -48,19 +48,55 @@ def refund_sale(lead: Lead, *, by: User, amount: Money, refund_number: str) -> S
     whole = conversion.refunded_minor == conversion.amount_minor
     lifecycle.move_conversion(
         conversion, ConversionState.REVERSED if whole else ConversionState.PARTIALLY_REVERSED, by=by.id)
-    for reward in db.session.scalars(select(Reward).where(Reward.conversion_id == conversion.id)).all():
+    for reward in _live_rewards(conversion):
         _claw_back(reward, conversion, refund, by=by.id)
     return refund
 
 
-def _check_refund(conversion: Conversion, amount: Money, refund_number: str) -> None:
-    if amount.currency != conversion.currency or amount.minor <= 0:
-        raise Invalid("Give the refunded amount in the currency of the sale.",
-                      fields={"amount": [f"More than zero, in {conversion.currency.upper()}."]})
+def preview_clawback(lead: Lead, amount: Money) -> Money:
+    """What a refund of ``amount`` would take back from the referrer. Refuses what refund_sale would refuse."""
+    conversion = _get_conversion(lead)
+    _check_refund(conversion, amount)
+    refunded = conversion.refunded_minor + amount.minor
+    due = zero(conversion.currency)
+    for reward in _live_rewards(conversion):
+        due += _due(reward, conversion, refunded)[0]
+    return due
+
+
+def _due(reward: Reward, conversion: Conversion, refunded_minor: int) -> tuple[Money, Money]:
+    """What to take back of reward and fee once ``refunded_minor`` of the sale is refunded in all.
+
+    Counted from the whole each time and rounded down, so that many small refunds take no cent more than one large.
+    """
+    amount = reward.amount.part(refunded_minor, conversion.amount_minor) - reward.clawed_back
+    fee = Money(reward.fee_minor, reward.currency).part(refunded_minor, conversion.amount_minor)
+    return amount, fee - Money(sum(c.fee_minor for c in reward.clawbacks), reward.currency)
+
+
+def _get_conversion(lead: Lead) -> Conversion:
+    conversion = find_conversion(lead)
+    if conversion is None:
+        raise Conflict("There is no sale to refund.", next_step="Record the sale first.")
+    return conversion
+
+
+def _live_rewards(conversion: Conversion) -> list[Reward]:
+    return list(db.session.scalars(select(Reward).where(
+        Reward.conversion_id == conversion.id, Reward.state != RewardState.VOIDED)))
+
+
+def _refuse_known(conversion: Conversion, refund_number: str) -> None:
     known = db.session.scalar(select(SaleRefund.id).where(
         SaleRefund.conversion_id == conversion.id, SaleRefund.external_id == refund_number))
     if known is not None:
         raise RefundKnown("This refund has been recorded already.", next_step="Give each refund its own number.")
+
+
+def _check_refund(conversion: Conversion, amount: Money) -> None:
+    if amount.currency != conversion.currency or amount.minor <= 0:
+        raise Invalid("Give the refunded amount in the currency of the sale.",
+                      fields={"amount": [f"More than zero, in {conversion.currency.upper()}."]})
     left = conversion.amount - Money(conversion.refunded_minor, conversion.currency)
     if amount > left:
         raise RefundTooLarge(f"No more than {show_money(left)} of this sale is left to refund.",
@@ -68,11 +104,7 @@ def _check_refund(conversion: Conversion, amount: Money, refund_number: str) -> 
 
 
 def _claw_back(reward: Reward, conversion: Conversion, refund: SaleRefund, *, by: str) -> None:
-    if reward.state is RewardState.VOIDED:
-        return
-    amount = reward.amount.part(conversion.refunded_minor, conversion.amount_minor) - reward.clawed_back
-    fee_before = sum(c.fee_minor for c in reward.clawbacks)
-    fee = Money(reward.fee_minor * conversion.refunded_minor // conversion.amount_minor - fee_before, reward.currency)
+    amount, fee = _due(reward, conversion, conversion.refunded_minor)
     if amount.minor <= 0 and fee.minor <= 0:
         return
     clawback = Clawback(reward_id=reward.id, sale_refund_id=refund.id, amount_minor=amount.minor,

@@ -1,7 +1,7 @@
 """The buyer says yes, no or never, without an account, and can take it back. Their words rule."""
 from datetime import date, timedelta
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.crypto import unsign
@@ -17,7 +17,10 @@ from marketplace.referrals.models import (
     ConsentGrant,
     Lead,
     Moderation,
+    ReasonCode,
+    Stage,
 )
+from marketplace.referrals.duplicates import become_duplicate
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.queries import find_live_grant
 from marketplace.referrals.suppression import hash_email, hash_phone, suppress
@@ -94,8 +97,9 @@ def open_confirmation(token: str) -> ConsentGrant:
 def confirm_consent(grant: ConsentGrant) -> None:
     """asked -> granted: the address is the buyer's own. The buyer's word also settles who pointed."""
     lead = db.session.get_one(Lead, grant.lead_id)
-    if grant.replaced_at or grant.withdrawn_at or lead.consent is not Consent.ASKED:
-        raise AlreadyAnswered("This was answered already.", next_step="The page shows what you said last.")
+    if grant.replaced_at:
+        raise AlreadyAnswered("You answered once more after this mail.", next_step="Confirm in the newest mail from us.")
+    _check_may_answer(lead)
     grant.confirmed_at = clock.now()
     _take_ownership(lead)
     lifecycle.move_consent(lead, Consent.GRANTED, by=BUYER)
@@ -106,18 +110,19 @@ def confirm_consent(grant: ConsentGrant) -> None:
 def _take_ownership(lead: Lead) -> None:
     """The referrer whom the buyer confirmed owns the lead; other live leads for the same buyer end."""
     buyer = db.session.get_one(Buyer, lead.buyer_id)
+    # An appeal took the lead out of the first-come indexes; what it was a duplicate of is still the same buyer.
+    same = or_(Lead.buyer_hash == buyer.email_hash, Lead.id == lead.duplicate_of_id, Lead.duplicate_of_id == lead.id)
     others = db.session.scalars(select(Lead).where(
-        Lead.business_id == lead.business_id, Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"),
-        Lead.buyer_hash == buyer.email_hash)).all()
+        Lead.business_id == lead.business_id, Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), same)).all()
     for other in others:
-        if other.consent is Consent.GRANTED:
+        if other.consent is Consent.GRANTED or other.stage is Stage.WON:
             raise AlreadyAnswered(
                 "You said yes to this business already, through somebody else.",
                 next_step="Nothing more is needed; your first answer counts.")
         if other.moderation is Moderation.ACCEPTED:
             end_lead(other, why="the buyer confirmed another referrer")
         else:
-            lifecycle.move(other, Moderation.DUPLICATE, by=BUYER)
+            become_duplicate(other, of=lead, by=BUYER)
     db.session.flush()
     lead.buyer_hash = buyer.email_hash
 
@@ -145,8 +150,31 @@ def withdraw_consent(lead: Lead, *, never: bool = False) -> None:
 
 def _suppress_buyer(lead: Lead) -> None:
     buyer = db.session.get_one(Buyer, lead.buyer_id)
-    suppress(lead.post_hash, lead.buyer_hash, buyer.email_hash, buyer.phone_hash)
+    hashes = [h for h in (lead.post_hash, lead.buyer_hash, buyer.email_hash, buyer.phone_hash) if h]
+    suppress(*hashes)
     audit.record("buyer.suppressed", lead.id, by=BUYER)
+    elsewhere = db.session.scalars(select(Lead).where(
+        Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), Lead.post_hash.in_(hashes) | Lead.buyer_hash.in_(hashes)))
+    for other in elsewhere.all():
+        _leave_alone(other)
+
+
+def _leave_alone(lead: Lead) -> None:
+    """Never means every business; only a yes that the buyer gave somebody themselves still stands."""
+    why = "the buyer asked never to be contacted"
+    if lead.consent is Consent.ASKED:
+        lifecycle.move_consent(lead, Consent.REFUSED, by=BUYER, reason="never")
+        end_lead(lead, why=why, by=BUYER)
+    elif lead.moderation is Moderation.NEEDS_INFO:
+        lifecycle.move(lead, Moderation.EXPIRED, by=BUYER, reason=why)
+        outbox.promise("send_letter", letter="lead_expired", lead_id=lead.id)
+    elif lead.moderation is not Moderation.ACCEPTED:
+        lead.reason_code = ReasonCode.NO_CONSENT
+        if lead.moderation is Moderation.SUBMITTED:
+            lifecycle.move(lead, Moderation.IN_REVIEW, by=audit.SYSTEM)
+        lifecycle.move(lead, Moderation.REJECTED, by=BUYER, reason=ReasonCode.NO_CONSENT)
+        lead.decided_at, lead.decided_by = clock.now(), BUYER
+        outbox.promise("send_letter", letter="lead_rejected", lead_id=lead.id)
 
 
 def _check_may_answer(lead: Lead) -> None:

@@ -2,6 +2,7 @@
 from datetime import date
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from marketplace.foundation import audit
 from marketplace.foundation.db import db
@@ -23,14 +24,21 @@ def record_conversion(
         Conversion.business_id == lead.business_id, Conversion.source == source,
         Conversion.external_id == external_id))
     if seen is not None:
-        raise AlreadyCounted(
-            "This order has been counted already.", next_step="Check the order number, or look at your other leads.")
+        raise _already_counted()
     conversion = Conversion(
         business_id=lead.business_id, bounty_id=lead.bounty_id, lead_id=lead.id, source=source,
         external_id=external_id, amount=amount, occurred_on=occurred_on,
         payload={"amount_minor": amount.minor, "currency": amount.currency, "order_number": external_id})
-    db.session.add(conversion)
-    db.session.flush()
+    try:
+        with db.session.begin_nested():
+            db.session.add(conversion)
+    except IntegrityError as error:  # The same order at this very moment, for another lead.
+        raise _already_counted() from error
     audit.record("conversion.approved", conversion.id, by=by, source=source)
     earn_reward(lead, conversion, by=by)
     return conversion
+
+
+def _already_counted() -> AlreadyCounted:
+    return AlreadyCounted(
+        "This order has been counted already.", next_step="Check the order number, or look at your other leads.")

@@ -1,8 +1,10 @@
 """The same buyer pointed out twice to one business: found by the post's address or the buyer's."""
 from sqlalchemy import or_, select, text
 
+from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
-from marketplace.referrals.models import LIVE_LEADS, Lead
+from marketplace.referrals import lifecycle
+from marketplace.referrals.models import LIVE_LEADS, Lead, Moderation
 
 
 def find_live_twin(lead: Lead) -> Lead | None:
@@ -16,3 +18,10 @@ def find_live_twin(lead: Lead) -> Lead | None:
             select(Lead).where(
                 Lead.business_id == lead.business_id, Lead.id != lead.id, or_(*same), text(f"leads.{LIVE_LEADS}"))
             .order_by(Lead.submitted_at, Lead.id).limit(1))
+
+
+def become_duplicate(lead: Lead, *, of: Lead, by: str = audit.SYSTEM) -> None:
+    """A lead turns out to be a second one only later: it is kept, explained, open to appeal."""
+    lead.duplicate_of_id = of.id
+    lifecycle.move(lead, Moderation.DUPLICATE, by=by)
+    outbox.promise("send_letter", letter="lead_duplicate", lead_id=lead.id)

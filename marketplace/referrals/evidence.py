@@ -3,12 +3,12 @@ from dataclasses import dataclass
 
 from flask import current_app
 
-from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db, finish_reading
 from marketplace.foundation.fetch import FetchFailed, fetch
 from marketplace.foundation.reading import PageReading, find_quote, read_page
 from marketplace.referrals import lifecycle
-from marketplace.referrals.duplicates import find_live_twin
+from marketplace.referrals.duplicates import become_duplicate, find_live_twin
 from marketplace.referrals.models import Evidence, EvidenceState, Lead, Moderation, ReasonCode
 from marketplace.referrals.questions import put_question
 from marketplace.referrals.screening import begin_review
@@ -42,7 +42,8 @@ def read_evidence(lead_id: str) -> Captured:
 def keep_evidence(captured: Captured, lead_id: str) -> None:
     """The errand's settlement: the lead goes on to review, or waits for the referrer with what to do."""
     lead = db.session.get_one(Lead, lead_id)
-    if lead.moderation is not Moderation.SUBMITTED or lead.evidence.state is not EvidenceState.PENDING:
+    is_awaited = lead.moderation in {Moderation.SUBMITTED, Moderation.IN_REVIEW}
+    if not is_awaited or lead.evidence.state is not EvidenceState.PENDING:
         return
     if captured.reading is None or not captured.reading.text:
         advice = captured.advice or "The page has no text that we can read. Paste the text of the post instead."
@@ -67,13 +68,13 @@ def _keep_reading(evidence: Evidence, reading: PageReading) -> None:
 
 def _is_copy(lead: Lead, canonical_url: str) -> bool:
     """The page itself may name another address under which it was pointed out already."""
+    if lead.duplicate_of_id:  # An appeal against just this: a person decides.
+        return False
     lead.post_hash = hash_post(canonical_url)
     twin = find_live_twin(lead)
     if twin is None:
         return False
-    lead.duplicate_of_id = twin.id
-    lifecycle.move(lead, Moderation.DUPLICATE, by=audit.SYSTEM)
-    outbox.promise("send_letter", letter="lead_duplicate", lead_id=lead.id)
+    become_duplicate(lead, of=twin)
     return True
 
 

@@ -24,7 +24,7 @@ M, C, S, E, R = Moderation, Consent, Stage, EvidenceState, RewardState
 MODERATION_MOVES: Mapping[Moderation, frozenset[Moderation]] = {
     M.SUBMITTED: frozenset({M.IN_REVIEW, M.NEEDS_INFO, M.DUPLICATE, M.WITHDRAWN}),
     M.IN_REVIEW: frozenset({M.ACCEPTED, M.REJECTED, M.DUPLICATE, M.NEEDS_INFO, M.WITHDRAWN}),
-    M.NEEDS_INFO: frozenset({M.SUBMITTED, M.EXPIRED, M.WITHDRAWN}),
+    M.NEEDS_INFO: frozenset({M.SUBMITTED, M.DUPLICATE, M.EXPIRED, M.WITHDRAWN}),
     M.ACCEPTED: frozenset({M.EXPIRED}),
     M.REJECTED: frozenset({M.IN_REVIEW}),  # Only through an appeal.
     M.DUPLICATE: frozenset({M.IN_REVIEW}),  # Only through an appeal.

@@ -5,12 +5,14 @@ from marketplace.bounties.publishing import pause_if_out_of_funds
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
+from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
 from marketplace.payments import funds
 from marketplace.payments.ledger import NotEnoughMoney
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import ask_consent
+from marketplace.referrals.duplicates import become_duplicate, find_live_twin
 from marketplace.referrals.models import EvidenceState, Lead, Moderation, ReasonCode
 from marketplace.referrals.permissions import is_referrer, may_moderate
 from marketplace.referrals.pointing import start_review
@@ -57,21 +59,39 @@ def ask_for_info(lead: Lead, *, by: User, question: str, version: int | None = N
 def answer_info(lead: Lead, *, by: User, answer: str, url: str | None = None, text: str | None = None) -> None:
     """needs_info -> submitted: with another address, or the text where the page cannot be read."""
     require(is_referrer(by, lead), "answer for this lead")
+    check_move(lifecycle.MODERATION_MOVES, lead.moderation, Moderation.SUBMITTED)
     lead.answer, lead.question, lead.reason_code = answer, None, None
-    evidence = lead.evidence
     if url:
-        post_hash = hash_post(url)
-        refuse_suppressed(post_hash)
-        lead.post_hash, evidence.url = post_hash, url
-    if text and not url:
-        evidence.text = text
-        if evidence.state is EvidenceState.UNAVAILABLE:
-            lifecycle.move_evidence(evidence, EvidenceState.GIVEN, by=by.id)
-    elif evidence.url and evidence.state is not EvidenceState.PENDING and (url or evidence.state is EvidenceState.UNAVAILABLE):
-        lifecycle.move_evidence(evidence, EvidenceState.PENDING, by=by.id)
+        _take_other_address(lead, url, by=by.id)
+    elif text:
+        _take_text(lead, text, by=by.id)
+    elif lead.evidence.state is EvidenceState.UNAVAILABLE:  # "Try again": the page may be back.
+        lifecycle.move_evidence(lead.evidence, EvidenceState.PENDING, by=by.id)
     lifecycle.move(lead, Moderation.SUBMITTED, by=by.id)
     lead.submitted_at = clock.now()
-    start_review(lead)
+    twin = find_live_twin(lead) if url else None
+    if twin is None:
+        start_review(lead)
+    else:
+        become_duplicate(lead, of=twin)
+
+
+def _take_other_address(lead: Lead, url: str, *, by: str) -> None:
+    post_hash = hash_post(url)
+    refuse_suppressed(post_hash)
+    lead.post_hash, lead.evidence.url = post_hash, url
+    if lead.evidence.state is not EvidenceState.PENDING:
+        lifecycle.move_evidence(lead.evidence, EvidenceState.PENDING, by=by)
+
+
+def _take_text(lead: Lead, text: str, *, by: str) -> None:
+    """Where nothing could be read; what was read ourselves is never written over."""
+    if lead.evidence.state in {EvidenceState.PENDING, EvidenceState.CAPTURED}:
+        raise Invalid("We have read the post ourselves and keep that.", fields={
+            "text": ["Put what you want to add into your answer, or give another address."]})
+    lead.evidence.text = text
+    if lead.evidence.state is EvidenceState.UNAVAILABLE:
+        lifecycle.move_evidence(lead.evidence, EvidenceState.GIVEN, by=by)
 
 
 def expire_unanswered(lead_id: str, asked_at: str) -> None:

@@ -10,7 +10,7 @@ from marketplace.identity.models import User
 from marketplace.referrals import lifecycle
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, REMINDER_AFTER, add_business_days
 from marketplace.referrals.duplicates import find_live_twin
-from marketplace.referrals.models import Acquaintance, Buyer, Evidence, Lead, Moderation
+from marketplace.referrals.models import Acquaintance, Buyer, Evidence, EvidenceState, Lead, Moderation
 from marketplace.referrals.permissions import is_referrer, may_point
 from marketplace.referrals.suppression import hash_email, hash_post, refuse_suppressed
 
@@ -95,7 +95,7 @@ def _add_first_or_duplicate(lead: Lead, by: User) -> None:
 
 def start_review(lead: Lead) -> None:
     """Read the post, then ask a moderator; the clocks of moderation start now."""
-    if lead.evidence.url:
+    if lead.evidence.state is EvidenceState.PENDING:
         outbox.promise("capture_evidence", lead_id=lead.id)
     else:
         outbox.promise("begin_review", lead_id=lead.id)

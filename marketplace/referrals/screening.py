@@ -32,6 +32,8 @@ def _quote_signals(lead: Lead) -> list[Signal]:
         return [Signal("warn", "There is no address: the referrer typed the text, so nobody can check it.")]
     if evidence.quote_found:
         return [Signal("ok", "The quoted sentence stands in the post, word for word.")]
+    if evidence.quote_found is None:
+        return [Signal("mute", "The post has not been read yet.")]
     return [Signal("warn", "The quoted sentence was not found in the post.")]
 
 
