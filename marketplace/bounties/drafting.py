@@ -4,6 +4,7 @@ from typing import Any
 from marketplace.bounties.models import Bounty, BountyState, Terms
 from marketplace.bounties.permissions import may_edit, may_post_for
 from marketplace.bounties.publishing import pause_if_out_of_funds, resume_when_funded
+from marketplace.bounties.queries import was_ever_funded
 from marketplace.foundation import audit
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
@@ -42,9 +43,11 @@ def change_bounty(
     check_version(bounty, version)
     if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
         raise Conflict("A closed bounty cannot be changed.", next_step="Post a new one.")
-    if promised["currency"] != bounty.terms.currency and bounty.state is not BountyState.DRAFT:
+    if promised["currency"] != bounty.terms.currency and (
+            bounty.state is not BountyState.DRAFT or was_ever_funded(bounty)):
         raise CurrencyFixed(
-            "A published bounty keeps its currency.", next_step="Close it and post one in the other currency.")
+            "A bounty that was published or funded keeps its currency.",
+            next_step="Close it and post one in the other currency.")
     bounty.title, bounty.offer = title, offer
     if any(getattr(bounty.terms, name) != promised[name] for name in PROMISED):
         _set_terms(bounty, promised, by=by)

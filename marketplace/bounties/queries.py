@@ -1,5 +1,6 @@
 """Reads. Every list starts from what this person (or the public: None) may see."""
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import aliased
 
 from marketplace.bounties.models import Bounty, BountyState
 from marketplace.foundation.db import db
@@ -7,7 +8,7 @@ from marketplace.foundation.errors import NotFound
 from marketplace.foundation.money import Money
 from marketplace.identity.models import User
 from marketplace.payments import ledger
-from marketplace.payments.models import AccountKind
+from marketplace.payments.models import AccountKind, Funding, LedgerAccount, Posting
 
 PUBLIC = (BountyState.LIVE, BountyState.PAUSED, BountyState.CLOSED)
 
@@ -44,3 +45,34 @@ def funded_among(bounties: list[Bounty]) -> set[str]:
     """The ids of those that can pay for one more lead: the funded badge."""
     free = ledger.balances(AccountKind.FUNDS, [bounty.id for bounty in bounties])
     return {b.id for b in bounties if b.id in free and free[b.id] >= b.terms.highest_cost}
+
+
+def free_among(bounties: list[Bounty]) -> dict[str, Money]:
+    """What is paid in and not reserved, by bounty; those with nothing are missing."""
+    return ledger.balances(AccountKind.FUNDS, [bounty.id for bounty in bounties])
+
+
+def reserved_among(bounties: list[Bounty]) -> dict[str, Money]:
+    """What is reserved for leads, by bounty; those with nothing are missing.
+
+    A reservation's account belongs to its lead, so it is found through the entry that filled it from the bounty.
+    """
+    funds, taken, given, total = aliased(LedgerAccount), aliased(Posting), aliased(Posting), func.sum(Posting.amount_minor)
+    filled = (
+        select(funds.owner_id.label("bounty_id"), LedgerAccount.id.label("account_id"), LedgerAccount.currency)
+        .join(taken, taken.account_id == funds.id)
+        .join(given, given.entry_id == taken.entry_id)
+        .join(LedgerAccount, LedgerAccount.id == given.account_id)
+        .where(funds.kind == AccountKind.FUNDS, funds.owner_id.in_([bounty.id for bounty in bounties]),
+               LedgerAccount.kind == AccountKind.RESERVED)
+        .distinct().subquery())
+    found = db.session.execute(
+        select(filled.c.bounty_id, filled.c.currency, total)
+        .join(Posting, Posting.account_id == filled.c.account_id)
+        .group_by(filled.c.bounty_id, filled.c.currency).having(total != 0))
+    return {bounty_id: Money(int(minor), currency) for bounty_id, currency, minor in found}
+
+
+def was_ever_funded(bounty: Bounty) -> bool:
+    """Also true while a payment is on its way."""
+    return db.session.scalar(select(Funding.id).where(Funding.purpose_id == bounty.id).limit(1)) is not None

@@ -33,7 +33,7 @@ def page(
 ) -> Page[Row]:
     """One page of ``statement``, descending by the columns ``by``, the last of which is unique."""
     if cursor:
-        statement = statement.where(tuple_(*by) < tuple_(*_read(cursor, len(by))))
+        statement = statement.where(tuple_(*by) < tuple_(*_read(cursor, by)))
     statement = statement.order_by(*(column.desc() for column in by)).limit(size + 1)
     rows = db.session.scalars(statement).unique().all()
     last = rows[size - 1] if len(rows) > size else None
@@ -44,11 +44,22 @@ def _write(values: list[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
 
 
-def _read(cursor: str, count: int) -> list[Any]:
+def _read(cursor: str, by: Sequence[InstrumentedAttribute[Any]]) -> list[Any]:
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError as error:
-        raise BadCursor("This page marker is not one of ours.", next_step="Start from the first page.") from error
-    if not isinstance(values, list) or len(values) != count or not all(type(v) in {str, int} for v in values):
-        raise BadCursor("This page marker is not one of ours.", next_step="Start from the first page.")
+    except (ValueError, RecursionError) as error:
+        raise _bad_cursor() from error
+    if not isinstance(values, list) or len(values) != len(by) or not all(map(_fits, values, by)):
+        raise _bad_cursor()
     return values
+
+
+def _fits(value: object, column: InstrumentedAttribute[Any]) -> bool:
+    """A forged marker of another type, or beyond what the column holds, never reaches the database."""
+    if type(value) is int:
+        return column.type.python_type is int and abs(value) < 2**63
+    return type(value) is str and column.type.python_type is str and "\x00" not in value
+
+
+def _bad_cursor() -> BadCursor:
+    return BadCursor("This page marker is not one of ours.", next_step="Start from the first page.")

@@ -59,7 +59,7 @@ def _checked_website(website: str | None) -> str | None:
 def _free_slug(name: str) -> str:
     """``westside-auto``, else ``westside-auto-2`` and so on."""
     wanted = _slug(name)
-    taken = set(db.session.scalars(
+    taken = {"new"} | set(db.session.scalars(  # /businesses/new founds one.
         select(Business.slug).where(
             (Business.slug == wanted) | Business.slug.startswith(f"{wanted}-", autoescape=True))))
     number = 1

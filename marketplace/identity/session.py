@@ -39,6 +39,11 @@ def signed_in_user() -> User:
     return user
 
 
+def find_signed_in_user() -> User | None:
+    """The person behind this request; None for a visitor."""
+    return signed_in_user() if current_user and current_user.is_authenticated else None
+
+
 def signed_in(view: Callable[P, R]) -> Callable[P, R]:
     """For pages: whoever has not signed in is sent to do so, and comes back here."""
     guarded: Callable[P, R] = login_required(view)

@@ -1,0 +1,49 @@
+"""What anybody may see: the board, a bounty with what it would earn, a business."""
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, url_for
+
+from marketplace.bounties.board import BoardSearch, search_board
+from marketplace.bounties.models import BountyState, Category
+from marketplace.bounties.pages.asked import preview_asked, read_asked
+from marketplace.bounties.pages.showing import show_bounty
+from marketplace.bounties.preview import reward_sign
+from marketplace.bounties.queries import bounties_of, funded_among, get_bounty
+from marketplace.bounties.schemas import BoardInput
+from marketplace.identity.permissions import is_member
+from marketplace.identity.queries import get_business
+from marketplace.identity.session import find_signed_in_user
+
+bp = Blueprint("board", __name__)
+
+@bp.get("/bounties")
+def show() -> Any:
+    asked = read_asked(BoardInput())
+    wanted = asked.fields
+    search = BoardSearch(wanted["q"], wanted["category"], wanted["place"], wanted["sort"])
+    page = search_board(search, cursor=wanted["cursor"])
+    kept = {name: value for name, value in asked.typed.items() if name in {"q", "category", "place", "sort", "url"}}
+    following = url_for(".show", **kept, cursor=page.next_cursor) if page.next_cursor else None
+    return render_template(
+        "bounties/board.html", asked=asked, search=search, rows=page.rows, funded=funded_among(list(page.rows)),
+        sign=reward_sign, categories=list(Category), kept=kept, following=following,
+        is_first=wanted["cursor"] is None), asked.status
+
+
+@bp.get("/bounties/<bounty_id>")
+def bounty(bounty_id: str) -> Any:
+    asked = read_asked()
+    found = get_bounty(bounty_id, seen_by=find_signed_in_user())
+    preview = preview_asked(found, asked)
+    return show_bounty(found, asked=asked, preview=preview), asked.status
+
+
+@bp.get("/businesses/<slug>")
+def business(slug: str) -> Any:
+    found, viewer = get_business(slug), find_signed_in_user()
+    if found.slug != slug:
+        return redirect(url_for(".business", slug=found.slug))
+    live = [b for b in bounties_of(found.id, seen_by=None) if b.state is BountyState.LIVE]
+    return render_template(
+        "bounties/business.html", business=found, bounties=live, funded=funded_among(live), sign=reward_sign,
+        is_member=viewer is not None and is_member(viewer, found.id))

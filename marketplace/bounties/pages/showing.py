@@ -1,0 +1,77 @@
+"""One bounty's page, as a stranger, a referrer and the business's own people see it."""
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from flask import render_template
+
+from marketplace.bounties.models import Bounty, BountyState, Terms
+from marketplace.bounties.pages.asked import Asked
+from marketplace.bounties.permissions import may_edit, may_see_drafts
+from marketplace.bounties.preview import RewardPreview, percent_text, plain_terms, reward_sign
+from marketplace.bounties.queries import free_funds_of, reserved_among
+from marketplace.foundation.errors import DomainError
+from marketplace.foundation.money import Money, plain_amount, zero
+from marketplace.identity.permissions import is_member
+from marketplace.identity.session import find_signed_in_user
+
+LEADS_SUGGESTED = (1, 3, 10)  # How many leads' worth of funding the page offers.
+
+
+@dataclass(frozen=True)
+class Funds:
+    """What a business sees of a bounty's money. ``missing`` is what one more lead still needs."""
+
+    free: Money
+    reserved: Money
+    missing: Money
+    leads_left: int
+
+
+def show_bounty(
+    bounty: Bounty, *, asked: Asked | None = None, preview: RewardPreview | None = None,
+    refusal: DomainError | None = None,
+) -> str:
+    viewer = find_signed_in_user()
+    is_insider = viewer is not None and may_see_drafts(viewer, bounty.business_id)
+    funds = read_funds(bounty)
+    asked = asked or Asked()
+    return render_template(
+        "bounties/bounty.html", bounty=bounty, terms=bounty.terms, asked=asked, preview=preview, refusal=refusal,
+        is_funded=funds.missing.minor == 0, funds=funds if is_insider else None, sign=reward_sign(bounty.terms),
+        plain_terms=plain_terms(bounty.terms), arithmetic=cost_arithmetic(bounty.terms),
+        may_edit=viewer is not None and may_edit(viewer, bounty),
+        works_here=viewer is not None and is_member(viewer, bounty.business_id),
+        can_point=bounty.state is BountyState.LIVE and funds.missing.minor == 0,
+        point_href=point_address(bounty, asked.post_url), suggestions=funding_suggestions(bounty))
+
+
+def read_funds(bounty: Bounty) -> Funds:
+    currency, cost = bounty.terms.currency, bounty.terms.highest_cost
+    free = free_funds_of(bounty)
+    reserved = reserved_among([bounty]).get(bounty.id, zero(currency))
+    return Funds(free, reserved, max(cost - free, zero(currency)), free.minor // cost.minor)
+
+
+def cost_arithmetic(terms: Terms) -> list[tuple[str, Money]]:
+    """What one lead can cost at most, shown before anything is paid."""
+    reward = terms.highest_reward
+    return [
+        ("Reward to the referrer, at most", reward),
+        (f"Our fee, {percent_text(terms.fee_bps)} of the reward", terms.fee_on(reward)),
+        ("Kept ready for each lead", terms.highest_cost),
+    ]
+
+
+def funding_suggestions(bounty: Bounty) -> list[tuple[int, Money, str]]:
+    """(leads, amount, address of the funding page with that amount filled in)."""
+    cost = bounty.terms.highest_cost
+    amounts = [(leads, Money(cost.minor * leads, cost.currency)) for leads in LEADS_SUGGESTED]
+    return [(leads, amount, funding_address(bounty, amount)) for leads, amount in amounts]
+
+
+def funding_address(bounty: Bounty, amount: Money) -> str:
+    return f"/bounties/{bounty.id}/funding?" + urlencode({"amount": plain_amount(amount)})
+
+
+def point_address(bounty: Bounty, url: str | None) -> str:
+    return f"/bounties/{bounty.id}/point" + ("?" + urlencode({"url": url}) if url else "")
