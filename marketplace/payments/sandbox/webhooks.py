@@ -44,6 +44,7 @@ class Webhooks:
         self._turn = threading.Lock()
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._dice = random.Random(0)  # noqa: S311 - a repeatable shuffle, not a secret
+        self._thread: threading.Thread | None = None
         self._session = requests.Session()
         self._session.trust_env = False
 
@@ -54,11 +55,16 @@ class Webhooks:
         self._wake.set()
 
     def start(self) -> None:
-        threading.Thread(target=self._keep_delivering, name="sandbox-webhooks", daemon=True).start()
+        self._thread = threading.Thread(target=self._keep_delivering, name="sandbox-webhooks", daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
+        """The delivery under way is finished first; the rest waits for the next start."""
         self._stopping.set()
         self._wake.set()
+        if self._thread:
+            self._thread.join()
+        self._session.close()
 
     def seed(self, seed: int) -> None:
         self._dice.seed(seed)
@@ -83,7 +89,7 @@ class Webhooks:
                     rows.reverse()
                 case "shuffled":
                     self._dice.shuffle(rows)
-            return sum([self._attempt(row["seq"]) for row in rows])
+            return sum([self._attempt(row["seq"]) for row in rows if not self._stopping.is_set()])
 
     def resend(self, event_id: str) -> int:
         """Send one event again, delivered or not; how many endpoints took it."""
