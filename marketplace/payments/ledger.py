@@ -11,7 +11,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money, show_money, zero
-from marketplace.payments.models import MAY_GO_BELOW_ZERO, AccountKind, LedgerAccount, LedgerEntry, Posting
+from marketplace.payments.models import MAY_GO_BELOW_ZERO, PLATFORM, AccountKind, LedgerAccount, LedgerEntry, Posting
 
 Line = tuple[LedgerAccount, Money]
 
@@ -39,6 +39,11 @@ def account(kind: AccountKind, owner_id: str, currency: str) -> LedgerAccount:
         db.session.execute(made.on_conflict_do_nothing())
         found = db.session.scalars(wanted).one()
     return found
+
+
+def clearing(currency: str) -> LedgerAccount:
+    """The platform's balance at Stripe."""
+    return account(AccountKind.CLEARING, PLATFORM, currency)
 
 
 def move(amount: Money, *, source: LedgerAccount, target: LedgerAccount, kind: str, reference: str) -> LedgerEntry:

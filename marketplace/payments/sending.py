@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from marketplace.foundation import clock
+from marketplace.foundation.db import Base, db, finish_reading
 from marketplace.payments.stripe_gateway import OutcomeUnknown, PermanentFailure, TemporaryFailure
 
 KEY_LIVES = timedelta(hours=23)
@@ -24,6 +25,7 @@ KEY_LIVES = timedelta(hours=23)
 QUIET = timedelta(minutes=15)
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Base)
 
 
 class Sendable(Protocol):
@@ -46,6 +48,14 @@ class NotThere:
     """Looked up and not found: the attempt of this number came to nothing."""
 
     attempt_no: int
+
+
+def read_alone(model: type[R], row_id: str) -> R:
+    """The row as it is now, apart from any session: no transaction is open while Stripe thinks."""
+    row = db.session.get_one(model, row_id)
+    db.session.expunge(row)
+    finish_reading()
+    return row
 
 
 def make_key(row_id: str, attempt_no: int = 1) -> str:

@@ -1,0 +1,18 @@
+"""Who may do and see what with money. Plain functions that answer yes or no."""
+from marketplace.identity.models import MemberRole, User
+
+MONEY_ROLES = frozenset({MemberRole.OWNER, MemberRole.MANAGER})
+
+
+def may_fund(user: User, business_id: str) -> bool:
+    """Pay in for the bounties of this business."""
+    return user.role_in(business_id) in MONEY_ROLES
+
+
+def may_see_funding(user: User, business_id: str) -> bool:
+    return user.is_admin or may_fund(user, business_id)
+
+
+def may_be_paid_as(user: User, user_id: str) -> bool:
+    """Only the person themselves: whoever holds an onboarding link fills in the bank account."""
+    return user.id == user_id
