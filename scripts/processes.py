@@ -130,14 +130,12 @@ def flask(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "flask", *arguments]
 
 
-def prepare(env: Mapping[str, str], *commands: tuple[str, ...], say: Say) -> None:
-    """Run `flask` commands that do nothing the second time: migrations, demo data."""
-    for arguments in commands:
-        done = subprocess.run(flask(*arguments), cwd=ROOT, env=dict(env), capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Stopped(f"`flask {' '.join(arguments)}` failed:\n{(done.stdout + done.stderr).strip()[-4000:]}")
-        if done.stdout.strip() and arguments != ("db", "upgrade"):
-            say(done.stdout.strip())
+def run_flask(env: Mapping[str, str], *arguments: str) -> str:
+    """What the command printed. Raises Stopped with its last lines if it fails."""
+    done = subprocess.run(flask(*arguments), cwd=ROOT, env=dict(env), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Stopped(f"`flask {' '.join(arguments)}` failed:\n{(done.stdout + done.stderr).strip()[-4000:]}")
+    return done.stdout.strip()
 
 
 @dataclass
