@@ -60,7 +60,7 @@ def _find_form(page: html.HtmlElement, fields: dict[str, Any], action: str | Non
     if press is not None:
         forms = [form for form in forms if any(_words(button) == press for button in form.iter("button"))]
     fitting = [form for form in forms if set(fields) <= set(form.inputs.keys())] or forms
-    offered = [(form.action, sorted(name for name in form.inputs if name)) for form in page.forms]
+    offered = [(form.action, sorted(form.inputs.keys())) for form in page.forms]
     assert fitting, f"no form fits {action=} {press=} {sorted(fields)}; the page has {offered}"
     assert len(fitting) == 1 or fields or action or press, f"several forms, say which: {offered}"
     return fitting[-1]
@@ -100,6 +100,7 @@ def end_reading() -> None:
 
     if flask.has_app_context():
         db.session.rollback()
+        db.session.expire_all()
 
 
 def apart(app: flask.Flask) -> "WSGIApplication":

@@ -100,6 +100,7 @@ def transaction() -> Iterator[None]:
     if _writing.get():
         raise RuntimeError("a transaction is open already: one per request")
     db.session.rollback()
+    db.session.expire_all()  # With nothing read since the last commit, rollback() alone forgets nothing.
     opened = _writing.set(True)
     try:
         yield

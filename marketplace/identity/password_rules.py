@@ -1,7 +1,6 @@
 """What a password must be, and how it is kept: argon2id, never in clear text (OWASP ASVS 5.0, 6.2 and 11.4.2)."""
 import unicodedata
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -13,6 +12,8 @@ SHORTEST = 12  # Characters.
 LONGEST = 128
 FEWEST_DIFFERENT = 5  # Different characters; "aaaaaaaaaaaa" is long and worthless.
 SHORTEST_NAME = 4  # Letters; "Al" inside a password says nothing.
+
+RUNS = ("1234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertyuiopasdfghjklzxcvbnm")
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)  # 19 MiB: OWASP's least.
 
@@ -71,9 +72,8 @@ def _common_passwords() -> frozenset[str]:
 
 
 def _is_run(plain: str) -> bool:
-    """``123456789012``, ``abcdefghijkl`` and the like, upwards or downwards."""
-    steps = {ord(after) - ord(before) for before, after in pairwise(plain)}
-    return steps in ({1}, {-1})
+    """Along the alphabet, the figures or a keyboard, forwards or backwards, round and round."""
+    return any(plain in row * LONGEST or plain[::-1] in row * LONGEST for row in RUNS)
 
 
 def _own_words(email: str, name: str) -> set[str]:

@@ -61,7 +61,6 @@ def _as_typed(business: Business) -> dict[str, str]:
 def members(business_id: str) -> Any:
     user, business = signed_in_user(), get_business(business_id)
     form = Form(MemberInput(), initial={"role": MemberRole.AGENT.value})
-    rows = members_of(business.id, seen_by=user)
     if request.method == "POST":
         require(may_manage_members(user, business.id), "manage the people of this business")
     if form.is_ready:
@@ -72,7 +71,8 @@ def members(business_id: str) -> Any:
             flash(f"{name} is a member now and got a mail about it.", "ok")
             return redirect(url_for(".members", business_id=business.id))
     return render_template(
-        "identity/members.html", form=form, business=business, members=rows, user=user, roles=list(MemberRole),
+        "identity/members.html", form=form, business=business, user=user, roles=list(MemberRole),
+        members=members_of(business.id, seen_by=user),
         may_manage=may_manage_members(user, business.id), may_edit=may_edit_business(user, business.id)), form.status
 
 
