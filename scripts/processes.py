@@ -209,6 +209,7 @@ class Product:
     folder: Path
     env: Mapping[str, str]
     processes: Processes
+    seeded: str  # what `flask seed` said: the demo sign-ins
 
     def move_clock(self, seconds: int) -> None:
         """Shift the time of all three processes by this many seconds from now on; shifts add up."""
@@ -219,9 +220,8 @@ class Product:
         partial.rename(clock)
 
     def run_flask(self, *arguments: str) -> str:
-        return subprocess.run(
-            flask(*arguments), cwd=ROOT, env=dict(self.env), capture_output=True, text=True, check=True,
-        ).stdout
+        """What the command printed. Raises Stopped if it fails."""
+        return run_flask(self.env, *arguments)
 
 
 def keep_quiet(line: str) -> None:
@@ -234,24 +234,25 @@ def started(
 ) -> Iterator[Product]:
     """Run the product in ``folder`` on ``port`` (sandbox on ``port + 1``) until the block is left.
 
-    ``env`` changes settings (say DATABASE_URL). Raises Stopped when it does not come up.
+    ``env`` changes settings (say DATABASE_URL). Raises Stopped when it does not come up. The
+    database is migrated first, and holds the demo data if ``seed``; what is there already stays.
     """
     folder = folder.resolve()
     settings = environment(folder, port, env)
     (folder / "mail").mkdir(parents=True, exist_ok=True)
-    prepare(settings, ("db", "upgrade"), say=say)
     children = Processes(settings, say)
     sandbox = f"http://127.0.0.1:{port + 1}" if uses_sandbox(settings) else None
     site = f"http://127.0.0.1:{port}"
     try:
         if sandbox:
             children.start("sandbox", sandbox_command(folder, port, settings["STRIPE_WEBHOOK_SECRETS"].split(",")[0]))
-            children.wait_until_healthy("sandbox", sandbox + "/")
-        if seed:
-            prepare(settings, ("seed",), say=say)  # The demo bounties are funded through the sandbox.
+        run_flask(settings, "db", "upgrade")
         children.start("site", site_command(port))
         children.start("worker", worker_command())
+        if sandbox:
+            children.wait_until_healthy("sandbox", sandbox + "/")
+        seeded = run_flask(settings, "seed") if seed else ""  # It pays for its bounties at the sandbox.
         children.wait_until_healthy("site", site + "/health")
-        yield Product(site, sandbox, folder, settings, children)
+        yield Product(site, sandbox, folder, settings, children, seeded)
     finally:
         children.stop()

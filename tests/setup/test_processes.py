@@ -137,7 +137,7 @@ def test_without_a_stripe_key_the_sandbox_stands_one_port_above(tmp_path, monkey
 
 
 def test_moving_the_clock_adds_up(tmp_path):
-    product = Product("http://127.0.0.1:1", None, tmp_path, {}, Processes({}, print))
+    product = Product("http://127.0.0.1:1", None, tmp_path, {}, Processes({}, print), "")
     product.move_clock(60)
     product.move_clock(86_400)
     assert (tmp_path / "clock").read_text() == "86460"
