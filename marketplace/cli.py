@@ -1,4 +1,4 @@
-"""Commands for operators: flask work | seed | make-admin | reconcile | doctor."""
+"""Commands for operators: flask work | seed | make-admin | trial-balance | reconcile | doctor."""
 import random
 import signal
 import time
@@ -21,7 +21,7 @@ IDLE_SECONDS = 0.25  # Between two looks when nothing is due, ± half, so that w
 
 
 def register(app: Flask) -> None:
-    for command in (work, seed, promote, reconcile, doctor):
+    for command in (work, seed, promote, show_trial_balance, reconcile, doctor):
         app.cli.add_command(command)
 
 
@@ -73,6 +73,20 @@ def promote(email: str) -> None:
     click.echo(f"{user.email} is an admin now.")
 
 
+@click.command("trial-balance")
+def show_trial_balance() -> None:
+    """Print the ledger by kind of account and currency. Exit 1 unless it adds up to nothing in each currency."""
+    sums: dict[str, int] = {}
+    for kind, currency, minor in ledger.trial_balance():
+        sums[currency] = sums.get(currency, 0) + minor
+        if minor:
+            click.echo(f"{kind.replace('_', ' '):<16}{show_money(Money(minor, currency)):>16}")
+    for currency, minor in sums.items():
+        click.echo(f"{'sum ' + currency:<16}{show_money(Money(minor, currency)):>16}")
+    if any(sums.values()):
+        raise SystemExit(1)
+
+
 @click.command("reconcile")
 def reconcile() -> None:
     """Compare the ledger with Stripe's balance, per currency. Exit 1 if a cent differs. Changes nothing."""
@@ -96,4 +110,5 @@ def doctor() -> None:
         click.echo(f"dead job {message.id}: {message.job} {message.last_error}")
     if faults or dead:
         raise SystemExit(1)
-    click.echo("The ledger is sound and no job is dead.")
+    waiting = len(db.session.scalars(outbox.due_now()).all())
+    click.echo(f"The ledger is sound, no job is dead, {waiting} due.")

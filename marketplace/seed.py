@@ -17,6 +17,7 @@ from marketplace.identity.confirmation import mark_confirmed
 from marketplace.identity.models import User
 from marketplace.identity.signup import sign_up
 from marketplace.payments import funding
+from marketplace.payments.models import Funding
 
 PASSWORD = "point-at-a-buyer"  # noqa: S105 - of the demo people, printed at the start; development only
 ANA, WES, MONA = "ana@example.com", "wes@example.com", "mona@example.com"
@@ -130,11 +131,11 @@ def _fund_and_publish(bounty_id: str, pay_checkout: Callable[[str], None]) -> No
         asked = funding.request_funding(
             bounty.business_id, bounty.id, Money(cost.minor * REWARDS_FUNDED, cost.currency), by=owner)
         funding_id = asked.id
-    _run(funding.OPEN_CHECKOUT, funding_id)
-    session_id = db.session.get_one(funding.Funding, funding_id).checkout_session_id
+    _run(funding.open_checkout, funding_id)
+    session_id = db.session.get_one(Funding, funding_id).checkout_session_id
     db.session.rollback()
     pay_checkout(session_id or "")
-    _run(funding.CHECK_FUNDING, funding_id)
+    _run(funding.refresh_funding, funding_id)
     with transaction():
         bounty = db.session.get_one(Bounty, bounty_id)
         publish_bounty(bounty, by=_owner_of(bounty))

@@ -146,6 +146,13 @@ def wait_after(attempt: int) -> timedelta:
     return wait * random.uniform(0.75, 1.25)  # noqa: S311 - spreading load, not a secret
 
 
+def due_now() -> Select[tuple[OutboxMessage]]:
+    """Open jobs whose time has come, leased ones among them; oldest first."""
+    return select(OutboxMessage).where(
+        OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None), OutboxMessage.due_at <= clock.now(),
+    ).order_by(OutboxMessage.due_at)
+
+
 def dead_letters() -> Select[tuple[OutboxMessage]]:
     return select(OutboxMessage).where(OutboxMessage.dead_at.is_not(None)).order_by(OutboxMessage.dead_at.desc())
 
