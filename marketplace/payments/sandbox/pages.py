@@ -101,7 +101,13 @@ def _onboarding(world: World, request: Request, link_id: str) -> Response:
         if _choice(request) == "later":
             return _go(flow.get("return_url") or flow["refresh_url"])
     asked = accounts.ASKED_LATER if account["_state"] in ("restricted", "pending") else accounts.ASKED_AT_FIRST
-    return _page("onboarding.html", account=account, asked=[one.rpartition(".")[2].replace("_", " ") for one in asked])
+    return _page("onboarding.html", account=account, asked=[_last_word(one) for one in asked])
+
+
+def _last_word(requirement: str) -> str:
+    name = requirement.rpartition(".")[2]
+    return {"default_outbound_destination": "bank account", "primary_verification": "photo of an identity document",
+            "given_name": "first name", "surname": "last name"}.get(name, name.replace("_", " "))
 
 
 def _express(world: World, token: str) -> Response:

@@ -16,6 +16,8 @@ CREATE TABLE IF NOT EXISTS object (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS object_kind ON object (kind, seq);
 CREATE INDEX IF NOT EXISTS object_group ON object (kind, json_extract(body, '$.transfer_group'));
+CREATE INDEX IF NOT EXISTS object_status ON object (kind, json_extract(body, '$.status'));
+CREATE INDEX IF NOT EXISTS object_transfer ON object (kind, json_extract(body, '$.transfer'));
 CREATE INDEX IF NOT EXISTS object_movement ON object (
     kind, json_extract(body, '$.currency'), json_extract(body, '$.available_on'), json_extract(body, '$.net'));
 CREATE TABLE IF NOT EXISTS idempotency (
@@ -95,7 +97,7 @@ class Store:
         return found
 
     def all(self, kind: str, where: str = "1", *values: Any) -> list[Body]:
-        """Newest first. ``where`` may use ``body->>'$.field'``."""
+        """Newest first. ``where`` may use ``json_extract(body, '$.field')``."""
         rows = self.sql(f"SELECT body FROM object WHERE kind = ? AND {where} ORDER BY seq DESC", kind, *values)
         return [json.loads(row["body"]) for row in rows]
 

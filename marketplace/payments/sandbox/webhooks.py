@@ -13,7 +13,7 @@ import requests
 from marketplace.payments.sandbox.presenting import present
 from marketplace.payments.sandbox.world import World
 
-LAST_ATTEMPT = 16
+LAST_ATTEMPT = 4_320  # Three days at one a minute, as long as Stripe tries.
 LONGEST_WAIT_SECONDS = 60.0
 ANSWER_SECONDS = (3.05, 10)
 Deliver = Callable[[bytes, dict[str, str]], int | None]
