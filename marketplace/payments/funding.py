@@ -91,7 +91,7 @@ def _keep_open(outcome: Outcome, funding_id: str) -> None:
         return
     funding.checkout_session_id, funding.checkout_url = outcome.id, outcome.url
     lifecycle.move_funding(funding, S.OPEN, by=SYSTEM, stripe=outcome.id)
-    outbox.promise("refresh_funding", after=FIRST_LOOK, funding_id=funding.id)
+    outbox.promise("check_funding", after=FIRST_LOOK, funding_id=funding.id)
 
 
 def _read(funding_id: str) -> CheckoutReading | None:
@@ -104,7 +104,7 @@ def _look_again(reading: CheckoutReading | None, funding_id: str) -> None:
         return
     funding = settle_funding(funding_id, reading)
     if funding.state is S.OPEN or (funding.state is S.PAID and funding.fee_minor is None):
-        outbox.promise("refresh_funding", after=NEXT_LOOK, funding_id=funding.id)
+        outbox.promise("check_funding", after=NEXT_LOOK, funding_id=funding.id)
 
 
 def settle_funding(funding_id: str, reading: CheckoutReading, *, has_failed: bool = False) -> Funding:
@@ -177,5 +177,5 @@ def _lock(funding_id: str) -> Funding:
     return db.session.get_one(Funding, funding_id, populate_existing=True, with_for_update=True)
 
 
-open_checkout = Errand(_open, _keep_open)
-refresh_funding = Errand(_read, _look_again)
+OPEN_CHECKOUT = Errand(_open, _keep_open)
+CHECK_FUNDING = Errand(_read, _look_again)

@@ -11,6 +11,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money, show_money, zero
+from marketplace.payments.ledger_checks import check_ledger as check_ledger
 from marketplace.payments.models import MAY_GO_BELOW_ZERO, PLATFORM, AccountKind, LedgerAccount, LedgerEntry, Posting
 
 Line = tuple[LedgerAccount, Money]

@@ -112,7 +112,7 @@ def note_link_issued(payee_id: str, *, by: User) -> None:
     require(may_be_paid_as(by, payee.user_id), "open someone else's Stripe form")
     if payee.state is S.NONE:
         lifecycle.move_payee(payee, S.LINK_ISSUED, by=by.id)
-        outbox.promise("refresh_payee", after=FIRST_LOOK, payee_id=payee.id)
+        outbox.promise("check_payee", after=FIRST_LOOK, payee_id=payee.id)
 
 
 def _read(payee_id: str) -> ConnectedAccountReading | None:
@@ -127,7 +127,7 @@ def _apply(reading: ConnectedAccountReading | None, payee_id: str) -> None:
     note_reading(payee, reading)
     if payee.state not in {S.READY, S.CLOSED}:
         due = clock.now() + NEXT_LOOK
-        outbox.promise("refresh_payee", after=NEXT_LOOK, key=f"refresh:{payee.id}:{due.date()}", payee_id=payee.id)
+        outbox.promise("check_payee", after=NEXT_LOOK, key=f"check:{payee.id}:{due.date()}", payee_id=payee.id)
 
 
 def note_reading(payee: ConnectedAccount, reading: ConnectedAccountReading) -> None:
@@ -159,5 +159,5 @@ def _lock(payee_id: str) -> ConnectedAccount | None:
     return db.session.get(ConnectedAccount, payee_id, populate_existing=True, with_for_update=True)
 
 
-create_payee = Errand(_make, _keep)
-refresh_payee = Errand(_read, _apply)
+CREATE_PAYEE = Errand(_make, _keep)
+CHECK_PAYEE = Errand(_read, _apply)

@@ -136,7 +136,7 @@ def _look_again(reading: RefundReading | None, refund_id: str) -> None:
 
 def _look_later(reading: RefundReading, refund_id: str) -> None:
     if reading.status not in GONE_BACK | {"succeeded"}:
-        outbox.promise("refresh_refund", after=NEXT_LOOK, refund_id=refund_id)
+        outbox.promise("check_refund", after=NEXT_LOOK, refund_id=refund_id)
 
 
 def _refunding(refund: Refund) -> LedgerAccount:
@@ -147,5 +147,5 @@ def _lock(refund_id: str) -> Refund:
     return db.session.get_one(Refund, refund_id, populate_existing=True, with_for_update=True)
 
 
-deliver_refund = Errand(_call, _settle)
-refresh_refund = Errand(_read, _look_again)
+DELIVER_REFUND = Errand(_call, _settle)
+CHECK_REFUND = Errand(_read, _look_again)

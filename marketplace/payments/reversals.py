@@ -126,4 +126,4 @@ def _due(reversal: TransferReversal) -> LedgerAccount:
     return ledger.account(AccountKind.CLAWBACK_DUE, reversal.id, reversal.currency)
 
 
-deliver_reversal = Errand(_call, _settle)
+DELIVER_REVERSAL = Errand(_call, _settle)

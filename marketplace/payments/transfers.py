@@ -218,4 +218,4 @@ def _in_transit(transfer: Transfer) -> LedgerAccount:
     return ledger.account(AccountKind.IN_TRANSIT, transfer.id, transfer.currency)
 
 
-deliver_transfer = Errand(_call, _settle)
+DELIVER_TRANSFER = Errand(_call, _settle)

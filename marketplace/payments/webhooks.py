@@ -1,0 +1,121 @@
+"""Stripe's word comes in here: checked, stored once, answered at once; a job then fetches what is true now."""
+import json
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import stripe
+from flask import Blueprint, Response, current_app, jsonify, request
+from sqlalchemy.exc import IntegrityError
+
+from marketplace.foundation import clock, outbox
+from marketplace.foundation.db import db, transaction, violates
+from marketplace.foundation.errors import DomainError
+from marketplace.foundation.web import csrf
+from marketplace.payments.mode import is_live
+from marketplace.payments.models import StripeEvent
+
+bp = Blueprint("webhooks", __name__)
+
+LARGEST_EVENT = 256 * 1024  # Bytes.
+TOLERANCE = timedelta(seconds=300)  # The stripe package refuses what is older, and takes any future.
+
+
+class EventRefused(DomainError):
+    """Stripe shows ``code`` and message to whoever looks at the failed delivery."""
+
+    code = "event_refused"
+
+    def __init__(self, code: str, message: str, next_step: str = "") -> None:
+        super().__init__(message, next_step=next_step)
+        self.code = code
+
+
+@bp.errorhandler(EventRefused)
+def answer_refusal(refusal: EventRefused) -> tuple[Response, int]:
+    current_app.logger.warning("event refused: %s %s", refusal.code, refusal.message)
+    return jsonify(code=refusal.code, message=refusal.message, next_step=refusal.next_step), refusal.status
+
+
+@bp.post("/webhooks/stripe")
+@csrf.exempt  # type: ignore[untyped-decorator]
+def receive() -> tuple[str, int]:
+    event = _read_event(_read_body(), request.headers.get("Stripe-Signature", ""))
+    try:
+        with transaction():
+            if db.session.get(StripeEvent, event.id) is None:
+                db.session.add(event)
+                outbox.promise("handle_stripe_event", event_id=event.id)
+                db.session.flush()
+    except IntegrityError as error:  # A twin of this request was faster; anything else is a fault.
+        if not violates(error, "stripe_events_pk", "stripe_events.id"):
+            raise
+    return "", 200
+
+
+def _read_body() -> bytes:
+    request.max_content_length = None  # The site's own limit would answer 413 before we can say why.
+    body = request.stream.read(LARGEST_EVENT + 1)
+    if len(body) > LARGEST_EVENT:
+        raise EventRefused("event_too_large", "No event of Stripe's is that large.")
+    return body
+
+
+def _read_event(body: bytes, header: str) -> StripeEvent:
+    text = _verified(body, header)
+    try:
+        said = json.loads(text)
+    except ValueError as error:
+        raise EventRefused("not_json", "The event is not JSON.") from error
+    if not isinstance(said, dict):
+        raise EventRefused("not_an_event", "This is not an event of Stripe's.")
+    return _as_row(said)
+
+
+def _verified(body: bytes, header: str) -> str:
+    """Signed with one of our secrets (two while they are exchanged), not long ago and not in the future."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise EventRefused("not_utf8", "The event is not UTF-8.") from error
+    _check_age(header)
+    for secret in current_app.extensions["settings"].stripe_webhook_secrets:
+        try:
+            stripe.WebhookSignature.verify_header(text, header, secret, tolerance=None)
+        except stripe.SignatureVerificationError:
+            continue
+        return text
+    raise EventRefused("bad_signature", "The event is not signed with our secret.",
+                       "Compare STRIPE_WEBHOOK_SECRETS with the endpoint's signing secret at Stripe.")
+
+
+def _check_age(header: str) -> None:
+    """By real time, which is Stripe's, also where development moves our clock."""
+    found = re.search(r"(?:^|,)t=(\d{1,12})(?:,|$)", header)
+    if not found:
+        raise EventRefused("unsigned", "The event is not signed.")
+    age = int(clock.system_time().timestamp()) - int(found[1])
+    if age > TOLERANCE.total_seconds():
+        raise EventRefused("event_too_old", "The event was signed more than five minutes ago.", "Stripe sends it anew.")
+    if age < -TOLERANCE.total_seconds():
+        raise EventRefused("event_from_the_future", "The event was signed in the future.", "Set the server's clock.")
+
+
+def _as_row(said: Mapping[str, Any]) -> StripeEvent:
+    """A v1 event holds a snapshot of its object, a v2 event names it; the snapshot is kept and not believed."""
+    about = said.get("related_object") or _part(_part(said, "data"), "object")
+    event_id, kind, live = said.get("id"), said.get("type"), said.get("livemode")
+    if not (isinstance(event_id, str) and isinstance(kind, str) and isinstance(live, bool) and len(event_id) < 256):
+        raise EventRefused("not_an_event", "This is not an event of Stripe's.")
+    if live != is_live():
+        raise EventRefused("wrong_mode", "The event is of Stripe's other mode (test or live).",
+                           "Point that mode's endpoint at another address.")
+    account = said.get("account") or said.get("context")
+    return StripeEvent(id=event_id, type=kind, object_id=str(_part({"about": about}, "about").get("id") or ""),
+                       account=str(account) if account else None, livemode=live, payload=dict(said))
+
+
+def _part(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = said.get(name)
+    return part if isinstance(part, dict) else {}
