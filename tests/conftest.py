@@ -122,9 +122,10 @@ def _application(settings_env: dict[str, str]) -> Iterator[Flask]:
 
 
 @pytest.fixture(scope="session")
-def _emptying(_application: Flask, database_url: str) -> database.Emptying:
+def _emptying(_application: Flask, database_url: str) -> Iterator[database.Emptying]:
     make = database.sqlite_emptying if database_url.startswith("sqlite") else database.postgres_emptying
-    return make(database_url)
+    with make(database_url) as empty:
+        yield empty
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ KEPT = "alembic_version"
 class Emptying(Protocol):
     """Brings the database back to how the migrations left it."""
 
-    def __call__(self) -> None: ...
+    def __call__(self) -> object: ...
 
 
 def sqlite_url(folder: Path) -> str:
@@ -43,7 +43,8 @@ def fresh_postgres_database(server: str, name: str) -> Iterator[str]:
         admin.dispose()
 
 
-def sqlite_emptying(url: str) -> Emptying:
+@contextlib.contextmanager
+def sqlite_emptying(url: str) -> Iterator[Emptying]:
     """Copies the freshly migrated pages back over the file: triggers that refuse DELETE see nothing of it."""
     live = make_url(url).database or ""
     template = sqlite3.connect(":memory:", check_same_thread=False)
@@ -54,10 +55,12 @@ def sqlite_emptying(url: str) -> Emptying:
         with contextlib.closing(sqlite3.connect(live, timeout=10)) as target:
             template.backup(target)
 
-    return empty
+    yield empty
+    template.close()
 
 
-def postgres_emptying(url: str) -> Emptying:
+@contextlib.contextmanager
+def postgres_emptying(url: str) -> Iterator[Emptying]:
     """Deletes what is there with triggers and foreign keys asleep for this one session."""
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -69,10 +72,7 @@ def postgres_emptying(url: str) -> Emptying:
         f'IF EXISTS (SELECT 1 FROM "{name}") THEN DELETE FROM "{name}"; END IF;\n' for name in tables
     )
     command = text(f"DO $$ BEGIN\nSET LOCAL session_replication_role = replica;\n{deletions}END $$")
-    connection = engine.connect()
-    connection.execute(text("SET lock_timeout = '10s'"))
-
-    def empty() -> None:
-        connection.execute(command)
-
-    return empty
+    with engine.connect() as connection:
+        connection.execute(text("SET lock_timeout = '10s'"))  # A test that left a transaction open fails, not hangs.
+        yield lambda: connection.execute(command)
+    engine.dispose()
