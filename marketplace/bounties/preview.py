@@ -55,13 +55,13 @@ def plain_terms(terms: Terms) -> list[tuple[str, str]]:
         ("When it is paid", _hold_words(terms)),
         ("How long you are protected",
          f"For {terms.protection_days} days from acceptance the buyer counts as yours, even if talks take a while."),
-        ("The buyer decides", f"We ask them once, with one reminder, and wait {terms.consent_days} days for a yes. "
-         "They are told who pointed, to whom, and what you would earn."),
+        ("The buyer decides", (f"We ask them once, with one reminder, and wait {terms.consent_days} days for a yes. "
+         "They are told who pointed, to whom, and what you would earn.")),
         ("How fresh the evidence must be", f"A post older than {terms.evidence_days} days needs a good reason."),
-        ("If the sale is refunded", "The part of the reward that the refunded part earned is taken back; "
-         "odd cents stay with you."),
-        ("What it costs you", "Nothing. The business pays the reward and our fee of "
-         f"{percent_text(terms.fee_bps)} of it on top."),
+        ("If the sale is refunded", ("The part of the reward that the refunded part earned is taken back; "
+         "odd cents stay with you.")),
+        ("What it costs you", ("Nothing. The business pays the reward and our fee of "
+         f"{percent_text(terms.fee_bps)} of it on top.")),
     ]
 
 

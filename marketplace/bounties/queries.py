@@ -57,7 +57,8 @@ def reserved_among(bounties: list[Bounty]) -> dict[str, Money]:
 
     A reservation's account belongs to its lead, so it is found through the entry that filled it from the bounty.
     """
-    funds, taken, given, total = aliased(LedgerAccount), aliased(Posting), aliased(Posting), func.sum(Posting.amount_minor)
+    funds, taken, given = aliased(LedgerAccount), aliased(Posting), aliased(Posting)
+    total = func.sum(Posting.amount_minor)
     filled = (
         select(funds.owner_id.label("bounty_id"), LedgerAccount.id.label("account_id"), LedgerAccount.currency)
         .join(taken, taken.account_id == funds.id)

@@ -1,0 +1,250 @@
+"""The front page, why it is fair, the three dashboards, health: pages that need more than one package."""
+from typing import Any
+
+from flask import (
+    Blueprint,
+    current_app,
+    has_request_context,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from marketplace.bounties.board import BoardSearch, search_board
+from marketplace.bounties.drafting import PLATFORM_FEE_BPS
+from marketplace.bounties.permissions import may_post_for
+from marketplace.bounties.preview import percent_text, reward_sign
+from marketplace.bounties.queries import bounties_of, free_among, funded_among, reserved_among
+from marketplace.bounties.schemas import CONSENT_DAYS, EVIDENCE_DAYS, HOLD_DAYS, PROTECTION_DAYS
+from marketplace.foundation import clock
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import require
+from marketplace.foundation.limits import limiter
+from marketplace.foundation.money import Money
+from marketplace.foundation.outbox import OutboxMessage, dead_letters
+from marketplace.foundation.paging import page
+from marketplace.foundation.web import request_id
+from marketplace.identity.models import User
+from marketplace.identity.permissions import is_confirmed, is_member
+from marketplace.identity.queries import get_business
+from marketplace.identity.session import find_signed_in_user, signed_in, signed_in_user
+from marketplace.payments.ledger import trial_balance
+from marketplace.payments.models import ConnectedAccount, PayeeState
+from marketplace.referrals import deadlines
+from marketplace.referrals.consent import LONGEST_CONSENT
+from marketplace.referrals.figures import (
+    count_in_review,
+    count_to_contact,
+    earnings_of,
+    pointed_counts,
+    rewards_by_lead,
+    stage_counts,
+)
+from marketplace.referrals.models import Lead, Moderation, ReasonCode, Stage
+from marketplace.referrals.permissions import may_moderate
+from marketplace.referrals.queries import leads_for_business, leads_pointed_by, moderation_queue
+from marketplace.referrals.timeline import Audience, next_step
+
+bp = Blueprint("home", __name__)
+
+PERSON, ADMIN = "person", "admin"  # Hats; the third kind is the id of a business.
+LONGEST_QUEUE = 50
+PAYEE_PAGE = "/payouts"
+EXAMPLE_REWARD, EXAMPLE_SALE, EXAMPLE_REFUND = Money(100_000, "usd"), Money(3_000_000, "usd"), Money(100_000, "usd")
+
+
+# ---- Pages for everybody
+
+
+@bp.get("/")
+def landing() -> Any:
+    if find_signed_in_user():
+        return redirect(url_for(".dashboard"))
+    bounties = search_board(BoardSearch(), size=3).rows
+    return render_template(
+        "home/landing.html", bounties=bounties, funded=funded_among(list(bounties)), sign=reward_sign,
+        fee=percent_text(PLATFORM_FEE_BPS))
+
+
+@bp.get("/how-it-works")
+def how_it_works() -> Any:
+    return render_template("home/how_it_works.html", fee=percent_text(PLATFORM_FEE_BPS), deadlines=deadlines,
+                           hold_days=HOLD_DAYS, protection_days=PROTECTION_DAYS, consent_days=CONSENT_DAYS)
+
+
+@bp.get("/fairness")
+def fairness() -> Any:
+    """Every number comes from the constant that the rule itself uses."""
+    back = EXAMPLE_REWARD.part(EXAMPLE_REFUND.minor, EXAMPLE_SALE.minor)
+    return render_template(
+        "home/fairness.html", fee=percent_text(PLATFORM_FEE_BPS), fee_example=EXAMPLE_REWARD.share(PLATFORM_FEE_BPS),
+        deadlines=deadlines, longest_consent=LONGEST_CONSENT, reasons=list(ReasonCode), hold_days=HOLD_DAYS,
+        protection_days=PROTECTION_DAYS, consent_days=CONSENT_DAYS, evidence_days=EVIDENCE_DAYS,
+        example={"reward": EXAMPLE_REWARD, "sale": EXAMPLE_SALE, "refund": EXAMPLE_REFUND, "back": back,
+                 "left": EXAMPLE_REWARD - back})
+
+
+@bp.get("/health")
+@limiter.exempt
+def health() -> Any:
+    """For whoever watches: does the database answer, and how long has the oldest due job been waiting?"""
+    now = clock.now()
+    try:
+        oldest = db.session.scalar(select(func.min(OutboxMessage.due_at)).where(
+            OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None), OutboxMessage.due_at <= now))
+    except SQLAlchemyError as error:
+        current_app.logger.warning("health: %r", error)
+        return jsonify(ok=False, reason="the database does not answer"), 503
+    return jsonify(ok=True, oldest_due_job_seconds=int((now - oldest).total_seconds()) if oldest else 0)
+
+
+# ---- The dashboards
+
+
+@bp.get("/dashboard")
+@signed_in
+def dashboard() -> Any:
+    """The one of the hat that was worn last."""
+    return redirect(_dashboard_of(_current_hat(signed_in_user())))
+
+
+@bp.get("/dashboard/referrer")
+@signed_in
+def referrer_dashboard() -> Any:
+    user = signed_in_user()
+    session["hat"] = PERSON
+    leads = page(leads_pointed_by(user), Lead.id, cursor=request.args.get("cursor"))
+    rewards = rewards_by_lead(leads.rows)
+    steps = {lead.id: next_step(lead, Audience.REFERRER, rewards.get(lead.id, [])) for lead in leads.rows}
+    return render_template(
+        "home/referrer.html", user=user, leads=leads, rewards=rewards, steps=steps, earnings=earnings_of(user),
+        counts=pointed_counts(user), payee=_find_payee(user), is_confirmed=is_confirmed(user),
+        is_first="cursor" not in request.args)
+
+
+@bp.get("/dashboard/business/<business_id>")
+@signed_in
+def business_dashboard(business_id: str) -> Any:
+    user, business = signed_in_user(), get_business(business_id)
+    require(is_member(user, business.id) or user.is_admin, "see the desk of this business")
+    if is_member(user, business.id):
+        session["hat"] = business.id
+    stage = _asked_stage()
+    bounties = bounties_of(business.id, seen_by=user)
+    wanted = leads_for_business(business.id, seen_by=user).where(Lead.moderation == Moderation.ACCEPTED)
+    leads = page(wanted.where(Lead.stage == stage) if stage else wanted, Lead.id, cursor=request.args.get("cursor"))
+    rewards = rewards_by_lead(leads.rows)
+    return render_template(
+        "home/business.html", business=business, bounties=bounties, free=free_among(bounties),
+        reserved=reserved_among(bounties), funded=funded_among(bounties), sign=reward_sign, leads=leads,
+        steps={lead.id: next_step(lead, Audience.BUSINESS, rewards.get(lead.id, [])) for lead in leads.rows},
+        counts=stage_counts(business.id, seen_by=user), stages=list(Stage), stage=stage,
+        to_contact=count_to_contact(business.id), may_post=may_post_for(user, business.id),
+        is_first="cursor" not in request.args)
+
+
+@bp.get("/dashboard/admin")
+@signed_in
+def admin_dashboard() -> Any:
+    user = signed_in_user()
+    require(user.is_admin, "see the moderators' room")
+    session["hat"] = ADMIN
+    leads = db.session.scalars(moderation_queue().limit(LONGEST_QUEUE)).all()
+    sums: dict[str, int] = {}
+    for _, currency, minor in trial_balance():
+        sums[currency] = sums.get(currency, 0) + minor
+    return render_template(
+        "home/admin.html", leads=leads, count=count_in_review(), now=clock.now(), due=deadlines.decision_due,
+        may_moderate={lead.id for lead in leads if may_moderate(user, lead)}, sums=sums,
+        dead=db.session.scalar(select(func.count()).select_from(dead_letters().order_by(None).subquery())) or 0,
+        deadlines=deadlines)
+
+
+def _asked_stage() -> Stage | None:
+    """A stage that does not exist shows all of them."""
+    typed = request.args.get("stage", "")
+    return Stage(typed) if typed in set(Stage) else None
+
+
+def _find_payee(user: User) -> ConnectedAccount | None:
+    """The referrer's account at Stripe, where it can take transfers."""
+    return db.session.scalar(select(ConnectedAccount).where(
+        ConnectedAccount.user_id == user.id, ConnectedAccount.state == PayeeState.READY))
+
+
+# ---- What the frame of every page shows
+
+
+def layout_context() -> dict[str, Any]:
+    """The names of docs/look.md. Also asked for by error pages, when the database may be gone, and by mails."""
+    if not has_request_context():
+        return {}
+    user = _find_user_if_possible()
+    hat = _current_hat(user) if user else ""
+    return {
+        "who": user, "hats": _hats(user, hat) if user else [], "nav": _nav(user, hat), "site": _site(user),
+        "lead_href": _lead_href, "payee_href": PAYEE_PAGE,
+        "sandbox": bool(current_app.extensions["settings"].stripe_api_base), "request_id": request_id(),
+    }
+
+
+def _find_user_if_possible() -> User | None:
+    try:
+        user = find_signed_in_user()
+        return user if user and user.memberships is not None else None
+    except SQLAlchemyError:
+        return None
+
+
+def _current_hat(user: User) -> str:
+    """The hat worn last, if it still fits; else the one that has most to do."""
+    fitting = [*([ADMIN] if user.is_admin else []), *(m.business_id for m in user.memberships), PERSON]
+    kept = session.get("hat")
+    return kept if kept in fitting else fitting[0]
+
+
+def _lead_href(lead: Lead) -> str:
+    return f"/leads/{lead.id}"
+
+
+def _dashboard_of(hat: str) -> str:
+    if hat == PERSON:
+        return url_for("home.referrer_dashboard")
+    return url_for("home.admin_dashboard") if hat == ADMIN else url_for("home.business_dashboard", business_id=hat)
+
+
+def _hats(user: User, current: str) -> list[dict[str, Any]]:
+    hats = [(PERSON, user.name, "person"), *((m.business_id, m.business.name, "business") for m in user.memberships)]
+    hats += [(ADMIN, "Moderation", "admin")] if user.is_admin else []
+    return [{"href": _dashboard_of(hat), "label": label, "kind": kind, "current": hat == current}
+            for hat, label, kind in hats]
+
+
+def _nav(user: User | None, hat: str) -> list[dict[str, Any]]:
+    board = (url_for("board.show"), "Bounties")
+    if user is None:
+        links = [board, (url_for("home.how_it_works"), "How it works"), (url_for("home.fairness"), "Why it is fair")]
+    elif hat == PERSON:
+        links = [(_dashboard_of(hat), "My leads"), board]
+    elif hat == ADMIN:
+        links = [(_dashboard_of(hat), "Queue"), board]
+    else:
+        links = [(_dashboard_of(hat), "Pipeline"), board, (url_for("businesses.members", business_id=hat), "People")]
+    return [{"href": href, "label": label, "current": request.path == href} for href, label in links]
+
+
+def _site(user: User | None) -> dict[str, Any]:
+    return {
+        "home": url_for("home.landing"), "sign_in": url_for("sign.sign_in"), "sign_up": url_for("sign.sign_up"),
+        "sign_out": url_for("sign.sign_out"), "account": url_for("settings.profile") if user else None,
+        "footer": [
+            {"href": url_for("home.how_it_works"), "label": "How it works"},
+            {"href": url_for("home.fairness"), "label": "Why it is fair"},
+            {"href": url_for("board.show"), "label": "Bounties"},
+        ],
+    }

@@ -1,0 +1,79 @@
+"""Counts and sums for the dashboards: one query each, however many leads there are."""
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from marketplace.foundation.db import db
+from marketplace.foundation.money import Money, zero
+from marketplace.identity.models import User
+from marketplace.referrals.models import Clawback, Consent, Lead, Moderation, Reward, RewardState, Stage
+from marketplace.referrals.queries import leads_for_business, moderation_queue
+
+WAITING = frozenset({RewardState.PENDING, RewardState.ON_HOLD})
+READY = frozenset({RewardState.PAYABLE, RewardState.SCHEDULED})
+
+
+@dataclass(frozen=True)
+class Earnings:
+    """A referrer's money in one currency. ``taken_back`` is off the other three already."""
+
+    held: Money
+    payable: Money
+    paid: Money
+    taken_back: Money
+
+
+def earnings_of(user: User) -> list[Earnings]:
+    """One a currency, in the order of their codes; never a sum of two."""
+    clawed = (select(Clawback.reward_id, func.sum(Clawback.amount_minor).label("minor"))
+              .group_by(Clawback.reward_id).subquery())
+    back = func.coalesce(clawed.c.minor, 0)
+    found = db.session.execute(
+        select(Reward.currency, Reward.state, func.sum(Reward.amount_minor - back), func.sum(back))
+        .outerjoin(clawed, clawed.c.reward_id == Reward.id)
+        .where(Reward.beneficiary_id == user.id).group_by(Reward.currency, Reward.state)).all()
+    return [_added_up(currency, [(state, int(net), int(gone)) for of, state, net, gone in found if of == currency])
+            for currency in sorted({row.currency for row in found})]
+
+
+def _added_up(currency: str, sums: list[tuple[RewardState, int, int]]) -> Earnings:
+    def net(states: frozenset[RewardState]) -> Money:
+        return sum((Money(minor, currency) for state, minor, _ in sums if state in states), start=zero(currency))
+
+    return Earnings(net(WAITING), net(READY), net(frozenset({RewardState.PAID})),
+                    Money(sum(gone for *_, gone in sums), currency))
+
+
+def rewards_by_lead(leads: Sequence[Lead]) -> dict[str, list[Reward]]:
+    """Oldest first. Leads without a reward are missing."""
+    found: dict[str, list[Reward]] = {}
+    wanted = select(Reward).where(Reward.lead_id.in_([lead.id for lead in leads])).order_by(Reward.id)
+    for reward in db.session.scalars(wanted):
+        found.setdefault(reward.lead_id, []).append(reward)
+    return found
+
+
+def pointed_counts(user: User) -> dict[Moderation, int]:
+    """How many of a referrer's leads stand where."""
+    found = db.session.execute(
+        select(Lead.moderation, func.count()).where(Lead.referrer_id == user.id).group_by(Lead.moderation))
+    return dict(found)
+
+
+def stage_counts(business_id: str, *, seen_by: User) -> dict[Stage, int]:
+    """The pipeline of a business in numbers; ended leads are not in it."""
+    open_leads = leads_for_business(business_id, seen_by=seen_by).where(Lead.moderation == Moderation.ACCEPTED)
+    counted = open_leads.with_only_columns(Lead.stage, func.count(), maintain_column_froms=True).group_by(Lead.stage)
+    return {stage: count for stage, count in db.session.execute(counted) if stage}
+
+
+def count_to_contact(business_id: str) -> int:
+    """Buyers who said yes and have not heard from the business yet."""
+    return db.session.scalar(select(func.count()).select_from(Lead).where(
+        Lead.business_id == business_id, Lead.moderation == Moderation.ACCEPTED, Lead.consent == Consent.GRANTED,
+        Lead.stage == Stage.NEW)) or 0
+
+
+def count_in_review() -> int:
+    return db.session.scalar(select(func.count()).select_from(moderation_queue().order_by(None).subquery())) or 0
