@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import flask_migrate
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from scripts.postgres import NoPostgres, temporary_postgres
 from scripts.processes import free_port, generated_secrets
@@ -199,19 +200,26 @@ def as_user(app: Flask) -> Callable[[object], Browser]:
 
 
 @pytest.fixture
-def work(app: Flask) -> Callable[[], int]:
-    """`work()`: do every job that is due, as the worker would, until none is; says how many it did."""
+def work(app: Flask) -> Callable[..., int]:
+    """`work()`: do every job that is due, as the worker would, until none is; says how many it did.
+
+    A job that failed, and waits to be tried again, fails the test, unless it says `work(may_fail=True)`.
+    """
     from marketplace.foundation import outbox  # noqa: PLC0415
     from marketplace.foundation.db import db  # noqa: PLC0415
     from marketplace.jobs import JOBS  # noqa: PLC0415
 
-    def run_due() -> int:
+    def run_due(*, may_fail: bool = False) -> int:
         done = 0
         db.session.rollback()
         with app.app_context():
             while outbox.run_next(JOBS):
                 done += 1
                 assert done < 10_000, "jobs promise each other without end"
+            failed = db.session.scalars(select(outbox.OutboxMessage).where(
+                outbox.OutboxMessage.done_at.is_(None), outbox.OutboxMessage.last_error.is_not(None)))
+            errors = [f"{message.job}: {message.last_error}" for message in failed]
+        assert may_fail or not errors, errors
         return done
     return run_due
 
