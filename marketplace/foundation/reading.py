@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
+from itertools import islice
 from urllib.parse import urljoin, urlsplit
 
 import trafilatura
@@ -17,6 +18,9 @@ from marketplace.foundation import clock
 from marketplace.foundation.urls import BadUrl, canonical_url
 
 AROUND_CHARACTERS = 60
+# Finding the main text takes time that grows with the square of the elements: 10 s for 10,000 made to be slow
+# (measured). Of a larger page all the text is kept, without author and day.
+MAX_ELEMENTS = 8_000
 
 _BROKEN = (etree.LxmlError, ValueError, TypeError, AttributeError, LookupError, RecursionError)
 _TAG = re.compile(r"<[a-zA-Z!/?]")
@@ -53,10 +57,10 @@ class QuoteMatch:
 def read_page(html: str, url: str) -> PageReading:
     """Never raises for what a page holds: what cannot be read is empty. The result is text, never HTML to show."""
     tree = _parse(html)
-    document = _extract(html, url) if tree is not None else None
+    document = _extract(html, url) if tree is not None and not _is_huge(tree) else None
     text = _main_text(html, tree, document)
     return PageReading(
-        title=_one_line(document.title if document else None),
+        title=_one_line(document.title if document else _window_title(tree)),
         author=_one_line(document.author if document else None),
         published_on=_day(document.date if document else None),
         language=_language(tree),
@@ -67,14 +71,19 @@ def read_page(html: str, url: str) -> PageReading:
 
 
 def find_quote(text: str, quote: str) -> QuoteMatch:
-    """Where ``quote`` stands in ``text``; blanks, case, accents' encoding, quote marks and dashes may differ."""
+    """Whether ``quote`` stands in ``text``, and between which words."""
+    place = locate_quote(text, quote)
+    if place is None:
+        return QuoteMatch(found=False, prefix="", suffix="")
+    return QuoteMatch(found=True, prefix=_before(text[:place[0]]), suffix=_after(text[place[1]:]))
+
+
+def locate_quote(text: str, quote: str) -> tuple[int, int] | None:
+    """Start and end in ``text``; blanks, case, accents' encoding, quote marks and dashes may differ."""
     letters, places = _folded(text)
     wanted = _folded(_OUTER.sub("", _folded(quote)[0]))[0]
     at = letters.find(wanted) if wanted else -1
-    if at < 0:
-        return QuoteMatch(found=False, prefix="", suffix="")
-    start, end = places[at], places[at + len(wanted) - 1] + 1
-    return QuoteMatch(found=True, prefix=_before(text[:start]), suffix=_after(text[end:]))
+    return (places[at], places[at + len(wanted) - 1] + 1) if at >= 0 else None
 
 
 def _parse(html: str) -> HtmlElement | None:
@@ -85,6 +94,15 @@ def _parse(html: str) -> HtmlElement | None:
         return lxml_html.document_fromstring(html.encode("utf-8", "replace"), parser=parser)
     except _BROKEN:
         return None
+
+
+def _is_huge(tree: HtmlElement) -> bool:
+    return next(islice(tree.iter(), MAX_ELEMENTS, None), None) is not None
+
+
+def _window_title(tree: HtmlElement | None) -> str | None:
+    found = tree.findtext(".//title") if tree is not None else None
+    return str(found) if found else None
 
 
 def _extract(html: str, url: str) -> Document | None:

@@ -166,10 +166,20 @@ def test_a_day_that_cannot_be_is_no_day() -> None:
     assert read_page(page.format("soon"), URL.replace("/2026/11", "")).published_on is None
 
 
-def test_a_large_page_is_read_without_end_of_patience() -> None:
-    many = "<p>" + "</p><p>".join(f"Sentence number {n} of a very long thread about cars." for n in range(5000)) + "</p>"
-    page = read_page(f"<html><body><article>{many}</article></body></html>", URL)
-    assert find_quote(page.text, "sentence number 4999 of a very long thread").found
+@pytest.mark.parametrize("sentences", [1_000, 20_000])
+def test_a_large_page_is_read_to_its_end(sentences: int) -> None:
+    many = "<p>" + "</p><p>".join(f"Sentence number {n} of a very long thread about cars." for n in range(sentences)) + "</p>"
+    page = read_page(f"<html lang=en><head><title>Cars</title></head><body><article>{many}</article></body></html>", URL)
+    assert (page.title, page.language) == ("Cars", "en")
+    assert find_quote(page.text, f"sentence number {sentences - 1} of a very long thread").found
+
+
+def test_a_page_made_to_be_slow_to_read_is_not_searched_for_its_main_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[str] = []
+    monkeypatch.setattr("trafilatura.bare_extraction", lambda html, **_: searched.append(html))
+    page = read_page("<div class='post comment author byline date'>I want a car</div>" * 20_000, URL)
+    assert find_quote(page.text, "I want a car").found
+    assert searched == []
 
 
 @given(st.text(max_size=200), st.sampled_from(["{}", "<p>{}</p>", "<html lang='{}'><body>{}", "<meta name=author content='{}'>x", "<a href='{}'>{}</a>", "<!--{}", "<![CDATA[{}", "&#{};"]))
