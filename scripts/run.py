@@ -64,9 +64,9 @@ def serve(folder: Path, port: int) -> None:
         say(f"  Fingerpost      {product.site}")
         say(f"  Stripe sandbox  {product.sandbox}" if product.sandbox else "  Stripe          your test account")
         say(f"  Mails           {product.site}/dev/mail")
-        say(f"  Ready after {time.monotonic() - began:.1f} s. Ctrl-C stops it all; the data stays in {folder.name}/.")
         for line in product.seeded.splitlines():
             say(f"  {line}")
+        say(f"  Ready after {time.monotonic() - began:.1f} s. Ctrl-C stops it all; the data stays in {folder.name}/.")
         say("")
         while True:
             product.processes.check_alive()
