@@ -144,7 +144,7 @@ def test_changing_the_password_ends_every_other_session(as_user, anonymous, work
     work()
     assert str(mailbox.last_to(user.email)["Subject"]) == "Your password was changed"
     assert sign_in(anonymous, user.email).status_code == 422
-    assert sign_in(anonymous, user.email, NEW).status_code == 200
+    assert sign_in(anonymous, user.email, NEW, follow=False).status_code == 302
 
 
 @pytest.mark.parametrize(("current", "new", "said"), [
