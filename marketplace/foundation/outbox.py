@@ -88,6 +88,17 @@ def run_next(jobs: Jobs) -> bool:
     return True
 
 
+def do_now(errand: Errand, **arguments: str) -> None:
+    """What the promised job would do, at once, for a person who waits; the job will find it done.
+
+    Opens its own transaction, so it belongs where one may be opened. Raises what the errand's call raises.
+    """
+    finish_reading()
+    outcome = errand.call(**arguments)
+    with transaction():
+        errand.settle(outcome, **arguments)
+
+
 def _claim() -> tuple[str, int] | None:
     now = clock.now()
     with transaction():
@@ -99,7 +110,7 @@ def _claim() -> tuple[str, int] | None:
         return message.id, message.attempts
 
 
-def _due(now: datetime) -> Select[tuple[OutboxMessage]]:
+def _due(now: datetime) -> Select[OutboxMessage]:
     return select(OutboxMessage).where(
         OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None), OutboxMessage.due_at <= now,
         OutboxMessage.leased_until.is_(None) | (OutboxMessage.leased_until <= now),
@@ -142,18 +153,18 @@ def _note_failure(message_id: str, attempt: int, error: Exception) -> None:
 
 def wait_after(attempt: int) -> timedelta:
     """10 s, 20 s, 40 s … at most 6 h, each ± 25 % so that jobs that failed together do not return together."""
-    wait = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT)
+    wait: timedelta = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT)
     return wait * random.uniform(0.75, 1.25)  # noqa: S311 - spreading load, not a secret
 
 
-def due_now() -> Select[tuple[OutboxMessage]]:
+def due_now() -> Select[OutboxMessage]:
     """Open jobs whose time has come, leased ones among them; oldest first."""
     return select(OutboxMessage).where(
         OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None), OutboxMessage.due_at <= clock.now(),
     ).order_by(OutboxMessage.due_at)
 
 
-def dead_letters() -> Select[tuple[OutboxMessage]]:
+def dead_letters() -> Select[OutboxMessage]:
     return select(OutboxMessage).where(OutboxMessage.dead_at.is_not(None)).order_by(OutboxMessage.dead_at.desc())
 
 

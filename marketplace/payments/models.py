@@ -114,6 +114,10 @@ class Funding(Versioned, Base):
 
     amount: Mapped[Money] = composite("amount_minor", "currency")
 
+    @property
+    def refunded(self) -> Money:
+        return Money(self.refunded_minor, self.currency)
+
 
 class RefundState(StrEnum):
     REQUESTED = "requested"
@@ -213,6 +217,10 @@ class Transfer(Versioned, Base):
     failure: Mapped[str | None]
 
     amount: Mapped[Money] = composite("amount_minor", "currency")
+
+    @property
+    def taken_back(self) -> Money:
+        return Money(self.reversed_minor, self.currency)
 
 
 class PayableState(StrEnum):

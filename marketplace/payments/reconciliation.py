@@ -9,7 +9,7 @@ from marketplace.payments.stripe_gateway import BalanceReading, gateway
 
 @dataclass(frozen=True)
 class Line:
-    """``ledger_minor`` is what we believe to have at Stripe, ``stripe_minor`` what Stripe says (with what is pending)."""
+    """``ledger_minor`` is what we believe to have at Stripe, ``stripe_minor`` what Stripe says, pending included."""
 
     currency: str
     ledger_minor: int

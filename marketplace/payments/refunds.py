@@ -31,7 +31,7 @@ def refund_free_funds(bounty_id: str, currency: str, *, by: str) -> list[Refund]
     free = ledger.balance(funds)
     refunds = []
     for funding in fundings:
-        part = min(free, funding.amount - Money(funding.refunded_minor, currency))
+        part = min(free, funding.amount - funding.refunded)
         if part.minor > 0:
             refunds.append(_request_refund(funding, part, source=funds, by=by))
             free -= part

@@ -1,0 +1,58 @@
+"""Paying in for one bounty: how much, then on to Stripe's own page."""
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+
+from marketplace.bounties.models import BountyState
+from marketplace.bounties.pages.showing import cost_arithmetic, funding_suggestions
+from marketplace.bounties.permissions import may_edit
+from marketplace.bounties.queries import get_bounty
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.errors import Conflict, require
+from marketplace.foundation.limits import WRITING, caller, limiter
+from marketplace.foundation.money import plain_amount
+from marketplace.foundation.outbox import do_now
+from marketplace.foundation.web import Form
+from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.payments.funding import OPEN_CHECKOUT, request_funding
+from marketplace.payments.models import Funding
+from marketplace.payments.schemas import FundingInput
+from marketplace.payments.stripe_gateway import TemporaryFailure
+
+bp = Blueprint("funding", __name__)
+
+
+class BountyEnded(Conflict):
+    code = "bounty_ended"
+
+
+@bp.route("/bounties/<bounty_id>/funding", methods=["GET", "POST"])
+@signed_in
+@limiter.limit(WRITING, key_func=caller, methods=["POST"])
+def new(bounty_id: str) -> Any:
+    user = signed_in_user()
+    bounty = get_bounty(bounty_id, seen_by=user)
+    require(may_edit(user, bounty), "pay in for this bounty")
+    suggested = request.args.get("amount") or plain_amount(bounty.terms.highest_cost)
+    form = Form(FundingInput(bounty.terms.currency), initial={"amount": suggested[:20]})
+    if form.is_ready:
+        with form.keeping():
+            with transaction():
+                bounty = get_bounty(bounty_id, seen_by=user)
+                if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
+                    raise BountyEnded("This bounty is closed and takes no more funds.", next_step="Post a new one.")
+                funding_id = request_funding(bounty.business_id, bounty.id, form.fields["amount"], by=user).id
+            return _go_and_pay(funding_id)
+    return render_template(
+        "bounties/funding.html", form=form, bounty=bounty, suggestions=funding_suggestions(bounty),
+        arithmetic=cost_arithmetic(bounty.terms)), form.status
+
+
+def _go_and_pay(funding_id: str) -> Any:
+    """To Stripe at once where it answers; else the payment's own page says what happens, and a job goes on."""
+    try:
+        do_now(OPEN_CHECKOUT, funding_id=funding_id)
+    except TemporaryFailure:
+        flash("Stripe does not answer just now. Your wish is kept, and we keep trying.", "warn")
+    opened = db.session.get_one(Funding, funding_id).checkout_url
+    return redirect(opened or url_for("fundings.show", funding_id=funding_id), 303)

@@ -1,0 +1,50 @@
+"""What is seen of money. Every list starts from what this person may see; the unseen is NotFound."""
+from collections.abc import Sequence
+
+from sqlalchemy import Select, select
+
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import NotFound
+from marketplace.identity.models import User
+from marketplace.payments.models import Funding, Refund, ReversalState, Transfer, TransferReversal
+from marketplace.payments.permissions import MONEY_ROLES
+
+
+def fundings_visible_to(user: User) -> Select[Funding]:
+    """Newest first: those of the businesses whose money this person handles, all for admins."""
+    fundings = select(Funding).order_by(Funding.id.desc())
+    if user.is_admin:
+        return fundings
+    own = [membership.business_id for membership in user.memberships if membership.role in MONEY_ROLES]
+    return fundings.where(Funding.business_id.in_(own))
+
+
+def get_funding(funding_id: str, *, seen_by: User) -> Funding:
+    funding = db.session.scalar(fundings_visible_to(seen_by).where(Funding.id == funding_id))
+    if funding is None:
+        raise NotFound("There is no such payment.", next_step="Look for it in the list of your business.")
+    return funding
+
+
+def refunds_of(funding: Funding) -> Sequence[Refund]:
+    """Oldest first."""
+    return db.session.scalars(select(Refund).filter_by(funding_id=funding.id).order_by(Refund.id)).all()
+
+
+def transfers_visible_to(user: User) -> Select[Transfer]:
+    """Newest first: one's own, all for admins."""
+    transfers = select(Transfer).order_by(Transfer.id.desc())
+    return transfers if user.is_admin else transfers.where(Transfer.payee_id == user.id)
+
+
+def transfers_of(payee: User) -> Sequence[Transfer]:
+    return db.session.scalars(transfers_visible_to(payee).where(Transfer.payee_id == payee.id).limit(100)).all()
+
+
+def owed_back_by(payee: User) -> Sequence[TransferReversal]:
+    """What Stripe could not take back yet, oldest first."""
+    return db.session.scalars(
+        select(TransferReversal).join(Transfer, Transfer.id == TransferReversal.transfer_id)
+        .where(Transfer.payee_id == payee.id, TransferReversal.failure_code.is_not(None),
+               TransferReversal.state != ReversalState.DONE)
+        .order_by(TransferReversal.id)).all()
