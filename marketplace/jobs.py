@@ -3,12 +3,12 @@ from collections.abc import Callable
 
 from marketplace.bounties import publishing
 from marketplace.foundation import mail
+from marketplace.foundation.db import db
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.outbox import Errand, Jobs
 from marketplace.identity.letters import LETTERS as IDENTITY_LETTERS
 from marketplace.payments.jobs import PAYMENTS_JOBS
 from marketplace.payments.models import Funding
-from marketplace.foundation.db import db
 from marketplace.referrals import asking, clawbacks, evidence, moderation, rewards, screening
 from marketplace.referrals.letters import LETTERS as REFERRALS_LETTERS
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 NEEDED = ("SECRET_KEY", "ENCRYPTION_KEYS", "HASH_KEY", "DATABASE_URL", "PUBLIC_URL",
           "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS")
+SHORTEST_SECRET = 32  # Characters.
 DEVELOPMENT_ONLY = ("STRIPE_API_BASE", "MAIL_DIR", "FETCH_ALLOW", "CLOCK_FILE")
 
 
@@ -75,10 +76,8 @@ def find_faults(env: Mapping[str, str]) -> list[str]:
 
 
 def _key_faults(env: Mapping[str, str]) -> list[str]:
-    faults = []
-    for name in ("SECRET_KEY", "HASH_KEY"):
-        if env.get(name) and len(env[name]) < 32:
-            faults.append(f"{name} is shorter than 32 characters: make one with `openssl rand -hex 32`")
+    faults = [f"{name} is shorter than 32 characters: make one with `openssl rand -hex 32`"
+              for name in ("SECRET_KEY", "HASH_KEY") if env.get(name) and len(env[name]) < SHORTEST_SECRET]
     if any(not s.strip().startswith("whsec_") for s in env.get("STRIPE_WEBHOOK_SECRETS", "whsec_").split(",")):
         faults.append("each of STRIPE_WEBHOOK_SECRETS starts with whsec_")
     return faults

@@ -76,7 +76,7 @@ def link_in(mail: str, containing: str) -> str:
     raise Unexpected(f"no link with {containing!r} in the mail:\n{mail}")
 
 
-def check(holds: bool, what: str) -> None:
+def check(holds: object, what: str) -> None:
     if not holds:
         raise Unexpected(what)
 
@@ -227,7 +227,7 @@ def run_flask(story: Story, *arguments: str) -> str:
 
 
 def settle_up(story: Story) -> None:
-    story.until(lambda: "idle" if "no job is dead, 0 due" in run_flask(story, "doctor") else None, "all jobs that are due")
+    story.until(lambda: "idle" if "no job is dead, 0 due" in run_flask(story, "doctor") else None, "all due jobs")
     print()
     print(run_flask(story, "trial-balance"))
     print()

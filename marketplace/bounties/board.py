@@ -28,7 +28,7 @@ def search_board(search: BoardSearch, *, cursor: str | None = None, size: int = 
     return page(_matching(search), *SORTS[search.sort], cursor=cursor, size=size)
 
 
-def _matching(search: BoardSearch) -> Select[tuple[Bounty]]:
+def _matching(search: BoardSearch) -> Select[Bounty]:
     found = bounties_visible_to(None).where(Bounty.state == BountyState.LIVE)
     if search.category:
         found = found.where(Bounty.category == search.category)

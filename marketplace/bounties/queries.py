@@ -13,7 +13,7 @@ from marketplace.payments.models import AccountKind, Funding, LedgerAccount, Pos
 PUBLIC = (BountyState.LIVE, BountyState.PAUSED, BountyState.CLOSED)
 
 
-def bounties_visible_to(user: User | None) -> Select[tuple[Bounty]]:
+def bounties_visible_to(user: User | None) -> Select[Bounty]:
     """Published ones are public; drafts and archived ones belong to the business and the admins."""
     bounties = select(Bounty)
     if user is None:

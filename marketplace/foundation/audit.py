@@ -26,6 +26,6 @@ def record(action: str, subject_id: str, *, by: str, **details: Any) -> None:
     db.session.add(AuditEvent(actor_id=by, action=action, subject_id=subject_id, details=kept))
 
 
-def events_about(*subject_ids: str) -> Select[tuple[AuditEvent]]:
+def events_about(*subject_ids: str) -> Select[AuditEvent]:
     """Oldest first."""
     return select(AuditEvent).where(AuditEvent.subject_id.in_(subject_ids)).order_by(AuditEvent.id)

@@ -18,7 +18,7 @@ def now() -> datetime:
 
 def use(source: Callable[[], datetime]) -> None:
     """Take the time from ``source`` from here on: a test's stopped clock, or a shared file."""
-    global _source
+    global _source  # noqa: PLW0603 - one clock a process is the point of it
     _source = source
 
 

@@ -41,7 +41,7 @@ class Conflict(DomainError):
     status, code = 409, "conflict"
 
 
-def require(allowed: bool, action: str) -> None:
+def require(allowed: object, action: str) -> None:
     """Refuse with 403 unless ``allowed``; asked first thing in every verb."""
     if not allowed:
         raise Forbidden(f"You may not {action}.", next_step="Ask someone with the right role to do it.")

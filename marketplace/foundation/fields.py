@@ -11,14 +11,17 @@ MOST_LINES = 20
 LONGEST_LINE = 300
 
 
+def _with_metadata(options: dict[str, Any], **described: Any) -> dict[str, Any]:
+    """A field's options, with what the OpenAPI document says of it beside what its maker says."""
+    return {**options, "metadata": {**described, **options.get("metadata", {})}}
+
+
 class CleanText(fields.String):
     """Text without control characters, trimmed, of ``shortest`` to ``longest`` characters."""
 
     def __init__(self, shortest: int, longest: int, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(**_with_metadata(options, minLength=shortest, maxLength=longest))
         self.shortest, self.longest = shortest, longest
-        self.metadata.setdefault("minLength", shortest)
-        self.metadata.setdefault("maxLength", longest)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         text = clean(super()._deserialize(value, attr, data, **options) or "")
@@ -44,9 +47,7 @@ class Lines(fields.Field[list[str]]):
     """A list of sentences: from JSON a list, from a form a text with one per line."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.metadata.setdefault("type", "array")
-        self.metadata.setdefault("items", {"type": "string"})
+        super().__init__(**_with_metadata(options, type="array", items={"type": "string"}))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[str]:
         parts = value.splitlines() if isinstance(value, str) else value
@@ -64,9 +65,8 @@ class Amount(fields.Field[Money]):
     """Money out: ``{"amount": "1000.00", "minor": 100000, "currency": "usd"}``."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(dump_only=True, **options)
-        self.metadata.update(type="object", properties={
-            "amount": {"type": "string"}, "minor": {"type": "integer"}, "currency": {"type": "string"}})
+        super().__init__(dump_only=True, **_with_metadata(options, type="object", properties={
+            "amount": {"type": "string"}, "minor": {"type": "integer"}, "currency": {"type": "string"}}))
 
     def _serialize(self, value: Money | None, attr: str | None, obj: Any, **options: Any) -> Any:
         if value is None:

@@ -81,7 +81,7 @@ def run_next(jobs: Jobs) -> bool:
     name, arguments = message.job, message.arguments
     try:
         _do(jobs[name], arguments, message_id, attempt)
-    except Exception as error:  # Whatever it was: kept with the job, tried again, seen by an admin.
+    except Exception as error:  # noqa: BLE001 - whatever it was: kept with the job, tried again, seen by an admin
         log.warning("job %s (%s) failed, attempt %s: %r", name, message_id, attempt, error)
         with transaction():
             _note_failure(message_id, attempt, error)

@@ -29,7 +29,7 @@ class Page(Generic[Row]):
 
 
 def page(
-    statement: Select[tuple[Row]], *by: InstrumentedAttribute[Any], cursor: str | None, size: int = DEFAULT_SIZE
+    statement: Select[Row], *by: InstrumentedAttribute[Any], cursor: str | None, size: int = DEFAULT_SIZE
 ) -> Page[Row]:
     """One page of ``statement``, descending by the columns ``by``, the last of which is unique."""
     if cursor:

@@ -89,7 +89,7 @@ def _form_values(schema: Schema) -> dict[str, Any]:
 def _flat(error: ValidationError) -> dict[str, list[str]]:
     """Field to sentences, however deep marshmallow nests them."""
     flat: dict[str, list[str]] = {}
-    for name, said in error.normalized_messages().items():
+    for name, said in error.normalized_messages().items():  # type: ignore[no-untyped-call]
         sentences = said if isinstance(said, list) else [str(s) for part in said.values() for s in part]
         flat["" if name == "_schema" else str(name)] = [str(s) for s in sentences]
     return flat
@@ -189,7 +189,7 @@ def register_error_answers(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Any:
-        app.logger.exception("request %s failed", request_id())
+        app.logger.error("request %s failed", request_id(), exc_info=error)
         refusal = DomainError(
             "Something went wrong on our side, and nothing was changed.",
             next_step=f"Try again; if it happens again, tell us the number {request_id()}.")
