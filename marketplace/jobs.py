@@ -2,7 +2,7 @@
 from collections.abc import Callable
 
 from marketplace.bounties import publishing
-from marketplace.foundation import mail
+from marketplace.foundation import mail, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.outbox import Errand, Jobs
@@ -16,10 +16,9 @@ LETTERS: dict[str, Callable[..., list[Mail]]] = {**IDENTITY_LETTERS, **REFERRALS
 
 
 def send_letter(letter: str, **arguments: str) -> None:
-    """Compose from what is true now, then send; a repeat of the job has the same message ids."""
+    """Compose from what is true now, then send; the job tried again has the same message ids, another job others."""
     for number, composed in enumerate(LETTERS[letter](**arguments)):
-        key = ":".join([letter, *(f"{k}={v}" for k, v in sorted(arguments.items())), str(number)])
-        mail.send(composed, dedupe_id=key)
+        mail.send(composed, dedupe_id=f"{outbox.job_in_hand()}:{number}")
 
 
 def _nothing_to_keep(outcome: object, **arguments: str) -> None:

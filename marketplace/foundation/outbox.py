@@ -7,6 +7,7 @@ transaction open, and what came of it is written together with the tick.
 import logging
 import random
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +26,8 @@ LONGEST_WAIT = timedelta(hours=6)
 MAX_ATTEMPTS = 14  # About a day and a half of trying; then a person must look (admin, Jobs).
 
 log = logging.getLogger(__name__)
+
+_in_hand: ContextVar[str] = ContextVar("job_in_hand")
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def run_next(jobs: Jobs) -> bool:
     message_id, attempt = claimed
     message = db.session.get_one(OutboxMessage, message_id)
     name, arguments = message.job, message.arguments
+    _in_hand.set(message_id)
     try:
         _do(jobs[name], arguments, message_id, attempt)
     except Exception as error:  # noqa: BLE001 - whatever it was: kept with the job, tried again, seen by an admin
@@ -97,6 +101,11 @@ def do_now(errand: Errand, **arguments: str) -> None:
     outcome = errand.call(**arguments)
     with transaction():
         errand.settle(outcome, **arguments)
+
+
+def job_in_hand() -> str:
+    """The id of the job that runs now: the same each time it is tried again."""
+    return _in_hand.get()
 
 
 def _claim() -> tuple[str, int] | None:
