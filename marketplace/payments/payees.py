@@ -74,7 +74,7 @@ def _make(payee_id: str) -> Made | Refused | None:
     payee = sending.read_alone(ConnectedAccount, payee_id)
     try:
         return Made(gateway().create_connected_account(
-            user_id=user.id, email=user.email, display_name=user.name, country=payee.country,
+            user_id=user.id, email=user.email, display_name=user.name, country=payee.country.lower(),
             currency=payee.currency, key=payee.idempotency_key))
     except PermanentFailure as failure:
         return Refused(failure.code, str(failure))
