@@ -136,12 +136,12 @@ def test_a_key_opens_no_page_and_a_session_no_api(app, api, as_user):
     user = make_person()
     _, secret = make_key(user)
     assert ask(app, secret, "/settings").status_code == 302
-    browser = api.test_client()
+    browser, user_id, cookie = api.test_client(), user.id, user.get_id()
     with browser.session_transaction() as kept:
-        kept["_user_id"] = user.get_id()
+        kept["_user_id"] = cookie
     assert browser.get("/api/v1/leads").status_code == 401
     with api.test_request_context("/leads"):
-        assert session._find_by_session(user.get_id()).id == user.id  # The same cookie is good on a page.
+        assert session._find_by_session(cookie).id == user_id  # The same cookie is good on a page.
 
 
 def test_a_key_is_revoked_by_its_owner_alone(as_user):
