@@ -26,7 +26,7 @@ from marketplace.payments.models import (
 )
 from marketplace.payments.payees import note_reading
 from marketplace.payments.sending import NotThere, Refused
-from marketplace.payments.stripe_gateway import ConnectedAccountReading, gateway
+from marketplace.payments.stripe_gateway import ConnectedAccountReading, PermanentFailure, gateway
 
 MINIMUM_UNITS = 10  # Main units of the currency; less waits for more.
 OPEN = (TransferState.REQUESTED, TransferState.SENDING)
@@ -121,17 +121,24 @@ def _call(transfer_id: str) -> Outcome:
     if transfer.state is not TransferState.SENDING:
         return None
     stripe = gateway()
-    reading = stripe.read_connected_account(transfer.destination)
-    if not reading.is_ready:
+    stopped = _why_not_now(transfer.destination)
+    if stopped:
         # An earlier attempt may have gone through before the account was stopped.
-        found = _find(transfer)
-        return found or NotReady(reading)
+        return _find(transfer) or stopped
 
     def send(key: str) -> Sent:
         return Sent(stripe.send_transfer(transfer_id=transfer.id, destination=transfer.destination,
                                          amount=transfer.amount, group=transfer.id, key=key))
 
     return sending.send_once(transfer, send=send, find=lambda: _find(transfer))
+
+
+def _why_not_now(destination: str) -> NotReady | Refused | None:
+    try:
+        reading = gateway().read_connected_account(destination)
+    except PermanentFailure as failure:
+        return Refused(failure.code, str(failure))
+    return None if reading.is_ready else NotReady(reading)
 
 
 def _find(transfer: Transfer) -> Sent | None:
