@@ -53,8 +53,9 @@ def refund_sale(lead: Lead, *, by: User, amount: Money, refund_number: str) -> S
     return refund
 
 
-def preview_clawback(lead: Lead, amount: Money) -> Money:
+def preview_clawback(lead: Lead, amount: Money, *, by: User) -> Money:
     """What a refund of ``amount`` would take back from the referrer. Refuses what refund_sale would refuse."""
+    require(may_give_money_back(by, lead), "record a refund of this sale")
     conversion = _get_conversion(lead)
     _check_refund(conversion, amount)
     refunded = conversion.refunded_minor + amount.minor
@@ -70,7 +71,7 @@ def _due(reward: Reward, conversion: Conversion, refunded_minor: int) -> tuple[M
     Counted from the whole each time and rounded down, so that many small refunds take no cent more than one large.
     """
     amount = reward.amount.part(refunded_minor, conversion.amount_minor) - reward.clawed_back
-    fee = Money(reward.fee_minor, reward.currency).part(refunded_minor, conversion.amount_minor)
+    fee = reward.fee.part(refunded_minor, conversion.amount_minor)
     return amount, fee - Money(sum(c.fee_minor for c in reward.clawbacks), reward.currency)
 
 

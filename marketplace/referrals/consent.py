@@ -9,6 +9,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, end_lead
+from marketplace.referrals.duplicates import become_duplicate
 from marketplace.referrals.models import (
     LIVE_LEADS,
     Buyer,
@@ -20,7 +21,6 @@ from marketplace.referrals.models import (
     ReasonCode,
     Stage,
 )
-from marketplace.referrals.duplicates import become_duplicate
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.queries import find_live_grant
 from marketplace.referrals.suppression import hash_email, hash_phone, suppress
@@ -42,9 +42,7 @@ def open_buyer_link(purpose: str, token: str) -> Lead:
     """The lead behind a buyer's link. BadLink (404) for anything that we did not sign for this purpose."""
     if purpose not in {PASSED_ON, MAILED}:
         unsign(PASSED_ON, "forged")
-    lead_id = unsign(purpose, token)
-    lead = db.session.get_one(Lead, lead_id)
-    return lead
+    return db.session.get_one(Lead, unsign(purpose, token))
 
 
 def give_consent(
@@ -58,12 +56,14 @@ def give_consent(
     _check_may_answer(lead)
     today = clock.now().date()
     if not today <= until <= today + LONGEST_CONSENT:
-        raise Invalid("Choose a day from today on, within half a year.", fields={"until": ["Within half a year from today."]})
+        raise Invalid("Choose a day from today on, within half a year.",
+                      fields={"until": ["Within half a year from today."]})
     if channel is Channel.PHONE and not phone:
         raise Invalid("Give the number they may call.", fields={"phone": ["Give the number they may call."]})
     if email == lead.referrer.email:
-        raise SelfReferral("This is the address of the person who pointed: nobody can be paid for pointing at themselves.",
-                           next_step="Use your own address.")
+        raise SelfReferral("This is the address of the person who pointed: nobody is paid for pointing at themselves.",
+                           next_step="Use your own address.",
+                           fields={"email": ["Use your own address: this one is the referrer's."]})
     grant = _replace_grant(lead, channel, until, note)
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     proven = proven and buyer.email_hash == hash_email(email)
@@ -98,7 +98,7 @@ def confirm_consent(grant: ConsentGrant) -> None:
     """asked -> granted: the address is the buyer's own. The buyer's word also settles who pointed."""
     lead = db.session.get_one(Lead, grant.lead_id)
     if grant.replaced_at:
-        raise AlreadyAnswered("You answered once more after this mail.", next_step="Confirm in the newest mail from us.")
+        raise AlreadyAnswered("You answered once more after this mail.", next_step="Confirm in the newest mail.")
     _check_may_answer(lead)
     grant.confirmed_at = clock.now()
     _take_ownership(lead)

@@ -8,7 +8,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
 from marketplace.identity.models import User
 from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Evidence, Lead
-from marketplace.referrals.permissions import may_work
+from marketplace.referrals.permissions import is_referrer, may_moderate, may_work
 from marketplace.referrals.queries import find_live_grant
 
 
@@ -54,7 +54,7 @@ class SeenLead:
     def __init__(self, lead: Lead, *, by: User) -> None:
         self.lead = lead
         self.shows_evidence = (
-            by.is_admin or by.id == lead.referrer_id or is_open_to_business(lead, find_live_grant(lead)))
+            may_moderate(by, lead) or is_referrer(by, lead) or is_open_to_business(lead, find_live_grant(lead)))
 
     @property
     def evidence(self) -> Evidence | None:

@@ -1,14 +1,16 @@
 """Counts and sums for the dashboards: one query each, however many leads there are."""
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import func, select
 
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
+from marketplace.referrals.deadlines import decision_due
 from marketplace.referrals.models import Clawback, Consent, Lead, Moderation, Reward, RewardState, Stage
-from marketplace.referrals.queries import leads_for_business, moderation_queue
+from marketplace.referrals.queries import moderation_queue
 
 WAITING = frozenset({RewardState.PENDING, RewardState.ON_HOLD})
 READY = frozenset({RewardState.PAYABLE, RewardState.SCHEDULED})
@@ -46,11 +48,10 @@ def _added_up(currency: str, sums: list[tuple[RewardState, int, int]]) -> Earnin
 
 
 def rewards_by_lead(leads: Sequence[Lead]) -> dict[str, list[Reward]]:
-    """Oldest first. Leads without a reward are missing."""
-    found: dict[str, list[Reward]] = {}
-    wanted = select(Reward).where(Reward.lead_id.in_([lead.id for lead in leads])).order_by(Reward.id)
-    for reward in db.session.scalars(wanted):
-        found.setdefault(reward.lead_id, []).append(reward)
+    """Oldest first; leads without a reward have an empty list."""
+    found: dict[str, list[Reward]] = {lead.id: [] for lead in leads}
+    for reward in db.session.scalars(select(Reward).where(Reward.lead_id.in_(found)).order_by(Reward.id)):
+        found[reward.lead_id].append(reward)
     return found
 
 
@@ -58,14 +59,7 @@ def pointed_counts(user: User) -> dict[Moderation, int]:
     """How many of a referrer's leads stand where."""
     found = db.session.execute(
         select(Lead.moderation, func.count()).where(Lead.referrer_id == user.id).group_by(Lead.moderation))
-    return dict(found)
-
-
-def stage_counts(business_id: str, *, seen_by: User) -> dict[Stage, int]:
-    """The pipeline of a business in numbers; ended leads are not in it."""
-    open_leads = leads_for_business(business_id, seen_by=seen_by).where(Lead.moderation == Moderation.ACCEPTED)
-    counted = open_leads.with_only_columns(Lead.stage, func.count(), maintain_column_froms=True).group_by(Lead.stage)
-    return {stage: count for stage, count in db.session.execute(counted) if stage}
+    return {state: int(count) for state, count in found}
 
 
 def count_to_contact(business_id: str) -> int:
@@ -77,3 +71,9 @@ def count_to_contact(business_id: str) -> int:
 
 def count_in_review() -> int:
     return db.session.scalar(select(func.count()).select_from(moderation_queue().order_by(None).subquery())) or 0
+
+
+def count_overdue(now: datetime) -> int:
+    """Leads whose decision is due by now: business days are counted here, the waiting ones are few."""
+    waiting = db.session.scalars(moderation_queue().with_only_columns(Lead.submitted_at))
+    return sum(decision_due(submitted_at) < now for submitted_at in waiting)

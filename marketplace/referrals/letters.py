@@ -88,8 +88,9 @@ def lead_rejected(lead_id: str) -> list[Mail]:
         said.append(f"The criterion that was missed: “{lead.missed_criterion}”")
     if lead.reason_note:
         said.append(f"The moderator adds: {lead.reason_note}")
-    return _to_referrer(lead, "Your lead was not accepted", *said,
-                        "If you see it differently, you can appeal once; an admin looks again.")
+    said.append("It was looked at a second time, so this decision stands." if lead.appeal is not None
+                else "If you see it differently, you can appeal once; an admin looks again.")
+    return _to_referrer(lead, "Your lead was not accepted", *said)
 
 
 def lead_expired(lead_id: str) -> list[Mail]:

@@ -301,6 +301,10 @@ class Reward(Versioned, Base):
     clawbacks: Mapped[list["Clawback"]] = relationship(lazy="selectin", order_by="Clawback.id")
 
     @property
+    def fee(self) -> Money:
+        return Money(self.fee_minor, self.currency)
+
+    @property
     def clawed_back(self) -> Money:
         return Money(sum(c.amount_minor for c in self.clawbacks), self.currency)
 

@@ -41,9 +41,11 @@ def reject_lead(
     require(may_moderate(by, lead), "moderate this lead")
     check_version(lead, version)
     if missed_criterion and missed_criterion not in lead.terms.criteria:
-        raise Invalid("That is not one of this lead's criteria.", fields={"missed_criterion": ["Choose from the list."]})
+        raise Invalid("That is not one of this lead's criteria.",
+                      fields={"missed_criterion": ["Choose from the list."]})
     if reason_code in {ReasonCode.OUT_OF_SCOPE, ReasonCode.NOT_A_BUYER} and not missed_criterion:
-        raise Invalid("Say which criterion was missed.", fields={"missed_criterion": ["Choose the criterion that was missed."]})
+        raise Invalid("Say which criterion was missed.",
+                      fields={"missed_criterion": ["Choose the criterion that was missed."]})
     lead.reason_code, lead.missed_criterion, lead.reason_note = reason_code, missed_criterion or None, note or None
     _decide(lead, Moderation.REJECTED, by=by.id, reason=reason_code)
     outbox.promise("send_letter", letter="lead_rejected", lead_id=lead.id)

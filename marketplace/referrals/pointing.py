@@ -36,9 +36,11 @@ def point_at_buyer(
     text: str | None = None, buyer_name: str | None = None, buyer_email: str | None = None,
 ) -> Lead:
     """A new lead under the terms of today. A second pointer at the same buyer gets a duplicate, with its appeal."""
-    _refuse_self(bounty, by, buyer_email)
-    require(may_point(by, bounty), "point before your e-mail address is confirmed")
-    _check_open(bounty)
+    check_may_point(bounty, by=by)
+    if buyer_email and buyer_email == by.email:
+        raise SelfReferral("That is your own address: nobody can point at themselves.",
+                           next_step="If you are the buyer, contact the business directly.",
+                           fields={"buyer_email": ["Not your own address."]})
     if not url and not text:
         raise NoEvidence("Give the address of the post, or the text where there is none.",
                          fields={"url": ["Give the address of the post, or paste the text below."]})
@@ -57,16 +59,12 @@ def point_at_buyer(
     return lead
 
 
-def _refuse_self(bounty: Bounty, by: User, buyer_email: str | None) -> None:
+def check_may_point(bounty: Bounty, *, by: User) -> None:
+    """SelfReferral for the business's own people, Forbidden before confirming, BountyNotOpen (409)."""
     if by.role_in(bounty.business_id) is not None:
         raise SelfReferral("You work there: a business cannot earn its own bounty.",
                            next_step="Point at bounties of other businesses.")
-    if buyer_email and buyer_email.strip().lower() == by.email:
-        raise SelfReferral("That is your own address: nobody can point at themselves.",
-                           next_step="If you are the buyer, contact the business directly.")
-
-
-def _check_open(bounty: Bounty) -> None:
+    require(may_point(by, bounty), "point before your e-mail address is confirmed")
     if bounty.state is not BountyState.LIVE or not can_fund_one_more(bounty):
         raise BountyNotOpen("This bounty does not take leads right now.",
                             next_step="Look on the board for another one that fits.")

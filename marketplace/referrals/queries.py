@@ -1,19 +1,26 @@
 """Reads. Every list starts from what this person may see."""
-from sqlalchemy import Select, or_, select
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
+from marketplace.foundation.money import Money
 from marketplace.identity.models import User
 from marketplace.referrals.models import (
+    Buyer,
+    Consent,
     ConsentGrant,
     Conversion,
     Lead,
     Moderation,
     Reward,
+    SaleRefund,
+    Stage,
 )
 
 
-def leads_visible_to(user: User) -> Select[tuple[Lead]]:
+def leads_visible_to(user: User) -> Select[Lead]:
     """Admins see all, referrers their own, a business those that were accepted for it."""
     leads = select(Lead)
     if user.is_admin:
@@ -30,21 +37,21 @@ def get_lead(lead_id: str, *, seen_by: User) -> Lead:
     return lead
 
 
-def leads_pointed_by(user: User) -> Select[tuple[Lead]]:
+def leads_pointed_by(user: User) -> Select[Lead]:
     return select(Lead).where(Lead.referrer_id == user.id)
 
 
-def leads_for_business(business_id: str, *, seen_by: User) -> Select[tuple[Lead]]:
+def leads_for_business(business_id: str, *, seen_by: User) -> Select[Lead]:
     """The pipeline: what was accepted, for the business's own people (and admins) only."""
     return leads_visible_to(seen_by).where(Lead.business_id == business_id, Lead.accepted_at.is_not(None))
 
 
-def moderation_queue() -> Select[tuple[Lead]]:
+def moderation_queue() -> Select[Lead]:
     """What waits for an admin, oldest first."""
     return select(Lead).where(Lead.moderation == Moderation.IN_REVIEW).order_by(Lead.submitted_at, Lead.id)
 
 
-def rewards_visible_to(user: User) -> Select[tuple[Reward]]:
+def rewards_visible_to(user: User) -> Select[Reward]:
     rewards = select(Reward)
     if user.is_admin:
         return rewards
@@ -63,6 +70,12 @@ def rewards_of_lead(lead: Lead) -> list[Reward]:
     return list(db.session.scalars(select(Reward).where(Reward.lead_id == lead.id).order_by(Reward.id)))
 
 
+def refunded_amounts(conversion: Conversion) -> dict[str, Money]:
+    """By the id of the refund."""
+    refunds = db.session.scalars(select(SaleRefund).where(SaleRefund.conversion_id == conversion.id))
+    return {refund.id: Money(refund.amount_minor, conversion.currency) for refund in refunds}
+
+
 def find_conversion(lead: Lead) -> Conversion | None:
     return db.session.scalar(select(Conversion).where(Conversion.lead_id == lead.id))
 
@@ -71,3 +84,51 @@ def find_live_grant(lead: Lead) -> ConsentGrant | None:
     """The buyer's present answer, confirmed or not; None once withdrawn."""
     return db.session.scalar(select(ConsentGrant).where(
         ConsentGrant.lead_id == lead.id, ConsentGrant.withdrawn_at.is_(None), ConsentGrant.replaced_at.is_(None)))
+
+
+def is_buyer_address_known(lead: Lead) -> bool:
+    """Whether we can ask the buyer ourselves. Tells nothing of the address."""
+    return db.session.scalar(
+        select(Buyer.id).where(Buyer.id == lead.buyer_id, Buyer.email_hash.is_not(None))) is not None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of the leads of one referrer, or of one business."""
+
+    pointed: int
+    accepted: int
+    refused: int
+    sold: int
+
+
+def record_of_referrer(user_id: str) -> Record:
+    return _record(Lead.referrer_id == user_id)
+
+
+def record_of_business(business_id: str) -> Record:
+    return _record(Lead.business_id == business_id)
+
+
+def _record(whose: ColumnElement[bool]) -> Record:
+    refused = Lead.moderation.in_([Moderation.REJECTED, Moderation.DUPLICATE])
+    pointed, accepted, lost, sold = db.session.execute(select(
+        func.count(), func.count().filter(Lead.accepted_at.is_not(None)), func.count().filter(refused),
+        func.count().filter(Lead.stage == Stage.WON)).select_from(Lead).where(whose)).one()
+    return Record(pointed, accepted, lost, sold)
+
+
+# What the tabs of a pipeline hold, in their order. A lead is in one of them.
+PIPELINE: dict[str, ColumnElement[bool]] = {
+    "asked": (Lead.moderation == Moderation.ACCEPTED) & (Lead.consent == Consent.ASKED),
+    **{stage.value: (Lead.moderation == Moderation.ACCEPTED) & (Lead.consent != Consent.ASKED) & (Lead.stage == stage)
+       for stage in Stage},
+    "ended": Lead.moderation == Moderation.EXPIRED,
+}
+
+
+def count_pipeline(business_id: str, *, seen_by: User) -> dict[str, int]:
+    leads = leads_for_business(business_id, seen_by=seen_by)
+    columns = [func.count().filter(part).label(name) for name, part in PIPELINE.items()]
+    counted = db.session.execute(leads.with_only_columns(*columns)).one()
+    return dict(zip(PIPELINE, counted, strict=True))

@@ -55,9 +55,11 @@ class LeadInput(Schema):
 
     url = WebAddress(metadata={"description": "The public post in which the buyer says what they look for."})
     text = clean_text(20, 20_000, metadata={"description": "The text, where there is no address."})
-    quote = clean_text(8, 600, required=True, metadata={"description": "The sentence that shows the need, word for word."})
+    quote = clean_text(8, 600, required=True, metadata={
+        "description": "The sentence that shows the need, word for word."})
     acquaintance = fields.Enum(Acquaintance, by_value=True, required=True)
-    how_known = clean_text(3, 1000, required=True, metadata={"description": "How you know them, or why you think they fit."})
+    how_known = clean_text(3, 1000, required=True, metadata={
+        "description": "How you know them, or why you think they fit."})
     buyer_name = clean_text(1, 120)
     buyer_email = EmailAddress(metadata={"description": "Only if you have it; the buyer is asked first in any case."})
 
@@ -140,6 +142,12 @@ class ConsentInput(Schema):
     phone = PhoneNumber()
     until = fields.Date(required=True)
     note = clean_text(0, 1000)
+
+
+class NeverInput(Schema):
+    """Taking a yes back; ``never`` also asks to be left alone by everyone."""
+
+    never = fields.Boolean(load_default=False)
 
 
 class FreezeInput(Schema):

@@ -43,7 +43,8 @@ def _age_signals(lead: Lead) -> list[Signal]:
         return [Signal("mute", "The post does not say when it was written.")]
     days = (clock.now().date() - published).days
     if days > lead.terms.evidence_days:
-        return [Signal("warn", f"The post is {days} days old; these terms ask for {lead.terms.evidence_days} or fewer.")]
+        allowed = lead.terms.evidence_days
+        return [Signal("warn", f"The post is {days} days old; these terms ask for {allowed} or fewer.")]
     return [Signal("ok", f"The post is {days} days old.")]
 
 

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from marketplace.foundation import clock
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money
+from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
 from marketplace.payments import funds
@@ -43,7 +44,16 @@ def win_lead(
     lead: Lead, *, by: User, amount: Money, occurred_on: date, order_number: str = "", version: int | None = None
 ) -> Conversion:
     """The sale: stage won, conversion and reward, all in this transaction or none."""
+    check_sale(lead, by=by, amount=amount, occurred_on=occurred_on, version=version)
+    lifecycle.move_stage(lead, Stage.WON, by=by.id)
+    return record_conversion(lead, amount, occurred_on, source=ConversionSource.LEAD_WON,
+                             external_id=order_number or lead.id, by=by.id)
+
+
+def check_sale(lead: Lead, *, by: User, amount: Money, occurred_on: date, version: int | None = None) -> None:
+    """Raises what win_lead would: NotOpen, IllegalMove, StaleForm (409), Invalid (currency, amount, day)."""
     _check_may_work(lead, by, version)
+    check_move(lifecycle.STAGE_MOVES, lead.stage or Stage.NEW, Stage.WON)
     if amount.currency != lead.terms.currency:
         raise Invalid(f"This bounty is in {lead.terms.currency.upper()}.",
                       fields={"currency": [f"Give the amount in {lead.terms.currency.upper()}."]})
@@ -54,9 +64,6 @@ def win_lead(
     if lead.accepted_at and occurred_on < lead.accepted_at.date():
         raise Invalid("A sale before the lead was accepted cannot come from it.",
                       fields={"occurred_on": [f"On or after {lead.accepted_at.date().isoformat()}."]})
-    lifecycle.move_stage(lead, Stage.WON, by=by.id)
-    return record_conversion(lead, amount, occurred_on, source=ConversionSource.LEAD_WON,
-                             external_id=order_number or lead.id, by=by.id)
 
 
 def _check_may_work(lead: Lead, by: User, version: int | None) -> None:

@@ -20,6 +20,7 @@ from marketplace.referrals.models import (
     RewardState,
     Stage,
 )
+from marketplace.referrals.queries import is_buyer_address_known
 
 
 class Audience(StrEnum):
@@ -58,7 +59,7 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
     "lead.withdrawn": (INSIDERS, "Taken back by the referrer", "mute"),
     "lead.expired": (EVERYONE, "Ended", "mute"),
     "consent.asked": (EVERYONE, "The buyer was asked", "info"),
-    "consent.given": (frozenset({A, Y}), "The buyer answered; the address is to be confirmed", "info"),
+    "consent.given": (frozenset({A, Y}), "The buyer answered; the address is confirmed next", "info"),
     "consent.granted": (EVERYONE, "The buyer said yes", "ok"),
     "consent.refused": (INSIDERS | {Y}, "The buyer said no", "mute"),
     "consent.no_answer": (EVERYONE, "The buyer did not answer", "mute"),
@@ -84,7 +85,7 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
 
 
 def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
-    """Oldest first. Actors are named by their part, never by their name, but for the business's own readers."""
+    """Oldest first. Actors are named by their part, never by their name, but for admins."""
     rewards = list(db.session.scalars(select(Reward).where(Reward.lead_id == lead.id)))
     subjects = [lead.id, *(reward.id for reward in rewards)]
     subjects += db.session.scalars(select(Conversion.id).where(Conversion.lead_id == lead.id))
@@ -121,23 +122,50 @@ def _actor(actor_id: str, lead: Lead, audience: Audience) -> str:
 def next_step(lead: Lead, audience: Audience, rewards: list[Reward]) -> str:
     """One sentence: what happens next, and who has to do it."""
     if lead.moderation is not Moderation.ACCEPTED:
-        return BEFORE[lead.moderation][audience is R]
+        return _before_acceptance(lead, audience)
     if lead.consent is Consent.ASKED:
-        return ("Pass the private link on to the buyer; they decide." if audience is R
-                else "The buyer has been asked. Nobody learns who they are before they say yes.")
+        return _while_asked(lead, audience)
     if rewards:
         return REWARD_NEXT[rewards[-1].state]
-    if lead.stage in {Stage.LOST, Stage.UNQUALIFIED}:
-        return "Nothing, unless the buyer comes back inside the protection window."
+    if lead.stage in IN_THE_END:
+        return IN_THE_END[lead.stage]
+    return _in_talks(lead, audience)
+
+
+def _before_acceptance(lead: Lead, audience: Audience) -> str:
+    is_final = lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE} and lead.appeal is not None
+    if is_final:
+        return "Nothing: it was looked at again, and the second decision stands."
+    return BEFORE[lead.moderation][audience is R]
+
+
+def _in_talks(lead: Lead, audience: Audience) -> str:
+    if lead.consent is Consent.WITHDRAWN:
+        return "The buyer took the yes back: nobody contacts them. If they bought already, the sale still counts."
     return ("Get in touch as the buyer allowed, then move the lead on." if audience is B
             else "The business talks to the buyer. If they buy, the reward is earned.")
+
+
+def _while_asked(lead: Lead, audience: Audience) -> str:
+    if audience is Y:
+        return "Nothing happens unless you say yes."
+    if audience is R and not is_buyer_address_known(lead):
+        return "Pass the private link on to the buyer; they decide."
+    return "The buyer has been asked. Nobody learns who they are before they say yes."
+
+
+IN_THE_END: dict[Stage | None, str] = {
+    Stage.WON: "Nothing: this sale was too small to earn anything.",
+    Stage.LOST: "Nothing, unless the buyer comes back inside the protection window.",
+    Stage.UNQUALIFIED: "Nothing: the business says that it is not a fit, and why stands below.",
+}
 
 
 # moderation -> (what others read, what the referrer reads)
 BEFORE: dict[Moderation, tuple[str, str]] = {
     Moderation.SUBMITTED: ("The post is being read.", "We are reading the post. This takes a minute."),
-    Moderation.IN_REVIEW: ("A moderator decides.", "A moderator decides within two business days; "
-                           "after five without a decision it is accepted."),
+    Moderation.IN_REVIEW: ("A moderator decides.", (
+        "A moderator decides within two business days; after five without a decision it is accepted.")),
     Moderation.NEEDS_INFO: ("The referrer has a week to answer.", "Answer the question below within a week."),
     Moderation.REJECTED: ("The referrer may appeal.", "You may appeal once, below."),
     Moderation.DUPLICATE: ("The referrer may appeal.", "If the buyer says it was you, appeal below."),

@@ -1,0 +1,4 @@
+"""HTML for the people of a lead, by audience; the lead's own page tells each of them their story."""
+from marketplace.referrals.pages import admin, business, buyer, lead_page, referrer
+
+BLUEPRINTS = [lead_page.bp, referrer.bp, business.bp, admin.bp, buyer.bp]

@@ -1,0 +1,103 @@
+"""For moderators: the queue with its clock, and the decisions. Rewards are put on hold and released here."""
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+
+from marketplace.foundation import clock
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.errors import require
+from marketplace.foundation.web import Form
+from marketplace.identity.models import User
+from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, add_business_days, decision_due
+from marketplace.referrals.figures import count_in_review
+from marketplace.referrals.models import Lead
+from marketplace.referrals.moderation import accept_lead, ask_for_info, reject_lead
+from marketplace.referrals.pages.lead_page import act_on_lead, show_lead
+from marketplace.referrals.permissions import may_freeze, may_moderate
+from marketplace.referrals.queries import get_lead, get_reward, moderation_queue
+from marketplace.referrals.rewards import freeze_reward, unfreeze_reward
+from marketplace.referrals.schemas import DecisionInput, FreezeInput, QuestionInput, RejectionInput
+
+bp = Blueprint("moderation", __name__)
+
+SHOWN = 50  # Oldest first: whoever clears these comes to the next.
+
+
+@bp.get("/moderation")
+@signed_in
+def queue() -> Any:
+    user = signed_in_user()
+    require(user.is_admin, "moderate leads")
+    leads = db.session.scalars(moderation_queue().limit(SHOWN)).all()
+    rows = [{"lead": lead, "due": decision_due(lead.submitted_at), "may_decide": may_moderate(user, lead),
+             "is_late": decision_due(lead.submitted_at) < clock.now(),
+             "accepted_at_last": add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT)} for lead in leads]
+    return render_template("referrals/queue.html", rows=rows, waiting=count_in_review(), shown=SHOWN,
+                           late=sum(1 for row in rows if row["is_late"]))
+
+
+@bp.post("/leads/<lead_id>/acceptance")
+@signed_in
+def acceptance(lead_id: str) -> Any:
+    form = Form(DecisionInput())
+
+    def accept(lead: Lead, user: User) -> str:
+        accept_lead(lead, by=user, **form.fields)
+        return "Accepted. The funds are reserved, and the buyer is asked."
+
+    return act_on_lead(lead_id, "acceptance", form, accept)
+
+
+@bp.post("/leads/<lead_id>/rejection")
+@signed_in
+def rejection(lead_id: str) -> Any:
+    form = Form(RejectionInput())
+
+    def reject(lead: Lead, user: User) -> str:
+        reject_lead(lead, by=user, **form.fields)
+        return "Rejected. The referrer reads the reason, and may appeal once."
+
+    return act_on_lead(lead_id, "rejection", form, reject)
+
+
+@bp.post("/leads/<lead_id>/question")
+@signed_in
+def question(lead_id: str) -> Any:
+    form = Form(QuestionInput())
+
+    def ask(lead: Lead, user: User) -> str:
+        ask_for_info(lead, by=user, **form.fields)
+        return "Asked. The referrer has a week to answer."
+
+    return act_on_lead(lead_id, "question", form, ask)
+
+
+@bp.post("/rewards/<reward_id>/hold")
+@signed_in
+def hold(reward_id: str) -> Any:
+    user, form = signed_in_user(), Form(FreezeInput())
+    require(may_freeze(user), "put a reward on hold")
+    lead_id = get_reward(reward_id, seen_by=user).lead_id
+    if form.is_ready:
+        with form.keeping():
+            with transaction():
+                freeze_reward(get_reward(reward_id, seen_by=user), by=user, **form.fields)
+            flash("The reward is on hold. It is neither lost nor released meanwhile.", "ok")
+            return redirect(url_for("lead.show", lead_id=lead_id))
+    return show_lead(get_lead(lead_id, seen_by=user), user, forms={"hold": form}), form.status
+
+
+@bp.post("/rewards/<reward_id>/release-hold")
+@signed_in
+def release_hold(reward_id: str) -> Any:
+    user, form = signed_in_user(), Form(DecisionInput())
+    require(may_freeze(user), "take a reward off hold")
+    lead_id = get_reward(reward_id, seen_by=user).lead_id
+    if form.is_ready:
+        with form.keeping():
+            with transaction():
+                unfreeze_reward(get_reward(reward_id, seen_by=user), by=user)
+            flash("The hold is over. The reward goes on where it was.", "ok")
+            return redirect(url_for("lead.show", lead_id=lead_id))
+    return show_lead(get_lead(lead_id, seen_by=user), user, forms={"release": form}), form.status

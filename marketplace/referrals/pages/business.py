@@ -1,0 +1,132 @@
+"""For the business: its pipeline by stage, the one door to contact data, stages, the sale, a refund of it."""
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
+
+from marketplace.bounties.preview import preview_reward
+from marketplace.foundation.db import transaction
+from marketplace.foundation.errors import require
+from marketplace.foundation.limits import WRITING, caller, limiter
+from marketplace.foundation.money import show_money
+from marketplace.foundation.paging import page
+from marketplace.foundation.web import Form
+from marketplace.identity.models import User
+from marketplace.identity.permissions import may_see_members
+from marketplace.identity.queries import get_business
+from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.referrals.clawbacks import preview_clawback, refund_sale
+from marketplace.referrals.contact import NoConsent, open_contact
+from marketplace.referrals.figures import rewards_by_lead
+from marketplace.referrals.models import Lead, Stage
+from marketplace.referrals.pages.lead_page import act_on_lead, show_lead
+from marketplace.referrals.queries import (
+    PIPELINE,
+    count_pipeline,
+    get_lead,
+    leads_for_business,
+)
+from marketplace.referrals.schemas import SaleInput, SaleRefundInput, StageInput
+from marketplace.referrals.stages import change_stage, check_sale, win_lead
+from marketplace.referrals.timeline import Audience, next_step
+
+bp = Blueprint("pipeline", __name__)
+
+LABELS = {"asked": "Buyer is asked", **{stage.value: stage.value.capitalize() for stage in Stage}, "ended": "Ended"}
+
+
+@bp.get("/businesses/<business_id>/leads")
+@signed_in
+def leads(business_id: str) -> Any:
+    user, business = signed_in_user(), get_business(business_id)
+    require(may_see_members(user, business.id), "see the leads of this business")
+    wanted = request.args.get("stage", "")
+    found = leads_for_business(business.id, seen_by=user)
+    if wanted in PIPELINE:
+        found = found.where(PIPELINE[wanted])
+    shown = page(found, Lead.id, cursor=request.args.get("cursor"))
+    rewards = rewards_by_lead(shown.rows)
+    following = url_for(".leads", business_id=business_id, stage=wanted or None,
+                        cursor=shown.next_cursor) if shown.next_cursor else None
+    return render_template(
+        "referrals/pipeline.html", business=business, rows=shown.rows, following=following, labels=LABELS,
+        counts=count_pipeline(business.id, seen_by=user), wanted=wanted if wanted in PIPELINE else "",
+        is_first="cursor" not in request.args,
+        says={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id]) for lead in shown.rows})
+
+
+@bp.post("/leads/<lead_id>/contact")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def contact(lead_id: str) -> Any:
+    """Shown in the answer itself, never kept in an address that could be passed on."""
+    user = signed_in_user()
+    try:
+        with transaction():
+            lead = get_lead(lead_id, seen_by=user)
+            opened = open_contact(lead, by=user)
+    except NoConsent as refusal:
+        return show_lead(get_lead(lead_id, seen_by=user), user, refusal=refusal), refusal.status
+    return render_template("referrals/contact.html", lead=lead, contact=opened)
+
+
+@bp.post("/leads/<lead_id>/stage")
+@signed_in
+def stage(lead_id: str) -> Any:
+    form = Form(StageInput())
+
+    def move(lead: Lead, user: User) -> str:
+        change_stage(lead, by=user, **form.fields)
+        return f"The lead is {form.fields['stage'].value} now."
+
+    return act_on_lead(lead_id, "stage", form, move)
+
+
+@bp.post("/leads/<lead_id>/sale")
+@signed_in
+def sale(lead_id: str) -> Any:
+    form = Form(SaleInput())
+
+    def win(lead: Lead, user: User) -> str:
+        conversion = win_lead(lead, by=user, **form.fields)
+        reward = lead.terms.reward_for(conversion.amount)
+        return f"Sold, for {show_money(conversion.amount)}. A reward of {show_money(reward)} is held for the referrer."
+
+    return act_on_lead(lead_id, "sale", form, win)
+
+
+@bp.post("/leads/<lead_id>/sale/preview")
+@signed_in
+def sale_preview(lead_id: str) -> Any:
+    """What the sale would make; nothing is written."""
+    user, form, preview = signed_in_user(), Form(SaleInput()), None
+    lead = get_lead(lead_id, seen_by=user)
+    if form.is_ready:
+        with form.keeping():
+            check_sale(lead, by=user, **{name: form.fields[name] for name in ("amount", "occurred_on", "version")})
+            preview = preview_reward(lead.terms, form.fields["amount"])
+    return show_lead(lead, user, forms={"sale": form}, sale_preview=preview), form.status
+
+
+@bp.post("/leads/<lead_id>/refund")
+@signed_in
+def refund(lead_id: str) -> Any:
+    form = Form(SaleRefundInput())
+
+    def give_back(lead: Lead, user: User) -> str:
+        taken = preview_clawback(lead, form.fields["amount"], by=user)
+        refund_sale(lead, by=user, **form.fields)
+        return f"Refunded. {show_money(taken)} of the reward is taken back, and comes to your bounty's funds."
+
+    return act_on_lead(lead_id, "refund", form, give_back)
+
+
+@bp.post("/leads/<lead_id>/refund/preview")
+@signed_in
+def refund_preview(lead_id: str) -> Any:
+    """What the refund would take back; nothing is written."""
+    user, form, preview = signed_in_user(), Form(SaleRefundInput()), None
+    lead = get_lead(lead_id, seen_by=user)
+    if form.is_ready:
+        with form.keeping():
+            preview = preview_clawback(lead, form.fields["amount"], by=user)
+    return show_lead(lead, user, forms={"refund": form}, refund_preview=preview), form.status

@@ -1,0 +1,184 @@
+"""The buyer's private page: no account, no navigation, in no search engine. Opening it never changes anything."""
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Response, flash, redirect, render_template, url_for
+
+from marketplace.bounties.preview import reward_in_words
+from marketplace.foundation import clock
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.errors import DomainError
+from marketplace.foundation.limits import GUESSING, WRITING, limiter
+from marketplace.foundation.web import Form
+from marketplace.referrals.asking import MAILED
+from marketplace.referrals.consent import (
+    LONGEST_CONSENT,
+    AlreadyAnswered,
+    confirm_consent,
+    give_consent,
+    open_buyer_link,
+    open_confirmation,
+    refuse_consent,
+    withdraw_consent,
+)
+from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Lead
+from marketplace.referrals.pages.buyer_words import find_grant, is_never, is_over, kinds_of_channel
+from marketplace.referrals.pointing import SelfReferral
+from marketplace.referrals.queries import find_live_grant
+from marketplace.referrals.schemas import ConsentInput, NeverInput
+from marketplace.referrals.timeline import Audience, tell_story
+
+bp = Blueprint("buyer", __name__, url_prefix="/buyer")
+
+USUAL_CONSENT = timedelta(days=14)
+
+
+@bp.after_request
+def keep_out_of_sight(response: Response) -> Response:
+    response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    return response
+
+
+@bp.errorhandler(DomainError)
+def closed(refusal: DomainError) -> Any:
+    """Forged, cut off, expired: a page of the same calm kind, with what to do."""
+    return render_template("referrals/buyer_closed.html", refusal=refusal), refusal.status
+
+
+@bp.get("/<purpose>/<token>")
+def show(purpose: str, token: str) -> Any:
+    lead = open_buyer_link(purpose, token)
+    if is_over(lead):
+        return _over(lead)
+    if lead.consent is not Consent.ASKED:
+        return _receipt(lead, purpose, token), 200
+    return _ask(lead, purpose, token, Form(ConsentInput(), initial=_known_of_buyer(lead, purpose)))
+
+
+@bp.post("/<purpose>/<token>/yes")
+@limiter.limit(WRITING)
+def yes(purpose: str, token: str) -> Any:
+    lead, form = open_buyer_link(purpose, token), Form(ConsentInput())
+    if is_over(lead):
+        return _over(lead)
+    if lead.consent is not Consent.ASKED:
+        return _answered_before(lead, purpose, token)
+    if form.is_ready:
+        with form.keeping():
+            try:
+                with transaction():
+                    grant = give_consent(lead, **form.fields, proven=purpose == MAILED)
+                if not grant.confirmed_at:
+                    flash(f"One step is left: we sent a mail to {form.fields['email']}. "
+                          "Open it and confirm that this is you.", "warn")
+                return redirect(url_for(".show", purpose=purpose, token=token))
+            except SelfReferral as refusal:
+                form.refuse(refusal)
+        if isinstance(form.refusal, AlreadyAnswered):  # Two clicks at once: the other was faster.
+            return _answered_before(lead, purpose, token)
+    return _ask(lead, purpose, token, form)
+
+
+@bp.post("/<purpose>/<token>/no")
+@limiter.limit(WRITING)
+def no(purpose: str, token: str) -> Any:
+    return _refuse(purpose, token, never=False)
+
+
+@bp.post("/<purpose>/<token>/never")
+@limiter.limit(WRITING)
+def never(purpose: str, token: str) -> Any:
+    return _refuse(purpose, token, never=True)
+
+
+def _refuse(purpose: str, token: str, *, never: bool) -> Any:
+    lead = open_buyer_link(purpose, token)
+    try:
+        with transaction():
+            if never and lead.consent is Consent.GRANTED:
+                withdraw_consent(lead, never=True)
+            else:
+                refuse_consent(lead, never=never)
+    except AlreadyAnswered:
+        return _answered_before(lead, purpose, token)
+    return redirect(url_for(".show", purpose=purpose, token=token))
+
+
+@bp.post("/<purpose>/<token>/withdrawal")
+@limiter.limit(WRITING)
+def withdrawal(purpose: str, token: str) -> Any:
+    lead, form = open_buyer_link(purpose, token), Form(NeverInput())
+    try:
+        with transaction():
+            withdraw_consent(lead, never=bool(form.fields.get("never")))
+    except AlreadyAnswered:
+        return _answered_before(lead, purpose, token)
+    return redirect(url_for(".show", purpose=purpose, token=token))
+
+
+@bp.get("/confirm/<token>")
+@limiter.limit(GUESSING)
+def confirm(token: str) -> Any:
+    """Only shows a button: mail programs open links by themselves."""
+    grant = open_confirmation(token)
+    lead = db.session.get_one(Lead, grant.lead_id)
+    if is_over(lead) and not grant.confirmed_at:
+        return _over(lead)
+    return render_template(
+        "referrals/buyer_confirm.html", grant=grant, lead=lead, channel=kinds_of_channel(grant.channel),
+        is_open=lead.consent is Consent.ASKED and not grant.replaced_at), 200
+
+
+@bp.post("/confirm/<token>")
+@limiter.limit(GUESSING)
+def confirm_now(token: str) -> Any:
+    grant = open_confirmation(token)
+    try:
+        with transaction():
+            confirm_consent(grant)
+    except AlreadyAnswered as refusal:
+        return _confirmed_page(grant, refusal), refusal.status
+    return _confirmed_page(grant), 200
+
+
+def _confirmed_page(grant: ConsentGrant, refusal: DomainError | None = None) -> str:
+    lead = db.session.get_one(Lead, grant.lead_id)
+    return render_template("referrals/buyer_confirm.html", grant=grant, lead=lead, is_open=False, refusal=refusal,
+                           channel=kinds_of_channel(grant.channel))
+
+
+def _ask(lead: Lead, purpose: str, token: str, form: Form) -> Any:
+    today = clock.now().date()
+    return render_template(
+        "referrals/buyer_ask.html", lead=lead, purpose=purpose, token=token, form=form, channels=list(Channel),
+        reward=reward_in_words(lead.terms), earliest=today, latest=today + LONGEST_CONSENT,
+        unconfirmed=find_live_grant(lead)), form.status
+
+
+def _receipt(lead: Lead, purpose: str, token: str, *, is_second_click: bool = False) -> str:
+    grant = find_grant(lead)
+    return render_template(
+        "referrals/buyer_receipt.html", lead=lead, purpose=purpose, token=token, grant=grant,
+        is_second_click=is_second_click, is_never=is_never(lead), story=tell_story(lead, Audience.BUYER),
+        has_ended=grant is not None and grant.until < clock.now().date(),
+        channel=kinds_of_channel(grant.channel) if grant else "")
+
+
+def _answered_before(lead: Lead, purpose: str, token: str) -> Any:
+    """A second click changes nothing and shows what was said."""
+    db.session.refresh(lead)
+    return _receipt(lead, purpose, token, is_second_click=True), AlreadyAnswered.status
+
+
+def _over(lead: Lead) -> Any:
+    return render_template("referrals/buyer_over.html", lead=lead), 410
+
+
+def _known_of_buyer(lead: Lead, purpose: str) -> dict[str, str]:
+    """Filled in only behind a link that went to the buyer's own mailbox; whoever has the other one may be anybody."""
+    until = (clock.now().date() + USUAL_CONSENT).isoformat()
+    blank = {"channel": Channel.EMAIL.value, "until": until}
+    if purpose != MAILED:
+        return blank
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    return {**blank, "name": buyer.name or "", "email": buyer.email or ""}

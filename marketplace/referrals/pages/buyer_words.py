@@ -1,0 +1,28 @@
+"""What the buyer's page needs to know about their answer, in the buyer's words."""
+from sqlalchemy import select
+
+from marketplace.foundation import audit
+from marketplace.foundation.audit import AuditEvent
+from marketplace.foundation.db import db
+from marketplace.referrals.models import Channel, Consent, ConsentGrant, Lead
+
+
+def is_over(lead: Lead) -> bool:
+    """Nobody waits for this buyer's answer any more, and they gave none."""
+    return lead.consent in {Consent.NO_ANSWER, Consent.UNKNOWN}
+
+
+def find_grant(lead: Lead) -> ConsentGrant | None:
+    """The last yes that was confirmed, taken back or not."""
+    return db.session.scalar(
+        select(ConsentGrant).where(ConsentGrant.lead_id == lead.id, ConsentGrant.confirmed_at.is_not(None))
+        .order_by(ConsentGrant.id.desc()).limit(1))
+
+
+def is_never(lead: Lead) -> bool:
+    suppressed = audit.events_about(lead.id).where(AuditEvent.action == "buyer.suppressed")
+    return db.session.scalar(suppressed.limit(1)) is not None
+
+
+def kinds_of_channel(channel: Channel) -> str:
+    return "by phone" if channel is Channel.PHONE else "by e-mail"

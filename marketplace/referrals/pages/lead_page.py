@@ -1,0 +1,160 @@
+"""One page per lead; who reads it decides what stands on it. Every action on a lead comes back here."""
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+
+from marketplace.bounties.preview import plain_terms, preview_reward, reward_in_words
+from marketplace.foundation import clock
+from marketplace.foundation.db import transaction
+from marketplace.foundation.errors import DomainError
+from marketplace.foundation.web import Form
+from marketplace.identity.models import User
+from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.referrals.appeals import may_be_appealed
+from marketplace.referrals.asking import buyer_link
+from marketplace.referrals.contact import is_open_to_business
+from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, INFO_WAITED_FOR, add_business_days, decision_due
+from marketplace.referrals.letters import REASONS
+from marketplace.referrals.lifecycle import STAGE_MOVES
+from marketplace.referrals.models import (
+    Consent,
+    EvidenceState,
+    Lead,
+    Moderation,
+    ReasonCode,
+    Reward,
+    RewardState,
+    Stage,
+)
+from marketplace.referrals.pages.evidence_text import mark_quote
+from marketplace.referrals.pages.steps import steps_of
+from marketplace.referrals.permissions import may_give_money_back, may_moderate, may_work
+from marketplace.referrals.queries import (
+    find_conversion,
+    find_live_grant,
+    get_lead,
+    is_buyer_address_known,
+    record_of_business,
+    record_of_referrer,
+    refunded_amounts,
+    rewards_of_lead,
+)
+from marketplace.referrals.screening import read_signals
+from marketplace.referrals.timeline import Audience, next_step, tell_story
+
+bp = Blueprint("lead", __name__)
+
+OPEN = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
+WORKABLE = frozenset({Consent.GRANTED, Consent.WITHDRAWN})
+
+
+@dataclass
+class Blank:
+    """A form that nobody has sent; shaped like Form for the macros."""
+
+    typed: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+@bp.get("/leads/<lead_id>")
+@signed_in
+def show(lead_id: str) -> Any:
+    user = signed_in_user()
+    return show_lead(get_lead(lead_id, seen_by=user), user)
+
+
+def act_on_lead(lead_id: str, name: str, form: Form, verb: Callable[[Lead, User], str]) -> Any:
+    """One verb in one transaction, then back to the page; a refusal stands beside the form ``name``.
+
+    ``verb`` gives the sentence that says what happened.
+    """
+    user = signed_in_user()
+    if form.is_ready:
+        with form.keeping():
+            with transaction():
+                said = verb(get_lead(lead_id, seen_by=user), user)
+            flash(said, "ok")
+            return redirect(url_for("lead.show", lead_id=lead_id))
+    return show_lead(get_lead(lead_id, seen_by=user), user, forms={name: form}), form.status
+
+
+def show_lead(
+    lead: Lead, user: User, *, forms: Mapping[str, Form] | None = None, refusal: DomainError | None = None,
+    sale_preview: Any = None, refund_preview: Any = None,
+) -> str:
+    audience = audience_of(user, lead)
+    rewards, conversion, grant = rewards_of_lead(lead), find_conversion(lead), find_live_grant(lead)
+    is_open = is_open_to_business(lead, grant)
+    sent = dict(forms or {})
+    return render_template(
+        "referrals/lead.html", lead=lead, audience=audience, refusal=refusal, rewards=rewards, conversion=conversion,
+        refunded=refunded_amounts(conversion) if conversion else {}, steps=steps_of(lead, rewards),
+        story=tell_story(lead, audience), say=next_step(lead, audience, rewards), due=_due(lead),
+        arithmetic=preview_reward(lead.terms, conversion.amount).lines if conversion else (),
+        plain_terms=plain_terms(lead.terms), reward=reward_in_words(lead.terms), reasons=REASONS,
+        evidence=lead.evidence if audience is not Audience.BUSINESS or is_open else None,
+        grant=grant if is_open else None, form=lambda name: sent.get(name, Blank()), is_sent=sent.__contains__,
+        sale_preview=sale_preview, refund_preview=refund_preview, today=clock.now().date(),
+        **_ACTIONS[audience](lead, user, rewards))
+
+
+def audience_of(user: User, lead: Lead) -> Audience:
+    """An admin with a stake reads it as the party they are."""
+    if may_moderate(user, lead):
+        return Audience.ADMIN
+    return Audience.REFERRER if user.id == lead.referrer_id else Audience.BUSINESS
+
+
+def _due(lead: Lead) -> Any:
+    """By when the next one has to act, where there is a clock."""
+    if lead.moderation is Moderation.NEEDS_INFO and lead.question_asked_at:
+        return lead.question_asked_at + INFO_WAITED_FOR
+    if lead.moderation in {Moderation.SUBMITTED, Moderation.IN_REVIEW}:
+        return decision_due(lead.submitted_at)
+    if lead.moderation is Moderation.ACCEPTED and lead.consent is Consent.ASKED:
+        return lead.consent_due_at
+    if lead.moderation is Moderation.ACCEPTED and lead.stage is not Stage.WON:
+        return lead.protected_until
+    return None
+
+
+def _for_referrer(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
+    passes_on = (lead.moderation is Moderation.ACCEPTED and lead.consent is Consent.ASKED
+                 and not is_buyer_address_known(lead))
+    return {
+        "may_withdraw": lead.moderation in OPEN, "may_answer": lead.moderation is Moderation.NEEDS_INFO,
+        "may_appeal": may_be_appealed(lead), "buyer_link": buyer_link(lead) if passes_on else None,
+        "takes_text": lead.evidence.state not in {EvidenceState.CAPTURED, EvidenceState.PENDING},
+    }
+
+
+def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
+    is_workable = lead.moderation is Moderation.ACCEPTED and lead.consent in WORKABLE and may_work(user, lead)
+    moves = STAGE_MOVES[lead.stage or Stage.NEW] if is_workable else frozenset()
+    return {
+        "stages": [stage for stage in Stage if stage in moves and stage is not Stage.WON],
+        "may_sell": Stage.WON in moves,
+        "may_refund": lead.stage is Stage.WON and may_give_money_back(user, lead),
+        "latest_until": clock.now().date() + timedelta(days=180),
+    }
+
+
+def _for_admin(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
+    return {
+        "may_decide": lead.moderation is Moderation.IN_REVIEW, "signals": read_signals(lead),
+        "is_late": lead.moderation is Moderation.IN_REVIEW and decision_due(lead.submitted_at) < clock.now(),
+        "accepted_at_last": add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT),
+        "post": mark_quote(lead.evidence.text, lead.evidence.quote), "codes": list(ReasonCode),
+        "referrer_record": record_of_referrer(lead.referrer_id),
+        "business_record": record_of_business(lead.business_id),
+        "freezable": {reward.id for reward in rewards if reward.state is RewardState.PENDING},
+        "frozen": {reward.id for reward in rewards if reward.state is RewardState.ON_HOLD},
+    }
+
+
+_ACTIONS: dict[Audience, Callable[[Lead, User, list[Reward]], dict[str, Any]]] = {
+    Audience.REFERRER: _for_referrer, Audience.BUSINESS: _for_business, Audience.ADMIN: _for_admin,
+}

@@ -1,0 +1,126 @@
+"""For people who point: pointing at a buyer, their own leads, answering, taking back, appealing."""
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+
+from marketplace.bounties.models import Bounty
+from marketplace.bounties.preview import plain_terms, reward_in_words
+from marketplace.bounties.queries import get_bounty
+from marketplace.foundation.db import transaction
+from marketplace.foundation.errors import DomainError
+from marketplace.foundation.limits import WRITING, caller, limiter
+from marketplace.foundation.paging import page
+from marketplace.foundation.web import Form
+from marketplace.identity.models import User
+from marketplace.identity.permissions import EmailUnconfirmed, require_confirmed
+from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.referrals.appeals import appeal_decision
+from marketplace.referrals.figures import pointed_counts, rewards_by_lead
+from marketplace.referrals.models import Acquaintance, Lead, Moderation
+from marketplace.referrals.moderation import answer_info
+from marketplace.referrals.pages.lead_page import act_on_lead
+from marketplace.referrals.pointing import BountyNotOpen, SelfReferral, check_may_point, point_at_buyer, withdraw_lead
+from marketplace.referrals.queries import leads_pointed_by
+from marketplace.referrals.schemas import AnswerInput, AppealInput, DecisionInput, LeadInput
+from marketplace.referrals.timeline import Audience, next_step
+
+bp = Blueprint("pointing", __name__)
+
+KNOWN = [
+    {"value": Acquaintance.FRIEND.value, "label": "A friend"},
+    {"value": Acquaintance.FAMILY.value, "label": "Family"},
+    {"value": Acquaintance.COLLEAGUE.value, "label": "From work"},
+    {"value": Acquaintance.ONLINE.value, "label": "Online", "text": "I read or follow them"},
+    {"value": Acquaintance.NONE.value, "label": "Not at all", "text": "I only saw the post"},
+]
+
+
+@bp.route("/bounties/<bounty_id>/point", methods=["GET", "POST"])
+@signed_in
+@limiter.limit(WRITING, key_func=caller, methods=["POST"])
+def point(bounty_id: str) -> Any:
+    user = signed_in_user()
+    bounty = get_bounty(bounty_id, seen_by=user)
+    form = Form(LeadInput(), initial={"url": request.args.get("url", "")})
+    obstacle = _find_obstacle(bounty, user)
+    if form.is_ready and obstacle is None:
+        with form.keeping():
+            try:
+                with transaction():
+                    lead = point_at_buyer(bounty, by=user, **form.fields)
+                flash(*_said_about(lead))
+                return redirect(url_for("lead.show", lead_id=lead.id))
+            except SelfReferral as refusal:  # A Forbidden that one can mend: another address.
+                form.refuse(refusal)
+    return render_template(
+        "referrals/point.html", form=form, bounty=bounty, reward=reward_in_words(bounty.terms), known=KNOWN,
+        plain_terms=plain_terms(bounty.terms), obstacle=obstacle,
+        is_unconfirmed=isinstance(obstacle, EmailUnconfirmed)), obstacle.status if obstacle else form.status
+
+
+def _find_obstacle(bounty: Bounty, user: User) -> DomainError | None:
+    """Why this person cannot point here at all, said before they type."""
+    try:
+        require_confirmed(user)
+        check_may_point(bounty, by=user)
+    except (EmailUnconfirmed, SelfReferral, BountyNotOpen) as obstacle:
+        return obstacle
+    return None
+
+
+def _said_about(lead: Lead) -> tuple[str, str]:
+    if lead.moderation is Moderation.DUPLICATE:
+        return "Somebody was faster with this buyer. Your lead is kept, and you can appeal below.", "warn"
+    return "Thank you. We have it, and this page tells you how it goes on.", "ok"
+
+
+@bp.get("/leads")
+@signed_in
+def leads() -> Any:
+    user = signed_in_user()
+    mine, wanted = leads_pointed_by(user), request.args.get("moderation", "")
+    if wanted in set(Moderation):
+        mine = mine.where(Lead.moderation == wanted)
+    found = page(mine, Lead.id, cursor=request.args.get("cursor"))
+    rewards = rewards_by_lead(found.rows)
+    following = url_for(".leads", moderation=wanted or None, cursor=found.next_cursor) if found.next_cursor else None
+    return render_template(
+        "referrals/leads.html", rows=found.rows, rewards=rewards, following=following, wanted=wanted,
+        counts=pointed_counts(user), states=list(Moderation), is_first="cursor" not in request.args,
+        says={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id]) for lead in found.rows})
+
+
+@bp.post("/leads/<lead_id>/withdrawal")
+@signed_in
+def withdrawal(lead_id: str) -> Any:
+    def withdraw(lead: Lead, user: User) -> str:
+        withdraw_lead(lead, by=user)
+        return "You took the lead back. Nobody was given anything."
+
+    return act_on_lead(lead_id, "withdrawal", Form(DecisionInput()), withdraw)
+
+
+@bp.post("/leads/<lead_id>/answer")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def answer(lead_id: str) -> Any:
+    form = Form(AnswerInput())
+
+    def send_answer(lead: Lead, user: User) -> str:
+        answer_info(lead, by=user, **form.fields)
+        return "Thank you. Your lead goes on."
+
+    return act_on_lead(lead_id, "answer", form, send_answer)
+
+
+@bp.post("/leads/<lead_id>/appeal")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def appeal(lead_id: str) -> Any:
+    form = Form(AppealInput())
+
+    def send_appeal(lead: Lead, user: User) -> str:
+        appeal_decision(lead, by=user, why=form.fields["why"])
+        return "We look at it again. The clock of moderation starts anew."
+
+    return act_on_lead(lead_id, "appeal", form, send_appeal)

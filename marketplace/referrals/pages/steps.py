@@ -1,0 +1,63 @@
+"""Where a lead stands, as the five arms of the stepper: pointed, moderated, the buyer's yes, sold, paid."""
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from marketplace.referrals.models import Consent, Lead, Moderation, Reward, RewardState, Stage
+
+
+@dataclass(frozen=True)
+class Step:
+    """``state`` is done, current, todo or bad."""
+
+    label: str
+    state: str
+    note: str = ""
+
+
+MODERATION = {
+    Moderation.SUBMITTED: ("current", "reading the post"), Moderation.IN_REVIEW: ("current", "in review"),
+    Moderation.NEEDS_INFO: ("current", "a question is open"), Moderation.ACCEPTED: ("done", ""),
+    Moderation.REJECTED: ("bad", "not accepted"), Moderation.DUPLICATE: ("bad", "duplicate"),
+    Moderation.WITHDRAWN: ("bad", "taken back"), Moderation.EXPIRED: ("bad", "not answered"),
+}
+CONSENT = {
+    Consent.UNKNOWN: ("todo", ""), Consent.ASKED: ("current", "being asked"), Consent.GRANTED: ("done", ""),
+    Consent.REFUSED: ("bad", "said no"), Consent.NO_ANSWER: ("bad", "no answer"),
+    Consent.WITHDRAWN: ("bad", "taken back"),
+}
+REWARD = {
+    RewardState.PENDING: ("current", "held"), RewardState.ON_HOLD: ("current", "on hold"),
+    RewardState.PAYABLE: ("current", "released"), RewardState.SCHEDULED: ("current", "on its way"),
+    RewardState.PAID: ("done", ""), RewardState.VOIDED: ("bad", "sale refunded"),
+}
+
+
+def steps_of(lead: Lead, rewards: Sequence[Reward]) -> list[Step]:
+    """One current or bad arm at most; what comes after it is still to come."""
+    wanted = [("Pointed out", ("done", "")), ("Moderation", _moderation(lead)), ("Buyer's yes", _consent(lead)),
+              ("Sale", _sale(lead)), ("Reward", _reward(lead, rewards))]
+    steps, is_ahead = [], False
+    for label, (state, note) in wanted:
+        steps.append(Step(label, "todo") if is_ahead else Step(label, state, note))
+        is_ahead = is_ahead or state != "done"
+    return steps
+
+
+def _moderation(lead: Lead) -> tuple[str, str]:
+    return ("done", "") if lead.accepted_at else MODERATION[lead.moderation]
+
+
+def _consent(lead: Lead) -> tuple[str, str]:
+    return ("done", "") if lead.stage is Stage.WON else CONSENT[lead.consent]
+
+
+def _sale(lead: Lead) -> tuple[str, str]:
+    if lead.stage is Stage.WON:
+        return "done", ""
+    if lead.moderation is Moderation.EXPIRED or lead.stage in {Stage.LOST, Stage.UNQUALIFIED}:
+        return "bad", "ended" if lead.moderation is Moderation.EXPIRED else str(lead.stage)
+    return "current", "introduced" if lead.stage is Stage.NEW else str(lead.stage)
+
+
+def _reward(lead: Lead, rewards: Sequence[Reward]) -> tuple[str, str]:
+    return REWARD[rewards[-1].state] if rewards else ("bad", "nothing earned")
