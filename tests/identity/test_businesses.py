@@ -1,4 +1,7 @@
 """Businesses and their people."""
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import select
 
@@ -9,8 +12,9 @@ from marketplace.identity.admins import make_admin
 from marketplace.identity.members import LastOwner, change_role, remove_member
 from marketplace.identity.models import Business, MemberRole, Membership
 from marketplace.identity.queries import businesses_of, get_business, get_user, members_of
+from marketplace.identity.signup import sign_up
 from tests.browsing import body_of, end_reading
-from tests.identity.people import make_business, make_member, make_person
+from tests.identity.people import PASSWORD, make_business, make_member, make_person
 
 OWNER, MANAGER, AGENT = MemberRole.OWNER, MemberRole.MANAGER, MemberRole.AGENT
 
@@ -177,6 +181,45 @@ def test_the_last_owner_neither_leaves_nor_steps_down(as_user):
     assert reread(owner).role_in(business.id) is None
     with pytest.raises(LastOwner), transaction():
         remove_member(other, by=get_user(other.user_id))
+
+
+def test_two_owners_who_leave_at_once_do_not_both_get_away(app):
+    for _ in range(5):
+        owner = make_person()
+        business = make_business(owner)
+        make_member(business, OWNER)
+        ids = [member.id for member in members_of(business.id, seen_by=reread(owner))]
+        end_reading()
+        ready = threading.Barrier(2)
+
+        def leave(member_id, ready=ready):
+            with app.app_context():
+                ready.wait()
+                try:
+                    with transaction():
+                        member = db.session.get_one(Membership, member_id)
+                        remove_member(member, by=get_user(member.user_id))
+                except LastOwner:
+                    return "stays"
+                return "left"
+
+        with ThreadPoolExecutor(2) as threads:
+            assert sorted(threads.map(leave, ids)) == ["left", "stays"]
+
+
+def test_two_people_who_join_at_once_with_one_address_are_one(app, work, mailbox):
+    ready = threading.Barrier(4)
+
+    def join(number):
+        with app.app_context():
+            ready.wait()
+            with transaction():
+                return sign_up(f"Ana {'ABCD'[number]}", "ana@example.com", PASSWORD) is not None
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(join, range(4))) == [False, False, False, True]
+    work()
+    assert len(mailbox.to("ana@example.com")) == 4
 
 
 def test_a_member_may_leave_and_may_not_remove_others(as_user):

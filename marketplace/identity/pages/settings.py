@@ -15,6 +15,8 @@ from marketplace.identity.session import begin_session, signed_in, signed_in_use
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
 
+NEW_KEY = {"days": "90"}  # What the form for a key begins with.
+
 
 @bp.route("", methods=["GET", "POST"])
 @signed_in
@@ -52,14 +54,18 @@ def password() -> Any:
 @limiter.limit(WRITING, key_func=caller, methods=["POST"])
 def keys() -> Any:
     user = signed_in_user()
-    form = Form(ApiKeyInput(), initial={"days": "90"})
+    form = Form(ApiKeyInput(), initial=NEW_KEY)
     secret = None
     if form.is_ready:
         with form.keeping(), transaction():
             _, secret = create_key(user, **form.fields)
+    if secret and form.is_ready:
+        form.typed = NEW_KEY.copy()
+    else:
+        secret = None
     return render_template(
         "identity/keys.html", form=form, secret=secret, keys=api_keys_of(user), is_expired=is_expired, user=user,
-        scopes=SCOPES, chosen=request.form.getlist("scopes"), days_choices=DAYS_CHOICES), form.status
+        scopes=SCOPES, chosen=[] if secret else request.form.getlist("scopes"), days_choices=DAYS_CHOICES), form.status
 
 
 @bp.post("/keys/<key_id>/revocation")
