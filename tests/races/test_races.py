@@ -1,0 +1,230 @@
+"""Many at once, on both databases: never more than funded, one decision, one lead, one sale, one Stripe transfer."""
+from collections import Counter
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from marketplace.foundation import clock as product_clock
+from marketplace.foundation import outbox
+from marketplace.foundation.audit import AuditEvent
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.money import Money
+from marketplace.identity.api_keys import create_key
+from marketplace.jobs import JOBS
+from marketplace.payments.ledger_checks import check_ledger
+from marketplace.payments.models import AccountKind, Transfer
+from marketplace.payments import ledger
+from marketplace.payments.funds import free_funds, reserved_for
+from marketplace.referrals import clawbacks, moderation, stages
+from marketplace.referrals.models import Clawback, Conversion, Lead, Moderation, ReasonCode, Reward
+from tests.browsing import end_reading
+from tests.properties.market import OK, person
+from tests.races.conftest import COST, REWARD, Stage, lead_row
+from tests.races.together import ROUNDS, STALE, attempt_once, together
+
+SLOWER = {"illegal_move", "stale_form", STALE}
+
+
+@pytest.fixture(autouse=True)
+def _counted(record_property) -> None:
+    record_property("rounds", ROUNDS)
+
+
+def test_sixteen_threads_cannot_reserve_more_than_is_funded(app: Flask, stage: Stage, record_property) -> None:
+    spent = 0
+    for _ in range(ROUNDS):
+        bounty = stage.open_bounty(leads=5)
+        leads = [stage.point(bounty, referrer=n % 2) for n in range(16)]
+        answers = Counter(together(app, [
+            lambda lead=lead, n=n: attempt_once(lambda: moderation.accept_lead(lead_row(lead), by=person(stage.admins[n % 8])))
+            for n, lead in enumerate(leads)]))
+        assert answers == {OK: 5, "funds_gone": 11}
+        reserved = sum(reserved_for(lead, "usd").minor for lead in leads)
+        assert (reserved, free_funds(bounty, "usd").minor) == (5 * COST, 0)
+        accepted = db.session.scalar(select(func.count()).where(Lead.bounty_id == bounty, Lead.moderation == Moderation.ACCEPTED))
+        assert accepted == 5
+        assert check_ledger() == []
+        spent += 16
+    record_property("threads", spent)
+
+
+def test_eight_admins_decide_a_lead_once(app: Flask, stage: Stage, record_property) -> None:
+    bounty = stage.open_bounty(leads=4 * ROUNDS + 1)
+    for _ in range(4 * ROUNDS):
+        lead = stage.point(bounty)
+
+        def accept(admin: str, lead: str = lead) -> str:
+            return attempt_once(lambda: moderation.accept_lead(lead_row(lead), by=person(admin)))
+
+        def reject(admin: str, lead: str = lead) -> str:
+            return attempt_once(lambda: moderation.reject_lead(
+                lead_row(lead), by=person(admin), reason_code=ReasonCode.OUT_OF_SCOPE, missed_criterion="Wants to buy"))
+
+        answers = together(app, [lambda n=n, admin=admin: (accept, reject)[n % 2](admin) for n, admin in enumerate(stage.admins)])
+        assert answers.count(OK) == 1
+        assert set(answers) - {OK} <= SLOWER
+        decisions = db.session.scalars(select(AuditEvent.action).where(
+            AuditEvent.subject_id == lead, AuditEvent.action.in_(["lead.accepted", "lead.rejected"]))).all()
+        row = lead_row(lead)
+        assert decisions == [f"lead.{row.moderation}"]
+        assert reserved_for(lead, "usd").minor == (COST if row.moderation is Moderation.ACCEPTED else 0)
+        assert row.decided_by == stage.admins[answers.index(OK)]
+        assert check_ledger() == []
+    record_property("threads", 8 * 4 * ROUNDS)
+
+
+def test_four_workers_send_a_transfer_once(app: Flask, stage: Stage, record_property) -> None:
+    stage.onboard()
+    bounty = stage.open_bounty(leads=3 * ROUNDS + 1)
+    stage.market.pass_time(days=3)  # What was paid in is available at Stripe.
+    for number in range(3 * ROUNDS):
+        lead = stage.introduce(bounty)
+        assert win(stage, lead, f"order {number}") == OK
+        # Two deliveries of one transfer, as when a worker is thought dead and goes on: the second job is the lease's end.
+        together(app, [_work_until_idle] * 4)
+        transfer = db.session.scalars(select(Transfer).order_by(Transfer.id.desc()).limit(1)).one()
+        transfer_id, state = transfer.id, transfer.state
+        assert state == "sent"
+        assert [one["amount"] for one in stage.market.sandbox.box.world.store.all("transfer")
+                if one["metadata"]["transfer_id"] == transfer_id] == [REWARD]
+        assert check_ledger() == []
+    assert len(stage.market.sandbox.box.world.store.all("transfer")) == 3 * ROUNDS
+    _books_agree(stage)
+    record_property("threads", 4 * 3 * ROUNDS)
+
+
+def test_four_deliveries_of_one_transfer_are_one_transfer(app: Flask, stage: Stage, record_property) -> None:
+    """A worker that is only slow goes on after its lease: then several make the very same call."""
+    stage.onboard()
+    bounty = stage.open_bounty(leads=3 * ROUNDS + 1)
+    stage.market.pass_time(days=3)
+    for number in range(3 * ROUNDS):
+        lead = stage.introduce(bounty)
+        assert win(stage, lead, f"order {number}") == OK
+        while not _sending():
+            assert outbox.run_next(JOBS)
+            end_reading()
+        [transfer_id] = _sending()
+        with transaction():
+            for _ in range(3):
+                outbox.promise("deliver_transfer", transfer_id=transfer_id)
+        together(app, [_work_until_idle] * 4)
+        for _ in range(6):  # Whoever met the key in use comes again.
+            stage.market.pass_time(minutes=10)
+            stage.market.work()
+        made = [one for one in stage.market.sandbox.box.world.store.all("transfer") if one["metadata"]["transfer_id"] == transfer_id]
+        assert [one["amount"] for one in made] == [REWARD]
+        assert db.session.get_one(Transfer, transfer_id).stripe_transfer_id == made[0]["id"]
+        assert db.session.scalars(outbox.dead_letters()).all() == []
+        assert check_ledger() == []
+    _books_agree(stage)
+    record_property("threads", 4 * 3 * ROUNDS)
+
+
+def test_two_who_point_at_one_post_in_one_moment_get_one_lead_and_one_duplicate(
+    app: Flask, stage: Stage, record_property
+) -> None:
+    bounty = stage.open_bounty(leads=2)
+    for number in range(6 * ROUNDS):
+        url = f"https://blog.example/posts/{number}"
+        answers = together(app, [
+            lambda who=who, url=url: attempt_once(stage.pointing(bounty, referrer=who, url=url)) for who in (0, 1)])
+        assert answers == [OK, OK]
+        states = db.session.scalars(select(Lead.moderation).order_by(Lead.id.desc()).limit(2)).all()
+        assert sorted(states) == [Moderation.DUPLICATE, Moderation.SUBMITTED]
+        stage.market.work()
+    assert db.session.scalar(select(func.count()).select_from(Lead)) == 12 * ROUNDS
+    record_property("threads", 2 * 6 * ROUNDS)
+
+
+def test_one_idempotency_key_from_eight_threads_makes_one_lead(app: Flask, stage: Stage, record_property) -> None:
+    bounty = stage.open_bounty(leads=2)
+    with transaction():
+        _, secret = create_key(person(stage.referrers[0]), name="Program", scopes=["leads:write"], days=None)
+    for number in range(2 * ROUNDS):
+        body = {"bounty_id": bounty, "text": "I am looking for a car, soon.", "quote": "I am looking for a car",
+                "acquaintance": "online", "how_known": "I read them.", "buyer_email": f"key{number}@mail.example"}
+        headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": f"key {number}"}
+        answers = together(app, [
+            lambda body=body, headers=headers: app.test_client().post("/api/v1/leads", json=body, headers=headers)] * 8)
+        assert {answer.status_code for answer in answers} == {201}, [answer.text for answer in answers]
+        assert len({answer.text for answer in answers}) == 1
+        assert [answer.headers.get("Idempotent-Replayed") for answer in answers].count("true") == 7
+    assert db.session.scalar(select(func.count()).select_from(Lead)) == 2 * ROUNDS
+    record_property("threads", 8 * 2 * ROUNDS)
+
+
+def test_a_sale_recorded_by_eight_people_at_once_counts_once(app: Flask, stage: Stage, record_property) -> None:
+    bounty = stage.open_bounty(leads=2 * ROUNDS + 1)
+    for number in range(2 * ROUNDS):
+        lead = stage.introduce(bounty)
+        answers = together(app, [lambda lead=lead, n=number: win(stage, lead, f"order {n}")] * 8)
+        assert answers.count(OK) == 1
+        assert set(answers) - {OK} <= SLOWER | {"already_counted"}
+        conversions = db.session.scalars(select(Conversion.id).where(Conversion.lead_id == lead)).all()
+        earned = db.session.scalars(select(Reward).where(Reward.lead_id == lead)).all()
+        assert (len(conversions), [reward.amount_minor for reward in earned]) == (1, [REWARD])
+        assert check_ledger() == []
+    record_property("threads", 8 * 2 * ROUNDS)
+
+
+def test_one_order_recorded_for_two_leads_at_once_counts_once(app: Flask, stage: Stage, record_property) -> None:
+    bounty = stage.open_bounty(leads=4 * ROUNDS + 1)
+    for number in range(2 * ROUNDS):
+        leads = [stage.introduce(bounty), stage.introduce(bounty, referrer=1)]
+        answers = together(app, [lambda lead=lead, n=number: win(stage, lead, f"order {n}") for lead in leads])
+        assert sorted(answers) == ["already_counted", OK]
+        assert db.session.scalar(select(func.count()).where(Reward.lead_id.in_(leads))) == 1
+        assert check_ledger() == []
+    record_property("threads", 2 * 2 * ROUNDS)
+
+
+def test_refunds_of_one_sale_at_once_never_take_more_than_it_earned(app: Flask, stage: Stage, record_property) -> None:
+    """Eight people refund 40 % each, in the same moment: two of them fit."""
+    bounty = stage.open_bounty(leads=2 * ROUNDS + 1, hold_days=30)
+    for number in range(2 * ROUNDS):
+        lead = stage.introduce(bounty)
+        assert win(stage, lead, f"order {number}") == OK
+
+        def refund(name: str, lead: str = lead) -> str:
+            return attempt_once(lambda: clawbacks.refund_sale(
+                lead_row(lead), by=person(stage.owner), amount=Money(40_000, "usd"), refund_number=name))
+
+        answers = together(app, [lambda n=n: refund(f"refund {n}") for n in range(8)])
+        assert set(answers) <= {OK, STALE, "refund_too_large"}
+        assert 1 <= answers.count(OK) <= 2
+        reward = db.session.scalars(select(Reward).where(Reward.lead_id == lead)).one()
+        taken = db.session.scalar(select(func.sum(Clawback.amount_minor)).where(Clawback.reward_id == reward.id))
+        assert taken == REWARD * 40 * answers.count(OK) // 100
+        held = ledger.find_balance(AccountKind.HELD, reward.id, "usd").minor
+        assert held == COST - COST * 40 * answers.count(OK) // 100
+        assert check_ledger() == []
+    record_property("threads", 8 * 2 * ROUNDS)
+
+
+def win(stage: Stage, lead: str, order: str) -> str:
+    return attempt_once(lambda: stages.win_lead(
+        lead_row(lead), by=person(stage.owner), amount=Money(100_000, "usd"),
+        occurred_on=product_clock.now().date(), order_number=order))
+
+
+def _work_until_idle() -> None:
+    while outbox.run_next(JOBS):
+        pass
+
+
+def _sending() -> list[str]:
+    found = list(db.session.scalars(select(Transfer.id).where(Transfer.state == "sending")))
+    end_reading()
+    return found
+
+
+def _books_agree(stage: Stage) -> None:
+    """What the ledger believes to have at Stripe is what Stripe has."""
+    stage.market.work()
+    believed = -ledger.find_balance(AccountKind.CLEARING, "platform", "usd").minor
+    there = stage.market.sandbox.control.read_balances()["platform"]["usd"]
+    assert believed == there["available"] + there["pending"]
+
+
