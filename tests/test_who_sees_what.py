@@ -1,0 +1,314 @@
+"""Every route times every kind of person answers as this table says. A new route without its line fails.
+
+Answers: ``yes`` (done, or a refusal that only somebody allowed can get: 409, 410, 422), ``in`` (sent to sign in),
+``401``, ``403``, ``404``. The order is that of PEOPLE.
+"""
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from marketplace.foundation import clock, mail, outbox
+from marketplace.foundation.crypto import sign
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.limits import limiter
+from marketplace.foundation.money import Money
+from marketplace.identity.api_keys import SCOPES, create_key
+from marketplace.identity.confirmation import confirmation_link
+from marketplace.identity.models import ApiKey, Membership, User
+from marketplace.identity.passwords import reset_link
+from marketplace.payments.funding import request_funding
+from marketplace.referrals.queries import find_live_grant, rewards_of_lead
+from tests import factories as make
+from tests.browsing import Browser
+
+PEOPLE = ("anonymous", "referrer", "other referrer", "member", "other member", "admin")
+
+EVERYONE = "yes yes yes yes yes yes"
+SIGNED_IN = "in yes yes yes yes yes"
+REFERRER = "in yes 404 403 404 403"  # Of this lead; the business and the admins see it, but may not act for them.
+BEFORE_ACCEPTANCE = "in yes 404 404 404 403"  # The same while the business does not see it yet.
+MODERATOR = "in 403 404 404 404 yes"
+WORKS_THERE = "in 403 404 yes 404 403"
+OWNS_THERE = "in 403 403 yes 403 403"
+ADMIN = "in 403 403 403 403 yes"
+API = "401 yes yes yes yes yes"
+
+
+def api(pages: str) -> str:
+    """The same as on the pages, but that a program is told 401 instead of being sent to sign in."""
+    return pages.replace("in", "401")
+
+
+TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
+    "GET /": EVERYONE,
+    "GET /health": EVERYONE,
+    "GET /how-it-works": EVERYONE,
+    "GET /fairness": EVERYONE,
+    "GET /static/<path:filename>": EVERYONE,
+    "GET /dashboard": SIGNED_IN,
+    "GET /dashboard/referrer": SIGNED_IN,
+    "GET /dashboard/business/<business_id>": "in 403 403 yes 403 yes",
+    "GET /dashboard/admin": ADMIN,
+
+    # identity
+    "GET /sign-up": EVERYONE,
+    "POST /sign-up": (EVERYONE, {"name": "New", "email": "new@example.com", "password": "a long enough sentence"}),
+    "GET /sign-in": EVERYONE,
+    "POST /sign-in": (EVERYONE, {"email": "nobody@example.com", "password": "wrong wrong wrong"}),
+    "POST /sign-out": "in in in in in in",  # Where it leads everybody.
+    "GET /confirm/<token>": EVERYONE,
+    "POST /confirm/<token>": "in yes yes yes yes yes",
+    "POST /confirmation": SIGNED_IN,
+    "GET /forgot": EVERYONE,
+    "POST /forgot": (EVERYONE, {"email": "nobody@example.com"}),
+    "GET /reset/<token>": EVERYONE,
+    "POST /reset/<token>": (EVERYONE, {"password": "short"}),
+    "GET /settings": SIGNED_IN,
+    "POST /settings": (SIGNED_IN, {"name": "Another Name"}),
+    "GET /settings/password": SIGNED_IN,
+    "POST /settings/password": (SIGNED_IN, {"current_password": "x", "new_password": "y"}),
+    "GET /settings/keys": SIGNED_IN,
+    "POST /settings/keys": (SIGNED_IN, {"name": "My key", "scopes": "leads:read"}),
+    "POST /settings/keys/<key_id>/revocation": "in yes 404 404 404 404",
+    "GET /businesses/new": SIGNED_IN,
+    "POST /businesses/new": (SIGNED_IN, {"name": "Another One"}),
+    "GET /businesses/<business_id>/settings": OWNS_THERE,
+    "POST /businesses/<business_id>/settings": (OWNS_THERE, {"name": "Westside Autos"}),
+    "GET /businesses/<business_id>/members": "in 403 403 yes 403 yes",
+    "POST /businesses/<business_id>/members": (OWNS_THERE, {"email": "nobody@example.com", "role": "agent"}),
+    "POST /businesses/<business_id>/members/<membership_id>/role": (OWNS_THERE, {"role": "manager"}),
+    "POST /businesses/<business_id>/members/<membership_id>/removal": OWNS_THERE,
+
+    # bounties
+    "GET /bounties": EVERYONE,
+    "GET /bounties/<bounty_id>": EVERYONE,
+    "GET /businesses/<slug>": EVERYONE,
+    "GET /businesses/<business_id>/bounties/new": OWNS_THERE,
+    "POST /businesses/<business_id>/bounties/new": (OWNS_THERE, {"title": "x"}),
+    "GET /bounties/<bounty_id>/edit": OWNS_THERE,
+    "POST /bounties/<bounty_id>/edit": (OWNS_THERE, {"title": "x"}),
+    "POST /bounties/<bounty_id>/publication": OWNS_THERE,
+    "POST /bounties/<bounty_id>/pause": OWNS_THERE,
+    "POST /bounties/<bounty_id>/closure": OWNS_THERE,
+
+    # money
+    "GET /bounties/<bounty_id>/funding": OWNS_THERE,
+    "POST /bounties/<bounty_id>/funding": (OWNS_THERE, {"amount": "0"}),
+    "GET /businesses/<business_id>/fundings": "in 403 403 yes 403 yes",
+    "GET /fundings/<funding_id>": "in 404 404 yes 404 yes",
+    "POST /fundings/<funding_id>/checks": "in 404 404 yes 404 yes",
+    "GET /payouts": SIGNED_IN,
+    "POST /payouts": (SIGNED_IN, {"country": "ZZ"}),
+    "POST /payouts/checks": SIGNED_IN,
+    "POST /payouts/dashboard": SIGNED_IN,
+    "POST /payouts/onboarding": SIGNED_IN,
+    "GET /payouts/return": SIGNED_IN,
+    "POST /webhooks/stripe": "400 400 400 400 400 400",
+
+    # leads
+    "GET /bounties/<bounty_id>/point": "in yes yes 403 yes yes",
+    "POST /bounties/<bounty_id>/point": ("in yes yes 403 yes yes", {
+        "text": "I am looking for a car for the whole family.", "quote": "I am looking for a car",
+        "acquaintance": "friend", "how_known": "An old friend"}),
+    "GET /leads": SIGNED_IN,
+    "GET /leads/<lead_id>": "in yes 404 yes 404 yes",
+    "POST /leads/<lead_id>/withdrawal": BEFORE_ACCEPTANCE,
+    "POST /leads/<lead_id>/answer": (BEFORE_ACCEPTANCE, {"answer": "Here it is"}),
+    "POST /leads/<lead_id>/appeal": (BEFORE_ACCEPTANCE, {"why": "I was first, and he says so"}),
+    "GET /businesses/<business_id>/leads": "in 403 403 yes 403 yes",
+    "POST /leads/<lead_id>/contact": WORKS_THERE,
+    "POST /leads/<lead_id>/stage": (WORKS_THERE, {"stage": "meeting"}),
+    "POST /leads/<lead_id>/sale": (WORKS_THERE, {"amount": "1", "currency": "usd", "occurred_on": "2026-11-02"}),
+    "POST /leads/<lead_id>/sale/preview": (WORKS_THERE, {"amount": "1", "currency": "usd",
+                                                          "occurred_on": "2026-11-02"}),
+    "POST /leads/<lead_id>/refund": (WORKS_THERE, {"amount": "1", "currency": "usd", "refund_number": "R-1"}),
+    "POST /leads/<lead_id>/refund/preview": (WORKS_THERE, {"amount": "1", "currency": "usd", "refund_number": "R-1"}),
+    "GET /moderation": ADMIN,
+    "POST /leads/<lead_id>/acceptance": MODERATOR,
+    "POST /leads/<lead_id>/rejection": (MODERATOR, {"reason_code": "spam"}),
+    "POST /leads/<lead_id>/question": (MODERATOR, {"question": "Where does he live?"}),
+    "POST /rewards/<reward_id>/hold": (ADMIN, {"reason": "To be looked into"}),
+    "POST /rewards/<reward_id>/release-hold": ADMIN,
+
+    # the buyer: whoever holds the link
+    "GET /buyer/<purpose>/<token>": EVERYONE,
+    "POST /buyer/<purpose>/<token>/yes": (EVERYONE, {"name": "D"}),
+    "POST /buyer/<purpose>/<token>/no": EVERYONE,
+    "POST /buyer/<purpose>/<token>/never": EVERYONE,
+    "POST /buyer/<purpose>/<token>/withdrawal": EVERYONE,
+    "GET /buyer/confirm/<token>": EVERYONE,
+    "POST /buyer/confirm/<token>": EVERYONE,
+
+    # operators
+    "GET /admin/jobs": ADMIN,
+    "POST /admin/jobs/<job_id>/revival": ADMIN,
+    "GET /admin/audit": ADMIN,
+    "GET /admin/ledger": ADMIN,
+
+    # development only
+    "GET /dev/blog/": EVERYONE,
+    "GET /dev/blog/<slug>": EVERYONE,
+    "GET /dev/clock": EVERYONE,
+    "POST /dev/clock": (EVERYONE, {"days": "1"}),
+    "GET /dev/mail": EVERYONE,
+    "GET /dev/mail/<name>": EVERYONE,
+
+    # the API and its pages
+    "GET /api/docs/": EVERYONE,
+    "GET /api/docs/errors": EVERYONE,
+    "GET /api/docs/ui/<path:filename>": EVERYONE,
+    "GET /api/v1/openapi.json": EVERYONE,
+    "GET /api/v1/bounties": API,
+    "GET /api/v1/bounties/<bounty_id>": API,
+    "GET /api/v1/bounties/<bounty_id>/reward-preview": (API, {"sale": "100"}),
+    "POST /api/v1/businesses/<business_id>/bounties": (api(OWNS_THERE), {
+        "title": "Somebody buying a car", "offer": "We sell cars in San Diego.", "category": "cars",
+        "criteria": ["Wants a car"], "currency": "usd", "reward_kind": "flat", "reward": "100"}),
+    "POST /api/v1/bounties/<bounty_id>/terms": (api(OWNS_THERE), {
+        "title": "Somebody buying a car", "offer": "We sell cars in San Diego.", "category": "cars",
+        "criteria": ["Wants a car"], "currency": "usd", "reward_kind": "flat", "reward": "100"}),
+    "POST /api/v1/bounties/<bounty_id>/publication": api(OWNS_THERE),
+    "POST /api/v1/bounties/<bounty_id>/pause": api(OWNS_THERE),
+    "POST /api/v1/bounties/<bounty_id>/closure": api(OWNS_THERE),
+    "GET /api/v1/leads": API,
+    "POST /api/v1/leads": ("401 yes yes 403 yes yes", {
+        "bounty_id": "<bounty_id>", "text": "I am looking for a car for the whole family.",
+        "quote": "I am looking for a car", "acquaintance": "friend", "how_known": "An old friend"}),
+    "GET /api/v1/leads/<lead_id>": "401 yes 404 yes 404 yes",
+    "POST /api/v1/leads/<lead_id>/withdrawal": api(BEFORE_ACCEPTANCE),
+    "POST /api/v1/leads/<lead_id>/answers": (api(BEFORE_ACCEPTANCE), {"answer": "Here it is"}),
+    "POST /api/v1/leads/<lead_id>/appeals": (api(BEFORE_ACCEPTANCE), {"why": "I was first, and he says so"}),
+    "POST /api/v1/leads/<lead_id>/acceptance": (api(MODERATOR), {}),
+    "POST /api/v1/leads/<lead_id>/rejection": (api(MODERATOR), {"reason_code": "spam"}),
+    "POST /api/v1/leads/<lead_id>/questions": (api(MODERATOR), {"question": "Where does he live?"}),
+    "POST /api/v1/leads/<lead_id>/contact-disclosures": api(WORKS_THERE),
+    "POST /api/v1/leads/<lead_id>/stages": (api(WORKS_THERE), {"stage": "meeting"}),
+    "POST /api/v1/leads/<lead_id>/sale": (api(WORKS_THERE), {"amount": "1", "currency": "usd",
+                                                              "occurred_on": "2026-11-02"}),
+    "POST /api/v1/leads/<lead_id>/refunds": (api(WORKS_THERE), {"amount": "1", "currency": "usd",
+                                                                 "refund_number": "R-1"}),
+    "GET /api/v1/rewards": API,
+}
+
+# Which of the world's leads a route is tried on; the others are tried on the one that is open to the business.
+IN_REVIEW = ("withdrawal", "answer", "answers", "appeal", "appeals", "acceptance", "rejection", "question", "questions")
+
+
+@dataclass
+class World:
+    """One lead of each kind, and everybody who could be interested in it."""
+
+    people: dict[str, User | None]
+    names: dict[str, str] = field(default_factory=dict)
+    in_review: str = ""
+    open: str = ""
+
+
+@pytest.fixture
+def world(app: Flask, settings_env: dict[str, str]) -> World:
+    ana, tom, mona = make.make_user(), make.make_user("Tom Berg"), make.make_user("Mona Lind", is_admin=True)
+    wes, pete = make.make_user("Wes Park"), make.make_user("Pete Moss")
+    business = make.make_business(wes)
+    make.make_business(pete, name="Eastside Auto")
+    agent = make.make_member(business)
+    bounty = make.make_bounty(business, is_live=True, funded_for=9)
+    open_lead = make.consent(make.accept(make.make_lead(bounty, by=ana)))
+    won = make.consent(make.accept(make.make_lead(bounty, by=ana)), email="other@example.com")
+    make.win(won, by=wes)
+    asked = make.accept(make.make_lead(bounty, by=ana))
+    in_review = make.review_lead(make.make_lead(bounty, by=ana))
+    key, _ = _key(ana)
+    with transaction():
+        funding = request_funding(business.id, bounty.id, Money(100_000, "usd"), by=wes)
+        outbox.promise("send_letter", letter="x")
+    with transaction():
+        dead = db.session.query(outbox.OutboxMessage).order_by(outbox.OutboxMessage.id.desc()).first()
+        assert dead is not None
+        dead.dead_at = clock.now()
+    grant = find_live_grant(open_lead)
+    assert grant is not None
+    unconfirmed = make.make_user("New Person", is_confirmed=False)
+    mail.send(mail.Mail("someone@example.com", "Hello", "A letter."), dedupe_id="x")
+    names = {
+        "name": mail.list_kept(Path(settings_env["MAIL_DIR"]))[0].name,
+        "business_id": business.id, "slug": business.slug, "bounty_id": bounty.id, "funding_id": funding.id,
+        "reward_id": rewards_of_lead(won)[0].id, "key_id": key.id, "job_id": dead.id, "purpose": "buyer",
+        "membership_id": db.session.query(Membership.id).filter_by(user_id=agent.id).scalar(),
+        "buyer": sign("buyer", asked.id), "consent": sign("consent-confirm", grant.id),
+        "confirm": confirmation_link(unconfirmed), "reset": reset_link(unconfirmed),
+    }
+    people: dict[str, User | None] = dict(zip(PEOPLE, (None, ana, tom, wes, pete, mona), strict=True))
+    return World(people, names, in_review=in_review.id, open=open_lead.id)
+
+
+def _key(user: User) -> tuple[ApiKey, str]:
+    with transaction():
+        return create_key(user, name="All", scopes=list(SCOPES), days=None)
+
+
+def _parameters(rule: str, arguments: set[str], world: World) -> dict[str, str]:
+    given = {name: world.names.get(name, "") for name in arguments}
+    if "lead_id" in arguments:
+        given["lead_id"] = world.in_review if rule.rsplit("/", 1)[-1] in IN_REVIEW else world.open
+    if "token" in arguments:
+        given["token"] = world.names[next(k for k, part in (
+            ("consent", "/buyer/confirm/"), ("buyer", "/buyer/"), ("confirm", "/confirm/"), ("reset", "/reset/"))
+            if part in rule)]
+    if "filename" in arguments:
+        given["filename"] = "swagger-ui.css" if rule.startswith("/api") else "app.css"
+    if rule == "/dev/blog/<slug>":
+        given["slug"] = "in-the-market-for-a-car"
+    return given
+
+
+def _routes(app: Flask) -> dict[str, tuple[str, str, set[str]]]:
+    """``METHOD rule`` to (method, endpoint, arguments) of everything that the site answers."""
+    return {f"{method} {rule.rule}": (method, rule.endpoint, set(rule.arguments))
+            for rule in app.url_map.iter_rules() for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
+
+
+def test_every_route_has_its_line(app: Flask) -> None:
+    assert set(_routes(app)) == set(TABLE)
+
+
+@pytest.mark.parametrize("route", sorted(TABLE))
+def test_who_may(
+    route: str, app: Flask, world: World, as_user: Callable[[object], Browser], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)  # Who may is asked here; CSRF has its own tests.
+    line = TABLE[route]
+    expected, body = line if isinstance(line, tuple) else (line, {})
+    method, endpoint, arguments = _routes(app)[route]
+    given = _parameters(route.split(" ", 1)[1], arguments, world)
+    answers = {}
+    wanted = dict(zip(PEOPLE, expected.split(), strict=True))
+    for person in sorted(PEOPLE, key=lambda name: wanted[name] == "yes"):  # Who may do it comes last: it may be gone then.
+        limiter.reset()
+        user = world.people[person]
+        is_api = "/api/v1/" in route
+        browser = as_user(user) if user and not is_api else app.test_client()
+        sent = {name: world.names["bounty_id"] if value == "<bounty_id>" else value for name, value in body.items()}
+        headers = {"Authorization": f"Bearer {_key(user)[1]}"} if user and is_api else {}
+        with app.test_request_context():
+            address = app.url_for(endpoint, **given)
+        if method == "GET":
+            response = browser.get(address, query_string=sent, headers=headers)
+        elif is_api:
+            response = browser.post(address, json=sent, headers=headers)
+        else:
+            response = browser.post(address, data=sent, headers=headers)
+        answers[person] = _in_short(response)
+        response.close()
+    assert answers == wanted
+
+
+def _in_short(response: Any) -> str:
+    if response.status_code == 302 and "/sign-in" in response.location:
+        return "in"
+    if response.status_code < 400 or response.status_code in {409, 410, 422}:
+        return "yes"
+    return str(response.status_code)
