@@ -27,34 +27,39 @@ from marketplace.foundation.errors import require
 from marketplace.foundation.limits import limiter
 from marketplace.foundation.money import Money
 from marketplace.foundation.outbox import OutboxMessage, dead_letters
-from marketplace.foundation.paging import page
 from marketplace.foundation.web import request_id
 from marketplace.identity.models import User
 from marketplace.identity.permissions import is_confirmed, is_member
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import find_signed_in_user, signed_in, signed_in_user
 from marketplace.payments.ledger import trial_balance
-from marketplace.payments.models import ConnectedAccount, PayeeState
+from marketplace.payments.models import PayeeState
+from marketplace.payments.payees import find_payee
+from marketplace.payments.permissions import may_see_funding
 from marketplace.referrals import deadlines
 from marketplace.referrals.consent import LONGEST_CONSENT
 from marketplace.referrals.figures import (
     count_in_review,
+    count_overdue,
     count_to_contact,
     earnings_of,
     pointed_counts,
     rewards_by_lead,
-    stage_counts,
 )
-from marketplace.referrals.models import Lead, Moderation, ReasonCode, Stage
+from marketplace.referrals.models import Lead, Moderation, ReasonCode
 from marketplace.referrals.permissions import may_moderate
-from marketplace.referrals.queries import leads_for_business, leads_pointed_by, moderation_queue
+from marketplace.referrals.queries import (
+    count_pipeline,
+    leads_for_business,
+    leads_pointed_by,
+    moderation_queue,
+)
 from marketplace.referrals.timeline import Audience, next_step
 
 bp = Blueprint("home", __name__)
 
 PERSON, ADMIN = "person", "admin"  # Hats; the third kind is the id of a business.
-LONGEST_QUEUE = 50
-PAYEE_PAGE = "/payouts"
+LATEST = 8  # Leads on a dashboard; the full lists have their own pages.
 EXAMPLE_REWARD, EXAMPLE_SALE, EXAMPLE_REFUND = Money(100_000, "usd"), Money(3_000_000, "usd"), Money(100_000, "usd")
 
 
@@ -118,13 +123,12 @@ def dashboard() -> Any:
 def referrer_dashboard() -> Any:
     user = signed_in_user()
     session["hat"] = PERSON
-    leads = page(leads_pointed_by(user), Lead.id, cursor=request.args.get("cursor"))
-    rewards = rewards_by_lead(leads.rows)
-    steps = {lead.id: next_step(lead, Audience.REFERRER, rewards.get(lead.id, [])) for lead in leads.rows}
+    leads = db.session.scalars(leads_pointed_by(user).order_by(Lead.id.desc()).limit(LATEST)).all()
+    rewards = rewards_by_lead(leads)
     return render_template(
-        "home/referrer.html", user=user, leads=leads, rewards=rewards, steps=steps, earnings=earnings_of(user),
-        counts=pointed_counts(user), payee=_find_payee(user), is_confirmed=is_confirmed(user),
-        is_first="cursor" not in request.args)
+        "home/referrer.html", leads=leads, rewards=rewards, earnings=earnings_of(user), counts=pointed_counts(user),
+        steps={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id]) for lead in leads},
+        is_payable=_is_payable(user), is_confirmed=is_confirmed(user))
 
 
 @bp.get("/dashboard/business/<business_id>")
@@ -134,18 +138,16 @@ def business_dashboard(business_id: str) -> Any:
     require(is_member(user, business.id) or user.is_admin, "see the desk of this business")
     if is_member(user, business.id):
         session["hat"] = business.id
-    stage = _asked_stage()
     bounties = bounties_of(business.id, seen_by=user)
-    wanted = leads_for_business(business.id, seen_by=user).where(Lead.moderation == Moderation.ACCEPTED)
-    leads = page(wanted.where(Lead.stage == stage) if stage else wanted, Lead.id, cursor=request.args.get("cursor"))
-    rewards = rewards_by_lead(leads.rows)
+    accepted = leads_for_business(business.id, seen_by=user).where(Lead.moderation == Moderation.ACCEPTED)
+    leads = db.session.scalars(accepted.order_by(Lead.accepted_at.desc(), Lead.id.desc()).limit(LATEST)).all()
+    rewards = rewards_by_lead(leads)
     return render_template(
         "home/business.html", business=business, bounties=bounties, free=free_among(bounties),
         reserved=reserved_among(bounties), funded=funded_among(bounties), sign=reward_sign, leads=leads,
-        steps={lead.id: next_step(lead, Audience.BUSINESS, rewards.get(lead.id, [])) for lead in leads.rows},
-        counts=stage_counts(business.id, seen_by=user), stages=list(Stage), stage=stage,
-        to_contact=count_to_contact(business.id), may_post=may_post_for(user, business.id),
-        is_first="cursor" not in request.args)
+        steps={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id]) for lead in leads},
+        counts=count_pipeline(business.id, seen_by=user), to_contact=count_to_contact(business.id),
+        may_post=may_post_for(user, business.id))
 
 
 @bp.get("/dashboard/admin")
@@ -154,27 +156,27 @@ def admin_dashboard() -> Any:
     user = signed_in_user()
     require(user.is_admin, "see the moderators' room")
     session["hat"] = ADMIN
-    leads = db.session.scalars(moderation_queue().limit(LONGEST_QUEUE)).all()
+    leads = db.session.scalars(moderation_queue().limit(LATEST)).all()
+    now = clock.now()
+    return render_template(
+        "home/admin.html", leads=leads, count=count_in_review(), late=count_overdue(now), now=now,
+        due=deadlines.decision_due, may_moderate={lead.id for lead in leads if may_moderate(user, lead)},
+        sums=_ledger_sums(), deadlines=deadlines,
+        dead=db.session.scalar(select(func.count()).select_from(dead_letters().order_by(None).subquery())) or 0)
+
+
+def _ledger_sums() -> dict[str, int]:
+    """What all accounts of a currency add up to: nothing, in a sound ledger."""
     sums: dict[str, int] = {}
     for _, currency, minor in trial_balance():
         sums[currency] = sums.get(currency, 0) + minor
-    return render_template(
-        "home/admin.html", leads=leads, count=count_in_review(), now=clock.now(), due=deadlines.decision_due,
-        may_moderate={lead.id for lead in leads if may_moderate(user, lead)}, sums=sums,
-        dead=db.session.scalar(select(func.count()).select_from(dead_letters().order_by(None).subquery())) or 0,
-        deadlines=deadlines)
+    return sums
 
 
-def _asked_stage() -> Stage | None:
-    """A stage that does not exist shows all of them."""
-    typed = request.args.get("stage", "")
-    return Stage(typed) if typed in set(Stage) else None
-
-
-def _find_payee(user: User) -> ConnectedAccount | None:
-    """The referrer's account at Stripe, where it can take transfers."""
-    return db.session.scalar(select(ConnectedAccount).where(
-        ConnectedAccount.user_id == user.id, ConnectedAccount.state == PayeeState.READY))
+def _is_payable(user: User) -> bool:
+    """Whether Stripe can take transfers for this person."""
+    payee = find_payee(user.id)
+    return payee is not None and payee.state is PayeeState.READY
 
 
 # ---- What the frame of every page shows
@@ -188,7 +190,7 @@ def layout_context() -> dict[str, Any]:
     hat = _current_hat(user) if user else ""
     return {
         "who": user, "hats": _hats(user, hat) if user else [], "nav": _nav(user, hat), "site": _site(user),
-        "lead_href": _lead_href, "payee_href": PAYEE_PAGE,
+        "lead_href": _lead_href,
         "sandbox": bool(current_app.extensions["settings"].stripe_api_base), "request_id": request_id(),
     }
 
@@ -209,7 +211,7 @@ def _current_hat(user: User) -> str:
 
 
 def _lead_href(lead: Lead) -> str:
-    return f"/leads/{lead.id}"
+    return url_for("lead.show", lead_id=lead.id)
 
 
 def _dashboard_of(hat: str) -> str:
@@ -230,11 +232,14 @@ def _nav(user: User | None, hat: str) -> list[dict[str, Any]]:
     if user is None:
         links = [board, (url_for("home.how_it_works"), "How it works"), (url_for("home.fairness"), "Why it is fair")]
     elif hat == PERSON:
-        links = [(_dashboard_of(hat), "My leads"), board]
+        links = [(_dashboard_of(hat), "Dashboard"), (url_for("pointing.leads"), "My leads"), board,
+                 (url_for("payouts.show"), "Payouts")]
     elif hat == ADMIN:
-        links = [(_dashboard_of(hat), "Queue"), board]
+        links = [(_dashboard_of(hat), "Dashboard"), (url_for("moderation.queue"), "Queue"), board]
     else:
-        links = [(_dashboard_of(hat), "Pipeline"), board, (url_for("businesses.members", business_id=hat), "People")]
+        payments = [(url_for("fundings.index", business_id=hat), "Payments")] if may_see_funding(user, hat) else []
+        links = [(_dashboard_of(hat), "Dashboard"), (url_for("pipeline.leads", business_id=hat), "Leads"), *payments,
+                 (url_for("businesses.members", business_id=hat), "People"), board]
     return [{"href": href, "label": label, "current": request.path == href} for href, label in links]
 
 

@@ -1,8 +1,7 @@
 """One bounty's page, as a stranger, a referrer and the business's own people see it."""
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
-from flask import render_template
+from flask import render_template, url_for
 
 from marketplace.bounties.models import Bounty, BountyState, Terms
 from marketplace.bounties.pages.asked import Asked
@@ -70,8 +69,8 @@ def funding_suggestions(bounty: Bounty) -> list[tuple[int, Money, str]]:
 
 
 def funding_address(bounty: Bounty, amount: Money) -> str:
-    return f"/bounties/{bounty.id}/funding?" + urlencode({"amount": plain_amount(amount)})
+    return url_for("funding.new", bounty_id=bounty.id, amount=plain_amount(amount))
 
 
 def point_address(bounty: Bounty, url: str | None) -> str:
-    return f"/bounties/{bounty.id}/point" + ("?" + urlencode({"url": url}) if url else "")
+    return url_for("pointing.point", bounty_id=bounty.id, url=url)
