@@ -9,8 +9,9 @@ from sqlalchemy import select
 from marketplace.bounties.drafting import draft_bounty
 from marketplace.bounties.models import Bounty, Category, RewardKind
 from marketplace.bounties.publishing import publish_bounty
-from marketplace.foundation.db import db, transaction
+from marketplace.foundation.db import db, finish_reading, transaction
 from marketplace.foundation.money import Money
+from marketplace.foundation.outbox import do_now
 from marketplace.identity.admins import make_admin
 from marketplace.identity.businesses import found_business
 from marketplace.identity.confirmation import mark_confirmed
@@ -131,20 +132,14 @@ def _fund_and_publish(bounty_id: str, pay_checkout: Callable[[str], None]) -> No
         asked = funding.request_funding(
             bounty.business_id, bounty.id, Money(cost.minor * REWARDS_FUNDED, cost.currency), by=owner)
         funding_id = asked.id
-    _run(funding.open_checkout, funding_id)
+    do_now(funding.OPEN_CHECKOUT, funding_id=funding_id)
     session_id = db.session.get_one(Funding, funding_id).checkout_session_id
-    db.session.rollback()
+    finish_reading()
     pay_checkout(session_id or "")
-    _run(funding.refresh_funding, funding_id)
+    do_now(funding.CHECK_FUNDING, funding_id=funding_id)
     with transaction():
         bounty = db.session.get_one(Bounty, bounty_id)
         publish_bounty(bounty, by=_owner_of(bounty))
-
-
-def _run(errand: Any, funding_id: str) -> None:
-    outcome = errand.call(funding_id=funding_id)
-    with transaction():
-        errand.settle(outcome, funding_id=funding_id)
 
 
 def _owner_of(bounty: Bounty) -> User:
