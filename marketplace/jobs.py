@@ -2,6 +2,7 @@
 from collections.abc import Callable
 
 from marketplace.bounties import publishing
+from marketplace.bounties.models import Bounty
 from marketplace.foundation import mail, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.mail import Mail
@@ -26,8 +27,10 @@ def _nothing_to_keep(outcome: object, **arguments: str) -> None:
 
 
 def note_funding(funding_id: str) -> None:
-    """Payments says that a funding was paid: its bounty may go on."""
-    publishing.resume_when_funded(db.session.get_one(Funding, funding_id).purpose_id)
+    """Payments says that a funding was paid: its bounty may go on; one closed meanwhile gives it back."""
+    bounty = db.session.get(Bounty, db.session.get_one(Funding, funding_id).purpose_id)
+    if bounty is not None:
+        publishing.note_funds_came_free(bounty)
 
 
 JOBS: Jobs = {
