@@ -21,6 +21,15 @@ from tests.payments.money_steps import BOUNTY, ask_to_fund, fresh, holds, pay_in
 K, S = AccountKind, FundingState
 
 
+@pytest.fixture
+def apart_from_stripe(app, sandbox):
+    """Readings are made up here, so the books need not agree with the sandbox's."""
+    before = app.extensions["gateway"]
+    app.extensions["gateway"] = sandbox.gateway()
+    yield
+    app.extensions["gateway"] = before
+
+
 def reading(**other: object) -> CheckoutReading:
     facts = {"status": "complete", "payment_status": "paid", "amount": usd(1050), "payment_intent_id": "pi_1",
              "charge_id": "ch_1", "fee": Money(30_75, "usd"), "available_on": None, "livemode": False}
@@ -155,8 +164,7 @@ def test_a_bank_that_says_no_later_on_ends_it(stripe, wes):
     assert funding.state is S.FAILED and "did not go through" in funding.failure
 
 
-def test_a_fee_that_is_known_later_is_posted_later_and_once(app, sandbox, wes):
-    app.extensions["gateway"] = sandbox.gateway()
+def test_a_fee_that_is_known_later_is_posted_later_and_once(apart_from_stripe, wes):
     funding = ask_to_fund(wes)
     assert settle(funding, fee=None).fee_minor is None
     assert holds(K.STRIPE_FEES, PLATFORM) == 0
@@ -165,8 +173,7 @@ def test_a_fee_that_is_known_later_is_posted_later_and_once(app, sandbox, wes):
     assert holds(K.STRIPE_FEES, PLATFORM) == -30_75
 
 
-def test_a_payment_without_a_fee_posts_none(app, sandbox, wes):
-    app.extensions["gateway"] = sandbox.gateway()
+def test_a_payment_without_a_fee_posts_none(apart_from_stripe, wes):
     assert settle(ask_to_fund(wes), fee=usd(0)).fee_minor == 0
     assert holds(K.STRIPE_FEES, PLATFORM) == 0
 
@@ -176,8 +183,7 @@ def test_a_payment_without_a_fee_posts_none(app, sandbox, wes):
     ({"fee": Money(30, "eur")}, "in EUR", 1050_00),
     ({"livemode": True}, "other mode", 0),
 ])
-def test_a_payment_that_is_not_what_was_asked_for_funds_nothing_and_is_named(app, sandbox, wes, facts, said, parked):
-    app.extensions["gateway"] = sandbox.gateway()
+def test_a_payment_that_is_not_what_was_asked_for_funds_nothing_and_is_named(apart_from_stripe, wes, facts, said, parked):
     funding = ask_to_fund(wes)
     for _ in range(2):
         settled = settle(funding, **facts)
@@ -188,15 +194,13 @@ def test_a_payment_that_is_not_what_was_asked_for_funds_nothing_and_is_named(app
     assert promised("note_funding") == []
 
 
-def test_another_currency_than_asked_for_is_parked_in_its_own(app, sandbox, wes):
-    app.extensions["gateway"] = sandbox.gateway()
+def test_another_currency_than_asked_for_is_parked_in_its_own(apart_from_stripe, wes):
     funding = settle(ask_to_fund(wes), amount=Money(1050_00, "eur"), fee=None)
     assert funding.state is S.FAILED
     assert holds(K.UNMATCHED, funding.id, "eur") == 1050_00
 
 
-def test_money_that_comes_in_after_all_counts(app, sandbox, wes):
-    app.extensions["gateway"] = sandbox.gateway()
+def test_money_that_comes_in_after_all_counts(apart_from_stripe, wes):
     funding = settle(ask_to_fund(wes), payment_status="unpaid", has_failed=True)
     assert settle(funding).state is S.PAID
     assert fresh(Funding, funding.id).failure is None
