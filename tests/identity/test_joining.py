@@ -3,7 +3,7 @@ import pytest
 from lxml import html
 from sqlalchemy import select
 
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, transaction
 from marketplace.identity.models import User
 from marketplace.identity.queries import find_user
 from tests.browsing import body_of, end_reading, words_of
@@ -126,6 +126,15 @@ def test_a_confirmation_link_dies_after_three_days(anonymous, work, mailbox, lat
     later(hours=2)
     answer = anonymous.get(link)
     assert (answer.status_code, "too old" in answer.text) == (410, True)
+
+
+def test_a_confirmation_link_is_for_the_address_it_was_sent_to(anonymous, work, mailbox):
+    join(anonymous)
+    work()
+    link = mailbox.link_to("ana@example.com", "/confirm/")
+    with transaction():
+        find_user("ana@example.com").email = "other@example.com"
+    assert anonymous.get(link).status_code == 410
 
 
 @pytest.mark.parametrize("forge", [lambda t: t[:-2] + ("A" if t[-2] != "A" else "B") + t[-1], lambda t: "x" + t, lambda t: "nonsense", lambda t: t[: len(t) // 2]])
