@@ -46,6 +46,11 @@ def pytest_unconfigure() -> None:
     SHARED.close()
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long values and bytes are numbered instead of spelled: names stay readable, and alike in every test process."""
+    return argname if isinstance(val, bytes) or (isinstance(val, str) and len(val) > 60) else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     kind = config.getoption("--database")
     kept, dropped = [], []
