@@ -43,6 +43,7 @@ from marketplace.referrals.figures import (
     count_overdue,
     count_to_contact,
     earnings_of,
+    leads_with_address,
     pointed_counts,
     rewards_by_lead,
 )
@@ -124,10 +125,11 @@ def referrer_dashboard() -> Any:
     user = signed_in_user()
     session["hat"] = PERSON
     leads = db.session.scalars(leads_pointed_by(user).order_by(Lead.id.desc()).limit(LATEST)).all()
-    rewards = rewards_by_lead(leads)
+    rewards, known = rewards_by_lead(leads), leads_with_address(leads)
     return render_template(
         "home/referrer.html", leads=leads, rewards=rewards, earnings=earnings_of(user), counts=pointed_counts(user),
-        steps={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id]) for lead in leads},
+        steps={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id], is_address_known=lead.id in known)
+               for lead in leads},
         is_payable=_is_payable(user), is_confirmed=is_confirmed(user))
 
 

@@ -186,8 +186,8 @@ def test_the_business_sees_funds_pipeline_and_whom_to_call(as_user):
     assert "$1,050" in said
     assert "$2,100" in said
     assert "One buyer said yes and waits to hear from you." in said
-    assert "Waiting for the buyer 1" in said
-    assert "New 1" in said
+    assert "Waiting for the buyer1" in said
+    assert "New1" in said
 
 
 def test_nothing_of_a_buyer_stands_there_before_the_yes(as_user):

@@ -9,7 +9,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
 from marketplace.referrals.deadlines import decision_due
-from marketplace.referrals.models import Clawback, Consent, Lead, Moderation, Reward, RewardState, Stage
+from marketplace.referrals.models import Buyer, Clawback, Consent, Lead, Moderation, Reward, RewardState, Stage
 from marketplace.referrals.queries import moderation_queue
 
 WAITING = frozenset({RewardState.PENDING, RewardState.ON_HOLD})
@@ -53,6 +53,13 @@ def rewards_by_lead(leads: Sequence[Lead]) -> dict[str, list[Reward]]:
     for reward in db.session.scalars(select(Reward).where(Reward.lead_id.in_(found)).order_by(Reward.id)):
         found[reward.lead_id].append(reward)
     return found
+
+
+def leads_with_address(leads: Sequence[Lead]) -> set[str]:
+    """Ids of those whose buyer's address is known: what next_step asks of each."""
+    wanted = select(Lead.id).join(Buyer, Buyer.id == Lead.buyer_id).where(
+        Lead.id.in_([lead.id for lead in leads]), Buyer.email_hash.is_not(None))
+    return set(db.session.scalars(wanted))
 
 
 def pointed_counts(user: User) -> dict[Moderation, int]:

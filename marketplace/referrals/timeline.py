@@ -93,7 +93,8 @@ def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
         select(Clawback.id).where(Clawback.reward_id.in_([reward.id for reward in rewards])))
     told = []
     for event in db.session.scalars(audit.events_about(*subjects)):
-        readers, title, tone = WORDS.get(event.action, (frozenset({A}), event.action.replace(".", " "), "mute"))
+        plain = event.action.replace(".", " ").replace("_", " ").capitalize()
+        readers, title, tone = WORDS.get(event.action, (frozenset({A}), plain, "mute"))
         if audience in readers:
             told.append(Happening(event.created_at, title, _more(event, lead, audience), tone))
     return told
@@ -108,7 +109,7 @@ def _more(event: AuditEvent, lead: Lead, audience: Audience) -> str:
 
 def _actor(actor_id: str, lead: Lead, audience: Audience) -> str:
     if actor_id == audit.SYSTEM:
-        return "by the clock" if audience is A else ""
+        return "by itself" if audience is A else ""
     if actor_id == BUYER:
         return "by the buyer"
     if actor_id == lead.referrer_id:
@@ -119,12 +120,14 @@ def _actor(actor_id: str, lead: Lead, audience: Audience) -> str:
     return ""
 
 
-def next_step(lead: Lead, audience: Audience, rewards: list[Reward]) -> str:
-    """One sentence: what happens next, and who has to do it."""
+def next_step(
+    lead: Lead, audience: Audience, rewards: list[Reward], *, is_address_known: bool | None = None
+) -> str:
+    """One sentence: what happens next, and who has to do it. Lists know ``is_address_known`` of all their leads."""
     if lead.moderation is not Moderation.ACCEPTED:
         return _before_acceptance(lead, audience)
     if lead.consent is Consent.ASKED:
-        return _while_asked(lead, audience)
+        return _while_asked(lead, audience, is_address_known=is_address_known)
     if rewards:
         return REWARD_NEXT[rewards[-1].state]
     if lead.stage in IN_THE_END:
@@ -136,6 +139,8 @@ def _before_acceptance(lead: Lead, audience: Audience) -> str:
     is_final = lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE} and lead.appeal is not None
     if is_final:
         return "Nothing: it was looked at again, and the second decision stands."
+    if audience is A and lead.moderation is Moderation.IN_REVIEW:
+        return "Does it meet the terms? Accept it, reject it with a reason, or ask."
     return BEFORE[lead.moderation][audience is R]
 
 
@@ -146,10 +151,12 @@ def _in_talks(lead: Lead, audience: Audience) -> str:
             else "The business talks to the buyer. If they buy, the reward is earned.")
 
 
-def _while_asked(lead: Lead, audience: Audience) -> str:
+def _while_asked(lead: Lead, audience: Audience, *, is_address_known: bool | None) -> str:
     if audience is Y:
         return "Nothing happens unless you say yes."
-    if audience is R and not is_buyer_address_known(lead):
+    if audience is R and is_address_known is None:
+        is_address_known = is_buyer_address_known(lead)
+    if audience is R and not is_address_known:
         return "Pass the private link on to the buyer; they decide."
     return "The buyer has been asked. Nobody learns who they are before they say yes."
 

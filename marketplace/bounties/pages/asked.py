@@ -35,7 +35,7 @@ def read_asked(schema: Schema | None = None) -> Asked:
         try:
             asked.fields = schema.load(asked.typed, unknown=EXCLUDE)
         except ValidationError as error:
-            asked.errors = {str(name): [str(s) for s in said] for name, said in error.normalized_messages().items()}
+            asked.errors = {name: [str(s) for s in said] for name, said in error.messages_dict.items()}
             asked.fields = {**schema.load({}), **(error.valid_data if isinstance(error.valid_data, dict) else {})}
     _read_url(asked)
     return asked

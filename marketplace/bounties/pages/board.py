@@ -16,13 +16,15 @@ from marketplace.identity.session import find_signed_in_user
 
 bp = Blueprint("board", __name__)
 
+KEPT = frozenset({"q", "category", "place", "sort", "url"})  # From one page of the board to the next.
+
 @bp.get("/bounties")
 def show() -> Any:
     asked = read_asked(BoardInput())
     wanted = asked.fields
     search = BoardSearch(wanted["q"], wanted["category"], wanted["place"], wanted["sort"])
     page = search_board(search, cursor=wanted["cursor"])
-    kept = {name: value for name, value in asked.typed.items() if name in {"q", "category", "place", "sort", "url"}}
+    kept: dict[str, Any] = {name: value for name, value in asked.typed.items() if name in KEPT}
     following = url_for(".show", **kept, cursor=page.next_cursor) if page.next_cursor else None
     return render_template(
         "bounties/board.html", asked=asked, search=search, rows=page.rows, funded=funded_among(list(page.rows)),

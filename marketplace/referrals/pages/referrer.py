@@ -15,7 +15,7 @@ from marketplace.identity.models import User
 from marketplace.identity.permissions import EmailUnconfirmed, require_confirmed
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.appeals import appeal_decision
-from marketplace.referrals.figures import pointed_counts, rewards_by_lead
+from marketplace.referrals.figures import leads_with_address, pointed_counts, rewards_by_lead
 from marketplace.referrals.models import Acquaintance, Lead, Moderation
 from marketplace.referrals.moderation import answer_info
 from marketplace.referrals.pages.lead_page import act_on_lead
@@ -82,12 +82,13 @@ def leads() -> Any:
     if wanted in set(Moderation):
         mine = mine.where(Lead.moderation == wanted)
     found = page(mine, Lead.id, cursor=request.args.get("cursor"))
-    rewards = rewards_by_lead(found.rows)
+    rewards, known = rewards_by_lead(found.rows), leads_with_address(found.rows)
     following = url_for(".leads", moderation=wanted or None, cursor=found.next_cursor) if found.next_cursor else None
     return render_template(
         "referrals/leads.html", rows=found.rows, rewards=rewards, following=following, wanted=wanted,
         counts=pointed_counts(user), states=list(Moderation), is_first="cursor" not in request.args,
-        says={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id]) for lead in found.rows})
+        says={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id], is_address_known=lead.id in known)
+              for lead in found.rows})
 
 
 @bp.post("/leads/<lead_id>/withdrawal")
