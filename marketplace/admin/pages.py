@@ -92,5 +92,7 @@ def _compare() -> tuple[list[reconciliation.Line], str]:
     """What Stripe says beside what we believe, or why Stripe did not say."""
     try:
         return reconciliation.compare_with_stripe(), ""
-    except (TemporaryFailure, PermanentFailure) as error:
-        return [], str(error) or "Stripe did not answer."
+    except TemporaryFailure:
+        return [], "Stripe does not answer right now."
+    except PermanentFailure as error:
+        return [], f"Stripe refuses to tell its balance ({error.code})."
