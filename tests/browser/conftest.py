@@ -3,6 +3,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from playwright.sync_api import BrowserContext, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from scripts.browser import FLAGS, find_browser, why_no_browser
-from scripts.processes import free_port
+from scripts.processes import Product, free_port, started
+from tests.browser.window import Window
 from tests.browsing import sign_in
 
 PHONE = {"width": 390, "height": 844}
@@ -82,3 +84,55 @@ def cookie_of(app: Flask, user: Any, site: str) -> Any:
     cookie = client.get_cookie(name)
     assert cookie is not None
     return {"name": name, "value": cookie.value, "url": site}
+
+
+# ---- the product as it is run: site, worker and sandbox as processes, with the demo data ------------------------------
+
+SIZES = {"phone": PHONE, "desk": DESK}
+
+
+@dataclass
+class Stage:
+    """The running product, and windows on it."""
+
+    product: Product
+    chromium: Chromium
+    contexts: contextlib.ExitStack
+    windows: list[Window] = field(default_factory=list)
+    counter: list[int] = field(default_factory=lambda: [0])
+
+    def window(self, size: str = "desk", *, script: bool = True) -> Window:
+        """A new person's: no cookie of anybody else's is in it."""
+        is_phone = size == "phone"
+        context = self.contexts.enter_context(contextlib.closing(self.chromium.new_context(
+            base_url=self.product.site, viewport=SIZES[size], has_touch=is_phone, is_mobile=is_phone,
+            java_script_enabled=script, reduced_motion="reduce", locale="en-US", timezone_id="UTC",
+            permissions=["clipboard-write"])))  # type: ignore[arg-type]
+        self.windows.append(Window(context, size, self.counter))
+        return self.windows[-1]
+
+
+@pytest.fixture(scope="session")
+def _product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Product]]:
+    """One a size, kept for the run: a story that is told twice must not meet itself."""
+    said: list[str] = []
+    running: dict[str, Product] = {}
+    with contextlib.ExitStack() as stop:
+        def start(name: str) -> Product:
+            if name not in running:
+                folder = tmp_path_factory.mktemp(f"product-{name}")
+                running[name] = stop.enter_context(started(folder, free_port(), say=said.append))
+            return running[name]
+        yield start
+    assert not [line for line in said if "Traceback" in line], "\n".join(said)
+
+
+@pytest.fixture
+def stage(chromium: Chromium, _product: Callable[[str], Product], request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """`stage.window("phone")`; for a test that is told at several sizes, the product of that size."""
+    name = getattr(request, "param", "desk")
+    with contextlib.ExitStack() as contexts:
+        stage = Stage(_product(name), chromium, contexts)
+        yield stage
+        complaints = [complaint for window in stage.windows for complaint in window.complaints]
+    assert not complaints, "\n".join(complaints)

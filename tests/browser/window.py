@@ -1,0 +1,105 @@
+"""One person's browser window. Whatever is looked at in it is held to the same rules, and photographed."""
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page, expect
+
+SCREENS = Path(__file__).resolve().parents[2] / "build" / "screens"
+PATIENCE = 15_000  # Milliseconds for what the page does by itself.
+ONE_LOOK = 1_500  # Milliseconds before a page that waits for the worker is asked for again.
+LOOKS = 25
+OURS = ("http://127.0.0.1:", "data:", "about:", "blob:")
+
+AXE = Axe()
+
+
+@dataclass
+class Window:
+    """``size`` is a word for the names of the pictures; ``counter`` numbers them over all windows of a story."""
+
+    context: BrowserContext
+    size: str
+    counter: list[int] = field(default_factory=lambda: [0])
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self._listen(self.page)
+
+    def _listen(self, page: Page) -> None:
+        say = self.complaints.append
+        page.on("console", lambda said: say(f"console: {said.text}") if said.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: say(f"script: {error}"))
+        page.on("request", lambda asked: None if asked.url.startswith(OURS) else say(f"asked {asked.url}"))
+        page.on("response", lambda given: say(f"{given.status} {given.url}") if given.status >= 400 else None)
+        # A page that is left while it renews a part of itself gives that request up.
+        page.on("requestfailed", lambda lost: None if "ERR_ABORTED" in str(lost.failure)
+                else say(f"failed: {lost.url} {lost.failure}"))
+
+    def open(self, address: str) -> None:
+        self.page.goto(address)
+
+    def says(self, words: str) -> None:
+        expect(self.page.locator("body")).to_contain_text(words, timeout=PATIENCE)
+
+    def says_in_time(self, words: str) -> None:
+        """Reload until the worker has done what the page waits for, as a person does."""
+        for look in range(LOOKS):
+            try:
+                expect(self.page.locator("body")).to_contain_text(words, timeout=ONE_LOOK)
+            except AssertionError:
+                if look == LOOKS - 1:
+                    raise
+                self.page.reload()
+            else:
+                return
+
+    def follow(self, words: str, *, exact: bool = False) -> None:
+        self.page.locator("main").get_by_role("link", name=words, exact=exact).first.click()
+
+    def press(self, words: str, *, exact: bool = True) -> None:
+        self.page.locator("main").get_by_role("button", name=words, exact=exact).first.click()
+
+    def fill(self, **fields: str) -> None:
+        """By the names of the fields; a choice is made by its value."""
+        for name, value in fields.items():
+            control = self.page.locator(f"main [name={name}]:not([type=hidden])")
+            kind = control.first.evaluate("control => control.type")
+            if kind == "radio":
+                self.page.locator(f"main [name={name}][value={value}]").check(force=True)
+            elif kind.startswith("select"):
+                control.first.select_option(value)
+            else:
+                control.first.fill(value)
+
+    def look(self, name: str, *, dark: bool = False) -> None:
+        """Hold the page to the rules and keep a picture of it; ``dark`` in both colour schemes."""
+        self.counter[0] += 1
+        picture = f"{self.size}-{self.counter[0]:02}-{name}"
+        self._hold_to_rules(picture)
+        self._photograph(picture)
+        if dark:
+            self.page.emulate_media(color_scheme="dark")
+            self._hold_to_rules(f"{picture}-dark")
+            self._photograph(f"{picture}-dark")
+            self.page.emulate_media(color_scheme="light")
+
+    def _photograph(self, picture: str) -> None:
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENS / f"{picture}.png", full_page=True)
+
+    def _hold_to_rules(self, picture: str) -> None:
+        """What breaks a rule is kept, so that one run tells of every page; the test fails at its end."""
+        faults = []
+        headings = self.page.locator("h1").all_inner_texts()
+        if len(headings) != 1:
+            faults.append(f"these main headings: {headings}")
+        widths = self.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+        if widths[0] > widths[1]:
+            faults.append(f"{widths[0]} pixels of page in {widths[1]} of window")
+        found = AXE.run(self.page)
+        faults += [f"{rule['id']}: {node['target']} {node['html'][:200]} {node['failureSummary']}"
+                   for rule in found.response["violations"] for node in rule["nodes"]]
+        self.complaints += [f"{picture}: {fault}" for fault in faults]
