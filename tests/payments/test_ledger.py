@@ -232,12 +232,12 @@ def test_postgresql_refuses(app, statement):
 def test_the_database_refuses_an_entry_that_does_not_balance(app):
     pay_in(100_00)
     attempt = (
-        "INSERT INTO postings (entry_id, account_id, amount_minor, seq, balance_after_minor, created_at) "
-        "SELECT 'new', id, 500, 2, 10500, created_at FROM ledger_accounts WHERE kind = 'funds'",
-        "INSERT INTO postings (entry_id, account_id, amount_minor, created_at) "
-        "SELECT 'new', id, -499, created_at FROM ledger_accounts WHERE kind = 'clearing'",
-        "INSERT INTO ledger_entries (id, kind, reference, fingerprint, created_at) "
-        "SELECT 'new', 'k', 'r', 'f', created_at FROM ledger_entries")
+        ("INSERT INTO postings (entry_id, account_id, amount_minor, seq, balance_after_minor, created_at) "
+        "SELECT 'new', id, 500, 2, 10500, created_at FROM ledger_accounts WHERE kind = 'funds'"),
+        ("INSERT INTO postings (entry_id, account_id, amount_minor, created_at) "
+        "SELECT 'new', id, -499, created_at FROM ledger_accounts WHERE kind = 'clearing'"),
+        ("INSERT INTO ledger_entries (id, kind, reference, fingerprint, created_at) "
+        "SELECT 'new', 'k', 'r', 'f', created_at FROM ledger_entries"))
     with pytest.raises(DBAPIError, match="does not sum to zero"), transaction():
         for statement in attempt:
             db.session.execute(text(statement))
