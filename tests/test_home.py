@@ -46,8 +46,8 @@ def test_the_front_page_tells_the_thought_and_shows_what_is_on_offer(anonymous):
     assert "If I could make $1K by reading David’s blog and telling my auto dealer about him" in said
     assert "$1,000 when they buy" in said
     assert f"/bounties/{bounty.id}" in hrefs(page)
-    assert len(page.xpath("//ol[@class='steps']")) == 4
-    assert {len(steps.xpath("./li")) for steps in page.xpath("//ol[@class='steps']")} == {3}
+    assert len(page.xpath("//ol[@class='numbered']")) == 4
+    assert {len(steps.xpath("./li")) for steps in page.xpath("//ol[@class='numbered']")} == {3}
 
 
 def test_the_front_page_without_a_bounty_says_what_to_do(anonymous):
@@ -56,7 +56,7 @@ def test_the_front_page_without_a_bounty_says_what_to_do(anonymous):
 
 def test_an_address_pasted_on_the_front_page_arrives_at_the_pointing_form(anonymous, as_user):
     bounty = make_bounty(is_live=True)
-    board = anonymous.submit("/", {"url": POST}, press="Find who wants them")
+    board = anonymous.submit("/", {"url": POST}, press="Find")
     assert board.request.path == "/bounties"
     link = re.search(rf'href="(/bounties/{bounty.id}\?url=[^"]+)"', board.text).group(1)
     onward = next(href for href in hrefs(anonymous.page(link)) if "/point" in href)

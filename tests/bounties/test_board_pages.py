@@ -176,7 +176,7 @@ def test_money_and_buttons_of_the_business_are_not_shown_to_others(as_user):
 def test_people_of_the_business_are_not_offered_to_point(as_user):
     bounty = make_bounty(is_live=True)
     page = as_user(make_member(bounty.business)).page(f"/bounties/{bounty.id}")
-    assert "a business cannot earn its own bounty" in words_of(page)
+    assert "A business cannot earn its own bounty" in words_of(page)
     assert page.xpath("//a[contains(@href, '/point')]") == []
 
 
