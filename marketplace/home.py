@@ -237,7 +237,9 @@ def _nav(user: User | None, hat: str) -> list[dict[str, Any]]:
         links = [(_dashboard_of(hat), "Dashboard"), (url_for("pointing.leads"), "My leads"), board,
                  (url_for("payouts.show"), "Payouts")]
     elif hat == ADMIN:
-        links = [(_dashboard_of(hat), "Dashboard"), (url_for("moderation.queue"), "Queue"), board]
+        links = [(_dashboard_of(hat), "Dashboard"), (url_for("moderation.queue"), "Queue"),
+                 (url_for("admin.jobs"), "Jobs"), (url_for("admin.ledger_explorer"), "Ledger"),
+                 (url_for("admin.audit"), "Audit"), board]
     else:
         payments = [(url_for("fundings.index", business_id=hat), "Payments")] if may_see_funding(user, hat) else []
         links = [(_dashboard_of(hat), "Dashboard"), (url_for("pipeline.leads", business_id=hat), "Leads"), *payments,
