@@ -113,7 +113,7 @@ def open_the_shop(story: Story) -> str:
     story.tell("It cannot be published yet: no reward without funds for it.")
     checkout = story.wes.send(f"{bounty}/funding", "/funding", amount="2100")
     check(checkout.address.startswith(story.product.sandbox or "?"), f"funding led to {checkout.address}")
-    story.wes.send(checkout, "pay")
+    story.wes.send(checkout, story.product.sandbox or "?", button="Pay")
     story.until_page_says(story.wes, bounty, "$2,100")
     story.tell("He pays in $2,100 by card (Stripe Checkout): two rewards and our fee of 5%.")
     story.wes.send(bounty, "/publication")
@@ -179,7 +179,8 @@ def say_yes(story: Story, lead: str) -> None:
 
 
 def sell(story: Story, lead: str) -> None:
-    story.wes.send(lead, "/stage", stage="meeting")
+    for stage in ("introduced", "qualified", "meeting"):
+        story.wes.send(lead, "/stage", stage=stage)
     story.wait_days(5)
     page = story.wes.send(lead, "/sale", amount="30000.00", currency="usd", occurred_on=story.day.isoformat(),
                           order_number="W-2041")
@@ -193,12 +194,10 @@ def has_form(page: Page, action: str) -> bool:
 
 
 def get_paid(story: Story, lead: str) -> None:
-    start = story.ana.open("/payouts")
-    page = story.ana.send(start, "/payouts", country="US")
-    if story.product.sandbox and not page.address.startswith(story.product.sandbox):
-        page = story.ana.open(page.link(story.product.sandbox))
-    story.ana.send(page, "submit") if has_form(page, "submit") else story.ana.send(page, "/")
-    story.until_page_says(story.ana, "/payouts", "eady")
+    at_stripe = story.ana.send("/payouts", "/payouts", country="US")
+    check(at_stripe.address.startswith(story.product.sandbox or "?"), f"get paid led to {at_stripe.address}")
+    story.ana.send(at_stripe, story.product.sandbox or "?", button="Submit details")
+    story.until_page_says(story.ana, "/payouts", "You are set up")
     story.tell("Ana opens her Stripe account for payouts (Stripe asks the questions, not we).")
     story.wait_days(31)
     story.until_page_says(story.ana, lead, "Reward paid")
