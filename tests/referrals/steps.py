@@ -1,0 +1,49 @@
+"""Steps that tests of referrals share: each is one verb in one transaction, then a fresh look."""
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+
+from marketplace.bounties.models import Bounty
+from marketplace.foundation.audit import AuditEvent
+from marketplace.foundation.db import db, transaction
+from marketplace.identity.models import User
+from marketplace.payments import ledger
+from marketplace.payments.models import AccountKind
+from marketplace.referrals.models import Acquaintance, Lead
+from marketplace.referrals.pointing import point_at_buyer
+from tests.browsing import end_reading
+
+T = TypeVar("T")
+PLAIN_QUOTE = "I am in the market for a car"
+
+
+def do(verb: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    with transaction():
+        return verb(*arguments, **named)
+
+
+def point(bounty: Bounty, by: User, **given: Any) -> Lead:
+    """With a text as evidence unless a ``url`` is given."""
+    fields = {"quote": PLAIN_QUOTE, "acquaintance": Acquaintance.ONLINE, "how_known": "I read his blog.", **given}
+    if "url" not in fields:
+        fields.setdefault("text", "So it is decided. I am in the market for a car, and soon.")
+    return do(point_at_buyer, bounty, by=by, **fields)
+
+
+def again(lead: Lead) -> Lead:
+    """The lead as the database has it now."""
+    end_reading()
+    return db.session.get_one(Lead, lead.id, populate_existing=True)
+
+
+def actions_on(subject_id: str) -> list[str]:
+    end_reading()
+    return [event.action for event in db.session.scalars(
+        select(AuditEvent).where(AuditEvent.subject_id == subject_id).order_by(AuditEvent.id))]
+
+
+def holds(kind: AccountKind, owner_id: str, currency: str = "usd") -> int:
+    """Smallest units that the ledger keeps there."""
+    end_reading()
+    return ledger.find_balance(kind, owner_id, currency).minor
