@@ -21,7 +21,10 @@ def usd(whole: int) -> Money:
     return Money(whole * 100, "usd")
 
 
-def ask_to_fund(by: User, amount: Money = usd(1050), purpose: str = BOUNTY) -> Funding:
+ONE_LEAD = usd(1050)  # A reward of $1,000 and the fee on it.
+
+
+def ask_to_fund(by: User, amount: Money = ONE_LEAD, purpose: str = BOUNTY) -> Funding:
     """Asked for, and Stripe's page is open."""
     with transaction():
         funding = request_funding(by.memberships[0].business_id, purpose, amount, by=by)
@@ -29,7 +32,7 @@ def ask_to_fund(by: User, amount: Money = usd(1050), purpose: str = BOUNTY) -> F
     return fresh(Funding, funding.id)
 
 
-def pay_in(stripe: SandboxServer, by: User, amount: Money = usd(1050), purpose: str = BOUNTY) -> Funding:
+def pay_in(stripe: SandboxServer, by: User, amount: Money = ONE_LEAD, purpose: str = BOUNTY) -> Funding:
     """Paid on Stripe's page, and heard of."""
     funding = ask_to_fund(by, amount, purpose)
     stripe.control.pay_checkout(funding.checkout_session_id)

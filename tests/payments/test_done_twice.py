@@ -22,7 +22,18 @@ from marketplace.payments.refunds import refund_free_funds
 from marketplace.payments.reversals import find_reversal
 from marketplace.payments.sending import NotThere
 from marketplace.payments.stripe_gateway import RefundReading
-from tests.payments.money_steps import BOUNTY, ask_to_fund, fresh, holds, make_ready, only_transfer, owe, pay_in, take_back, usd
+from tests.payments.money_steps import (
+    BOUNTY,
+    ask_to_fund,
+    fresh,
+    holds,
+    make_ready,
+    only_transfer,
+    owe,
+    pay_in,
+    take_back,
+    usd,
+)
 
 
 @pytest.fixture
