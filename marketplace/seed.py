@@ -51,12 +51,12 @@ PEOPLE = {
 
 OFFERS = (
     Offer(WES, "Westside Auto", "A family dealership: new and used cars, a workshop, and people who call you back.",
-          "San Diego, US", "Point us at someone who is buying a car",
-          "We sell new and used cars in and around San Diego. If someone you know, or read, says that they are "
+          "Denver, US", "Point us at someone who is buying a car",
+          "We sell new and used cars in and around Denver. If someone you know, or read, says that they are "
           "looking for a car, point us at them. If they buy from us, $1,000 is yours.",
           Category.CARS,
           ("Says in their own words that they want to buy a car", "Wants to buy within three months",
-           "Lives within an hour of San Diego"), reward_minor=100_000),
+           "Lives within an hour of Denver"), reward_minor=100_000),
     Offer("ines@example.com", "Brightroof Solar", "Roofs that earn their keep. Planned, fitted and looked after by us.",
           "Austin, US", "Someone asking about solar for their house",
           "Home owners who ask around about solar panels, batteries or a heat pump. We visit, plan and fit.",

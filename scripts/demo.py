@@ -93,7 +93,7 @@ def join(story: Story, who: Visitor, name: str, address: str) -> None:
 def open_the_shop(story: Story) -> str:
     """Wes founds Westside Auto, writes a bounty, funds it and publishes it. The bounty's path."""
     join(story, story.wes, "Wes Park", "wes@westside.example")
-    page = story.wes.send("/businesses/new", "/businesses/new", name="Westside Auto", place="San Diego, US",
+    page = story.wes.send("/businesses/new", "/businesses/new", name="Westside Auto", place="Denver, US",
                           about="A family dealership that calls you back.")
     business_id = re.search(r"biz_\w+", page.address + page.body)
     check(business_id is not None, "the new business has no page")
@@ -101,8 +101,8 @@ def open_the_shop(story: Story) -> str:
     new = f"/businesses/{business_id[0]}/bounties/new"  # type: ignore[index]
     page = story.wes.send(
         new, new, title="Point us at someone who is buying a car",
-        offer="We sell new and used cars in and around San Diego, and we call back.", category="cars",
-        place="San Diego, US", criteria="Says that they want to buy a car\nLives within an hour of San Diego",
+        offer="We sell new and used cars in and around Denver, and we call back.", category="cars",
+        place="Denver, US", criteria="Says that they want to buy a car\nLives within an hour of Denver",
         currency="usd", reward_kind="flat", reward="1000", hold_days="30")
     found = re.search(r"bounty_\w+", page.address)
     check(found is not None, f"the new bounty has no page: {page.address}")
