@@ -55,6 +55,11 @@ const showLocalTimes = (root) => every("time[datetime*='T']", (time) => {
   if (!time.title) [time.title, time.textContent] = [time.textContent.trim(), local];
   else time.title = local;
 }, root);
+// Days are days everywhere, only written as the reader writes them.
+const showLocalDays = (root) => every("time[datetime]:not([datetime*='T'])", (time) => {
+  const day = new Date(time.dateTime);
+  if (!Number.isNaN(day.valueOf())) time.textContent = day.toLocaleDateString(locale, { dateStyle: "medium", timeZone: "UTC" });
+}, root);
 
 // How many characters are left, said politely and only near the end.
 const addCounters = (root) => every("textarea[data-count]", (area) => {
@@ -97,6 +102,7 @@ const renew = (part, wait) => setTimeout(async () => {
       if (fresh && !part.contains(document.activeElement)) {
         part.replaceWith(fresh);
         showLocalTimes(fresh);
+        showLocalDays(fresh);
         addCounters(fresh);
         waiting = fresh;
       }
@@ -106,6 +112,7 @@ const renew = (part, wait) => setTimeout(async () => {
 }, wait * 1000);
 
 showLocalTimes(document);
+showLocalDays(document);
 addCounters(document);
 every("[data-refresh][id]", (part) => renew(part, Number(part.dataset.refresh) || 5));
 document.querySelector("[data-focus]")?.focus();

@@ -1,14 +1,27 @@
 """Ids that name their kind and sort by age: ``lead_01m80e3b...``."""
 import secrets
+import threading
 
 from marketplace.foundation import clock
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u.
+RANDOM_BITS = 80
+LARGEST_STEP = 2 ** 40  # What follows within a millisecond stays after, and cannot be guessed.
+
+_lock = threading.Lock()
+_last = [0]
 
 
 def new_id(kind: str) -> str:
-    """``kind`` and 26 digits: 48 bits of milliseconds, then 80 random bits."""
+    """``kind`` and 26 digits: 48 bits of milliseconds, then 80 random bits.
+
+    What one process makes in the same millisecond sorts in the order of making: a story is told by it.
+    """
     milliseconds = int(clock.now().timestamp() * 1000)
-    number = milliseconds << 80 | secrets.randbits(80)
+    number = milliseconds << RANDOM_BITS | secrets.randbits(RANDOM_BITS)
+    with _lock:
+        if _last[0] >> RANDOM_BITS == milliseconds:
+            number = _last[0] + 1 + secrets.randbelow(LARGEST_STEP)
+        _last[0] = number
     digits = "".join(ALPHABET[number >> 5 * place & 31] for place in reversed(range(26)))
     return f"{kind}_{digits}"

@@ -41,11 +41,12 @@ def _age_signals(lead: Lead) -> list[Signal]:
     published = lead.evidence.published_on
     if published is None:
         return [Signal("mute", "The post does not say when it was written.")]
-    days = (clock.now().date() - published).days
+    days = (lead.submitted_at.date() - published).days
     if days > lead.terms.evidence_days:
         allowed = lead.terms.evidence_days
-        return [Signal("warn", f"The post is {days} days old; these terms ask for {allowed} or fewer.")]
-    return [Signal("ok", f"The post is {days} days old.")]
+        return [Signal("warn", f"The post was {days} days old when it was pointed out; "
+                               f"these terms ask for {allowed} or fewer.")]
+    return [Signal("ok", f"The post was {days} days old when it was pointed out.")]
 
 
 def _people_signals(lead: Lead) -> list[Signal]:

@@ -84,6 +84,20 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
 }
 
 
+# What the buyer reads instead, of the own doings.
+TO_BUYER = {
+    "lead.submitted": "Somebody pointed at your post",
+    "lead.accepted": "A moderator accepted it",
+    "consent.asked": "You were asked",
+    "consent.given": "You answered; your address is confirmed next",
+    "consent.granted": "You said yes",
+    "consent.refused": "You said no",
+    "consent.no_answer": "You did not answer",
+    "consent.withdrawn": "You took your yes back",
+    "contact.opened": "The business opened your contact data",
+}
+
+
 def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
     """Oldest first. Actors are named by their part, never by their name, but for admins."""
     rewards = list(db.session.scalars(select(Reward).where(Reward.lead_id == lead.id)))
@@ -96,7 +110,8 @@ def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
         plain = event.action.replace(".", " ").replace("_", " ").capitalize()
         readers, title, tone = WORDS.get(event.action, (frozenset({A}), plain, "mute"))
         if audience in readers:
-            told.append(Happening(event.created_at, title, _more(event, lead, audience), tone))
+            words = TO_BUYER.get(event.action, title) if audience is Y else title
+            told.append(Happening(event.created_at, words, _more(event, lead, audience), tone))
     return told
 
 
@@ -111,7 +126,7 @@ def _actor(actor_id: str, lead: Lead, audience: Audience) -> str:
     if actor_id == audit.SYSTEM:
         return "by itself" if audience is A else ""
     if actor_id == BUYER:
-        return "by the buyer"
+        return "" if audience is Y else "by the buyer"
     if actor_id == lead.referrer_id:
         return "by the referrer"
     if audience is A:
@@ -147,6 +162,8 @@ def _before_acceptance(lead: Lead, audience: Audience) -> str:
 def _in_talks(lead: Lead, audience: Audience) -> str:
     if lead.consent is Consent.WITHDRAWN:
         return "The buyer took the yes back: nobody contacts them. If they bought already, the sale still counts."
+    if audience is B and lead.stage is not Stage.NEW:
+        return "Keep talking as the buyer allowed. When they buy, record the sale."
     return ("Get in touch as the buyer allowed, then move the lead on." if audience is B
             else "The business talks to the buyer. If they buy, the reward is earned.")
 
@@ -185,6 +202,6 @@ REWARD_NEXT: dict[RewardState, str] = {
     RewardState.ON_HOLD: "An admin looks into the reward; it is neither lost nor released meanwhile.",
     RewardState.PAYABLE: "The reward goes out with the next transfer, once the referrer's Stripe account is ready.",
     RewardState.SCHEDULED: "The transfer is on its way to Stripe.",
-    RewardState.PAID: "Done: the reward is paid. Stripe pays it out to the bank.",
+    RewardState.PAID: "Nothing more: the reward is paid. Stripe pays it out to the bank.",
     RewardState.VOIDED: "Nothing: the sale was given back in full.",
 }

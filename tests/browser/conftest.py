@@ -1,7 +1,11 @@
 """A real Chromium on the real application, served by threads of this process on the test's own database."""
 import contextlib
+import email
+import email.policy
 import logging
+import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,6 +93,7 @@ def cookie_of(app: Flask, user: Any, site: str) -> Any:
 # ---- the product as it is run: site, worker and sandbox as processes, with the demo data ------------------------------
 
 SIZES = {"phone": PHONE, "desk": DESK}
+MAIL_WITHIN = 30.0  # seconds
 
 
 @dataclass
@@ -108,8 +113,21 @@ class Stage:
             base_url=self.product.site, viewport=SIZES[size], has_touch=is_phone, is_mobile=is_phone,
             java_script_enabled=script, reduced_motion="reduce", locale="en-US", timezone_id="UTC",
             permissions=["clipboard-write"])))  # type: ignore[arg-type]
-        self.windows.append(Window(context, size, self.counter))
+        self.windows.append(Window(context, size, script, self.counter))
         return self.windows[-1]
+
+    def link_in_mail_to(self, address: str, about: str, containing: str) -> str:
+        """A link of the newest mail to ``address`` about ``about``, once the worker has sent it."""
+        give_up = time.monotonic() + MAIL_WITHIN
+        while time.monotonic() < give_up:
+            for kept in sorted((self.product.folder / "mail").glob("*.eml"), reverse=True):
+                mail = email.message_from_bytes(kept.read_bytes(), policy=email.policy.default)
+                if address in str(mail["To"]) and about in str(mail["Subject"]):
+                    body = mail.get_body(("plain",))
+                    links = re.findall(r"https?://\S+", str(body.get_content()) if body else "")
+                    return next(link for link in links if containing in link)
+            self.windows[0].page.wait_for_timeout(100)  # The browser goes on meanwhile.
+        raise AssertionError(f"no mail to {address} about {about!r} within {MAIL_WITHIN:.0f} s")
 
 
 @pytest.fixture(scope="session")

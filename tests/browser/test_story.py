@@ -1,8 +1,5 @@
 """David's story as its four people live it, in a phone's window and in a desk's, against the running product."""
-import email
-import email.policy
 import re
-import time
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,14 +10,12 @@ from tests.browser.window import SCREENS, Window
 if TYPE_CHECKING:
     from tests.browser.conftest import Stage
 
-PASSWORD = "point-at-a-buyer"
 QUOTE = "I'm in the market for a car, a used station wagon or a small SUV"
 DAY = 86_400  # seconds
-PATIENCE = 30.0  # seconds for the worker to send a mail
 
 
 class Story:
-    """Who is in it, what day it is for them, and what arrives in their mailboxes."""
+    """Who is in it, and what day it is for them."""
 
     def __init__(self, stage: "Stage", size: str) -> None:
         self.stage = stage
@@ -34,20 +29,6 @@ class Story:
         self.days_on += days
         self.stage.product.move_clock(days * DAY)
 
-    def link_in_mail_to(self, address: str, about: str, containing: str) -> str:
-        """A link of the newest mail to ``address`` about ``about``, once the worker has sent it."""
-        give_up = time.monotonic() + PATIENCE
-        while time.monotonic() < give_up:
-            self.ana.page.wait_for_timeout(100)  # Lets the browser go on meanwhile.
-            for kept in sorted((self.stage.product.folder / "mail").glob("*.eml"), reverse=True):
-                mail = email.message_from_bytes(kept.read_bytes(), policy=email.policy.default)
-                if address in str(mail["To"]) and about in str(mail["Subject"]):
-                    body = mail.get_body(("plain",))
-                    assert body is not None
-                    links = re.findall(r"https?://\S+", str(body.get_content()))
-                    return next(link for link in links if containing in link)
-        raise AssertionError(f"no mail to {address} about {about!r} within {PATIENCE:.0f} s")
-
 
 @pytest.mark.parametrize(("stage", "size"), [("phone", "phone"), ("desk", "desk")], indirect=["stage"],
                          ids=["phone", "desk"])
@@ -56,7 +37,7 @@ def test_david_is_introduced_and_ana_is_paid(stage: "Stage", size: str) -> None:
         old.unlink()
     story = Story(stage, size)
     look_around(story.david)
-    sign_in(story.ana, "ana@example.com", "dashboard/referrer", picture="sign-in")
+    story.ana.sign_in("ana@example.com", picture="sign-in")
     lead = point_at_david(story)
     moderate(story, lead)
     ask_ana_to_pass_on(story, lead)
@@ -66,15 +47,6 @@ def test_david_is_introduced_and_ana_is_paid(stage: "Stage", size: str) -> None:
     pay_ana(story, lead)
     give_back(story, lead)
     look_back(story, lead)
-
-
-def sign_in(window: Window, address: str, arrives_at: str, *, picture: str = "") -> None:
-    window.open("/sign-in")
-    window.fill(email=address, password=PASSWORD)
-    if picture:
-        window.look(picture)
-    window.press("Sign in")
-    window.page.wait_for_url(re.compile(arrives_at))
 
 
 def look_around(window: Window) -> None:
@@ -97,7 +69,7 @@ def point_at_david(story: Story) -> str:
     post = ana.page.url
     ana.open("/dashboard/referrer")
     ana.fill(url=post)
-    ana.press("Find who wants them")
+    ana.press("Find")
     ana.says("Westside Auto")
     ana.look("board", dark=True)
     ana.follow("Point us at someone who is buying a car")
@@ -120,7 +92,7 @@ def point_at_david(story: Story) -> str:
 
 def moderate(story: Story, lead: str) -> None:
     mona = story.mona
-    sign_in(mona, "mona@example.com", "dashboard/admin")
+    mona.sign_in("mona@example.com")
     mona.says("Point us at someone who is buying a car")
     mona.look("mona-dashboard", dark=True)
     mona.open("/moderation")
@@ -136,7 +108,7 @@ def moderate(story: Story, lead: str) -> None:
 
 def ask_ana_to_pass_on(story: Story, lead: str) -> None:
     wes, ana = story.wes, story.ana
-    sign_in(wes, "wes@example.com", "dashboard/business")
+    wes.sign_in("wes@example.com")
     wes.look("wes-dashboard-before-the-yes")
     wes.open(lead)
     wes.says("Who is it?")
@@ -149,7 +121,7 @@ def ask_ana_to_pass_on(story: Story, lead: str) -> None:
 
 def say_yes(story: Story, lead: str) -> None:
     david, wes = story.david, story.wes
-    link = story.link_in_mail_to("ana@example.com", "pass the link on", "/buyer/")
+    link = story.stage.link_in_mail_to("ana@example.com", "pass the link on", "/buyer/")
     david.open(link)
     for words in ("Ana Flores", "Westside Auto", "$1,000", QUOTE):
         david.says(words)
@@ -159,7 +131,7 @@ def say_yes(story: Story, lead: str) -> None:
     david.press("Yes, introduce me")
     david.says("One step is left")
     david.look("david-has-a-mail-to-open")
-    confirm = story.link_in_mail_to("david@example.net", "confirm", "/buyer/confirm/")
+    confirm = story.stage.link_in_mail_to("david@example.net", "confirm", "/buyer/confirm/")
     david.open("/dev/mail")
     david.look("mails")
     david.page.get_by_role("link", name="Please confirm that this is you").first.click()

@@ -69,8 +69,7 @@ def yes(purpose: str, token: str) -> Any:
                 with transaction():
                     grant = give_consent(lead, **form.fields, proven=purpose == MAILED)
                 if not grant.confirmed_at:
-                    flash(f"One step is left: we sent a mail to {form.fields['email']}. "
-                          "Open it and confirm that this is you.", "warn")
+                    flash(f"We sent a mail to {form.fields['email']}.", "info")
                 return redirect(url_for(".show", purpose=purpose, token=token))
             except SelfReferral as refusal:
                 form.refuse(refusal)

@@ -56,7 +56,7 @@ def _sale(lead: Lead) -> tuple[str, str]:
         return "done", ""
     if lead.moderation is Moderation.EXPIRED or lead.stage in {Stage.LOST, Stage.UNQUALIFIED}:
         return "bad", "ended" if lead.moderation is Moderation.EXPIRED else str(lead.stage)
-    return "current", "introduced" if lead.stage is Stage.NEW else str(lead.stage)
+    return "current", "not in touch yet" if lead.stage is Stage.NEW else str(lead.stage)
 
 
 def _reward(lead: Lead, rewards: Sequence[Reward]) -> tuple[str, str]:
