@@ -21,7 +21,7 @@ def confirm_email(*, user_id: str, asked: str) -> list[Mail]:
         return []
     return [compose(
         user.email, "Please confirm your e-mail address",
-        "you joined Fingerpost with this address. Please confirm that it is yours. "
+        "You joined Fingerpost with this address. Please confirm that it is yours. "
         f"The link works for {_say(confirmation.LINK_LASTS)}; until then you can look around, but not point or post.",
         name=user.name, action=("Confirm my address", public_url(f"/confirm/{confirmation.confirmation_link(user)}")),
         why="You get this mail because somebody joined with this address. If that was not you, do nothing.")]
@@ -32,7 +32,7 @@ def already_registered(*, user_id: str, asked: str) -> list[Mail]:
     user = db.session.get_one(User, user_id)
     return [] if user.closed_at else [compose(
         user.email, "You have joined Fingerpost already",
-        "somebody, probably you, tried to join Fingerpost with this address. You have joined already, so just sign in:",
+        "Somebody, probably you, tried to join Fingerpost with this address. You have joined already, so just sign in:",
         public_url("/sign-in"),
         f"If you forgot your password, set a new one. The link works for {_say(passwords.LINK_LASTS)}, and once.",
         name=user.name, action=("Set a new password", _reset_url(user)),
@@ -53,7 +53,7 @@ def password_changed(*, user_id: str, asked: str) -> list[Mail]:
     user = db.session.get_one(User, user_id)
     return [compose(
         user.email, "Your password was changed",
-        "your password was just changed, and every other sign-in of yours has ended. If that was you, all is well.",
+        "Your password was just changed, and every other sign-in of yours has ended. If that was you, all is well.",
         "If it was not, set a new password at once.",
         name=user.name, action=("That was not me", public_url("/forgot")),
         why="You get this mail whenever your password changes.")]
@@ -66,7 +66,7 @@ def member_added(*, membership_id: str) -> list[Mail]:
         return []
     return [compose(
         member.user.email, f"You are a member of {member.business.name} now",
-        f"you are a member of {member.business.name} on Fingerpost now, as {member.role.value}. "
+        f"You are a member of {member.business.name} on Fingerpost now, as {member.role.value}. "
         "You can look at it, or leave it again.",
         name=member.user.name, action=("Look at it", public_url(f"/businesses/{member.business_id}/members")),
         why=f"You get this mail because an owner of {member.business.name} added you.")]
