@@ -181,7 +181,8 @@ def check_coverage(result: Result) -> None:
     missed = {name: file["missing_branches"] for name, file in verbs.items() if file["missing_branches"]}
     percent = 100 * (1 - sum(missed.values()) / total) if total else 100.0
     for name, count in sorted(missed.items(), key=lambda item: -item[1]):
-        say(f"  {name}: {count} branches not taken: {files[name]['missing_branches']}")
+        lines = ", ".join(str(start) for start in sorted({abs(start) for start, _ in files[name]["missing_branches"]}))
+        say(f"  {name}: {count} branches not taken, at lines {lines}")
     note = f"{percent:.1f} % of {total} branches in {len(verbs)} verb files (needed: {NEEDED_BRANCHES:.0f} %)"
     result.check("coverage", good=percent >= NEEDED_BRANCHES, note=note)
 
