@@ -3,6 +3,7 @@ from marketplace.foundation import clock, outbox
 from marketplace.foundation.errors import Conflict, require
 from marketplace.identity.models import User
 from marketplace.referrals import lifecycle
+from marketplace.referrals.duplicates import find_live_twin
 from marketplace.referrals.models import EvidenceState, Lead, Moderation
 from marketplace.referrals.permissions import is_referrer
 from marketplace.referrals.pointing import start_clocks
@@ -10,6 +11,10 @@ from marketplace.referrals.pointing import start_clocks
 
 class AppealUsed(Conflict):
     code = "appeal_used"
+
+
+class NotRefused(Conflict):
+    code = "not_refused"
 
 
 def may_be_appealed(lead: Lead) -> bool:
@@ -21,8 +26,12 @@ def appeal_decision(lead: Lead, *, by: User, why: str) -> None:
     require(is_referrer(by, lead), "appeal for this lead")
     if lead.appeal is not None:
         raise AppealUsed("This was appealed once already.", next_step="The second decision stands.")
-    if lead.moderation is Moderation.DUPLICATE:
+    if not may_be_appealed(lead):
+        raise NotRefused("Only a refusal can be appealed.", next_step="Reload the page to see where it stands now.")
+    twin = find_live_twin(lead)
+    if twin is not None or lead.moderation is Moderation.DUPLICATE:
         # Both now stand side by side, so this one gives up its place in the first-come indexes.
+        lead.duplicate_of_id = lead.duplicate_of_id or (twin and twin.id)
         lead.post_hash = lead.buyer_hash = None
     lead.appeal = why
     lead.decided_at = lead.decided_by = None
