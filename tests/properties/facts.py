@@ -32,6 +32,7 @@ BALANCES = """
 SELECT a.kind, a.owner_id, a.currency, sum(p.amount_minor) AS minor
 FROM postings p JOIN ledger_accounts a ON a.id = p.account_id GROUP BY a.kind, a.owner_id, a.currency
 """
+COUNTED = ("postings", "ledger_entries", "audit_events")
 UNDONE = "SELECT id, job, last_error, dead_at FROM outbox_messages WHERE last_error IS NOT NULL AND done_at IS NULL"
 AUDIT = "SELECT id, actor_id, action, subject_id, details FROM audit_events WHERE id > :after ORDER BY id"
 
@@ -42,6 +43,7 @@ class Facts:
     balances: dict[tuple[str, str, str], int]
     stripe: dict[str, list[Row]]
     platform: dict[str, int]
+    counts: tuple[int, ...]
     undone: list[Row] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> dict[str, Row]:
@@ -61,12 +63,13 @@ def read_facts(sandbox: SandboxServer) -> Facts:
             for table, columns in COLUMNS.items()}
         balances = {(row.kind, row.owner_id, row.currency): int(row.minor) for row in connection.execute(text(BALANCES))
                     if row.minor}
+        counts = tuple(connection.scalar(text(f"SELECT count(*) FROM {table}")) for table in COUNTED)
         undone = [dict(row) for row in connection.execute(text(UNDONE)).mappings()]
     store = sandbox.box.world.store
     stripe = {kind: store.all(kind) for kind in ("checkout.session", "transfer", "transfer_reversal", "refund")}
     platform = {currency: there["available"] + there["pending"]
                 for currency, there in sandbox.control.read_balances()["platform"].items()}
-    return Facts(tables, balances, stripe, {k: v for k, v in platform.items() if v}, undone)
+    return Facts(tables, balances, stripe, {k: v for k, v in platform.items() if v}, counts, undone)
 
 
 def read_audit(after: str) -> list[Row]:

@@ -16,6 +16,8 @@ from marketplace.foundation import clock as product_clock
 from marketplace.foundation import outbox
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import DomainError
+from marketplace.foundation.limits import limiter
+from marketplace.foundation.money import Money
 from marketplace.identity.businesses import found_business
 from marketplace.identity.models import Business, User
 from marketplace.jobs import JOBS
@@ -42,6 +44,7 @@ class Market:
         end_reading()
         db.session.remove()
         self._empty()
+        limiter.reset()  # It goes by real time, and a life of months passes in a second.
         self.sandbox.reset()
         self.sandbox.deliver_to_app(apart(self.app))
         self.clock.moved = timedelta(0)
@@ -96,8 +99,6 @@ class Market:
         return done
 
     def ask_funding(self, bounty_id: str, business_id: str, minor: int, currency: str, *, by: str) -> str:
-        from marketplace.foundation.money import Money  # noqa: PLC0415
-
         with transaction():
             return funding.request_funding(business_id, bounty_id, Money(minor, currency), by=person(by)).id
 
