@@ -2,6 +2,8 @@
 import random
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import click
@@ -16,6 +18,7 @@ from marketplace.foundation.money import Money, show_money
 from marketplace.identity.admins import make_admin
 from marketplace.jobs import JOBS
 from marketplace.payments import ledger, reconciliation
+from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
 
 IDLE_SECONDS = 0.25  # Between two looks when nothing is due, ± half, so that workers do not march in step.
 
@@ -47,6 +50,17 @@ def work() -> None:
             time.sleep(IDLE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - spreading load, not a secret
 
 
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    """What Stripe did or did not answer is one sentence for an operator, not a traceback."""
+    try:
+        yield
+    except (TemporaryFailure, requests.RequestException) as failure:
+        raise click.ClickException(f"Stripe does not answer: {failure}. Nothing is lost; try again.") from failure
+    except PermanentFailure as failure:
+        raise click.ClickException(f"Stripe refuses: {failure}.") from failure
+
+
 @click.command("seed")
 def seed() -> None:
     """Make the demo people and bounties (development only); nothing is made twice."""
@@ -57,8 +71,9 @@ def seed() -> None:
     def pay(session_id: str) -> None:
         requests.post(f"{base}/_sandbox/checkout/{session_id}/payments", json={}, timeout=20).raise_for_status()
 
-    for line in [*demo.plant_demo(pay if base else None), *demo.sign_ins()]:
-        click.echo(line)
+    with _said_plainly():
+        for line in [*demo.plant_demo(pay if base else None), *demo.sign_ins()]:
+            click.echo(line)
 
 
 @click.command("make-admin")
@@ -90,7 +105,8 @@ def show_trial_balance() -> None:
 @click.command("reconcile")
 def reconcile() -> None:
     """Compare the ledger with Stripe's balance, per currency. Exit 1 if a cent differs. Changes nothing."""
-    lines = reconciliation.compare_with_stripe()
+    with _said_plainly():
+        lines = reconciliation.compare_with_stripe()
     for line in lines:
         click.echo(f"{line.currency.upper()}  ledger {show_money(Money(line.ledger_minor, line.currency)):>16}"
                    f"  Stripe {show_money(Money(line.stripe_minor, line.currency)):>16}"

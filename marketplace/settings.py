@@ -1,7 +1,13 @@
 """Secrets and addresses, read once at the start. Business rules live beside the code they rule."""
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from marketplace.foundation.crypto import Cipher
 
 NEEDED = ("SECRET_KEY", "ENCRYPTION_KEYS", "HASH_KEY", "DATABASE_URL", "PUBLIC_URL",
           "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS")
@@ -70,7 +76,8 @@ def find_faults(env: Mapping[str, str]) -> list[str]:
         return ["set FINGERPOST_ENV to development or production (make run does it for you)"]
     faults = [f"set {name} (see .env.example)" for name in NEEDED if not env.get(name)]
     faults += _key_faults(env)
-    if not env.get("PROXY_HOPS", "0").isdigit():
+    faults += _database_faults(env.get("DATABASE_URL", ""))
+    if not re.fullmatch(r"\d{0,2}", env.get("PROXY_HOPS", ""), re.ASCII):
         faults.append("PROXY_HOPS is the number of proxies in front, like 1")
     return faults + (_production_faults(env) if kind == "production" else _development_faults(env))
 
@@ -80,7 +87,26 @@ def _key_faults(env: Mapping[str, str]) -> list[str]:
               for name in ("SECRET_KEY", "HASH_KEY") if env.get(name) and len(env[name]) < SHORTEST_SECRET]
     if any(not s.strip().startswith("whsec_") for s in env.get("STRIPE_WEBHOOK_SECRETS", "whsec_").split(",")):
         faults.append("each of STRIPE_WEBHOOK_SECRETS starts with whsec_")
-    return faults
+    if not re.match(r"[sr]k_(test|live)_", env.get("STRIPE_SECRET_KEY") or "sk_test_"):
+        faults.append("STRIPE_SECRET_KEY starts with sk_live_, rk_live_, sk_test_ or rk_test_")
+    return faults + _encryption_faults(env.get("ENCRYPTION_KEYS", ""))
+
+
+def _encryption_faults(keys: str) -> list[str]:
+    try:
+        if keys:
+            Cipher(keys)
+    except ValueError as error:
+        return [f"ENCRYPTION_KEYS cannot be used: {error}"]
+    return []
+
+
+def _database_faults(url: str) -> list[str]:
+    try:
+        known = not url or make_url(url).get_backend_name() in {"sqlite", "postgresql"}
+    except ArgumentError:
+        known = False
+    return [] if known else ["DATABASE_URL is written sqlite:///... or postgresql+psycopg://user:password@host/name"]
 
 
 def _production_faults(env: Mapping[str, str]) -> list[str]:

@@ -10,7 +10,7 @@ from marketplace.bounties.queries import bounties_visible_to
 from marketplace.foundation.paging import Page, page
 
 SORTS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
-    "newest": (Bounty.id,),
+    "newest": (Bounty.published_at, Bounty.id),
     "highest": (Bounty.highest_reward, Bounty.id),
 }
 

@@ -1,8 +1,9 @@
-"""Marshmallow fields that our schemas share: clean text, lines, amounts."""
+"""Marshmallow fields that our schemas share: clean text, lines, addresses, amounts."""
 import re
 import unicodedata
 from typing import Any
 
+from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError, fields
 
 from marketplace.foundation.money import Money, plain_amount
@@ -38,9 +39,20 @@ def clean_text(shortest: int, longest: int, **options: Any) -> CleanText:
 
 
 def clean(text: str) -> str:
-    """NFC, line ends as \\n, no control characters (PostgreSQL refuses NUL), trimmed."""
+    """NFC, line ends as \\n, no control characters (PostgreSQL refuses NUL), no half characters, trimmed."""
     text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", "", text).strip()
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", "", text).strip()
+
+
+class EmailAddress(fields.String):
+    """An address in the one spelling we keep: normal form, lower case. Nothing is looked up."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text = super()._deserialize(value, attr, data, **options) or ""
+        try:
+            return validate_email(text.strip(), check_deliverability=False).normalized.lower()
+        except EmailNotValidError:
+            raise ValidationError("Write a whole address, like ana@example.com.") from None
 
 
 class Lines(fields.Field[list[str]]):

@@ -1,5 +1,6 @@
 """An API call sent twice with one Idempotency-Key is done once and answered twice alike."""
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
@@ -13,9 +14,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from marketplace.foundation import clock
 from marketplace.foundation.db import Base, db, transaction
 from marketplace.foundation.errors import Conflict, Invalid
+from marketplace.foundation.web import refuse_bad_json
 
 KEPT_FOR = timedelta(days=30)
 LONGEST_KEY = 255
+
+_KEY = re.compile(rf"[\x21-\x7e]{{1,{LONGEST_KEY}}}")
 
 
 class KeyReused(Conflict):
@@ -24,8 +28,15 @@ class KeyReused(Conflict):
     code = "idempotency_key_reused"
 
 
+class BadKey(Invalid):
+    code = "bad_idempotency_key"
+
+
 class ApiAnswer(Base):
-    """The first answer given for a caller's key, and the fingerprint of what was asked."""
+    """The first answer given for a caller's key, and the fingerprint of what was asked.
+
+    ``status`` and ``body`` are null where the answer is not kept, because it holds personal data.
+    """
 
     __tablename__ = "api_answers"
 
@@ -38,41 +49,67 @@ class ApiAnswer(Base):
 
 def once(view: Callable[..., Any]) -> Callable[..., Response]:
     """Open the request's one transaction round ``view``; with a key, replay the first answer."""
+    return _answering(view, is_kept=True)
 
+
+def asked_anew(view: Callable[..., Any]) -> Callable[..., Response]:
+    """As ``once``, but the answer holds personal data: it is not kept, a repeated call is put to ``view`` again."""
+    return _answering(view, is_kept=False)
+
+
+def _answering(view: Callable[..., Any], *, is_kept: bool) -> Callable[..., Response]:
     @wraps(view)
     def answered(*arguments: Any, **named: Any) -> Response:
-        key = request.headers.get("Idempotency-Key", "")
-        if not key:
+        refuse_bad_json()
+        key = _read_key()
+
+        def answer() -> Response:
             with transaction():
-                return make_response(view(*arguments, **named))
-        if len(key) > LONGEST_KEY:
-            raise Invalid("The Idempotency-Key is too long.", next_step=f"Use at most {LONGEST_KEY} characters.")
+                known = _find(key) if key else None
+                if known and known.status:
+                    return _replay(known)
+                note = _same_again(known) if known else _begin(key) if key else None
+                response = make_response(view(*arguments, **named))
+                if note and is_kept:
+                    note.status, note.body = response.status_code, response.get_data(as_text=True)
+                return response
+
         try:
-            with transaction():
-                return _first_time(key, view, arguments, named) or _replay(key)
+            return answer()
         except IntegrityError:
-            with transaction():  # Its twin committed first; if the fault was another one, it is raised below.
-                if db.session.get(ApiAnswer, (current_user.id, key)) is None:
-                    raise
-                return _replay(key)
+            if not key or db.session.get(ApiAnswer, (current_user.id, key)) is None:
+                raise
+            return answer()  # Its twin committed first.
 
     return answered
 
 
-def _first_time(key: str, view: Callable[..., Any], arguments: Any, named: Any) -> Response | None:
-    owner_id = current_user.id
-    if _find(owner_id, key) is not None:
-        return None
-    kept = ApiAnswer(owner_id=owner_id, key=key, fingerprint=_fingerprint())
+def _read_key() -> str | None:
+    key = request.headers.get("Idempotency-Key", "")
+    if key and not _KEY.fullmatch(key):
+        raise BadKey("This Idempotency-Key cannot be kept.",
+                     next_step=f"Use letters, digits and signs, at most {LONGEST_KEY}; a UUID is good.")
+    return key or None
+
+
+def _begin(key: str) -> ApiAnswer:
+    kept = ApiAnswer(owner_id=current_user.id, key=key, fingerprint=_fingerprint())
     db.session.add(kept)
     db.session.flush()  # A twin on PostgreSQL waits here for our commit, then meets the primary key.
-    response = make_response(view(*arguments, **named))
-    kept.status, kept.body = response.status_code, response.get_data(as_text=True)
-    return response
+    return kept
 
 
-def _find(owner_id: str, key: str) -> ApiAnswer | None:
-    found = db.session.get(ApiAnswer, (owner_id, key))
+def _same_again(kept: ApiAnswer) -> ApiAnswer:
+    if kept.fingerprint != _fingerprint():
+        raise KeyReused(
+            "This Idempotency-Key was used for a different request.",
+            next_step="Use a new key for a new request; repeat a request with exactly the same body.",
+        )
+    return kept
+
+
+def _find(key: str) -> ApiAnswer | None:
+    found = db.session.get(ApiAnswer, (current_user.id, key))
     if found is not None and found.created_at < clock.now() - KEPT_FOR:
         db.session.delete(found)
         db.session.flush()
@@ -80,14 +117,8 @@ def _find(owner_id: str, key: str) -> ApiAnswer | None:
     return found
 
 
-def _replay(key: str) -> Response:
-    kept = db.session.get_one(ApiAnswer, (current_user.id, key))
-    if kept.fingerprint != _fingerprint():
-        raise KeyReused(
-            "This Idempotency-Key was used for a different request.",
-            next_step="Use a new key for a new request; repeat a request with exactly the same body.",
-        )
-    response = make_response(kept.body or "", kept.status or 200)
+def _replay(kept: ApiAnswer) -> Response:
+    response = make_response(_same_again(kept).body or "", kept.status or 200)
     response.mimetype = "application/json"
     response.headers["Idempotent-Replayed"] = "true"
     return response

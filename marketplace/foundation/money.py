@@ -96,7 +96,7 @@ def parse_amount(text: str, currency: str) -> Money:
     if len(decimals) > digits:
         raise BadAmount(f"{currency.upper()} has {digits} decimals at most." if digits else
                         f"{currency.upper()} has no decimals.")
-    minor = int(whole + decimals.ljust(digits, "0"))
-    if minor > LARGEST_MINOR:
+    figures = (whole + decimals.ljust(digits, "0")).lstrip("0")
+    if len(figures) > len(str(LARGEST_MINOR)):  # Beyond thousands of digits int() itself gives up.
         raise BadAmount(f"The most we can handle at once is {show_money(Money(LARGEST_MINOR, currency))}.")
-    return Money(minor, currency)
+    return Money(int(figures or "0"), currency)

@@ -3,12 +3,14 @@ import importlib.resources
 from collections.abc import Iterator
 from typing import Any
 
+from apispec import BasePlugin
 from flask import Blueprint as FlaskBlueprint
 from flask import Flask, render_template
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema, fields
 
 from marketplace.foundation.errors import DomainError
+from marketplace.foundation.idempotency import LONGEST_KEY
 from marketplace.foundation.web import csrf
 
 ABOUT = """Point at buyers, follow leads and post bounties from your own programs.
@@ -16,7 +18,8 @@ ABOUT = """Point at buyers, follow leads and post bounties from your own program
 Sign with an API key from your settings: `Authorization: Bearer fp_…`. Every POST takes an `Idempotency-Key`: the
 same key with the same body is done once and answered alike for 30 days; with another body it is refused (409).
 Lists come in pages with `next_cursor`. Refusals are `application/problem+json` (RFC 9457) with a `code`, a sentence,
-and what to do next. Amounts are decimal text in the currency's main unit, and whole `minor` units beside it."""
+and what to do next; after a 429 wait for `Retry-After` seconds. Amounts are decimal text in the currency's main unit,
+and whole `minor` units beside it."""
 
 
 class Problem(Schema):
@@ -29,6 +32,25 @@ class Problem(Schema):
     detail = fields.String()
     errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
     request_id = fields.String()
+
+
+class OurConventions(BasePlugin):
+    """What holds for every call: refusals are problem+json, a POST may carry an Idempotency-Key."""
+
+    def response_helper(self, response: dict[str, Any], **options: Any) -> dict[str, Any]:
+        """The shared responses are the refusals; those without a body are left as they are."""
+        content = response.get("content", {})
+        return {"content": {"application/problem+json": content["application/json"]}} if content else {}
+
+    def operation_helper(
+        self, path: str | None = None, operations: dict[str, Any] | None = None, **options: Any
+    ) -> None:
+        for method, operation in (operations or {}).items():
+            if method == "post":
+                operation.setdefault("parameters", []).append({
+                    "in": "header", "name": "Idempotency-Key", "required": False,
+                    "description": "Your own name for this request, so that sending it twice does it once.",
+                    "schema": {"type": "string", "maxLength": LONGEST_KEY}})
 
 
 class OurApi(Api):
@@ -70,6 +92,7 @@ def register_api(app: Flask, blueprints: list[Blueprint]) -> None:
         "info": {"description": ABOUT},
         "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
         "security": [{"key": []}],
+        "extra_plugins": [OurConventions()],
     }
     api = OurApi(app, spec_kwargs=spec)
     for blueprint in blueprints:

@@ -3,9 +3,10 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, tuple_
+from sqlalchemy import Select, literal, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from marketplace.foundation.db import db
@@ -31,9 +32,13 @@ class Page(Generic[Row]):
 def page(
     statement: Select[Row], *by: InstrumentedAttribute[Any], cursor: str | None, size: int = DEFAULT_SIZE
 ) -> Page[Row]:
-    """One page of ``statement``, descending by the columns ``by``, the last of which is unique."""
+    """One page of ``statement``, descending by the columns ``by``: none is ever null there, the last is unique.
+
+    Columns are whole numbers, text or times. A cursor that is not ours is BadCursor.
+    """
     if cursor:
-        statement = statement.where(tuple_(*by) < tuple_(*_read(cursor, by)))
+        last_seen = [literal(value, column.type) for value, column in zip(_read(cursor, by), by, strict=True)]
+        statement = statement.where(tuple_(*by) < tuple_(*last_seen))
     statement = statement.order_by(*(column.desc() for column in by)).limit(size + 1)
     rows = db.session.scalars(statement).unique().all()
     last = rows[size - 1] if len(rows) > size else None
@@ -41,25 +46,26 @@ def page(
 
 
 def _write(values: list[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+    written = [value.isoformat() if isinstance(value, datetime) else value for value in values]
+    return base64.urlsafe_b64encode(json.dumps(written).encode()).decode().rstrip("=")
 
 
 def _read(cursor: str, by: Sequence[InstrumentedAttribute[Any]]) -> list[Any]:
+    """A forged marker of another shape or type, or beyond what a column holds, never reaches the database."""
     try:
-        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, RecursionError) as error:
-        raise _bad_cursor() from error
-    if not isinstance(values, list) or len(values) != len(by) or not all(map(_fits, values, by)):
-        raise _bad_cursor()
-    return values
+        written = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(written, list):
+            raise TypeError(written)
+        return [_value(one, column.type.python_type) for one, column in zip(written, by, strict=True)]
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise BadCursor("This page marker is not one of ours.", next_step="Start from the first page.") from None
 
 
-def _fits(value: object, column: InstrumentedAttribute[Any]) -> bool:
-    """A forged marker of another type, or beyond what the column holds, never reaches the database."""
-    if type(value) is int:
-        return column.type.python_type is int and abs(value) < 2**63
-    return type(value) is str and column.type.python_type is str and "\x00" not in value
-
-
-def _bad_cursor() -> BadCursor:
-    return BadCursor("This page marker is not one of ours.", next_step="Start from the first page.")
+def _value(written: object, kind: type) -> int | str | datetime:
+    if kind is int and type(written) is int and abs(written) < 2**63:
+        return written
+    if kind is str and type(written) is str and written.isprintable():
+        return written
+    if kind is datetime and type(written) is str and (moment := datetime.fromisoformat(written)).tzinfo:
+        return moment.astimezone(UTC)
+    raise ValueError(written)

@@ -1,4 +1,6 @@
 """What every route needs: forms and JSON read through one schema, errors as a page or as problem+json."""
+import json
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,11 +12,14 @@ from markupsafe import Markup
 from marshmallow import RAISE, Schema, ValidationError, fields
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm.exc import StaleDataError
-from werkzeug.exceptions import HTTPException
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 
-from marketplace.foundation.errors import Conflict, DomainError, Forbidden, Invalid
+from marketplace.foundation.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 
 csrf = CSRFProtect()
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 LARGEST_BODY = 1024 * 1024  # Bytes; evidence is a URL or a text, not a file.
 # Forms are sent to us, and from there the browser may be led on to Stripe's hosted pages.
@@ -31,6 +36,12 @@ class ServiceBusy(DomainError):
     status, code = 503, "busy"
 
 
+class Unreadable(DomainError):
+    """Bytes that are no text, or a body that is no JSON; nothing was looked at."""
+
+    code = "unreadable"
+
+
 class Form:
     """One HTML form: what was typed, what was wrong with it, and the checked fields."""
 
@@ -41,6 +52,7 @@ class Form:
         self.fields: dict[str, Any] = {}
         self.refusal: DomainError | None = None
         if request.method == "POST":
+            _refuse_nul(request.form)
             self.typed = {name: value for name, value in request.form.items() if name != "csrf_token"}
             try:
                 self.fields = schema.load(_form_values(schema), unknown=RAISE)
@@ -90,9 +102,14 @@ def _flat(error: ValidationError) -> dict[str, list[str]]:
     """Field to sentences, however deep marshmallow nests them."""
     flat: dict[str, list[str]] = {}
     for name, said in error.normalized_messages().items():  # type: ignore[no-untyped-call]
-        sentences = said if isinstance(said, list) else [str(s) for part in said.values() for s in part]
-        flat["" if name == "_schema" else str(name)] = [str(s) for s in sentences]
+        flat["" if name == "_schema" else str(name)] = _sentences(said)
     return flat
+
+
+def _sentences(said: Any) -> list[str]:
+    if isinstance(said, Mapping):
+        said = list(said.values())
+    return [sentence for part in said for sentence in _sentences(part)] if isinstance(said, list) else [str(said)]
 
 
 def check_version(row: Any, version: int | None) -> None:
@@ -151,9 +168,8 @@ def from_http(error: HTTPException) -> DomainError:
     said: Any = getattr(error, "data", None) or {}
     if status == 422 and "messages" in said:
         by_place = said["messages"]
-        flat = {str(k): [str(s) for s in (v if isinstance(v, list) else [v])]
-                for place in by_place.values() for k, v in
-                (place.items() if isinstance(place, dict) else [("", place)])}
+        flat = {"" if name == "_schema" else str(name): _sentences(sentences) for place in by_place.values()
+                for name, sentences in (place if isinstance(place, dict) else {"": place}).items()}
         return Invalid("Some fields need attention.", next_step="Correct them and send it again.", fields=flat)
     if isinstance(error, CSRFError):
         refusal: DomainError = DomainError(
@@ -206,6 +222,37 @@ def refuse_foreign_writes() -> None:
         raise Forbidden("This request came from another site.", next_step="Use the form on our own page.")
 
 
+def refuse_unreadable() -> None:
+    """PostgreSQL keeps no NUL; no address of ours has a control character in it."""
+    if _CONTROL.search(request.path):
+        _, message, step = WORDS[404]
+        raise NotFound(message, next_step=step)
+    _refuse_nul(request.args)
+
+
+def _refuse_nul(sent: MultiDict[str, str]) -> None:
+    if any("\0" in name or "\0" in value for name, value in sent.items(multi=True)):
+        raise Unreadable("There are bytes in this request that are no text.",
+                         next_step="Type it instead of pasting it, then send it again.")
+
+
+def refuse_bad_json() -> None:
+    """Before a program's body is read: no other media type, no NaN, no numbers or nesting that nobody can mean."""
+    body = request.get_data()
+    if not body:
+        return
+    if not request.is_json:
+        raise UnsupportedMediaType
+    try:
+        json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise Unreadable("The body is not JSON.", next_step="Send one JSON object in UTF-8; NaN is not JSON.") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
 def register_security(app: Flask, *, production: bool, form_targets: str = "") -> None:
     """Headers on every answer; ``form_targets`` are further origins that a form's redirect may reach."""
     policy = (
@@ -233,6 +280,7 @@ def register_security(app: Flask, *, production: bool, form_targets: str = "") -
         SESSION_COOKIE_NAME="__Host-session" if production else "session",
         REMEMBER_COOKIE_HTTPONLY=True, REMEMBER_COOKIE_SAMESITE="Lax", REMEMBER_COOKIE_SECURE=production,
     )
+    app.before_request(refuse_unreadable)
     csrf.init_app(app)
     app.before_request(refuse_foreign_writes)
 

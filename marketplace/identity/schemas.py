@@ -1,25 +1,13 @@
 """What people and programs send about themselves and their businesses."""
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
 from marshmallow import Schema, ValidationError, fields, validate
 
-from marketplace.foundation.fields import clean_text
+from marketplace.foundation.fields import EmailAddress, clean_text
 from marketplace.identity.api_keys import DAYS_CHOICES, SCOPES
 from marketplace.identity.models import MemberRole
 
 LONGEST_TYPED = 1000  # Characters of a password that are read at all; the rules say fewer.
-
-
-class EmailAddress(fields.String):
-    """A deliverable-looking address in the one spelling we keep: lower case."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
-        text = super()._deserialize(value, attr, data, **options) or ""
-        try:
-            return validate_email(text, check_deliverability=False).normalized.lower()
-        except EmailNotValidError:
-            raise ValidationError("Write a whole address, like ana@example.com.") from None
 
 
 def is_a_name(text: str) -> None:

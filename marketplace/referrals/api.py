@@ -5,7 +5,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from marketplace.bounties.queries import get_bounty
-from marketplace.foundation.idempotency import once
+from marketplace.foundation.idempotency import asked_anew, once
 from marketplace.foundation.paging import LARGEST_SIZE, Page, page
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals import appeals, clawbacks, moderation, pointing, stages
@@ -169,7 +169,7 @@ def create_question(written: dict[str, Any], lead_id: str) -> SeenLead:
 
 @bp.post("/leads/<lead_id>/contact-disclosures")
 @require_scope("leads:read")
-@once
+@asked_anew
 @bp.response(201, ContactOutput)
 def create_contact_disclosure(lead_id: str) -> Contact:
     """Members: the buyer's contact data as far as they allowed it. Each disclosure is in the audit trail."""

@@ -2,26 +2,14 @@
 from typing import Any
 
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
-from marketplace.foundation.fields import Amount, clean_text
+from marketplace.foundation.fields import Amount, EmailAddress, clean_text
 from marketplace.foundation.money import CURRENCIES, BadAmount, parse_amount
 from marketplace.foundation.urls import BadUrl, canonical_url
 from marketplace.referrals.models import Acquaintance, Channel, ReasonCode, Stage
 
 LONGEST_URL = 2048
-
-
-class EmailAddress(fields.String):
-    """An address in its normal form, lower-case; nothing is looked up."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
-        text = super()._deserialize(value, attr, data, **options) or ""
-        try:
-            return validate_email(text.strip(), check_deliverability=False).normalized.lower()
-        except EmailNotValidError as error:
-            raise ValidationError("Write an e-mail address like name@example.com.") from error
 
 
 class PhoneNumber(fields.String):
@@ -72,7 +60,7 @@ class LeadInput(Schema):
 class ApiLeadInput(LeadInput):
     """The same by API, with the bounty it is for."""
 
-    bounty_id = fields.String(required=True)
+    bounty_id = clean_text(1, 60, required=True)
 
 
 class RejectionInput(Schema):
