@@ -86,7 +86,7 @@ def point_at_david(story: Story) -> str:
     ana.page.wait_for_url(re.compile("/leads/lead_"))
     ana.says_in_time("word for word")
     ana.says("A moderator decides")
-    ana.look("ana-lead-in-review", dark=True)
+    ana.look("ana-lead-in-review")
     return ana.page.url.split("?")[0]
 
 
@@ -94,7 +94,7 @@ def moderate(story: Story, lead: str) -> None:
     mona = story.mona
     mona.sign_in("mona@example.com")
     mona.says("Point us at someone who is buying a car")
-    mona.look("mona-dashboard", dark=True)
+    mona.look("mona-dashboard")
     mona.open("/moderation")
     mona.look("mona-queue")
     mona.open(lead)
@@ -146,7 +146,7 @@ def say_yes(story: Story, lead: str) -> None:
     david.look("david-is-introduced")
     david.open(link)
     david.says("You said yes")
-    david.look("davids-receipt", dark=True)
+    david.look("davids-receipt")
 
 
 def sell(story: Story, lead: str) -> None:
@@ -156,7 +156,7 @@ def sell(story: Story, lead: str) -> None:
     wes.look("wes-dashboard-after-the-yes", dark=True)
     wes.open(lead)
     wes.says(QUOTE)
-    wes.look("wes-lead-after-the-yes", dark=True)
+    wes.look("wes-lead-after-the-yes")
     wes.press("Show how to reach them")
     wes.says("david@example.net")
     wes.look("davids-contact")
