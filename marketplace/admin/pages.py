@@ -92,7 +92,5 @@ def _compare() -> tuple[list[reconciliation.Line], str]:
     """What Stripe says beside what we believe, or why Stripe did not say."""
     try:
         return reconciliation.compare_with_stripe(), ""
-    except TemporaryFailure:
-        return [], "Stripe does not answer right now."
-    except PermanentFailure as error:
-        return [], f"Stripe refuses to tell its balance ({error.code})."
+    except (TemporaryFailure, PermanentFailure):
+        return [], "Stripe does not tell its balance right now."

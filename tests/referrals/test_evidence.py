@@ -100,12 +100,20 @@ def test_signals_say_what_was_seen(bounty, ana, blog, work, given, tone, words):
 
 
 def test_signals_of_doubt(bounty, blog, work, later):
-    lead = point(bounty, make_user("David Brandt"), url=blog.post())
+    author = make_user("David Brandt")
+    later(days=40)
+    lead = point(bounty, author, url=blog.post())
     assert any("not been read" in s.words for s in read_signals(lead))
     work()
-    later(days=40)
     said = " ".join(s.words for s in read_signals(again(lead)))
     assert "30 or fewer" in said and "own name" in said and "joined" not in said
+
+
+def test_a_referrer_of_some_days_standing_is_nothing_to_mention(bounty, ana, blog, work, later):
+    later(days=2)
+    lead = point(bounty, ana, url=blog.post())
+    work()
+    assert not any("joined" in s.words for s in read_signals(again(lead)))
 
 
 def test_signals_of_a_typed_text(bounty, ana):

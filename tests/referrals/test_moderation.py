@@ -7,11 +7,13 @@ from marketplace.bounties.drafting import change_bounty
 from marketplace.bounties.models import BountyState
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Forbidden, Invalid
+from marketplace.foundation.outbox import promise
 from marketplace.foundation.states import IllegalMove
 from marketplace.foundation.web import StaleForm
-from marketplace.identity.models import Membership, MemberRole
+from marketplace.identity.models import MemberRole, Membership
 from marketplace.payments.models import AccountKind
-from marketplace.referrals.appeals import AppealUsed, appeal_decision, may_be_appealed
+from marketplace.referrals.appeals import AppealUsed, NotRefused, appeal_decision, may_be_appealed
+from marketplace.referrals.consent import refuse_consent
 from marketplace.referrals.deadlines import add_business_days, decision_due
 from marketplace.referrals.models import Consent, EvidenceState, Moderation, ReasonCode, Stage
 from marketplace.referrals.moderation import FundsGone, accept_lead, answer_info, ask_for_info, reject_lead
@@ -122,6 +124,37 @@ def test_an_appeal_brings_it_back_once(lead, ana, mona, work, mailbox):
         do(appeal_decision, lead, by=ana, why="And again, please.")
     work()
     assert "second time" in mailbox.last_to(ana.email).get_body(("plain",)).get_content()
+
+
+def test_only_a_refusal_can_be_appealed(lead, ana):
+    with pytest.raises(NotRefused):
+        do(appeal_decision, lead, by=ana, why="I want it faster, please.")
+
+
+def test_an_appeal_of_a_place_that_was_taken_meanwhile_stands_beside_it(bounty, ana, mona, blog, work):
+    first = point(bounty, ana, url=blog.post())
+    work()
+    do(reject_lead, again(first), by=mona, reason_code=ReasonCode.SPAM)
+    second = point(bounty, make_user("Bo Li"), url=blog.post())
+    do(appeal_decision, again(first), by=ana, why="It is no spam: he asked me himself.")
+    assert (again(first).moderation, again(first).duplicate_of_id) == (Moderation.IN_REVIEW, second.id)
+
+
+def test_a_letter_that_no_longer_applies_is_not_sent(bounty, lead, ana, mona, work, mailbox):
+    do(reject_lead, lead, by=mona, reason_code=ReasonCode.SPAM)
+    do(appeal_decision, again(lead), by=ana, why="It is no spam: he asked me himself.")
+    asked = review_lead(point(bounty, bo := make_user("Bo Li")))
+    do(ask_for_info, asked, by=mona, question="Who is it?")
+    do(answer_info, again(asked), by=bo, answer="A friend.")
+    do(lambda: promise("send_letter", letter="moderators_reminded", lead_id=asked.id))
+    do(lambda: promise("send_letter", letter="buyer_receipt", lead_id=asked.id))
+    accept(again(asked), by=mona)
+    do(refuse_consent, again(asked))
+    do(lambda: promise("send_letter", letter="buyer_reminded", lead_id=asked.id))
+    work()
+    subjects = [str(mail["Subject"]) for mail in mailbox.all()]
+    assert not {"Your lead was not accepted", "We need something from you for your lead", "A lead has waited for a day",
+                "Your yes, in writing", "The buyer has not answered yet"} & set(subjects)
 
 
 def test_an_appealed_duplicate_is_read_and_stands_beside_the_first(bounty, ana, mona, blog, work):

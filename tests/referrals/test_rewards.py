@@ -1,0 +1,358 @@
+"""What a sale earns, when it is released, and what a refund takes back: to the cent."""
+from itertools import pairwise
+
+import pytest
+
+from marketplace.bounties.drafting import change_bounty
+from marketplace.bounties.models import BountyState
+from marketplace.bounties.publishing import close_bounty, publish_bounty
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict, Forbidden, Invalid, NotFound
+from marketplace.foundation.money import Money
+from marketplace.foundation.outbox import OutboxMessage
+from marketplace.foundation.states import IllegalMove
+from marketplace.identity.models import MemberRole
+from marketplace.payments.ledger_checks import check_ledger
+from marketplace.payments.models import AccountKind, ConnectedAccount, Payable, PayableState, Transfer
+from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, note_reversal, preview_clawback, refund_sale
+from marketplace.referrals.models import Clawback, ClawbackState, Conversion, ConversionState, Reward, RewardState
+from marketplace.referrals.queries import get_reward
+from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
+from tests.browsing import end_reading
+from tests.factories import PERCENT, TERMS, accept, consent, make_bounty, make_member, make_user, owner_of, win
+from tests.payments.money_steps import make_ready, pay_in
+from tests.referrals.steps import actions_on, again, do, holds, point
+
+
+def usd(cents):
+    return Money(cents, "usd")
+
+
+def the(model):
+    end_reading()
+    return db.session.query(model).populate_existing().one()
+
+
+@pytest.fixture(autouse=True)
+def sound_ledger(app):
+    yield
+    end_reading()
+    assert check_ledger() == []
+
+
+@pytest.fixture
+def lead(bounty, ana, mona):
+    return consent(accept(point(bounty, ana), by=mona))
+
+
+def sold(bounty, *, sale=Money(3_000_000, "usd")):
+    """The lead of a sale under this bounty's terms."""
+    lead = consent(accept(point(bounty, make_user("Ana Flores"))))
+    win(lead, amount=sale)
+    return again(lead)
+
+
+class TestEarning:
+    @pytest.mark.parametrize(("terms", "sale", "reward", "fee"), [
+        ({}, 3_000_000, 100_000, 5_000),
+        ({}, 1, 100_000, 5_000),
+        (PERCENT, 1_000_000, 25_000, 1_250),
+        (PERCENT, 3_000_000, 50_000, 2_500),  # the cap
+        (PERCENT, 12_345, 308, 15),  # 308.625 and 15.4: rounded down
+    ])
+    def test_a_sale_earns_by_the_terms(self, terms, sale, reward, fee, westside):
+        sold(make_bounty(westside, is_live=True, **terms), sale=usd(sale))
+        earned = the(Reward)
+        assert (earned.amount, earned.fee, earned.state) == (usd(reward), usd(fee), RewardState.PENDING)
+        assert holds(AccountKind.HELD, earned.id) == reward + fee
+
+    def test_what_was_reserved_too_much_comes_free(self, westside):
+        bounty = make_bounty(westside, funded_for=1, is_live=True, **PERCENT)
+        lead = sold(bounty, sale=usd(1_000_000))
+        assert holds(AccountKind.RESERVED, lead.id) == 0
+        assert holds(AccountKind.FUNDS, bounty.id) == 52_500 - 26_250
+
+    def test_a_sale_too_small_for_a_cent_earns_nothing_and_frees_all(self, westside):
+        bounty = make_bounty(westside, funded_for=1, is_live=True, **PERCENT)
+        sold(bounty, sale=usd(39))
+        assert db.session.query(Reward).count() == 0
+        assert holds(AccountKind.FUNDS, bounty.id) == 52_500
+
+    def test_a_paused_bounty_goes_on_when_funds_come_free(self, westside, work):
+        bounty = make_bounty(westside, funded_for=1, is_live=True, **PERCENT)
+        lead = consent(accept(point(bounty, make_user("Ana Flores"))))
+        assert again(lead).bounty.state is BountyState.PAUSED
+        win(lead, amount=usd(39))
+        work()
+        assert again(lead).bounty.state is BountyState.LIVE
+
+    def test_the_terms_of_that_day_count_whatever_the_bounty_says_now(self, bounty, ana, mona, wes):
+        lead = consent(accept(point(bounty, ana), by=mona))
+        fields = {name: getattr(bounty.terms, name) for name in TERMS}
+        do(change_bounty, bounty, by=wes, title=bounty.title, offer=bounty.offer, **{**fields, "reward_minor": 10_000, "hold_days": 7})
+        win(again(lead))
+        assert the(Reward).amount == usd(100_000)
+        assert (the(Reward).release_at - the(Reward).created_at).days in {29, 30}
+
+    def test_the_referrer_is_told(self, lead, ana, work, mailbox):
+        win(lead)
+        work()
+        assert "earned a reward" in str(mailbox.last_to(ana.email)["Subject"])
+
+
+class TestHolding:
+    def test_a_reward_is_released_when_its_time_is_over(self, lead, ana, work, later):
+        win(lead)
+        later(days=29, hours=23)
+        work()
+        assert the(Reward).state is RewardState.PENDING
+        later(hours=2)
+        work()
+        reward = the(Reward)
+        assert reward.state is RewardState.PAYABLE
+        assert (holds(AccountKind.PAYABLE, reward.id), holds(AccountKind.PLATFORM_FEES, "platform")) == (100_000, 5_000)
+        assert db.session.get_one(Payable, reward.id).amount == usd(100_000)
+
+    def test_without_a_return_period_it_is_released_at_once(self, westside, work, later):
+        sold(make_bounty(westside, is_live=True, hold_days=0))
+        later(seconds=1)
+        work()
+        assert the(Reward).state is RewardState.PAYABLE
+
+    def test_a_release_too_early_or_twice_does_nothing(self, lead, later):
+        win(lead)
+        do(release_reward, the(Reward).id)
+        assert the(Reward).state is RewardState.PENDING
+        later(days=31)
+        for _ in range(2):
+            do(release_reward, the(Reward).id)
+        assert holds(AccountKind.PAYABLE, the(Reward).id) == 100_000
+
+    def test_an_admin_freezes_it_and_it_waits(self, lead, mona, ana, wes, work, later):
+        win(lead)
+        for person in (ana, wes):
+            with pytest.raises(Forbidden):
+                do(freeze_reward, the(Reward), by=person, reason="I say so")
+        do(freeze_reward, the(Reward), by=mona, reason="A report came in.")
+        later(days=31)
+        work()
+        assert the(Reward).state is RewardState.ON_HOLD
+        with pytest.raises(Forbidden):
+            do(unfreeze_reward, the(Reward), by=ana)
+        do(unfreeze_reward, the(Reward), by=mona)
+        work()
+        assert the(Reward).state is RewardState.PAYABLE
+
+    def test_a_hold_that_ends_early_leaves_the_rest_of_the_wait(self, lead, mona, work, later):
+        win(lead)
+        do(freeze_reward, the(Reward), by=mona, reason="A report came in.")
+        do(unfreeze_reward, the(Reward), by=mona)
+        later(days=29)
+        work()
+        assert the(Reward).state is RewardState.PENDING
+        later(days=2)
+        work()
+        assert the(Reward).state is RewardState.PAYABLE
+
+    def test_what_is_released_cannot_be_frozen(self, lead, mona, work, later):
+        win(lead)
+        later(days=31)
+        work()
+        with pytest.raises(IllegalMove):
+            do(freeze_reward, the(Reward), by=mona, reason="Too late.")
+
+
+class TestRefund:
+    @pytest.fixture
+    def won(self, lead):
+        win(lead)
+        return again(lead)
+
+    def refund(self, lead, cents, number, by=None):
+        return do(refund_sale, again(lead), by=by or owner_of(lead.business), amount=usd(cents), refund_number=number)
+
+    def test_takes_back_the_part_that_it_had_earned(self, bounty, won, wes):
+        before = holds(AccountKind.FUNDS, bounty.id)
+        assert preview_clawback(won, usd(100_000), by=wes) == usd(3_333)
+        self.refund(won, 100_000, "R-1")
+        reward = the(Reward)
+        assert (reward.clawed_back, reward.net) == (usd(3_333), usd(96_667))  # odd cents stay with the referrer
+        assert the(Conversion).state is ConversionState.PARTIALLY_REVERSED
+        assert holds(AccountKind.FUNDS, bounty.id) - before == 3_333 + 166
+
+    def test_many_small_ones_take_what_one_large_one_takes(self, won):
+        for number in range(1, 8):
+            self.refund(won, 142_857, f"R-{number}")
+        assert the(Reward).clawed_back == usd(100_000 * 7 * 142_857 // 3_000_000)
+
+    def test_in_many_steps_never_takes_more_than_the_share_so_far(self, won):
+        refunded = [0, 1, 2, 3, 30, 31, 2_999_999, 3_000_000]
+        for number, (before, after) in enumerate(pairwise(refunded)):
+            self.refund(won, after - before, f"R-{number}")
+            assert the(Reward).clawed_back == usd(100_000 * after // 3_000_000)
+        assert the(Reward).state is RewardState.VOIDED
+
+    def test_of_everything_voids_the_reward(self, bounty, won, wes, work):
+        self.refund(won, 3_000_000, "R-1")
+        assert (the(Reward).state, the(Conversion).state) == (RewardState.VOIDED, ConversionState.REVERSED)
+        assert the(Reward).void_reason
+        assert holds(AccountKind.FUNDS, bounty.id) == 315_000
+        with pytest.raises(RefundTooLarge):
+            self.refund(won, 1, "R-2")
+
+    def test_while_on_hold_takes_back_too(self, won, mona):
+        do(freeze_reward, the(Reward), by=mona, reason="A report came in.")
+        self.refund(won, 3_000_000, "R-1")
+        assert the(Reward).state is RewardState.VOIDED
+
+    def test_too_small_for_a_cent_takes_nothing(self, won):
+        self.refund(won, 29, "R-1")
+        assert db.session.query(Clawback).count() == 0
+
+    def test_after_the_release_comes_out_of_what_is_owed(self, bounty, won, work, later):
+        later(days=31)
+        work()
+        before = holds(AccountKind.FUNDS, bounty.id)
+        self.refund(won, 1_500_000, "R-1")
+        reward = the(Reward)
+        assert (holds(AccountKind.PAYABLE, reward.id), the(Clawback).state) == (50_000, ClawbackState.TAKEN)
+        assert holds(AccountKind.FUNDS, bounty.id) - before == 50_000 + 2_500
+        assert holds(AccountKind.PLATFORM_FEES, "platform") == 2_500
+        self.refund(won, 1_500_000, "R-2")
+        assert the(Reward).state is RewardState.VOIDED
+        assert holds(AccountKind.PLATFORM_FEES, "platform") == 0
+
+    def test_after_the_release_of_the_fees_share_only(self, westside, work, later):
+        """The reward's share may round to nothing where the fee's does not, and the other way round."""
+        lead = sold(make_bounty(westside, is_live=True, reward_minor=100, hold_days=0), sale=usd(1_000))
+        later(seconds=1)
+        work()
+        self.refund(lead, 10, "R-1")
+        assert (the(Reward).clawed_back, the(Clawback).fee_minor) == (usd(1), 0)
+
+    def test_counts_once(self, won):
+        self.refund(won, 100_000, "R-1")
+        with pytest.raises(RefundKnown):
+            self.refund(won, 100_000, "R-1")
+        assert the(Conversion).refunded_minor == 100_000
+
+    @pytest.mark.parametrize(("amount", "kind"), [
+        (usd(0), Invalid), (usd(-5), Invalid), (Money(100, "eur"), Invalid), (usd(3_000_001), RefundTooLarge)])
+    def test_bad_input_changes_nothing(self, won, wes, amount, kind):
+        for act in (lambda: refund_sale(won, by=wes, amount=amount, refund_number="R"), lambda: preview_clawback(won, amount, by=wes)):
+            with pytest.raises(kind):
+                do(act)
+        assert the(Conversion).refunded_minor == 0
+
+    def test_needs_a_sale(self, lead, wes):
+        with pytest.raises(Conflict):
+            self.refund(lead, 100, "R-1")
+
+    def test_is_for_owners_and_managers(self, won, westside, ana, mona):
+        for person in (make_member(westside, MemberRole.AGENT), ana, mona):
+            with pytest.raises(Forbidden):
+                self.refund(won, 100, "R-1", by=person)
+            with pytest.raises(Forbidden):
+                preview_clawback(won, usd(100), by=person)
+        self.refund(won, 100, "R-1", by=make_member(westside, MemberRole.MANAGER))
+
+    def test_is_told_to_the_referrer(self, won, ana, work, mailbox):
+        self.refund(won, 100_000, "R-1")
+        work()
+        assert "$33.33" in mailbox.last_to(ana.email).get_body(("plain",)).get_content()
+
+    def test_of_a_closed_bounty_goes_back_to_the_card(self, bounty, won, wes):
+        do(close_bounty, bounty, by=wes)
+        self.refund(won, 100_000, "R-1")
+        assert db.session.query(OutboxMessage).filter_by(job="return_free_funds").count() == 2
+
+
+class TestTransfer:
+    """With Stripe's sandbox: the reward follows its transfer, and money that was sent can be taken back."""
+
+    @pytest.fixture
+    def paid(self, app, sandbox, westside, wes, ana, mona, work, later):
+        before = app.extensions["gateway"]
+        app.extensions["gateway"] = sandbox.gateway()
+        bounty = make_bounty(westside)
+        pay_in(sandbox, wes, usd(210_000), purpose=bounty.id)
+        do(publish_bounty, bounty, by=wes)
+        make_ready(sandbox, ana)
+        lead = consent(accept(point(bounty, ana), by=mona))
+        win(lead)
+        later(days=31)
+        work()
+        yield again(lead)
+        app.extensions["gateway"] = before
+
+    def test_a_released_reward_is_paid(self, paid, ana, mailbox):
+        assert the(Reward).state is RewardState.PAID
+        steps = [action for action in actions_on(the(Reward).id) if action.startswith("reward.")]
+        assert steps == ["reward.pending", "reward.payable", "reward.scheduled", "reward.paid"]
+        assert "was paid" in str(mailbox.last_to(ana.email)["Subject"])
+
+    def test_news_of_a_transfer_twice_changes_nothing(self, paid):
+        transfer = the(Transfer)
+        do(note_transfer, transfer.id)
+        assert the(Reward).state is RewardState.PAID
+
+    def test_a_refund_afterwards_is_taken_back_from_the_connected_account(self, paid, wes, work):
+        do(refund_sale, paid, by=wes, amount=usd(100_000), refund_number="R-1")
+        assert the(Clawback).state is ClawbackState.REVERSING
+        work()
+        assert (the(Clawback).state, the(Reward).state) == (ClawbackState.TAKEN, RewardState.PAID)
+        assert the(Reward).net == usd(96_667)
+        do(note_reversal, the(Clawback).id)
+        assert the(Clawback).state is ClawbackState.TAKEN
+
+    def test_what_stripe_cannot_take_back_now_stays_outstanding_until_it_can(self, paid, wes, ana, work, sandbox, later):
+        account = the(ConnectedAccount).stripe_account_id
+        sandbox.control.pay_out_account(account, currency="usd")
+        do(refund_sale, paid, by=wes, amount=usd(100_000), refund_number="R-1")
+        work()
+        assert the(Clawback).state is ClawbackState.OUTSTANDING
+        do(note_reversal, the(Clawback).id)
+        assert the(Clawback).state is ClawbackState.OUTSTANDING
+        with sandbox.box.world.store.transaction():  # New money arrives in the payee's account.
+            kept = sandbox.box.world.store.get("v2.core.account", account)
+            sandbox.box.world.store.save(kept | {"_balance": {"usd": 100_00}})
+        later(days=1, minutes=5)
+        work()
+        assert the(Clawback).state is ClawbackState.TAKEN
+
+
+def test_a_transfer_that_did_not_go_through_gives_the_reward_back(lead, ana, work, later):
+    """Payments' rows say what happened to its transfer; the reward follows them."""
+    win(lead)
+    later(days=31)
+    work()
+    reward, payable = the(Reward), the(Payable)
+    with_transfer = Transfer(payee_id=ana.id, business_id=reward.business_id, destination="acct_x", amount=usd(100_000), idempotency_key="k")
+
+    def take() -> None:
+        db.session.add(with_transfer)
+        db.session.flush()
+        kept = db.session.get_one(Payable, payable.id)
+        kept.state, kept.transfer_id = PayableState.IN_TRANSFER, with_transfer.id
+
+    def give_back() -> None:
+        kept = db.session.get_one(Payable, payable.id)
+        kept.state, kept.transfer_id = PayableState.OWED, None
+
+    do(take)
+    do(note_transfer, with_transfer.id)
+    assert the(Reward).state is RewardState.SCHEDULED
+    do(note_transfer, with_transfer.id)
+    do(give_back)
+    do(note_transfer, with_transfer.id)
+    assert the(Reward).state is RewardState.PAYABLE
+    do(lambda: db.session.delete(db.session.get_one(Transfer, with_transfer.id)))
+
+
+def test_a_reward_is_seen_by_whom_it_concerns(lead, ana, wes, mona):
+    win(lead)
+    reward = the(Reward)
+    for person in (ana, wes, mona):
+        assert get_reward(reward.id, seen_by=person).id == reward.id
+    with pytest.raises(NotFound):
+        get_reward(reward.id, seen_by=make_user("Bo Li"))

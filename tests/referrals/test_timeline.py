@@ -1,0 +1,144 @@
+"""Each party reads its own story of a lead, and one sentence about what happens next."""
+import pytest
+
+from marketplace.bounties.models import RewardKind
+from marketplace.foundation.money import Money
+from marketplace.referrals.appeals import appeal_decision
+from marketplace.referrals.consent import give_consent, withdraw_consent
+from marketplace.referrals.contact import open_contact
+from marketplace.referrals.models import Channel, Moderation, ReasonCode, Stage
+from marketplace.referrals.moderation import reject_lead
+from marketplace.referrals.pages.steps import steps_of
+from marketplace.referrals.queries import rewards_of_lead
+from marketplace.referrals.stages import change_stage
+from marketplace.referrals.timeline import Audience, next_step, tell_story
+from tests.factories import PERCENT, accept, consent, make_bounty, make_user, review_lead, win
+from tests.referrals.steps import again, do, point
+
+
+def titles(lead, audience):
+    return [told.title for told in tell_story(again(lead), audience)]
+
+
+def says(lead, audience=Audience.REFERRER):
+    lead = again(lead)
+    return next_step(lead, audience, rewards_of_lead(lead))
+
+
+def stands(lead):
+    lead = again(lead)
+    return [step.state for step in steps_of(lead, rewards_of_lead(lead))]
+
+
+@pytest.fixture
+def lead(bounty, ana):
+    return point(bounty, ana)
+
+
+def test_the_business_reads_nothing_from_before_the_acceptance(lead, mona):
+    accept(lead, by=mona)
+    assert titles(lead, Audience.BUSINESS) == ["Accepted by moderation; funds reserved", "The buyer was asked"]
+    assert titles(lead, Audience.REFERRER)[0] == "Pointed out"
+
+
+def test_only_the_business_the_buyer_and_admins_read_that_the_contact_was_opened(lead, mona, wes):
+    consent(accept(lead, by=mona))
+    do(open_contact, again(lead), by=wes)
+    readers = {audience for audience in Audience if any("opened" in title for title in titles(lead, audience))}
+    assert readers == {Audience.BUSINESS, Audience.BUYER, Audience.ADMIN}
+
+
+def test_an_answer_that_is_not_confirmed_is_between_the_buyer_and_us(lead, mona):
+    accept(lead, by=mona)
+    do(give_consent, lead, name="D", email="d@example.com", channel=Channel.EMAIL, until=lead.consent_due_at.date(), proven=False)
+    readers = {audience for audience in Audience if any("confirmed next" in title for title in titles(lead, audience))}
+    assert readers == {Audience.BUYER, Audience.ADMIN}
+
+
+def test_admins_read_names_and_everything_others_read_parts(lead, mona, ana):
+    do(reject_lead, review_lead(lead), by=mona, reason_code=ReasonCode.OUT_OF_AREA)
+    told = {audience: tell_story(again(lead), audience)[-1].text for audience in (Audience.ADMIN, Audience.REFERRER)}
+    assert told == {Audience.ADMIN: "by Mona Lind · out of area", Audience.REFERRER: "out of area"}
+    accept(point(make_bounty(is_live=True), ana), by=mona)
+    texts = [told.text for told in tell_story(again(lead), Audience.ADMIN)]
+    assert "by the referrer" in texts and "by itself" not in texts[0]
+
+
+def test_an_event_that_nobody_put_into_words_is_for_admins(lead, mona):
+    accept(lead, by=mona)
+    assert "Funds reserved" in titles(lead, Audience.ADMIN)
+    assert all("unds reserved" not in title or title.startswith("Accepted") for title in titles(lead, Audience.REFERRER))
+
+
+def test_the_next_step_follows_the_lead(lead, mona, wes, work, later):
+    assert "reading the post" in says(lead)
+    review_lead(lead)
+    assert "two business days" in says(lead)
+    assert "Accept it, reject it" in says(lead, Audience.ADMIN)
+    accept(lead, by=mona)
+    assert "Pass the private link on" in says(lead)
+    assert "has been asked" in says(lead, Audience.BUSINESS)
+    assert "unless you say yes" in says(lead, Audience.BUYER)
+    consent(lead)
+    assert "Get in touch" in says(lead, Audience.BUSINESS)
+    assert "talks to the buyer" in says(lead)
+    win(lead)
+    assert "return period" in says(lead)
+    assert stands(lead) == ["done", "done", "done", "done", "current"]
+    later(days=31)
+    work()
+    assert "next transfer" in says(lead)
+
+
+def test_a_referrer_whose_buyer_we_mail_has_nothing_to_pass_on(bounty, ana, mona):
+    lead = accept(point(bounty, ana, buyer_email="david@example.com"), by=mona)
+    assert "has been asked" in says(lead)
+
+
+def test_a_refusal_names_the_appeal_while_there_is_one(lead, ana, mona):
+    do(reject_lead, review_lead(lead), by=mona, reason_code=ReasonCode.SPAM)
+    assert "appeal once" in says(lead)
+    assert stands(lead) == ["done", "bad", "todo", "todo", "todo"]
+    do(appeal_decision, again(lead), by=ana, why="It is no spam at all.")
+    do(reject_lead, again(lead), by=mona, reason_code=ReasonCode.SPAM)
+    assert "second decision stands" in says(lead)
+
+
+@pytest.mark.parametrize(("stage", "words"), [(Stage.LOST, "comes back"), (Stage.UNQUALIFIED, "not a fit")])
+def test_endings_say_what_can_still_come(lead, mona, wes, stage, words):
+    consent(accept(lead, by=mona))
+    do(change_stage, again(lead), stage, by=wes, reason="He kept his old one.")
+    assert words in says(lead)
+    assert stands(lead)[3] == "bad"
+    assert "He kept his old one." in tell_story(again(lead), Audience.REFERRER)[-1].text
+
+
+def test_a_yes_taken_back_tells_nobody_to_get_in_touch(lead, mona):
+    consent(accept(lead, by=mona))
+    do(withdraw_consent, again(lead))
+    assert "nobody contacts them" in says(lead, Audience.BUSINESS)
+    assert stands(lead) == ["done", "done", "bad", "todo", "todo"]
+
+
+def test_a_sale_that_earned_nothing_says_so(ana, mona, westside):
+    lead = consent(accept(point(make_bounty(westside, is_live=True, **PERCENT), ana), by=mona))
+    win(lead, amount=Money(39, "usd"))
+    assert again(lead).terms.reward_kind is RewardKind.PERCENT
+    assert "too small" in says(lead)
+    assert stands(lead)[-1] == "bad"
+
+
+def test_a_lead_that_ran_out_shows_where_it_stopped(lead, mona, work, later):
+    consent(accept(lead, by=mona))
+    later(days=91)
+    work()
+    assert again(lead).moderation is Moderation.EXPIRED
+    assert stands(lead) == ["done", "done", "done", "bad", "todo"]
+
+
+def test_a_question_nobody_answered_shows_where_it_stopped(bounty, ana, work, later):
+    lead = point(bounty, make_user("Cy Oz"), url="http://127.0.0.1:9/gone")
+    work()
+    later(days=8)
+    work()
+    assert stands(lead) == ["done", "bad", "todo", "todo", "todo"]
