@@ -174,6 +174,7 @@ def _settle_sent(transfer: Transfer, stripe_transfer_id: str) -> None:
     for reversal in _waiting_reversals(transfer):
         outbox.promise("send_reversal", reversal_id=reversal.id)
     outbox.promise("note_transfer", transfer_id=transfer.id)
+    outbox.promise("request_transfers", payee_id=transfer.payee_id)  # What was released meanwhile waited for this one.
 
 
 def _settle_failed(transfer: Transfer, refused: Refused) -> None:
