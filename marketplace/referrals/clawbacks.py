@@ -1,5 +1,7 @@
 """What a refunded sale takes back: p% of the sale, p% of the reward, odd cents to the referrer."""
-from sqlalchemy import select
+from collections.abc import Sequence
+
+from sqlalchemy import Select, select
 
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.publishing import note_funds_came_free
@@ -48,7 +50,7 @@ def refund_sale(lead: Lead, *, by: User, amount: Money, refund_number: str) -> S
     whole = conversion.refunded_minor == conversion.amount_minor
     lifecycle.move_conversion(
         conversion, ConversionState.REVERSED if whole else ConversionState.PARTIALLY_REVERSED, by=by.id)
-    for reward in _live_rewards(conversion):
+    for reward in _lock_rewards(conversion):
         _claw_back(reward, conversion, refund, by=by.id)
     return refund
 
@@ -60,7 +62,7 @@ def preview_clawback(lead: Lead, amount: Money, *, by: User) -> Money:
     _check_refund(conversion, amount)
     refunded = conversion.refunded_minor + amount.minor
     due = zero(conversion.currency)
-    for reward in _live_rewards(conversion):
+    for reward in db.session.scalars(_live_rewards(conversion)):
         due += _due(reward, conversion, refunded)[0]
     return due
 
@@ -82,9 +84,15 @@ def _get_conversion(lead: Lead) -> Conversion:
     return conversion
 
 
-def _live_rewards(conversion: Conversion) -> list[Reward]:
-    return list(db.session.scalars(select(Reward).where(
-        Reward.conversion_id == conversion.id, Reward.state != RewardState.VOIDED)))
+def _live_rewards(conversion: Conversion) -> Select[Reward]:
+    return select(Reward).where(Reward.conversion_id == conversion.id, Reward.state != RewardState.VOIDED)
+
+
+def _lock_rewards(conversion: Conversion) -> Sequence[Reward]:
+    """As they are now, until this transaction ends: a release at the same moment waits, or is seen."""
+    return db.session.scalars(
+        _live_rewards(conversion).order_by(Reward.id).with_for_update()
+        .execution_options(populate_existing=True)).all()
 
 
 def _refuse_known(conversion: Conversion, refund_number: str) -> None:

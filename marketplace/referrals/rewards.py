@@ -45,8 +45,13 @@ def earn_reward(lead: Lead, conversion: Conversion, *, by: str) -> Reward | None
 
 def release_reward(reward_id: str) -> None:
     """Job, due when the hold ends: pending -> payable, and our fee is earned."""
-    reward = db.session.get_one(Reward, reward_id)
-    if reward.state is not RewardState.PENDING or reward.release_at > clock.now():
+    # Locked, so that a refund of the sale comes wholly before or wholly after: net and balance are read apart.
+    reward = db.session.get_one(Reward, reward_id, populate_existing=True, with_for_update=True)
+    if reward.state is not RewardState.PENDING:
+        return
+    early = reward.release_at - clock.now()
+    if early > timedelta(0):  # A clock went back. Not to be lost: nobody else would release it.
+        outbox.promise("release_reward", after=early, reward_id=reward.id)
         return
     held = ledger.account(AccountKind.HELD, reward.id, reward.currency)
     fee = ledger.balance(held) - reward.net

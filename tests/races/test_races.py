@@ -1,9 +1,10 @@
 """Many at once, on both databases: never more than funded, one decision, one lead, one sale, one Stripe transfer."""
+import threading
 from collections import Counter
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from marketplace.foundation import clock as product_clock
 from marketplace.foundation import outbox
@@ -12,11 +13,11 @@ from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
 from marketplace.identity.api_keys import create_key
 from marketplace.jobs import JOBS
-from marketplace.payments.ledger_checks import check_ledger
-from marketplace.payments.models import AccountKind, Transfer
 from marketplace.payments import ledger
 from marketplace.payments.funds import free_funds, reserved_for
-from marketplace.referrals import clawbacks, moderation, stages
+from marketplace.payments.ledger_checks import check_ledger
+from marketplace.payments.models import AccountKind, Payable, Transfer
+from marketplace.referrals import clawbacks, moderation, rewards, stages
 from marketplace.referrals.models import Clawback, Conversion, Lead, Moderation, ReasonCode, Reward
 from tests.browsing import end_reading
 from tests.properties.market import OK, person
@@ -201,6 +202,43 @@ def test_refunds_of_one_sale_at_once_never_take_more_than_it_earned(app: Flask, 
         assert held == COST - COST * 40 * answers.count(OK) // 100
         assert check_ledger() == []
     record_property("threads", 8 * 2 * ROUNDS)
+
+
+def test_a_refund_in_the_middle_of_a_release_is_not_overlooked(app: Flask, stage: Stage) -> None:
+    """It comes between the reading of what the reward is worth and the reading of what is held for it."""
+    bounty = stage.open_bounty(leads=1, hold_days=30)
+    lead = stage.introduce(bounty)
+    assert win(stage, lead, "order 1") == OK
+    stage.market.pass_time(days=31)
+    reward_id = db.session.scalars(select(Reward.id).where(Reward.lead_id == lead)).one()
+    end_reading()
+
+    def refund() -> None:
+        with app.app_context():
+            assert attempt_once(lambda: clawbacks.refund_sale(
+                lead_row(lead), by=person(stage.owner), amount=Money(50_000, "usd"), refund_number="refund 1")) == OK
+            db.session.remove()
+
+    meanwhile = threading.Thread(target=refund)
+    engine = db.engine
+
+    def step_in(connection: object, cursor: object, statement: str, *details: object) -> None:
+        if "FROM ledger_accounts" in statement and threading.current_thread() is not meanwhile and not meanwhile.ident:
+            meanwhile.start()
+            meanwhile.join(timeout=1)  # As far as it comes: it may have to wait for us.
+
+    event.listen(engine, "before_cursor_execute", step_in)
+    try:
+        with transaction():
+            rewards.release_reward(reward_id)
+    finally:
+        event.remove(engine, "before_cursor_execute", step_in)
+    meanwhile.join(timeout=30)
+    end_reading()
+    reward, payable = db.session.get_one(Reward, reward_id), db.session.get_one(Payable, reward_id)
+    assert reward.net.minor == payable.amount_minor == REWARD // 2
+    assert ledger.find_balance(AccountKind.PLATFORM_FEES, "platform", "usd").minor == (COST - REWARD) // 2
+    assert check_ledger() == []
 
 
 def win(stage: Stage, lead: str, order: str) -> str:
