@@ -95,7 +95,7 @@ def test_either_of_two_secrets_will_do_while_they_are_exchanged(post, app, monke
 REFUSED = {
     "unsigned": (EVENT, {"header": ""}, "unsigned"),
     "signed with nonsense": (EVENT, {"header": "t=abc,v1=00"}, "unsigned"),
-    "signed without a signature": (EVENT, {"header": f"t={int(clock.system_time().timestamp())}"}, "bad_signature"),
+    "signed without a signature": (EVENT, {"header": "t=NOW"}, "bad_signature"),
     "signed by somebody else": (EVENT, {"secret": "whsec_of_somebody"}, "bad_signature"),
     "replayed later": (EVENT, {"age": 301}, "event_too_old"),
     "from the future": (EVENT, {"age": -302}, "event_from_the_future"),
@@ -112,6 +112,8 @@ REFUSED = {
 
 @pytest.mark.parametrize(("event", "how", "code"), REFUSED.values(), ids=REFUSED)
 def test_what_is_not_a_fresh_event_of_ours_is_refused_with_its_reason(post, event, how, code):
+    if "header" in how:
+        how = {"header": how["header"].replace("NOW", str(int(clock.system_time().timestamp())))}
     answer = post(event, **how)
     assert (answer.status_code, answer.get_json()["code"]) == (400, code)
     assert answer.get_json()["message"]
