@@ -1,0 +1,207 @@
+"""One transaction round each change, times with a zone, and rules that the database itself keeps."""
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import CheckConstraint, UniqueConstraint, event, select, text, update
+from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.orm.exc import StaleDataError
+
+from marketplace.foundation.audit import AuditEvent
+from marketplace.foundation.db import Base, UtcDateTime, db, finish_reading, transaction, violates
+from marketplace.foundation.outbox import OutboxMessage
+from marketplace.identity.models import Membership, User
+from tests import factories as make
+
+
+def event_row(subject: str = "x") -> AuditEvent:
+    return AuditEvent(actor_id="user_1", action="a.b", subject_id=subject, details={})
+
+
+def elsewhere(app: Flask, act: Callable[[], Any]) -> Any:
+    """In another thread, with a session and connection of its own."""
+    def run() -> Any:
+        with app.app_context():
+            try:
+                return act()
+            finally:
+                db.session.remove()
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result(timeout=20)
+
+
+def count() -> int:
+    return len(db.session.scalars(select(AuditEvent)).all())
+
+
+def test_all_of_a_transaction_or_nothing(app):
+    with transaction():
+        db.session.add(event_row())
+    with pytest.raises(KeyboardInterrupt), transaction():
+        db.session.add(event_row())
+        db.session.flush()
+        raise KeyboardInterrupt
+    assert count() == 1 and elsewhere(app, count) == 1
+
+
+def test_a_write_outside_a_transaction_is_refused(app):
+    db.session.add(event_row())
+    with pytest.raises(RuntimeError, match="a write outside transaction"):
+        db.session.flush()
+    db.session.rollback()
+    user = make.make_user()
+    user.name = "Somebody else"
+    with pytest.raises(RuntimeError, match="a write outside transaction"):
+        db.session.scalars(select(User)).all()  # Reading would flush it.
+    db.session.rollback()
+
+
+def test_there_is_one_transaction_a_request(app):
+    with pytest.raises(RuntimeError, match="open already"), transaction(), transaction():
+        pass
+    with transaction():  # The mark of the failed one does not stay.
+        db.session.add(event_row())
+    assert count() == 1
+
+
+def test_no_other_server_is_called_inside_a_transaction(app):
+    with pytest.raises(RuntimeError, match="no call to another server"), transaction():
+        finish_reading()
+
+
+def test_what_was_read_before_is_read_anew_inside(app):
+    user = make.make_user("Old Name")
+    assert db.session.get_one(User, user.id).name == "Old Name"
+
+    def rename() -> None:
+        with transaction():
+            db.session.get_one(User, user.id).name = "New Name"
+    elsewhere(app, rename)
+    with transaction():
+        assert user.name == "New Name"
+
+
+def test_readers_wait_for_nobody_and_see_only_what_is_committed(app):
+    with transaction():
+        db.session.add(event_row())
+        db.session.flush()
+        assert count() == 1
+        assert elsewhere(app, count) == 0
+    assert elsewhere(app, count) == 1
+
+
+def test_no_acknowledged_change_is_lost_between_threads(app):
+    user_id = make.make_user("0").id
+    together = threading.Barrier(4)
+
+    def add_one() -> int:
+        with app.app_context():
+            together.wait(timeout=20)
+            done = 0
+            for _ in range(5):
+                try:
+                    with transaction():
+                        user = db.session.get_one(User, user_id)
+                        user.name = str(int(user.name) + 1)
+                    done += 1
+                except StaleDataError:  # PostgreSQL: another one was faster, and we are told.
+                    pass
+            db.session.remove()
+            return done
+
+    with ThreadPoolExecutor(4) as pool:
+        acknowledged = sum(task.result(timeout=30) for task in [pool.submit(add_one) for _ in range(4)])
+    with transaction():
+        assert int(db.session.get_one(User, user_id).name) == acknowledged > 0
+
+
+@pytest.mark.database("postgresql")
+def test_the_slower_of_two_changes_is_told(app):
+    user = make.make_user("Ana")
+
+    def rename() -> None:
+        with transaction():
+            db.session.get_one(User, user.id).name = "Faster"
+    with pytest.raises(StaleDataError), transaction():
+        assert user.name == "Ana"
+        elsewhere(app, rename)
+        user.name = "Slower"
+    with transaction():
+        assert user.name == "Faster"
+
+
+def test_a_time_without_a_zone_is_refused_and_any_zone_comes_back_as_utc(app):
+    with pytest.raises(StatementError, match="a time without a zone"), transaction():
+        db.session.add(OutboxMessage(job="x", arguments={}, due_at=datetime(2026, 11, 2, 9, 0)))
+    plus_two = datetime(2026, 11, 2, 11, 0, 0, 123456, timezone(timedelta(hours=2)))
+    with transaction():
+        db.session.add(OutboxMessage(job="x", arguments={}, due_at=plus_two))
+    kept = elsewhere(app, lambda: db.session.scalar(select(OutboxMessage.due_at)))
+    assert kept == plus_two and kept.tzinfo is UTC
+    assert db.session.scalar(select(OutboxMessage.id).where(OutboxMessage.due_at == plus_two)) is not None
+    assert UtcDateTime().process_result_value(None, None) is None
+
+
+def test_the_database_knows_the_states(app):
+    bounty = make.make_bounty()
+    with pytest.raises(IntegrityError) as refused, transaction():
+        db.session.execute(text("UPDATE bounties SET state = 'nonsense', published_at = created_at WHERE id = :id"), {"id": bounty.id})
+    assert violates(refused.value, "bounties_bounty_state_known_check")
+
+
+def test_a_broken_rule_can_be_told_from_another(app):
+    ana = make.make_user()
+    with pytest.raises(IntegrityError) as refused, transaction():
+        db.session.add(User(name="Ana", email=ana.email, password_hash="x"))
+    assert violates(refused.value, "users_email_key", "users.email")
+    assert not violates(refused.value, "users_pk", "users.id")
+    assert not violates(refused.value, "businesses_slug_key", "businesses.slug")
+
+
+def test_nothing_refers_to_what_is_not_there(app):
+    with pytest.raises(IntegrityError), transaction():
+        db.session.add(Membership(business_id="biz_gone", user_id="user_gone", role="owner"))
+
+
+def test_an_address_is_kept_in_one_spelling_by_the_database_too(app):
+    user = make.make_user()
+    with pytest.raises(IntegrityError), transaction():
+        db.session.execute(update(User).where(User.id == user.id).values(email="ANA@example.com"))
+
+
+@pytest.mark.once
+def test_every_constraint_and_index_has_a_name():
+    nameless = [
+        f"{table.name}: {rule}" for table in Base.metadata.tables.values()
+        for rule in (*table.constraints, *table.indexes)
+        if rule.name is None or (isinstance(rule, CheckConstraint | UniqueConstraint) and not str(rule.name).startswith(table.name))]
+    assert nameless == []
+
+
+@pytest.mark.database("sqlite")
+def test_sqlite_is_prepared_for_money(app):
+    said = {name: db.session.execute(text(f"PRAGMA {name}")).scalar() for name in (
+        "journal_mode", "synchronous", "foreign_keys", "recursive_triggers", "busy_timeout")}
+    assert said == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "recursive_triggers": 1, "busy_timeout": 30_000}
+
+
+@pytest.mark.database("sqlite")
+def test_only_writers_take_the_write_lock(app):
+    begun: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *details: object) -> None:
+        if statement.startswith("BEGIN"):
+            begun.append(statement)
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        finish_reading()
+        count()
+        with transaction():
+            db.session.add(event_row())
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    assert begun == ["BEGIN", "BEGIN IMMEDIATE"]
