@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from xml.etree import ElementTree as ET
 
 from browser import get_browser, why_no_browser
@@ -46,6 +48,7 @@ class Result:
 
 
 def main(arguments: list[str]) -> int:
+    signal.signal(signal.SIGTERM, leave)
     began = time.monotonic()
     shutil.rmtree(BUILD / "test", ignore_errors=True)
     (BUILD / "test").mkdir(parents=True)
@@ -64,6 +67,11 @@ def main(arguments: list[str]) -> int:
     if not more:
         check_coverage(result)
     return report(result, time.monotonic() - began)
+
+
+def leave(number: int, frame: FrameType | None) -> None:
+    """Ended from outside: the database server goes first, and its files."""
+    raise SystemExit(f"Ended by signal {number}: not everything ran.")
 
 
 # ---- checks ------------------------------------------------------------------------------------------------------
@@ -131,9 +139,9 @@ def run_tests(result: Result, name: str, arguments: list[str]) -> None:
     say(f"\n---- tests, {name}")
     xml = BUILD / "test" / f"{name}.xml"
     began = time.monotonic()
-    code = subprocess.call(
+    code = wait_for(subprocess.Popen(
         [sys.executable, "-m", "pytest", "-q", f"--junitxml={xml}", *arguments], cwd=ROOT,
-    )
+    ))
     counts, reasons = read_outcomes(xml)
     if code not in {0, 5} and not counts["failed"]:  # 5: no test was selected
         counts["failed"] += 1
@@ -143,6 +151,18 @@ def run_tests(result: Result, name: str, arguments: list[str]) -> None:
         f"{'tests, ' + name:<20} {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped "
         f"in {time.monotonic() - began:.0f} s"
     )
+
+
+def wait_for(run: subprocess.Popen[bytes]) -> int:
+    """Its exit code. If we are told to leave, it may first put away what it has begun."""
+    try:
+        return run.wait()
+    except BaseException:
+        run.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            run.wait(20)
+        run.kill()
+        raise
 
 
 def read_outcomes(xml: Path) -> tuple[Counter[str], Counter[str]]:
