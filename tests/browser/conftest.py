@@ -117,7 +117,7 @@ class Stage:
         return self.windows[-1]
 
     def link_in_mail_to(self, address: str, about: str, containing: str) -> str:
-        """A link of the newest mail to ``address`` about ``about``, once the worker has sent it."""
+        """The link of the newest mail to ``address`` about ``about`` that has one, once the worker has sent it."""
         give_up = time.monotonic() + MAIL_WITHIN
         while time.monotonic() < give_up:
             for kept in sorted((self.product.folder / "mail").glob("*.eml"), reverse=True):
@@ -125,7 +125,8 @@ class Stage:
                 if address in str(mail["To"]) and about in str(mail["Subject"]):
                     body = mail.get_body(("plain",))
                     links = re.findall(r"https?://\S+", str(body.get_content()) if body else "")
-                    return next(link for link in links if containing in link)
+                    if fitting := [link for link in links if containing in link]:
+                        return fitting[0]
             self.windows[0].page.wait_for_timeout(100)  # The browser goes on meanwhile.
         raise AssertionError(f"no mail to {address} about {about!r} within {MAIL_WITHIN:.0f} s")
 
