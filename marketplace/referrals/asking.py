@@ -5,14 +5,14 @@ from flask import current_app
 
 from marketplace.bounties.publishing import note_funds_came_free
 from marketplace.foundation import audit, clock, outbox
-from marketplace.foundation.crypto import sign
+from marketplace.foundation.crypto import keyed_hash, sign, unsign
 from marketplace.foundation.db import db
 from marketplace.payments import funds
 from marketplace.referrals import lifecycle
-from marketplace.referrals.models import Consent, Lead, Moderation, Stage
+from marketplace.referrals.models import Buyer, Consent, Lead, Moderation, Stage
 
 PASSED_ON = "buyer"  # A link that the referrer may pass on: it proves nothing about who opens it.
-MAILED = "buyer-mail"  # A link mailed to the buyer's own address, which it proves.
+MAILED = "buyer-mail"  # A link mailed to one address, which it names by a mark, and proves for that one only.
 CONFIRMING = "consent-confirm"  # A link mailed to the address that a buyer typed in.
 
 
@@ -68,5 +68,17 @@ def free_reserved(lead: Lead, *, why: str) -> None:
 
 
 def buyer_link(lead: Lead, purpose: str = PASSED_ON) -> str:
-    """The buyer's private page, as an absolute URL."""
-    return f"{current_app.extensions['settings'].public_url}/buyer/{purpose}/{sign(purpose, lead.id)}"
+    """The buyer's private page, as an absolute URL. The mailed one is for the address that we have of them now."""
+    value = lead.id
+    if purpose == MAILED:
+        value = f"{lead.id}~{_mark(db.session.get_one(Buyer, lead.buyer_id).email or '')}"
+    return f"{current_app.extensions['settings'].public_url}/buyer/{purpose}/{sign(purpose, value)}"
+
+
+def is_mailed_to(email: str, *, purpose: str, token: str) -> bool:
+    """Whether whoever holds this link reads the mail of ``email``. A passed-on link proves nothing."""
+    return purpose == MAILED and unsign(purpose, token).partition("~")[2] == _mark(email)
+
+
+def _mark(email: str) -> str:
+    return keyed_hash("mailed-to", email.lower())[:32]

@@ -290,6 +290,15 @@ class TestLinks:
         for purpose in (PASSED_ON, MAILED):
             assert open_buyer_link(purpose, buyer_link(asked, purpose).rsplit("/", 1)[1]).id == asked.id
 
+    def test_a_mailed_one_proves_the_address_it_was_mailed_to_and_no_other(self, asked, anonymous):
+        """Somebody types their own address first, gets our mail there, then wants to say yes for David with it."""
+        say_yes(asked, email="eve@example.org")
+        mailed_to_eve = buyer_link(again(asked), MAILED).removeprefix("http://localhost")
+        say_yes(asked)
+        assert DAVID not in anonymous.get(mailed_to_eve).text
+        anonymous.submit(mailed_to_eve, {"name": "David", "email": DAVID, "channel": "email", "until": "2026-11-20"}, action="/yes")
+        assert again(asked).consent is Consent.ASKED
+
     def test_forged_ones_open_nothing(self, asked):
         token = sign(PASSED_ON, asked.id)
         for purpose, forged in ((MAILED, token), (PASSED_ON, token[:-1] + "x"), (PASSED_ON, asked.id), ("other", token), ("", "")):

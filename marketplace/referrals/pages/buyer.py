@@ -10,7 +10,7 @@ from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.limits import GUESSING, WRITING, limiter
 from marketplace.foundation.web import Form
-from marketplace.referrals.asking import MAILED
+from marketplace.referrals.asking import is_mailed_to
 from marketplace.referrals.consent import (
     LONGEST_CONSENT,
     AlreadyAnswered,
@@ -52,7 +52,7 @@ def show(purpose: str, token: str) -> Any:
         return _over(lead)
     if lead.consent is not Consent.ASKED:
         return _receipt(lead, purpose, token), 200
-    return _ask(lead, purpose, token, Form(ConsentInput(), initial=_known_of_buyer(lead, purpose)))
+    return _ask(lead, purpose, token, Form(ConsentInput(), initial=_known_of_buyer(lead, purpose, token)))
 
 
 @bp.post("/<purpose>/<token>/yes")
@@ -67,7 +67,8 @@ def yes(purpose: str, token: str) -> Any:
         with form.keeping():
             try:
                 with transaction():
-                    grant = give_consent(lead, **form.fields, proven=purpose == MAILED)
+                    is_theirs = is_mailed_to(form.fields["email"], purpose=purpose, token=token)
+                    grant = give_consent(lead, **form.fields, proven=is_theirs)
                 if not grant.confirmed_at:
                     flash(f"We sent a mail to {form.fields['email']}.", "info")
                 return redirect(url_for(".show", purpose=purpose, token=token))
@@ -173,11 +174,11 @@ def _over(lead: Lead) -> Any:
     return render_template("referrals/buyer_over.html", lead=lead), 410
 
 
-def _known_of_buyer(lead: Lead, purpose: str) -> dict[str, str]:
-    """Filled in only behind a link that went to the buyer's own mailbox; whoever has the other one may be anybody."""
+def _known_of_buyer(lead: Lead, purpose: str, token: str) -> dict[str, str]:
+    """Filled in only for whoever reads the mail of that very address; whoever has another link may be anybody."""
     until = (clock.now().date() + USUAL_CONSENT).isoformat()
     blank = {"channel": Channel.EMAIL.value, "until": until}
-    if purpose != MAILED:
-        return blank
     buyer = db.session.get_one(Buyer, lead.buyer_id)
+    if not is_mailed_to(buyer.email or "", purpose=purpose, token=token):
+        return blank
     return {**blank, "name": buyer.name or "", "email": buyer.email or ""}
