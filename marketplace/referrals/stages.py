@@ -77,7 +77,8 @@ def _check_may_work(lead: Lead, by: User, version: int | None) -> None:
 
 def _extend_protection(lead: Lead) -> None:
     """Once: sixty days more on the first sign that the business is at it."""
-    assert lead.accepted_at is not None and lead.protected_until is not None
+    assert lead.accepted_at is not None
+    assert lead.protected_until is not None
     if lead.protected_until - lead.accepted_at < ACTIVITY_EXTENDS + _promised(lead):
         lead.protected_until = lead.accepted_at + _promised(lead) + ACTIVITY_EXTENDS
 

@@ -45,7 +45,10 @@ def lead(bounty, ana, mona):
     return consent(accept(point(bounty, ana), by=mona))
 
 
-def sold(bounty, *, sale=Money(3_000_000, "usd")):
+CAR = Money(3_000_000, "usd")
+
+
+def sold(bounty, *, sale=CAR):
     """The lead of a sale under this bounty's terms."""
     lead = consent(accept(point(bounty, make_user("Ana Flores"))))
     win(lead, amount=sale)
