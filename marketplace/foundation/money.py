@@ -2,6 +2,7 @@
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Self
 
 from babel.numbers import format_currency
@@ -70,6 +71,7 @@ def zero(currency: str) -> Money:
     return Money(0, currency)
 
 
+@lru_cache(maxsize=4096)  # Babel takes a tenth of a page of amounts (make bench).
 def show_money(money: Money, locale: str = "en_US") -> str:
     """For people: ``$1,000.00``; whole amounts without the empty decimals."""
     digits = CURRENCIES.get(money.currency, 2)
