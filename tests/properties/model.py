@@ -23,7 +23,7 @@ class Promise:
         return self.most + fee_on(self.most)
 
     def earns(self, sale: int) -> int:
-        return self.flat if self.flat else min(sale * (self.bps or 0) // WHOLE, self.cap or 0)
+        return self.flat or min(sale * (self.bps or 0) // WHOLE, self.cap or 0)
 
 
 def fee_on(reward: int) -> int:

@@ -11,8 +11,14 @@ from marketplace.foundation import clock as product_clock
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money
 from marketplace.payments import payees
-from marketplace.payments.models import ConnectedAccount, FundingState, PayeeState, RefundState, ReversalState, TransferState
-from marketplace.payments.models import PayableState
+from marketplace.payments.models import (
+    FundingState,
+    PayableState,
+    PayeeState,
+    RefundState,
+    ReversalState,
+    TransferState,
+)
 from marketplace.referrals import appeals, clawbacks, consent, contact, moderation, pointing, rewards, stages
 from marketplace.referrals.models import (
     Acquaintance,
@@ -47,9 +53,9 @@ FAULTS = ("lost_before", "lost_after", "half_written", "error_unstored", "error_
 MOST_BOUNTIES, MOST_FUNDINGS, MOST_LEADS = 5, 12, 20
 
 numbers = st.integers(0, 11)
-PROMISES = (
-    dict(flat=100_000, hold_days=30), dict(flat=3_333, hold_days=0), dict(bps=1_000, cap=50_000, hold_days=14),
-    dict(bps=333, cap=7_777, hold_days=7), dict(flat=12_345, hold_days=7),
+PROMISES: tuple[dict[str, int], ...] = (
+    {"flat": 100_000, "hold_days": 30}, {"flat": 3_333, "hold_days": 0}, {"bps": 1_000, "cap": 50_000, "hold_days": 14},
+    {"bps": 333, "cap": 7_777, "hold_days": 7}, {"flat": 12_345, "hold_days": 7},
 )
 SALES = (1_000_000, 333_333, 99, 3, 25_000, 77_777)
 
@@ -268,7 +274,7 @@ class MoneyMachine(RuleBasedStateMachine):
     @rule(n=numbers)
     @precondition(lambda self: self.leads(moderation="rejected") + self.leads(moderation="duplicate"))
     def appeal(self, n: int) -> None:
-        lead = _nth(self.leads(moderation="rejected") + self.leads(moderation="duplicate") 
+        lead = _nth(self.leads(moderation="rejected") + self.leads(moderation="duplicate")
                     + self.leads(moderation="submitted"), n)
         state = self.row(lead)["moderation"]
         wanted = "appeal_used" if lead.appealed else OK if state in {"rejected", "duplicate"} else "not_refused"

@@ -6,9 +6,8 @@ import pytest
 
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money
-from marketplace.payments import funding, sending
+from marketplace.payments import funding, ledger, payables, sending
 from marketplace.payments.models import AccountKind
-from marketplace.payments import ledger, payables
 from marketplace.referrals import asking, clawbacks, moderation, rewards, stages
 from tests.properties.market import Market
 from tests.properties.test_money_never_lost import live, market  # noqa: F401 - the fixture
