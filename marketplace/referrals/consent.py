@@ -2,6 +2,7 @@
 from datetime import date, timedelta
 
 from sqlalchemy import or_, select, text
+from sqlalchemy.exc import IntegrityError
 
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.crypto import unsign
@@ -97,6 +98,8 @@ def open_confirmation(token: str) -> ConsentGrant:
 def confirm_consent(grant: ConsentGrant) -> None:
     """asked -> granted: the address is the buyer's own. The buyer's word also settles who pointed."""
     lead = db.session.get_one(Lead, grant.lead_id)
+    _lock(lead)
+    db.session.refresh(grant)
     if grant.replaced_at:
         raise AlreadyAnswered("You answered once more after this mail.", next_step="Confirm in the newest mail.")
     _check_may_answer(lead)
@@ -116,15 +119,21 @@ def _take_ownership(lead: Lead) -> None:
         Lead.business_id == lead.business_id, Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), same)).all()
     for other in others:
         if other.consent is Consent.GRANTED or other.stage is Stage.WON:
-            raise AlreadyAnswered(
-                "You said yes to this business already, through somebody else.",
-                next_step="Nothing more is needed; your first answer counts.")
+            raise _said_elsewhere()
         if other.moderation is Moderation.ACCEPTED:
             end_lead(other, why="the buyer confirmed another referrer")
         else:
             become_duplicate(other, of=lead, by=BUYER)
-    db.session.flush()
-    lead.buyer_hash = buyer.email_hash
+    try:
+        with db.session.begin_nested():
+            lead.buyer_hash = buyer.email_hash
+    except IntegrityError as error:  # They said yes through somebody else in this very moment.
+        raise _said_elsewhere() from error
+
+
+def _said_elsewhere() -> AlreadyAnswered:
+    return AlreadyAnswered("You said yes to this business already, through somebody else.",
+                           next_step="Nothing more is needed; your first answer counts.")
 
 
 def refuse_consent(lead: Lead, *, never: bool = False) -> None:
@@ -138,6 +147,7 @@ def refuse_consent(lead: Lead, *, never: bool = False) -> None:
 
 def withdraw_consent(lead: Lead, *, never: bool = False) -> None:
     """granted -> withdrawn: from this moment the contact data is closed again."""
+    _lock(lead)
     grant = find_live_grant(lead)
     if lead.consent is not Consent.GRANTED or grant is None:
         raise AlreadyAnswered("There is no yes to take back.", next_step="The page shows what you said last.")
@@ -177,7 +187,13 @@ def _leave_alone(lead: Lead) -> None:
         outbox.promise("send_letter", letter="lead_rejected", lead_id=lead.id)
 
 
+def _lock(lead: Lead) -> None:
+    """One answer at a time, each from what the last one left: two clicks at once, or two browsers."""
+    db.session.get_one(Lead, lead.id, populate_existing=True, with_for_update={"of": Lead})
+
+
 def _check_may_answer(lead: Lead) -> None:
+    _lock(lead)
     if lead.consent is not Consent.ASKED:
         if lead.consent is Consent.NO_ANSWER:
             raise AskingOver("The time to answer is over, and nobody was given anything about you.",

@@ -17,8 +17,17 @@ from marketplace.payments import ledger
 from marketplace.payments.funds import free_funds, reserved_for
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind, Payable, Transfer
-from marketplace.referrals import clawbacks, moderation, rewards, stages
-from marketplace.referrals.models import Clawback, Conversion, Lead, Moderation, ReasonCode, Reward
+from marketplace.referrals import clawbacks, consent, moderation, rewards, stages
+from marketplace.referrals.models import (
+    Channel,
+    Clawback,
+    ConsentGrant,
+    Conversion,
+    Lead,
+    Moderation,
+    ReasonCode,
+    Reward,
+)
 from tests.browsing import end_reading
 from tests.properties.market import OK, person
 from tests.races.conftest import COST, REWARD, Stage, lead_row
@@ -137,6 +146,33 @@ def test_two_who_point_at_one_post_in_one_moment_get_one_lead_and_one_duplicate(
         stage.market.work()
     assert db.session.scalar(select(func.count()).select_from(Lead)) == 12 * ROUNDS
     record_property("threads", 2 * 6 * ROUNDS)
+
+
+def test_a_yes_sent_twice_in_one_moment_is_one_answer(app: Flask, stage: Stage) -> None:
+    bounty = stage.open_bounty(leads=2)
+    lead = stage.point(bounty)
+    assert attempt_once(lambda: moderation.accept_lead(lead_row(lead), by=person(stage.admins[0]))) == OK
+    answers = together(app, [lambda: _say_yes(lead) for _ in range(4)])
+    assert answers == [OK] * 4  # The last one counts, as if they had been sent one after the other.
+    live = select(func.count()).where(ConsentGrant.lead_id == lead, ConsentGrant.replaced_at.is_(None))
+    assert db.session.scalar(live) == 1
+
+
+def test_a_buyer_who_confirms_through_two_referrers_at_once_is_introduced_by_one(app: Flask, stage: Stage) -> None:
+    bounty = stage.open_bounty(leads=2)
+    leads = [stage.point(bounty, referrer=n) for n in range(2)]
+    for lead in leads:
+        assert attempt_once(lambda lead=lead: moderation.accept_lead(lead_row(lead), by=person(stage.admins[0]))) == OK
+        assert _say_yes(lead) == OK
+    grants = list(db.session.scalars(select(ConsentGrant.id)))
+    answers = together(app, [lambda g=g: attempt_once(lambda: consent.confirm_consent(db.session.get_one(ConsentGrant, g))) for g in grants])
+    assert sorted(answers) == ["already_answered", OK]
+
+
+def _say_yes(lead: str) -> str:
+    return attempt_once(lambda: consent.give_consent(
+        lead_row(lead), name="Dana", email="dana@mail.example", channel=Channel.EMAIL,
+        until=product_clock.now().date(), proven=False))
 
 
 def test_one_idempotency_key_from_eight_threads_makes_one_lead(app: Flask, stage: Stage, record_property) -> None:
