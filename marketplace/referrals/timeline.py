@@ -190,9 +190,9 @@ BEFORE: dict[Moderation, tuple[str, str]] = {
     Moderation.SUBMITTED: ("The post is being read.", "We are reading the post. This takes a minute."),
     Moderation.IN_REVIEW: ("A moderator decides.", (
         "A moderator decides within two business days; after five without a decision it is accepted.")),
-    Moderation.NEEDS_INFO: ("The referrer has a week to answer.", "Answer the question below within a week."),
-    Moderation.REJECTED: ("The referrer may appeal.", "You may appeal once, below."),
-    Moderation.DUPLICATE: ("The referrer may appeal.", "If the buyer says it was you, appeal below."),
+    Moderation.NEEDS_INFO: ("The referrer has a week to answer.", "Answer our question within a week."),
+    Moderation.REJECTED: ("The referrer may appeal.", "You may appeal once."),
+    Moderation.DUPLICATE: ("The referrer may appeal.", "If the buyer says it was you, appeal."),
     Moderation.WITHDRAWN: ("Nothing.", "Nothing: you took it back."),
     Moderation.EXPIRED: ("Nothing: it has ended.", "Nothing: it has ended. What was earned stays earned."),
 }
