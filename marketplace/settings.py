@@ -1,6 +1,6 @@
 """Secrets and addresses, read once at the start. Business rules live beside the code they rule."""
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from marketplace.foundation.crypto import Cipher
+from marketplace.foundation.mail import SmtpPostbox, domain_of
 
 NEEDED = ("SECRET_KEY", "ENCRYPTION_KEYS", "HASH_KEY", "DATABASE_URL", "PUBLIC_URL",
           "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS")
@@ -75,8 +76,10 @@ def find_faults(env: Mapping[str, str]) -> list[str]:
     if kind not in {"development", "production"}:
         return ["set FINGERPOST_ENV to development or production (make run does it for you)"]
     faults = [f"set {name} (see .env.example)" for name in NEEDED if not env.get(name)]
-    faults += _key_faults(env)
+    faults += _key_faults(env) + _unusable(env)
     faults += _database_faults(env.get("DATABASE_URL", ""))
+    if not re.match(r"https?://[^/\s]", env.get("PUBLIC_URL") or "http://x"):
+        faults.append("PUBLIC_URL is this site's address, like https://your.site")
     if not re.fullmatch(r"\d{0,2}", env.get("PROXY_HOPS", ""), re.ASCII):
         faults.append("PROXY_HOPS is the number of proxies in front, like 1")
     return faults + (_production_faults(env) if kind == "production" else _development_faults(env))
@@ -89,16 +92,21 @@ def _key_faults(env: Mapping[str, str]) -> list[str]:
         faults.append("each of STRIPE_WEBHOOK_SECRETS starts with whsec_")
     if not re.match(r"[sr]k_(test|live)_", env.get("STRIPE_SECRET_KEY") or "sk_test_"):
         faults.append("STRIPE_SECRET_KEY starts with sk_live_, rk_live_, sk_test_ or rk_test_")
-    return faults + _encryption_faults(env.get("ENCRYPTION_KEYS", ""))
+    return faults
 
 
-def _encryption_faults(keys: str) -> list[str]:
-    try:
-        if keys:
-            Cipher(keys)
-    except ValueError as error:
-        return [f"ENCRYPTION_KEYS cannot be used: {error}"]
-    return []
+def _unusable(env: Mapping[str, str]) -> list[str]:
+    """What would break only later, said by the part that uses it."""
+    users: dict[str, Callable[[str], object]] = {
+        "ENCRYPTION_KEYS": Cipher, "SMTP_URL": SmtpPostbox, "MAIL_FROM": domain_of}
+    faults = []
+    for name, use in users.items():
+        try:
+            if env.get(name):
+                use(env[name])
+        except ValueError as error:
+            faults.append(f"{name} cannot be used: {error}")
+    return faults
 
 
 def _database_faults(url: str) -> list[str]:
@@ -117,7 +125,7 @@ def _production_faults(env: Mapping[str, str]) -> list[str]:
         faults.append("FLASK_DEBUG is on: turn it off in production")
     if env.get("DATABASE_URL", "").startswith("sqlite"):
         faults.append("DATABASE_URL is SQLite: production runs several processes and needs PostgreSQL")
-    if not env.get("PUBLIC_URL", "https://").startswith("https://"):
+    if not (env.get("PUBLIC_URL") or "https://").startswith("https://"):
         faults.append("PUBLIC_URL must start with https://")
     faults += [f"set {name} (see .env.example)" for name in ("SMTP_URL", "MAIL_FROM") if not env.get(name)]
     return faults

@@ -134,7 +134,7 @@ class _Outgoing:
 
 def init_app(app: Flask, *, mail_from: str, smtp_url: str | None, mail_dir: Path | None) -> None:
     """Choose where mail goes: the folder if there is one, else the server. Raises ValueError for what cannot work."""
-    _domain_of(mail_from)
+    domain_of(mail_from)
     if mail_dir is None and not smtp_url:
         raise ValueError("give a mail server or a folder for mail")
     postbox: Postbox = FolderPostbox(mail_dir) if mail_dir else SmtpPostbox(smtp_url or "")
@@ -159,7 +159,7 @@ def compose(mail: Mail, *, sender: str, dedupe_id: str) -> EmailMessage:
     message["To"] = _checked_address(mail.to)
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(clock.now())
-    message["Message-ID"] = f"<{hashlib.sha256(dedupe_id.encode()).hexdigest()[:40]}@{_domain_of(sender)}>"
+    message["Message-ID"] = f"<{hashlib.sha256(dedupe_id.encode()).hexdigest()[:40]}@{domain_of(sender)}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text)
     if mail.html:
@@ -208,7 +208,7 @@ def _checked_address(to: str) -> Address:
         raise BadMail("This is not one e-mail address.", next_step="Give one, such as ana@example.org.") from None
 
 
-def _domain_of(sender: str) -> str:
+def domain_of(sender: str) -> str:
     domain = parseaddr(sender)[1].partition("@")[2]
     if not domain or _LINE_BREAKS.search(sender):
         raise ValueError("the sender of mail is written Name <address@domain>")

@@ -11,7 +11,7 @@ from marshmallow import Schema, fields
 
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.idempotency import LONGEST_KEY
-from marketplace.foundation.web import csrf
+from marketplace.foundation.web import WORDS, csrf
 
 ABOUT = """Point at buyers, follow leads and post bounties from your own programs.
 
@@ -20,6 +20,14 @@ same key with the same body is done once and answered alike for 30 days; with an
 Lists come in pages with `next_cursor`. Refusals are `application/problem+json` (RFC 9457) with a `code`, a sentence,
 and what to do next; after a 429 wait for `Retry-After` seconds. Amounts are decimal text in the currency's main unit,
 and whole `minor` units beside it."""
+
+
+GENERAL = "The request cannot be done as it stands; the answer says why."
+OTHERS = {  # Codes that no class of errors has.
+    "csrf": (400, "This form has been open for too long, or the browser keeps no cookies."),
+    "error": (400, "Something rarer, in the words of HTTP; the answer has its status."),
+    "internal": (500, "Something went wrong on our side, and nothing was changed."),
+}
 
 
 class Problem(Schema):
@@ -74,7 +82,9 @@ def reference() -> str:
 
 @docs.get("/errors")
 def errors() -> str:
-    return render_template("api_errors.html", kinds=sorted(_kinds(), key=lambda kind: kind.code))
+    raised = {kind.code: (kind.status, (kind.__doc__ or GENERAL).split("\n")[0]) for kind in _kinds()}
+    of_http = {code: (status, message) for status, (code, message, _) in WORDS.items()}
+    return render_template("api_errors.html", codes=sorted({**of_http, **OTHERS, **raised}.items()))
 
 
 def _kinds(parent: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
