@@ -164,7 +164,7 @@ def sell(story: Story, lead: str) -> None:
         wes.open(lead)
         wes.fill(stage=stage)
         wes.press("Move")
-        wes.says(f"The lead is {stage} now")
+        wes.says(f"The lead stands at: {stage}")
     wes.look("wes-lead-meeting")
     story.days_pass(5)
     wes.open(lead)

@@ -76,7 +76,7 @@ def stage(lead_id: str) -> Any:
 
     def move(lead: Lead, user: User) -> str:
         change_stage(lead, by=user, **form.fields)
-        return f"The lead is {form.fields['stage'].value} now."
+        return f"Moved. The lead stands at: {form.fields['stage'].value}."
 
     return act_on_lead(lead_id, "stage", form, move)
 
