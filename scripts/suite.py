@@ -140,7 +140,7 @@ def run_tests(result: Result, name: str, arguments: list[str]) -> None:
     xml = BUILD / "test" / f"{name}.xml"
     began = time.monotonic()
     code = wait_for(subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", f"--junitxml={xml}", *arguments], cwd=ROOT,
+        [sys.executable, "-m", "pytest", "-q", "--tb=short", f"--junitxml={xml}", *arguments], cwd=ROOT,
     ))
     counts, reasons = read_outcomes(xml)
     if code not in {0, 5} and not counts["failed"]:  # 5: no test was selected
