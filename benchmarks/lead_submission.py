@@ -18,8 +18,8 @@ from marketplace.identity.models import User
 from marketplace.referrals.models import Acquaintance
 from marketplace.referrals.pointing import point_at_buyer
 
-# Measured 11 to 14: twelve statements through the ORM at half a millisecond each (a select built anew costs 0.9 ms, the
-# driver's own 0.01), and five values encrypted. One more promise or audit row adds one; twice as many statements break it.
+# Measured 11 to 14: twelve statements through the ORM at half a millisecond each (a select built anew costs 0.9 ms,
+# the driver's own 0.01), and five values encrypted. One more promise adds one; twice as many statements break it.
 BAR = 20
 NEW_ID = re.compile(r"\b(?:buyer|lead|evidence|audit|job)_[0-9a-z]{26}\b")
 Statement = tuple[str, Any]
@@ -38,7 +38,7 @@ def measure() -> list[Figure]:
         wall = [_wall(submit), _wall(by_hand)]
     return [Figure(
         "lead submitted: CPU of the verb / its SQL by hand", round(verb.least / hand.least, 1), "x", BAR, "lower",
-        f"{verb.least / 1000:.2f} ms (median {verb.middle / 1000:.2f}) to {hand.least:.0f} us (median {hand.middle:.0f}), "
+        f"{verb.least / 1000:.2f} ms (median {verb.middle / 1000:.2f}) to {hand.least:.0f} us (median {hand.middle:.0f}), "  # noqa: E501
         f"{len(statements)} statements; with the disk {wall[0]:.2f} ms to {wall[1]:.2f} ms")]
 
 
@@ -50,7 +50,7 @@ def submitting(bounty_id: str, user_id: str) -> Callable[[], None]:
         with transaction():
             point_at_buyer(
                 db.session.get_one(Bounty, bounty_id), by=db.session.get_one(User, user_id),
-                url=f"https://blog.example/posts/{number}", quote="I am in the market for a car, and I want to buy soon.",
+                url=f"https://blog.example/posts/{number}", quote="I am in the market for a car, to buy soon.",
                 acquaintance=Acquaintance.ONLINE, how_known="I have read this blog for years.", buyer_name="David",
                 buyer_email=f"david{number}@mail.example")
         db.session.remove()

@@ -1,4 +1,4 @@
-"""`make proof`: the long reliability runs, on both databases; a table, and docs/proof.json as the record of the last one.
+"""`make proof`: the long reliability runs, on both databases; a table, and docs/proof.json as the last record.
 
 Random lives of the whole market and races of threads, at ten times the length of `make test` (PROOF_FACTOR). Each run
 is told its seed, so that it can be repeated: PROOF_SEED=... make proof.
@@ -123,7 +123,8 @@ def current_commit() -> str:
     """With a plus where the tree differs from it."""
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-    return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--", "marketplace", "tests") else "")
+    is_changed = git("status", "--porcelain", "--", "marketplace", "migrations", "tests")
+    return git("rev-parse", "--short", "HEAD") + ("+" if is_changed else "")
 
 
 def show(proofs: list[Proof]) -> None:

@@ -112,7 +112,8 @@ class MoneyMachine(RuleBasedStateMachine):
 
     # ---- bounties and money in --------------------------------------------------------------------------------------
 
-    @initialize(offers=st.tuples(numbers, numbers), sales=st.lists(st.tuples(numbers, numbers), max_size=3), days=numbers)
+    @initialize(offers=st.tuples(numbers, numbers), sales=st.lists(st.tuples(numbers, numbers), min_size=1, max_size=3),
+                days=st.sampled_from([0, 3, 9, 31]))
     def open_for_business(self, offers: tuple[int, int], sales: list[tuple[int, int]], days: int) -> None:
         """Two bounties, two people who can be paid, and some sales, so that lives are about what comes after."""
         for place, number in enumerate(offers):
@@ -429,6 +430,15 @@ class MoneyMachine(RuleBasedStateMachine):
     @rule(n=numbers, share=st.integers(1, 110), number=st.integers(0, 30))
     @precondition(lambda self: self.leads(sold=True))
     def refund_part_of_a_sale(self, n: int, share: int, number: int) -> None:
+        self._refund(n, share, number)
+
+    @rule(n=numbers, share=st.integers(1, 35), number=st.integers(31, 60))
+    @precondition(lambda self: self.rows_of_rewards("paid", "scheduled"))
+    def refund_what_was_paid_for(self, n: int, share: int, number: int) -> None:
+        row = _nth(self.rows_of_rewards("paid", "scheduled"), n)
+        self._refund(self.leads(sold=True).index(self.model.leads[row["lead_id"]]), share, number)
+
+    def _refund(self, n: int, share: int, number: int) -> None:
         lead = _nth(self.leads(sold=True), n)
         sale = lead.sale
         assert sale is not None

@@ -109,6 +109,7 @@ BUGS = [
 ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
 def test_a_seeded_bug_is_found(bug: Callable[[Patch], None], market: Market, monkeypatch: Patch) -> None:  # noqa: F811
     bug(monkeypatch)
