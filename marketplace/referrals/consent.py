@@ -24,7 +24,7 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.queries import find_live_grant
-from marketplace.referrals.suppression import hash_email, hash_phone, suppress
+from marketplace.referrals.suppression import hash_email, hash_phone, hashes_of, refuse_suppressed, suppress
 
 BUYER = "buyer"  # The actor in the audit trail: a party without an account.
 LONGEST_CONSENT = timedelta(days=180)
@@ -61,10 +61,12 @@ def give_consent(
                       fields={"until": ["Within half a year from today."]})
     if channel is Channel.PHONE and not phone:
         raise Invalid("Give the number they may call.", fields={"phone": ["Give the number they may call."]})
-    if email == lead.referrer.email:
+    if hash_email(email) == hash_email(lead.referrer.email):
         raise SelfReferral("This is the address of the person who pointed: nobody is paid for pointing at themselves.",
                            next_step="Use your own address.",
                            fields={"email": ["Use your own address: this one is the referrer's."]})
+    # Whoever has a passed-on link may type in anybody: those who said never get no mail and no call from it.
+    refuse_suppressed(hash_email(email), hash_phone(phone) if phone else None)
     grant = _replace_grant(lead, channel, until, note)
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     proven = proven and buyer.email_hash == hash_email(email)
@@ -159,12 +161,13 @@ def withdraw_consent(lead: Lead, *, never: bool = False) -> None:
 
 
 def _suppress_buyer(lead: Lead) -> None:
-    buyer = db.session.get_one(Buyer, lead.buyer_id)
-    hashes = [h for h in (lead.post_hash, lead.buyer_hash, buyer.email_hash, buyer.phone_hash) if h]
+    hashes = hashes_of(lead)
     suppress(*hashes)
     audit.record("buyer.suppressed", lead.id, by=BUYER)
-    elsewhere = db.session.scalars(select(Lead).where(
-        Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), Lead.post_hash.in_(hashes) | Lead.buyer_hash.in_(hashes)))
+    theirs = or_(Lead.post_hash.in_(hashes), Lead.buyer_hash.in_(hashes),
+                 Lead.buyer_id.in_(select(Buyer.id).where(Buyer.email_hash.in_(hashes))))
+    elsewhere = db.session.scalars(
+        select(Lead).where(Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), theirs))
     for other in elsewhere.all():
         _leave_alone(other)
 

@@ -17,7 +17,7 @@ from marketplace.referrals.models import EvidenceState, Lead, Moderation, Reason
 from marketplace.referrals.permissions import is_referrer, may_moderate
 from marketplace.referrals.pointing import start_review
 from marketplace.referrals.questions import put_question
-from marketplace.referrals.suppression import hash_post, refuse_suppressed
+from marketplace.referrals.suppression import Suppressed, hash_post, hashes_of, refuse_suppressed
 
 RETRY_DEFAULT = timedelta(hours=12)
 
@@ -122,11 +122,23 @@ def accept_by_default(lead_id: str, submitted_at: str) -> None:
             if lead.moderation is Moderation.SUBMITTED:
                 lifecycle.move(lead, Moderation.IN_REVIEW, by=audit.SYSTEM)
             _accept(lead, by=audit.SYSTEM)
+    except Suppressed:
+        _reject_unwanted(lead)
     except FundsGone:  # Nothing to promise the referrer yet; we look again when funds may be there.
         outbox.promise("accept_by_default", after=RETRY_DEFAULT, lead_id=lead_id, submitted_at=submitted_at)
 
 
+def _reject_unwanted(lead: Lead) -> None:
+    """Silence resolves for the referrer, but never against the buyer's own word."""
+    if lead.moderation is Moderation.SUBMITTED:
+        lifecycle.move(lead, Moderation.IN_REVIEW, by=audit.SYSTEM)
+    lead.reason_code = ReasonCode.NO_CONSENT
+    _decide(lead, Moderation.REJECTED, by=audit.SYSTEM, reason=ReasonCode.NO_CONSENT)
+    outbox.promise("send_letter", letter="lead_rejected", lead_id=lead.id)
+
+
 def _accept(lead: Lead, *, by: str) -> None:
+    refuse_suppressed(*hashes_of(lead))  # They may have said never since, of the page's other address, or to another.
     _decide(lead, Moderation.ACCEPTED, by=by)
     try:
         funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=lead.terms.highest_cost)

@@ -37,7 +37,7 @@ def point_at_buyer(
 ) -> Lead:
     """A new lead under the terms of today. A second pointer at the same buyer gets a duplicate, with its appeal."""
     check_may_point(bounty, by=by)
-    if buyer_email and buyer_email == by.email:
+    if buyer_email and hash_email(buyer_email) == hash_email(by.email):
         raise SelfReferral("That is your own address: nobody can point at themselves.",
                            next_step="If you are the buyer, contact the business directly.",
                            fields={"buyer_email": ["Not your own address."]})

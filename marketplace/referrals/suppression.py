@@ -5,7 +5,10 @@ from marketplace.foundation.crypto import keyed_hash
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict
 from marketplace.foundation.urls import page_key
-from marketplace.referrals.models import Suppression
+from marketplace.referrals.models import Buyer, Lead, Suppression
+from marketplace.referrals.queries import find_live_grant
+
+UNDOTTED = frozenset({"gmail.com", "googlemail.com"})  # One mailbox, with or without dots.
 
 
 class Suppressed(Conflict):
@@ -13,7 +16,12 @@ class Suppressed(Conflict):
 
 
 def hash_email(email: str) -> str:
-    return keyed_hash("buyer-email", email.strip().lower())
+    """One hash for all spellings that reach one mailbox: what stands after a plus is only a label."""
+    name, _, host = email.strip().lower().rpartition("@")
+    name = name.partition("+")[0] or name
+    if host in UNDOTTED:
+        name, host = name.replace(".", ""), "gmail.com"
+    return keyed_hash("buyer-email", f"{name}@{host}")
 
 
 def hash_phone(phone: str) -> str:
@@ -24,6 +32,19 @@ def hash_phone(phone: str) -> str:
 def hash_post(url: str) -> str:
     """One hash for all spellings of a page's address."""
     return keyed_hash("post", page_key(url))
+
+
+def hashes_of(lead: Lead) -> set[str]:
+    """Every mark of this buyer and post: also those that an appeal took out of the first-come indexes.
+
+    An address that somebody typed into the buyer's form and nobody confirmed is not theirs.
+    """
+    marks = {lead.post_hash, lead.buyer_hash, hash_post(lead.evidence.url) if lead.evidence.url else None}
+    grant = find_live_grant(lead)
+    if grant is None or grant.confirmed_at:
+        buyer = db.session.get_one(Buyer, lead.buyer_id)
+        marks |= {buyer.email_hash, buyer.phone_hash}
+    return {mark for mark in marks if mark}
 
 
 def suppress(*hashes: str | None) -> None:

@@ -21,9 +21,10 @@ from marketplace.referrals.consent import (
     withdraw_consent,
 )
 from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Moderation, ReasonCode, Stage
-from marketplace.referrals.moderation import ask_for_info
+from marketplace.referrals.moderation import accept_lead, ask_for_info, reject_lead
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.suppression import Suppressed
+from tests.browsing import body_of
 from tests.factories import accept, consent, make_bounty, make_business, make_user, review_lead, win
 from tests.referrals.steps import again, do, holds, point
 
@@ -269,6 +270,43 @@ class TestNever:
         do(withdraw_consent, mailed, never=True)
         with pytest.raises(Suppressed):
             point(eastside, ana, buyer_email=DAVID)
+
+
+    def test_holds_for_every_spelling_of_one_mailbox(self, eastside, bounty, ana, mona):
+        do(refuse_consent, accept(point(bounty, ana, buyer_email="david@gmail.com"), by=mona), never=True)
+        with pytest.raises(Suppressed):
+            point(eastside, ana, buyer_email="da.vid+cars@googlemail.com")
+
+    def test_is_not_undone_by_an_appeal_that_nobody_decides(self, mailed, eastside, mona, work, later, mailbox):
+        """Rejected before, appealed after: silence accepts for the referrer, but not against the buyer."""
+        bo = make_user("Bo Li")
+        refused = review_lead(point(eastside, bo, buyer_email=DAVID))
+        do(reject_lead, refused, by=mona, reason_code=ReasonCode.OTHER)
+        do(refuse_consent, mailed, never=True)
+        do(appeal_decision, again(refused), by=bo, why="Please look at it once more.")
+        with pytest.raises(Suppressed):
+            do(accept_lead, again(refused), by=mona)
+        later(days=8)
+        work()
+        assert (again(refused).moderation, again(refused).reason_code) == (Moderation.REJECTED, ReasonCode.NO_CONSENT)
+        assert not [mail for mail in mailbox.to(DAVID) if "Eastside" in body_of(mail)]
+
+    def test_is_said_of_oneself_only(self, asked, eastside, mona):
+        """Whoever holds a passed-on link can type in any address; unconfirmed it silences nobody."""
+        there = accept(point(eastside, make_user("Bo Li"), buyer_email=DAVID), by=mona)
+        say_yes(asked)
+        do(refuse_consent, asked, never=True)
+        assert again(there).consent is Consent.ASKED
+
+    def test_no_form_of_ours_writes_to_them_again(self, mailed, eastside, ana, mona, work, mailbox):
+        do(refuse_consent, mailed, never=True)
+        work()
+        written = len(mailbox.to(DAVID))
+        there = accept(point(eastside, ana), by=mona)
+        with pytest.raises(Suppressed):
+            say_yes(there)
+        work()
+        assert len(mailbox.to(DAVID)) == written
 
 
 class TestTakingBack:
