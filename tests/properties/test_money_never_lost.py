@@ -15,8 +15,8 @@ from tests.properties.market import Market
 from tests.properties.money_machine import MoneyMachine
 from tests.sandbox_server import SandboxServer
 
-FACTOR = int(os.environ.get("PROOF_FACTOR", "1"))
-STEPS_NEEDED, STEPS_A_LIFE = int(os.environ.get("PROOF_STEPS", "2000")) * FACTOR, 80
+FACTOR = int(os.environ.get("FINGERPOST_LENGTH", "1"))
+STEPS_NEEDED, STEPS_A_LIFE = int(os.environ.get("FINGERPOST_STEPS", "2000")) * FACTOR, 80
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def live(market: Market, *, lives: int, seed: int, counted: Counter[str] | None 
     machine = type("Lives", (MoneyMachine,), {"market": market, "counted": Counter() if counted is None else counted})
     hypothesis.seed(seed)(machine)
     # Making a fault's life shorter takes minutes: asked for by hand.
-    phases = (Phase.generate, Phase.shrink) if "PROOF_SHRINK" in os.environ else (Phase.generate,)
+    phases = (Phase.generate, Phase.shrink) if "FINGERPOST_SHRINK" in os.environ else (Phase.generate,)
     run_state_machine_as_test(machine, settings=settings(
         max_examples=lives, stateful_step_count=STEPS_A_LIFE, deadline=None, database=None, print_blob=True, phases=phases,
         suppress_health_check=list(HealthCheck), verbosity=Verbosity.normal, report_multiple_bugs=False))
@@ -40,8 +40,8 @@ def live(market: Market, *, lives: int, seed: int, counted: Counter[str] | None 
 
 
 def test_no_cent_is_lost_made_or_sent_twice(market: Market, record_property) -> None:
-    seed = int(os.environ.get("PROOF_SEED") or int.from_bytes(os.urandom(4)))
-    print(f"seed {seed} (PROOF_SEED={seed} repeats it)")
+    seed = int(os.environ.get("FINGERPOST_SEED") or int.from_bytes(os.urandom(4)))
+    print(f"seed {seed} (FINGERPOST_SEED={seed} repeats it)")
     counted: Counter[str] = Counter()
     while counted["steps"] < STEPS_NEEDED:  # Some lives end early.
         live(market, lives=-(-(STEPS_NEEDED - counted["steps"]) // STEPS_A_LIFE), seed=seed + counted["lives"], counted=counted)

@@ -120,7 +120,7 @@ def open_jobs() -> int:
     return len(db.session.scalars(waiting).all())
 
 
-def test_killed_workers_pay_everybody_once(app, stripe, time):
+def test_killed_workers_pay_everybody_once(app, stripe, time, record_property):
     dice = random.Random(SEED)
     wes = owner_of(make_business())
     business_id = wes.memberships[0].business_id
@@ -147,6 +147,7 @@ def test_killed_workers_pay_everybody_once(app, stripe, time):
         workers = [start_worker(app, stripe, dice.randint(1, FURTHEST_POINT)) for _ in range(2)]
         ends.update(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) for worker in workers)
         time.move(150)  # The leases of the dead are over, and nobody's key is too old.
+    record_property("kills", ends[-signal.SIGKILL])
     assert open_jobs() == 0, f"seed {SEED}: still open after {ends}"
     assert ends[1] == 0 and ends[-signal.SIGKILL] >= PAYEES, f"seed {SEED}: {ends}"
 

@@ -13,7 +13,7 @@ from tests.browsing import end_reading
 from tests.properties.market import attempt
 
 T = TypeVar("T")
-ROUNDS = int(os.environ.get("PROOF_FACTOR", "1"))
+ROUNDS = int(os.environ.get("FINGERPOST_LENGTH", "1"))
 STALE = "stale"  # What the error answers turn into a 409: somebody else was faster.
 
 
