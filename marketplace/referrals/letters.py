@@ -153,6 +153,8 @@ def consent_confirm(grant_id: str) -> list[Mail]:
     return [compose(
         buyer.email, "Please confirm that this is you",
         f"You (or somebody with your address) said yes to being introduced to {lead.business.name}.",
+        f"{lead.referrer.name} pointed them at a post of yours, and is paid {reward_in_words(lead.terms)} if you end "
+        "up buying.",
         "Only when you confirm do they learn how to reach you. If it was not you, do nothing.",
         name=buyer.name or "", why=BUYER_WHY,
         action=("Yes, introduce me", public_url(f"/buyer/confirm/{sign(CONFIRMING, grant.id)}")))]

@@ -10,11 +10,11 @@ from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db
 from marketplace.foundation.outbox import OutboxMessage
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, buyer_link
-from marketplace.referrals.consent import give_consent, refuse_consent
+from marketplace.referrals.consent import confirm_consent, give_consent, refuse_consent
 from marketplace.referrals.models import Channel, Consent, ConsentGrant, Moderation
 from marketplace.referrals.moderation import accept_lead
 from marketplace.referrals.suppression import Suppression
-from tests.browsing import words_of
+from tests.browsing import body_of, words_of
 from tests.factories import accept, make_bounty, make_business, make_user
 from tests.referrals.conftest import QUOTE
 from tests.referrals.steps import actions_on, again, do, point
@@ -135,6 +135,20 @@ class TestYes:
         refused = anonymous.post(old, data={"csrf_token": token})
         assert refused.status_code == 409 and "newest mail" in refused.text
         assert again(asked).consent is Consent.ASKED
+
+    def test_whoever_confirms_reads_who_pointed_and_what_it_earns(self, asked, anonymous, work, mailbox):
+        """Somebody else may have filled in the form: this mail and its page may be all that the buyer sees."""
+        anonymous.submit(address(asked), answer(), action="/yes")
+        work()
+        for said in (body_of(mailbox.last_to(DAVID)), words_of(anonymous.page(mailbox.link_to(DAVID, "/buyer/confirm/")))):
+            assert "Ana Flores" in said and "$1,000" in said
+
+    def test_what_the_buyer_tells_the_business_is_not_read_through_the_referrers_link(self, asked, anonymous):
+        grant = do(give_consent, asked, name="D", email=DAVID, channel=Channel.EMAIL, until=clock.now().date(),
+                   note="After my surgery, please.", proven=False)
+        do(confirm_consent, grant)
+        assert "surgery" in anonymous.get(address(again(asked), MAILED)).text
+        assert "surgery" not in anonymous.get(address(again(asked))).text
 
     def test_a_second_confirmation_is_harmless(self, asked, anonymous):
         grant = do(give_consent, asked, name="D", email=DAVID, channel=Channel.EMAIL, until=clock.now().date(), proven=False)

@@ -126,6 +126,7 @@ def confirm(token: str) -> Any:
         return _over(lead)
     return render_template(
         "referrals/buyer_confirm.html", grant=grant, lead=lead, channel=kinds_of_channel(grant.channel),
+        reward=reward_in_words(lead.terms),
         is_open=lead.consent is Consent.ASKED and not grant.replaced_at), 200
 
 
