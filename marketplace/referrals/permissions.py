@@ -1,7 +1,7 @@
 """Who may do what with a lead. Plain functions that answer yes or no."""
 from marketplace.bounties.models import Bounty
 from marketplace.identity.models import MemberRole, User
-from marketplace.referrals.models import Lead
+from marketplace.referrals.models import Lead, Reward
 
 
 def may_point(user: User, bounty: Bounty) -> bool:
@@ -28,5 +28,6 @@ def may_give_money_back(user: User, lead: Lead) -> bool:
     return user.role_in(lead.business_id) in {MemberRole.OWNER, MemberRole.MANAGER}
 
 
-def may_freeze(user: User) -> bool:
-    return user.is_admin
+def may_freeze(user: User, reward: Reward) -> bool:
+    """Put a reward on hold or take it off: an admin who has no stake in it."""
+    return user.is_admin and user.id != reward.beneficiary_id and user.role_in(reward.business_id) is None

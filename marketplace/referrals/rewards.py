@@ -68,13 +68,13 @@ def release_reward(reward_id: str) -> None:
 
 def freeze_reward(reward: Reward, *, by: User, reason: str) -> None:
     """pending -> on_hold: an admin looks into it; only this reward stops."""
-    require(may_freeze(by), "put a reward on hold")
+    require(may_freeze(by, reward), "put a reward on hold")
     lifecycle.move_reward(reward, RewardState.ON_HOLD, by=by.id, reason=reason)
 
 
 def unfreeze_reward(reward: Reward, *, by: User) -> None:
     """on_hold -> pending; if its day has come meanwhile, it is released at once."""
-    require(may_freeze(by), "take a reward off hold")
+    require(may_freeze(by, reward), "take a reward off hold")
     lifecycle.move_reward(reward, RewardState.PENDING, by=by.id)
     wait = max(reward.release_at - clock.now(), timedelta(0))
     outbox.promise("release_reward", after=wait, reward_id=reward.id)

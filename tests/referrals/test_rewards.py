@@ -6,12 +6,13 @@ import pytest
 from marketplace.bounties.drafting import change_bounty
 from marketplace.bounties.models import BountyState
 from marketplace.bounties.publishing import close_bounty, publish_bounty
-from marketplace.foundation.db import db
+from marketplace.foundation import clock
+from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from marketplace.foundation.money import Money
 from marketplace.foundation.outbox import OutboxMessage
 from marketplace.foundation.states import IllegalMove
-from marketplace.identity.models import MemberRole
+from marketplace.identity.models import MemberRole, User
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind, ConnectedAccount, Payable, PayableState, Transfer
 from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, note_reversal, preview_clawback, refund_sale
@@ -154,6 +155,28 @@ class TestHolding:
         work()
         assert the(Reward).state is RewardState.PENDING
         later(days=2)
+        work()
+        assert the(Reward).state is RewardState.PAYABLE
+
+    def test_an_admin_with_a_stake_neither_holds_nor_lets_go(self, bounty, westside, mona):
+        boss = make_user("Boss", is_admin=True)
+        win(consent(accept(point(bounty, boss), by=mona)))
+        colleague = make_member(westside)
+        with transaction():
+            db.session.get_one(User, colleague.id).is_admin = True
+        do(freeze_reward, the(Reward), by=mona, reason="A report came in.")
+        for person in (boss, db.session.get_one(User, colleague.id)):
+            with pytest.raises(Forbidden):
+                do(unfreeze_reward, the(Reward), by=person)
+        assert the(Reward).state is RewardState.ON_HOLD
+
+    def test_a_release_that_comes_too_early_comes_again(self, lead, work, later):
+        """A clock went back between two machines: nobody else would release it."""
+        win(lead)
+        with transaction():
+            db.session.query(OutboxMessage).filter_by(job="release_reward").one().done_at = clock.now()
+            release_reward(db.session.query(Reward).one().id)
+        later(days=31)
         work()
         assert the(Reward).state is RewardState.PAYABLE
 

@@ -77,8 +77,10 @@ def question(lead_id: str) -> Any:
 @signed_in
 def hold(reward_id: str) -> Any:
     user, form = signed_in_user(), Form(FreezeInput())
-    require(may_freeze(user), "put a reward on hold")
-    lead_id = get_reward(reward_id, seen_by=user).lead_id
+    require(user.is_admin, "put a reward on hold")
+    reward = get_reward(reward_id, seen_by=user)
+    require(may_freeze(user, reward), "put a reward on hold")
+    lead_id = reward.lead_id
     if form.is_ready:
         with form.keeping():
             with transaction():
@@ -92,8 +94,10 @@ def hold(reward_id: str) -> Any:
 @signed_in
 def release_hold(reward_id: str) -> Any:
     user, form = signed_in_user(), Form(DecisionInput())
-    require(may_freeze(user), "take a reward off hold")
-    lead_id = get_reward(reward_id, seen_by=user).lead_id
+    require(user.is_admin, "take a reward off hold")
+    reward = get_reward(reward_id, seen_by=user)
+    require(may_freeze(user, reward), "take a reward off hold")
+    lead_id = reward.lead_id
     if form.is_ready:
         with form.keeping():
             with transaction():
