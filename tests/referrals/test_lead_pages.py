@@ -5,8 +5,8 @@ import pytest
 
 from marketplace.bounties.drafting import change_bounty
 from marketplace.bounties.publishing import pause_bounty
-from marketplace.foundation.db import db
-from marketplace.identity.models import MemberRole
+from marketplace.foundation.db import db, transaction
+from marketplace.identity.models import MemberRole, User
 from marketplace.referrals.clawbacks import refund_sale
 from marketplace.referrals.models import Consent, Conversion, Lead, Moderation, Reward, RewardState, Stage
 from marketplace.referrals.moderation import ask_for_info, reject_lead
@@ -378,6 +378,16 @@ class TestTheModeratorsPages:
 
     def test_an_empty_queue_says_so(self, mona, as_user):
         assert "Nothing waits" in words_of(as_user(mona).page("/moderation"))
+
+    def test_an_admin_who_works_there_reads_no_posts_in_it(self, bounty, westside, ana, as_user, work):
+        point(bounty, ana, quote="My old wagon has given up", text="My old wagon has given up, so I need another.")
+        work()
+        member = make_member(westside)
+        with transaction():
+            db.session.get_one(User, member.id).is_admin = True
+        for path in ("/moderation", "/dashboard/admin"):
+            page = as_user(member).get(path)
+            assert "You have a stake" in page.text and "wagon" not in page.text
 
     def test_it_is_for_admins(self, ana, wes, as_user):
         for person in (ana, wes):
