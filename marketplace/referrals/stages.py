@@ -1,6 +1,7 @@
 """The business works the lead, stage by stage; won makes the conversion in the same transaction."""
 from datetime import date, timedelta
 
+from marketplace.bounties.publishing import pause_if_out_of_funds
 from marketplace.foundation import clock
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money
@@ -36,6 +37,7 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
         free_reserved(lead, why=stage)
     elif was_lost:
         funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=lead.terms.highest_cost)
+        pause_if_out_of_funds(lead.bounty)
     if stage in ACTIVE:
         _extend_protection(lead)
 

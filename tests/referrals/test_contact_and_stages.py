@@ -3,6 +3,8 @@ from datetime import date, timedelta
 
 import pytest
 
+from marketplace.bounties.models import Bounty, BountyState
+from marketplace.bounties.publishing import publish_bounty
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Forbidden, Invalid
@@ -16,7 +18,7 @@ from marketplace.referrals.contact import NoConsent, SeenLead, open_contact
 from marketplace.referrals.conversion import AlreadyCounted
 from marketplace.referrals.models import Channel, Conversion, Moderation, Reward, Stage
 from marketplace.referrals.stages import NotOpen, change_stage, win_lead
-from tests.factories import accept, consent, make_bounty, make_member, make_user
+from tests.factories import accept, consent, make_bounty, make_member, make_user, owner_of
 from tests.referrals.steps import again, do, holds, point
 
 DAVID = "david@example.com"
@@ -115,10 +117,16 @@ class TestStages:
         do(change_stage, again(lead), Stage.NEW, by=wes)
         assert holds(AccountKind.RESERVED, lead.id) == 105_000
 
+    def test_a_buyer_who_comes_back_may_take_the_last_funds(self, ana, mona):
+        bounty = make_bounty(funded_for=1, is_live=True)
+        lead, owner = consent(accept(point(bounty, ana), by=mona)), owner_of(bounty.business)
+        do(change_stage, lead, Stage.LOST, by=owner, reason="He kept his old one.")
+        do(publish_bounty, db.session.get_one(Bounty, bounty.id), by=owner)
+        do(change_stage, again(lead), Stage.NEW, by=owner)
+        assert again(lead).bounty.state is BountyState.PAUSED
+
     def test_a_buyer_cannot_come_back_without_funds(self, ana, mona):
         bounty = make_bounty(funded_for=1, is_live=True)
-        from tests.factories import owner_of  # noqa: PLC0415
-
         owner = owner_of(bounty.business)
         first = point(bounty, ana)
         second = point(bounty, make_user("Bo Li"))
