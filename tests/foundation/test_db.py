@@ -173,6 +173,15 @@ def test_an_address_is_kept_in_one_spelling_by_the_database_too(app):
         db.session.execute(update(User).where(User.id == user.id).values(email="ANA@example.com"))
 
 
+def test_no_log_and_no_error_tells_what_is_in_the_rows(app, caplog):
+    caplog.set_level("INFO")
+    user = make.make_user("Confidential Name")
+    with pytest.raises(IntegrityError) as refused, transaction():
+        db.session.add(User(name="Confidential Name", email=user.email, password_hash="x"))
+    assert "Confidential Name" not in str(refused.value)
+    assert [record for record in caplog.records if record.name.startswith("sqlalchemy")] == []
+
+
 @pytest.mark.once
 def test_every_constraint_and_index_has_a_name():
     nameless = [
