@@ -6,6 +6,7 @@ transaction open, and what came of it is written together with the tick.
 """
 import logging
 import random
+import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ LEASE = timedelta(seconds=120)  # Longer than the slowest errand (three calls of
 FIRST_WAIT = timedelta(seconds=10)  # Doubles with every attempt, ± 25 %.
 LONGEST_WAIT = timedelta(hours=6)
 MAX_ATTEMPTS = 14  # About a day and a half of trying; then a person must look (admin, Jobs).
+ADDRESS = re.compile(r"[^\s<>'\"(){},;:]+@[^\s<>'\"(){},;:]+")
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +88,10 @@ def run_next(jobs: Jobs) -> bool:
     try:
         _do(jobs[name], arguments, message_id, attempt)
     except Exception as error:  # noqa: BLE001 - whatever it was: kept with the job, tried again, seen by an admin
-        log.warning("job %s (%s) failed, attempt %s: %r", name, message_id, attempt, error)
+        told = _tell(error)
+        log.warning("job %s (%s) failed, attempt %s: %s", name, message_id, attempt, told)
         with transaction():
-            _note_failure(message_id, attempt, error)
+            _note_failure(message_id, attempt, told)
     return True
 
 
@@ -148,12 +151,17 @@ def _tick(message_id: str, attempt: int) -> None:
     message.last_error = None
 
 
-def _note_failure(message_id: str, attempt: int, error: Exception) -> None:
+def _tell(error: Exception) -> str:
+    """Mail servers repeat whom they refuse: no address of a person gets into the log or the list of jobs."""
+    return ADDRESS.sub("(an address)", f"{type(error).__name__}: {error}")[:2000]
+
+
+def _note_failure(message_id: str, attempt: int, told: str) -> None:
     message = db.session.get_one(OutboxMessage, message_id)
     if message.attempts != attempt or message.done_at:
         return
     message.leased_until = None
-    message.last_error = f"{type(error).__name__}: {error}"[:2000]
+    message.last_error = told
     if attempt >= MAX_ATTEMPTS:
         message.dead_at = clock.now()
     else:

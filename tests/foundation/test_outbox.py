@@ -1,4 +1,5 @@
 """What is promised inside a transaction is done after it, at least once, and what fails is tried again or shown."""
+import smtplib
 from datetime import timedelta
 
 import pytest
@@ -118,6 +119,17 @@ def test_what_a_failed_job_wrote_is_gone_and_it_is_tried_again(app, later):
     later(seconds=FIRST_WAIT.total_seconds() * 1.25)
     assert run_next({**JOBS, "fail": keep}) is True
     assert kept() == ["n"] and only().last_error is None and only().attempts == 2
+
+
+def test_whom_a_mail_server_refused_is_told_to_nobody(app, caplog):
+    """Its refusal repeats the address, which may be a buyer's."""
+    def refuse(note: str) -> None:
+        raise smtplib.SMTPRecipientsRefused({"david@example.com": (550, b"5.1.1 <david@example.com>: unknown")})
+
+    given("refuse")
+    assert run_next({"refuse": refuse}) is True
+    assert "550" in only().last_error and "550" in caplog.text
+    assert "david" not in only().last_error + caplog.text
 
 
 def test_a_job_that_nobody_knows_is_kept_with_its_error(app):
