@@ -66,7 +66,7 @@ def _prepare_templates(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
         csrf_field=web.csrf_field, plain_amount=plain_amount,
-        # Each call parses, copies and writes XML: a seventh of the board's time (make bench). There are few different ones.
+        # Each call parses, copies and writes XML: a seventh of the board's time (make bench). Few are different.
         **{name: lru_cache(maxsize=256)(getattr(heroicons.jinja, name)) for name in ICONS},
     )
     register_filters(app)

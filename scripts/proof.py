@@ -1,7 +1,7 @@
 """`make proof`: the long reliability runs, on both databases; a table, and docs/proof.json as the last record.
 
-Random lives of the whole market and races of threads, at ten times the length of `make test` (FINGERPOST_LENGTH). Each run
-is told its seed, so that it can be repeated: FINGERPOST_SEED=... make proof.
+Random lives of the whole market and races of threads, at ten times the length of `make test` (FINGERPOST_LENGTH). Each
+run is told its seed, so that it can be repeated: FINGERPOST_SEED=... make proof.
 """
 import contextlib
 import json

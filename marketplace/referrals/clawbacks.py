@@ -127,7 +127,8 @@ def _claw_back(reward: Reward, conversion: Conversion, refund: SaleRefund, *, by
         _take_from_released(reward, clawback)
     if clawback.state is ClawbackState.TAKEN:
         _void_if_nothing_left(reward, by=by)
-    note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))  # The fee did, even while Stripe is asked for the rest.
+    # The fee did, even while Stripe is asked for the rest.
+    note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
     outbox.promise("send_letter", letter="reward_clawed_back", clawback_id=clawback.id)
 
 

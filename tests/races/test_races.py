@@ -182,7 +182,7 @@ def test_one_idempotency_key_from_eight_threads_makes_one_lead(app: Flask, stage
     for number in range(2 * ROUNDS):
         body = {"bounty_id": bounty, "text": "I am looking for a car, soon.", "quote": "I am looking for a car",
                 "acquaintance": "online", "how_known": "I read them.", "buyer_email": f"key{number}@mail.example"}
-        headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": f"key {number}"}
+        headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": f"key-{number}"}
         answers = together(app, [
             lambda body=body, headers=headers: app.test_client().post("/api/v1/leads", json=body, headers=headers)] * 8)
         assert {answer.status_code for answer in answers} == {201}, [answer.text for answer in answers]
