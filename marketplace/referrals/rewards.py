@@ -89,6 +89,10 @@ def note_transfer(transfer_id: str) -> None:
     for reward in rewards.all():
         payable = db.session.get_one(Payable, reward.id)
         _follow(reward, payable.state)
+        if payable.state is PayableState.OWED and payable.amount_minor == 0 and reward.state is RewardState.PAYABLE:
+            # All of it was asked back while it was on its way, and then it never went.
+            reward.void_reason = "The whole sale was refunded."
+            lifecycle.move_reward(reward, RewardState.VOIDED, by=audit.SYSTEM, reason=reward.void_reason)
 
 
 def _follow(reward: Reward, state: PayableState) -> None:

@@ -15,12 +15,13 @@ from marketplace.foundation.states import IllegalMove
 from marketplace.identity.models import MemberRole, User
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind, ConnectedAccount, Payable, PayableState, Transfer
+from marketplace.payments.transfers import request_transfers
 from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, note_reversal, preview_clawback, refund_sale
 from marketplace.referrals.models import Clawback, ClawbackState, Conversion, ConversionState, Reward, RewardState
 from marketplace.referrals.queries import get_reward
 from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
 from tests.browsing import end_reading
-from tests.factories import PERCENT, TERMS, accept, consent, make_bounty, make_member, make_user, owner_of, win
+from tests.factories import PERCENT, SALE, TERMS, accept, consent, make_bounty, make_member, make_user, owner_of, win
 from tests.payments.money_steps import make_ready, pay_in
 from tests.referrals.steps import actions_on, again, do, holds, point
 
@@ -330,6 +331,22 @@ class TestTransfer:
         assert the(Reward).net == usd(96_667)
         do(note_reversal, the(Clawback).id)
         assert the(Clawback).state is ClawbackState.TAKEN
+
+    def test_one_refunded_on_its_way_that_never_went_is_voided(self, paid, ana, mona, wes, work, sandbox, later):
+        second = consent(accept(point(paid.bounty, ana), by=mona), email="bo@example.com")
+        win(second)
+        later(days=31)
+        with transaction():
+            reward_id = db.session.query(Reward).filter_by(lead_id=second.id).one().id
+            release_reward(reward_id)
+            request_transfers(ana.id)
+        with transaction():
+            note_transfer(db.session.get_one(Payable, reward_id).transfer_id)
+        do(refund_sale, again(second), by=wes, amount=SALE, refund_number="R-1")
+        sandbox.control.set_account_state(the(ConnectedAccount).stripe_account_id, state="restricted")
+        work()
+        end_reading()
+        assert db.session.get_one(Reward, reward_id, populate_existing=True).state is RewardState.VOIDED
 
     def test_what_stripe_cannot_take_back_now_stays_outstanding_until_it_can(self, paid, wes, ana, work, sandbox, later):
         account = the(ConnectedAccount).stripe_account_id
