@@ -98,7 +98,7 @@ def prove(name: str, tests: list[str], option: str, seed: int, commit: str) -> P
     if code and not outcome.faults:
         outcome.faults.append(f"pytest ended with {code}")
     did = ", ".join(f"{count} {what}" for what, count in outcome.done.items())
-    found = "; ".join(outcome.faults) or f"nothing in {did} ({time.monotonic() - began:.0f} s)"
+    found = "; ".join(outcome.faults) or f"nothing wrong in {did} ({time.monotonic() - began:.0f} s)"
     return Proof(name, outcome.count, found, holds=code == 0 and outcome.count > 0, seed=seed, commit=commit)
 
 

@@ -16,7 +16,7 @@ from tests.properties.money_machine import MoneyMachine
 from tests.sandbox_server import SandboxServer
 
 FACTOR = int(os.environ.get("FINGERPOST_LENGTH", "1"))
-STEPS_NEEDED, STEPS_A_LIFE = int(os.environ.get("FINGERPOST_STEPS", "2000")) * FACTOR, 80
+STEPS_NEEDED, STEPS_A_LIFE = 2_000 * FACTOR, 80
 
 
 @pytest.fixture

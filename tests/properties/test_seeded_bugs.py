@@ -10,7 +10,7 @@ from marketplace.payments import funding, ledger, payables, sending
 from marketplace.payments.models import AccountKind
 from marketplace.referrals import asking, clawbacks, moderation, rewards, stages
 from tests.properties.market import Market
-from tests.properties.test_money_never_lost import live, market  # noqa: F401 - the fixture
+from tests.properties.test_money_never_lost import FACTOR, live, market  # noqa: F401 - the fixture
 
 LIVES = 60
 Patch = pytest.MonkeyPatch
@@ -102,15 +102,15 @@ def _replace_job(patch: Patch, name: str, job: Callable[..., None]) -> None:
     patch.setitem(JOBS, name, job)
 
 
-BUGS = [
-    each_refund_on_its_own, a_fresh_key_for_every_attempt, a_frozen_reward_is_released,
-    terms_of_today_instead_of_the_leads, a_lost_lead_keeps_its_reservation, stripes_fee_is_never_booked,
-    a_decision_without_a_trace, a_reversal_takes_from_what_is_owed_too,
+BUGS = [each_refund_on_its_own, a_frozen_reward_is_released, stripes_fee_is_never_booked, a_decision_without_a_trace]
+SLOWER_BUGS = [  # Found as surely, in half a minute each: `make proof` does.
+    a_fresh_key_for_every_attempt, terms_of_today_instead_of_the_leads, a_lost_lead_keeps_its_reservation,
+    a_reversal_takes_from_what_is_owed_too,
 ]
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
+@pytest.mark.parametrize("bug", BUGS + (SLOWER_BUGS if FACTOR > 1 else []), ids=lambda bug: bug.__name__)
 def test_a_seeded_bug_is_found(bug: Callable[[Patch], None], market: Market, monkeypatch: Patch) -> None:  # noqa: F811
     bug(monkeypatch)
     with pytest.raises(AssertionError) as found:
