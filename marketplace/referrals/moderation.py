@@ -1,6 +1,7 @@
 """An admin accepts, rejects with a reason, or asks for more; silence accepts, and acceptance alone never pays."""
 from datetime import datetime, timedelta
 
+from marketplace.bounties.models import BountyState
 from marketplace.bounties.publishing import pause_if_out_of_funds
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
@@ -123,17 +124,20 @@ def accept_by_default(lead_id: str, submitted_at: str) -> None:
                 lifecycle.move(lead, Moderation.IN_REVIEW, by=audit.SYSTEM)
             _accept(lead, by=audit.SYSTEM)
     except Suppressed:
-        _reject_unwanted(lead)
-    except FundsGone:  # Nothing to promise the referrer yet; we look again when funds may be there.
+        _reject_unasked(lead, ReasonCode.NO_CONSENT)
+    except FundsGone:  # Nothing to promise the referrer yet; we look again while funds may still come.
+        if lead.bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
+            _reject_unasked(lead, ReasonCode.OTHER, "The business closed this bounty before anybody had decided.")
+            return
         outbox.promise("accept_by_default", after=RETRY_DEFAULT, lead_id=lead_id, submitted_at=submitted_at)
 
 
-def _reject_unwanted(lead: Lead) -> None:
-    """Silence resolves for the referrer, but never against the buyer's own word."""
+def _reject_unasked(lead: Lead, reason_code: ReasonCode, note: str | None = None) -> None:
+    """Silence resolves for the referrer, but never against the buyer's own word, nor out of money that is gone."""
     if lead.moderation is Moderation.SUBMITTED:
         lifecycle.move(lead, Moderation.IN_REVIEW, by=audit.SYSTEM)
-    lead.reason_code = ReasonCode.NO_CONSENT
-    _decide(lead, Moderation.REJECTED, by=audit.SYSTEM, reason=ReasonCode.NO_CONSENT)
+    lead.reason_code, lead.reason_note = reason_code, note
+    _decide(lead, Moderation.REJECTED, by=audit.SYSTEM, reason=reason_code)
     outbox.promise("send_letter", letter="lead_rejected", lead_id=lead.id)
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from marketplace.bounties.drafting import change_bounty
 from marketplace.bounties.models import BountyState
+from marketplace.bounties.publishing import close_bounty, return_free_funds
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Forbidden, Invalid
 from marketplace.foundation.outbox import promise
@@ -16,7 +17,14 @@ from marketplace.referrals.appeals import AppealUsed, NotRefused, appeal_decisio
 from marketplace.referrals.consent import refuse_consent
 from marketplace.referrals.deadlines import add_business_days, decision_due
 from marketplace.referrals.models import Consent, EvidenceState, Moderation, ReasonCode, Stage
-from marketplace.referrals.moderation import FundsGone, accept_lead, answer_info, ask_for_info, reject_lead
+from marketplace.referrals.moderation import (
+    FundsGone,
+    accept_by_default,
+    accept_lead,
+    answer_info,
+    ask_for_info,
+    reject_lead,
+)
 from marketplace.referrals.pointing import withdraw_lead
 from marketplace.referrals.queries import moderation_queue
 from marketplace.referrals.suppression import Suppressed, hash_post, suppress
@@ -208,9 +216,19 @@ def test_silence_without_funds_waits_and_looks_again(ana, mona, work, later):
     assert again(second).moderation is Moderation.ACCEPTED
 
 
-def test_silence_accepts_even_a_post_that_was_never_read(bounty, ana, later):
-    from marketplace.referrals.moderation import accept_by_default  # noqa: PLC0415
+def test_a_lead_that_outlives_its_bounty_gets_an_answer(ana, work):
+    bounty = make_bounty(funded_for=1, is_live=True)
+    lead = point(bounty, ana)
+    work()
+    do(close_bounty, bounty, by=owner_of(bounty.business))
+    do(return_free_funds, bounty.id)
+    do(accept_by_default, lead.id, lead.submitted_at.isoformat())
+    assert (again(lead).moderation, again(lead).reason_code) == (Moderation.REJECTED, ReasonCode.OTHER)
+    assert "closed this bounty" in again(lead).reason_note
+    assert may_be_appealed(again(lead))
 
+
+def test_silence_accepts_even_a_post_that_was_never_read(bounty, ana, later):
     lead = point(bounty, ana, url="https://david.example/car")
     do(accept_by_default, lead.id, lead.submitted_at.isoformat())
     assert again(lead).moderation is Moderation.ACCEPTED
