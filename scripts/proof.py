@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -55,17 +56,9 @@ def main() -> int:
     seed = int(os.environ.get("FINGERPOST_SEED") or int.from_bytes(os.urandom(3)))
     commit = current_commit()
     say(f"seed {seed}, {FACTOR} times the length of `make test`, at {commit}\n")
-    proofs = []
-    with database_server() as missing:
-        for database, option in DATABASES.items():
-            for what, tests in RUNS.items():
-                if what in ONCE and option != "sqlite":
-                    continue
-                name = f"{what}, {database}"
-                if missing and option == "postgresql":
-                    proofs.append(Proof(name, 0, f"did not run: {missing}", holds=False, seed=seed, commit=commit))
-                else:
-                    proofs.append(prove(name, tests, option, seed, commit))
+    with database_server() as missing, ThreadPoolExecutor(len(DATABASES)) as pool:
+        running = [pool.submit(prove_all, database, missing, seed, commit) for database in DATABASES]
+        proofs = [proof for future in running for proof in future.result()]
     RECORD.write_text(json.dumps([asdict(proof) for proof in proofs], indent=2) + "\n")
     show(proofs)
     return 0 if all(proof.holds for proof in proofs) else 1
@@ -83,6 +76,19 @@ def database_server() -> Iterator[str]:
         yield missing
 
 
+def prove_all(database: str, missing: str, seed: int, commit: str) -> list[Proof]:
+    proofs = []
+    for what, tests in RUNS.items():
+        if what in ONCE and database != "SQLite":
+            continue
+        name = f"{what}, {database}"
+        if missing and database == "PostgreSQL":
+            proofs.append(Proof(name, 0, f"did not run: {missing}", holds=False, seed=seed, commit=commit))
+        else:
+            proofs.append(prove(name, tests, DATABASES[database], seed, commit))
+    return proofs
+
+
 def prove(name: str, tests: list[str], option: str, seed: int, commit: str) -> Proof:
     began = time.monotonic()
     say(f"{name} ...")
@@ -90,16 +96,19 @@ def prove(name: str, tests: list[str], option: str, seed: int, commit: str) -> P
         xml = Path(place) / "outcome.xml"
         environment = os.environ | {"FINGERPOST_LENGTH": FACTOR, "FINGERPOST_SEED": str(seed)}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        code = subprocess.call(
+        run = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "--tb=short", "-o", "junit_family=xunit1", f"--junitxml={xml}",
              "-p", "no:randomly", "--database", option, *tests],
-            cwd=ROOT, env=environment)
+            cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         outcome = read_outcome(xml)
-    if code and not outcome.faults:
-        outcome.faults.append(f"pytest ended with {code}")
+    if run.returncode:
+        say(f"---- {name}\n{(run.stdout + run.stderr)[-8000:]}\n----")
+        outcome.faults = outcome.faults or [f"pytest ended with {run.returncode}"]
+    seconds = time.monotonic() - began
     did = ", ".join(f"{count} {what}" for what, count in outcome.done.items())
-    found = "; ".join(outcome.faults) or f"nothing wrong in {did} ({time.monotonic() - began:.0f} s)"
-    return Proof(name, outcome.count, found, holds=code == 0 and outcome.count > 0, seed=seed, commit=commit)
+    found = "; ".join(outcome.faults) or f"nothing wrong in {did} ({seconds:.0f} s)"
+    say(f"{name}: {found}")
+    return Proof(name, outcome.count, found, holds=not run.returncode and outcome.count > 0, seed=seed, commit=commit)
 
 
 def read_outcome(xml: Path) -> Outcome:
