@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SHARED = contextlib.ExitStack()  # the PostgreSQL of the whole run; closed by the process that opened it
 ROOT = Path(__file__).resolve().parent.parent
+LONGEST = ("properties", "races", "setup")  # folders
 ONLY_ONCE = ("setup", "browser", "contract")  # folders of tests that do not care which database there is
 
 
@@ -65,7 +66,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         fits = (wanted is None or kind in wanted.args) and not (once and kind != "sqlite")
         (kept if fits else dropped).append(item)
     config.hook.pytest_deselected(items=dropped)
-    items[:] = kept
+    # The longest begin first, or one worker would end alone with them.
+    items[:] = sorted(kept, key=lambda item: item.path.parent.name not in LONGEST)
 
 
 @pytest.fixture(scope="session", autouse=True)
