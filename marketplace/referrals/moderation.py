@@ -142,8 +142,8 @@ def _reject_unasked(lead: Lead, reason_code: ReasonCode, note: str | None = None
 
 
 def _accept(lead: Lead, *, by: str) -> None:
-    refuse_suppressed(*hashes_of(lead))  # They may have said never since, of the page's other address, or to another.
     _decide(lead, Moderation.ACCEPTED, by=by)
+    refuse_suppressed(*hashes_of(lead))  # They may have said never since, of the page's other address, or to another.
     try:
         funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=lead.terms.highest_cost)
     except NotEnoughMoney as short:
