@@ -16,6 +16,7 @@ from tests.properties.money_machine import MoneyMachine
 from tests.sandbox_server import SandboxServer
 
 FACTOR = int(os.environ.get("FINGERPOST_LENGTH", "1"))
+USUAL_SEED = 2026  # `make test` lives the same lives each time, so that a red run is a change's fault; `make proof` lives new ones.
 STEPS_NEEDED, STEPS_A_LIFE = 2_000 * FACTOR, 80
 
 
@@ -40,7 +41,7 @@ def live(market: Market, *, lives: int, seed: int, counted: Counter[str] | None 
 
 
 def test_no_cent_is_lost_made_or_sent_twice(market: Market, record_property) -> None:
-    seed = int(os.environ.get("FINGERPOST_SEED") or int.from_bytes(os.urandom(4)))
+    seed = int(os.environ.get("FINGERPOST_SEED") or USUAL_SEED)
     print(f"seed {seed} (FINGERPOST_SEED={seed} repeats it)")
     counted: Counter[str] = Counter()
     while counted["steps"] < STEPS_NEEDED:  # Some lives end early.
