@@ -59,7 +59,7 @@ class Facts:
 def read_facts(sandbox: SandboxServer) -> Facts:
     with db.engine.connect() as connection:
         tables = {
-            table: {row["id"]: dict(row) for row in connection.execute(text(f"SELECT {columns} FROM {table}")).mappings()}
+            table: {row["id"]: dict(row) for row in connection.execute(text(f"SELECT {columns} FROM {table} ORDER BY 1")).mappings()}
             for table, columns in COLUMNS.items()}
         balances = {(row.kind, row.owner_id, row.currency): int(row.minor) for row in connection.execute(text(BALANCES))
                     if row.minor}
