@@ -17,7 +17,8 @@ from marketplace.foundation.errors import DomainError
 from marketplace.foundation.money import Money, show_money
 from marketplace.identity.admins import make_admin
 from marketplace.jobs import JOBS
-from marketplace.payments import ledger, reconciliation
+from marketplace.payments import ledger
+from marketplace.payments.books import reconciliation
 from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
 
 IDLE_SECONDS = 0.25  # Between two looks when nothing is due, ± half, so that workers do not march in step.

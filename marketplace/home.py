@@ -34,7 +34,7 @@ from marketplace.identity.queries import get_business
 from marketplace.identity.session import find_signed_in_user, signed_in, signed_in_user
 from marketplace.payments.ledger import trial_balance
 from marketplace.payments.models import PayeeState
-from marketplace.payments.payees import find_payee
+from marketplace.payments.money_out.payees import find_payee
 from marketplace.payments.permissions import may_see_funding
 from marketplace.referrals import deadlines
 from marketplace.referrals.consent import LONGEST_CONSENT

@@ -17,8 +17,8 @@ from marketplace.identity.businesses import found_business
 from marketplace.identity.confirmation import mark_confirmed
 from marketplace.identity.models import Business, User
 from marketplace.identity.signup import sign_up
-from marketplace.payments import funding
 from marketplace.payments.models import Funding
+from marketplace.payments.money_in import funding
 
 PASSWORD = "point-at-a-buyer"  # noqa: S105 - of the demo people, printed at the start; development only
 ANA, WES, MONA = "ana@example.com", "wes@example.com", "mona@example.com"

@@ -213,7 +213,7 @@ NOT_VERBS = {"__init__.py", "models.py", "schemas.py", "api.py", "pages.py"}
 def is_verb(name: str) -> bool:
     path = Path(name)
     return (path.parts[:2] in {("marketplace", "payments"), ("marketplace", "referrals")}
-            and not {"pages", "api", "sandbox"} & set(path.parts) and path.name not in NOT_VERBS)
+            and not {"pages", "api", "sandbox", "models"} & set(path.parts) and path.name not in NOT_VERBS)
 
 
 def report(result: Result, seconds: float) -> int:

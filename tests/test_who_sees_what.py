@@ -20,7 +20,7 @@ from marketplace.identity.api_keys import SCOPES, create_key
 from marketplace.identity.confirmation import confirmation_link
 from marketplace.identity.models import ApiKey, Membership, User
 from marketplace.identity.passwords import reset_link
-from marketplace.payments.funding import request_funding
+from marketplace.payments.money_in.funding import request_funding
 from marketplace.referrals.queries import find_live_grant, rewards_of_lead
 from tests import factories as make
 from tests.browsing import Browser

@@ -13,7 +13,8 @@ from marketplace.foundation.outbox import OutboxMessage, dead_letters, revive
 from marketplace.foundation.paging import page
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
-from marketplace.payments import ledger, reconciliation
+from marketplace.payments import ledger
+from marketplace.payments.books import reconciliation
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
 

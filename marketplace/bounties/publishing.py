@@ -10,7 +10,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
 from marketplace.foundation.money import show_money
 from marketplace.identity.models import User
-from marketplace.payments.refunds import refund_free_funds
+from marketplace.payments.money_in.refunds import refund_free_funds
 
 OUT_OF_FUNDS = "There are no free funds for one more lead."
 

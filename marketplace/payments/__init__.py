@@ -2,19 +2,15 @@
 
     ledger           the only writer of entries; the database itself refuses what does not balance
     ledger_checks    what must hold, as queries that find what breaks it
-    funding          a business pays in by Stripe Checkout
-    funds            a bounty's free funds, and what is reserved of them for one lead
-    refunds          free funds go back to the original charges
-    payees           a referrer's connected account at Stripe; countries where there can be one
-    payables         what is released and owed to a payee, and taking part of it back
-    transfers        money to a connected account
-    reversals        money back out of a sent transfer
+    money_in/        funding by Stripe Checkout; funds, free and reserved; refunds to the original charges
+    money_out/       payees and their countries; payables; transfers to connected accounts; reversals of them
+    books/           the ledger beside what Stripe says
     sending          ask, commit, send, settle: how a call that moves money happens once
     webhooks         Stripe's word: checked, stored once; events: what each sets off
-    reconciliation   the ledger beside Stripe's own balance
     jobs             the names under which all of this is promised
-    stripe_gateway   the only module that calls Stripe; stripe_readings: its answers in our words
+    stripe_gateway/  the only package that calls Stripe; stripe_readings: its answers in our words
     sandbox/         a Stripe of our own for development and tests
 
-``lifecycle`` has the tables of states; ``queries`` what may be seen; ``permissions`` who may act.
+``models/`` has the tables by theme, ``lifecycle`` the tables of states; ``queries`` what may be seen; ``permissions``
+who may act; ``pages/`` HTML by audience.
 """

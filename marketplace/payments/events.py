@@ -11,15 +11,16 @@ from sqlalchemy import select
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, finish_reading
 from marketplace.foundation.outbox import Errand
-from marketplace.payments import funding, payees, refunds
 from marketplace.payments.models import ConnectedAccount, Funding, Refund, StripeEvent, Transfer
-from marketplace.payments.stripe_gateway import (
+from marketplace.payments.money_in import funding, refunds
+from marketplace.payments.money_out import payees
+from marketplace.payments.stripe_gateway import gateway
+from marketplace.payments.stripe_readings import (
     CheckoutReading,
     ConnectedAccountReading,
     PermanentFailure,
     RefundReading,
     TransferReading,
-    gateway,
 )
 
 IGNORED = "ignored: we do nothing on this type"

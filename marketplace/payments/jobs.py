@@ -1,6 +1,8 @@
 """The jobs of this package, by the names under which they are promised."""
 from marketplace.foundation.outbox import Jobs
-from marketplace.payments import events, funding, payees, refunds, reversals, transfers
+from marketplace.payments import events
+from marketplace.payments.money_in import funding, refunds
+from marketplace.payments.money_out import payees, reversals, transfers
 
 PAYMENTS_JOBS: Jobs = {
     "open_checkout": funding.OPEN_CHECKOUT,

@@ -4,8 +4,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from marketplace.foundation.money import BadAmount, parse_amount, show_money
-from marketplace.payments.countries import COUNTRIES
-from marketplace.payments.funding import minimum_funding
+from marketplace.payments.money_in.funding import minimum_funding
+from marketplace.payments.money_out.countries import COUNTRIES
 
 
 class FundingInput(Schema):

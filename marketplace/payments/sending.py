@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 
 from marketplace.foundation import clock
 from marketplace.foundation.db import Base, db, finish_reading
-from marketplace.payments.stripe_gateway import OutcomeUnknown, PermanentFailure, TemporaryFailure
+from marketplace.payments.stripe_readings import OutcomeUnknown, PermanentFailure, TemporaryFailure
 
 KEY_LIVES = timedelta(hours=23)
 # Nobody sends with the old key any more, and a call under way (75 s at most) has ended, before we look and renew.

@@ -7,7 +7,7 @@ from marketplace.bounties.publishing import note_funds_came_free
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.crypto import keyed_hash, sign, unsign
 from marketplace.foundation.db import db
-from marketplace.payments import funds
+from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.models import Buyer, Consent, Lead, Moderation, Stage
 

@@ -10,8 +10,9 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money, show_money, zero
 from marketplace.identity.models import User
-from marketplace.payments import ledger, payables
+from marketplace.payments import ledger
 from marketplace.payments.models import PLATFORM, AccountKind, ReversalState, TransferReversal
+from marketplace.payments.money_out import payables
 from marketplace.referrals import lifecycle
 from marketplace.referrals.models import (
     Clawback,

@@ -9,8 +9,8 @@ from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
-from marketplace.payments import funds
 from marketplace.payments.ledger import NotEnoughMoney
+from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import ask_consent
 from marketplace.referrals.duplicates import become_duplicate, find_live_twin

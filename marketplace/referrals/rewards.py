@@ -8,8 +8,10 @@ from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import require
 from marketplace.identity.models import User
-from marketplace.payments import funds, ledger, payables
+from marketplace.payments import ledger
 from marketplace.payments.models import PLATFORM, AccountKind, Payable, PayableState, Transfer
+from marketplace.payments.money_in import funds
+from marketplace.payments.money_out import payables
 from marketplace.referrals import lifecycle
 from marketplace.referrals.models import Conversion, Lead, Reward, RewardState
 from marketplace.referrals.permissions import may_freeze

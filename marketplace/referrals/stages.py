@@ -8,7 +8,7 @@ from marketplace.foundation.money import Money
 from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
-from marketplace.payments import funds
+from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import free_reserved
 from marketplace.referrals.conversion import record_conversion

@@ -11,12 +11,13 @@ from stripe.events import UnknownEventNotification
 from marketplace.foundation import clock as product_clock
 from marketplace.foundation.money import Money
 from marketplace.payments.sandbox.routes import ROUTES
-from marketplace.payments.stripe_gateway import API_VERSION, PermanentFailure, StripeGateway
+from marketplace.payments.stripe_gateway import API_VERSION, StripeGateway
+from marketplace.payments.stripe_readings import PermanentFailure
 from tests.contract import published_schema as published
 from tests.contract.contract_checker import ContractChecker
 from tests.sandbox_server import SECRET_KEY, SandboxServer
 
-GATEWAY_METHODS = {name for name, one in vars(StripeGateway).items() if callable(one) and not name.startswith("_")}
+GATEWAY_METHODS = {name for name in dir(StripeGateway) if callable(getattr(StripeGateway, name)) and not name.startswith("_")}
 STATES = ("new", "pending", "active", "restricted", "closed")
 
 

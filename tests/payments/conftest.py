@@ -7,9 +7,9 @@ from flask import Flask
 from marketplace.foundation import outbox
 from marketplace.foundation.db import db
 from marketplace.identity.models import Business, User
+from marketplace.payments.books.reconciliation import compare_with_stripe
 from marketplace.payments.jobs import PAYMENTS_JOBS
 from marketplace.payments.ledger import check_ledger
-from marketplace.payments.reconciliation import compare_with_stripe
 from tests.browsing import end_reading
 from tests.factories import make_business, make_user, owner_of
 from tests.payments.money_steps import News

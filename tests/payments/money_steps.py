@@ -7,9 +7,10 @@ from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
 from marketplace.foundation.outbox import OutboxMessage, do_now
 from marketplace.identity.models import User
-from marketplace.payments import ledger, payables, payees
-from marketplace.payments.funding import CHECK_FUNDING, OPEN_CHECKOUT, request_funding
+from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind, ConnectedAccount, Funding, Payable, Transfer
+from marketplace.payments.money_in.funding import CHECK_FUNDING, OPEN_CHECKOUT, request_funding
+from marketplace.payments.money_out import payables, payees
 from tests.browsing import end_reading
 from tests.sandbox_server import SandboxServer
 

@@ -5,7 +5,7 @@ from sqlalchemy import select
 from marketplace.foundation import audit
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.outbox import do_now
-from marketplace.payments import funding, payees, refunds, reversals, sending, transfers
+from marketplace.payments import sending
 from marketplace.payments.jobs import PAYMENTS_JOBS
 from marketplace.payments.ledger import trial_balance
 from marketplace.payments.models import (
@@ -18,10 +18,12 @@ from marketplace.payments.models import (
     Transfer,
     TransferReversal,
 )
-from marketplace.payments.refunds import refund_free_funds
-from marketplace.payments.reversals import find_reversal
+from marketplace.payments.money_in import funding, refunds
+from marketplace.payments.money_in.refunds import refund_free_funds
+from marketplace.payments.money_out import payees, reversals, transfers
+from marketplace.payments.money_out.reversals import find_reversal
 from marketplace.payments.sending import NotThere
-from marketplace.payments.stripe_gateway import RefundReading
+from marketplace.payments.stripe_readings import RefundReading
 from tests.payments.money_steps import (
     BOUNTY,
     ask_to_fund,

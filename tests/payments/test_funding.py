@@ -11,10 +11,10 @@ from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.money import Money
 from marketplace.foundation.outbox import do_now
 from marketplace.identity.models import MemberRole
-from marketplace.payments import funding as steps
-from marketplace.payments.funding import CHECK_FUNDING, OPEN_CHECKOUT, FundingTooSmall, request_funding
 from marketplace.payments.models import PLATFORM, AccountKind, Funding, FundingState
-from marketplace.payments.stripe_gateway import CheckoutReading, TemporaryFailure
+from marketplace.payments.money_in import funding as steps
+from marketplace.payments.money_in.funding import CHECK_FUNDING, OPEN_CHECKOUT, FundingTooSmall, request_funding
+from marketplace.payments.stripe_readings import CheckoutReading, TemporaryFailure
 from tests.factories import make_member, make_user
 from tests.payments.money_steps import BOUNTY, ask_to_fund, fresh, holds, pay_in, promised, usd
 

@@ -8,8 +8,9 @@ from sqlalchemy.exc import DBAPIError
 from marketplace.foundation import audit
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
-from marketplace.payments import funds, ledger
+from marketplace.payments import ledger
 from marketplace.payments.models import PLATFORM, AccountKind, LedgerAccount, LedgerEntry, Posting
+from marketplace.payments.money_in import funds
 from tests.factories import make_bounty
 from tests.payments.money_steps import holds, usd
 

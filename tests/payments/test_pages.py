@@ -13,10 +13,10 @@ from marketplace.foundation import audit
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.outbox import do_now
 from marketplace.identity.models import MemberRole, User
-from marketplace.payments import payees, transfers
-from marketplace.payments.funding import OPEN_CHECKOUT, request_funding
 from marketplace.payments.models import ConnectedAccount, Funding, FundingState, PayeeState
-from marketplace.payments.refunds import refund_free_funds
+from marketplace.payments.money_in.funding import OPEN_CHECKOUT, request_funding
+from marketplace.payments.money_in.refunds import refund_free_funds
+from marketplace.payments.money_out import payees, transfers
 from tests.browsing import Browser, end_reading, words_of
 from tests.factories import make_bounty, make_member, make_user, owner_of
 from tests.payments.money_steps import fresh, make_ready, owe, pay_in, take_back, usd

@@ -5,11 +5,11 @@ from sqlalchemy import func, select
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.outbox import do_now
-from marketplace.payments import payees
-from marketplace.payments.countries import COUNTRIES
 from marketplace.payments.models import ConnectedAccount, PayeeState
-from marketplace.payments.payees import CountryNotServed, PayeeExists, PayeeNotMade
-from marketplace.payments.stripe_gateway import ConnectedAccountReading, TemporaryFailure
+from marketplace.payments.money_out import payees
+from marketplace.payments.money_out.countries import COUNTRIES
+from marketplace.payments.money_out.payees import CountryNotServed, PayeeExists, PayeeNotMade
+from marketplace.payments.stripe_readings import ConnectedAccountReading, TemporaryFailure
 from tests.factories import make_user
 from tests.payments.money_steps import fresh, make_ready, promised
 

@@ -5,9 +5,9 @@ from sqlalchemy import select
 from marketplace.foundation import audit
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db, transaction
-from marketplace.payments import funds
 from marketplace.payments.models import PLATFORM, AccountKind, Funding, Refund, RefundState
-from marketplace.payments.refunds import refund_free_funds
+from marketplace.payments.money_in import funds
+from marketplace.payments.money_in.refunds import refund_free_funds
 from tests.payments.money_steps import BOUNTY, fresh, holds, owe, pay_in, promised, usd
 
 K, S = AccountKind, RefundState

@@ -3,7 +3,6 @@ import pytest
 
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
-from marketplace.payments import transfers
 from marketplace.payments.ledger import check_ledger
 from marketplace.payments.models import (
     PLATFORM,
@@ -14,9 +13,10 @@ from marketplace.payments.models import (
     TransferReversal,
     TransferState,
 )
-from marketplace.payments.payables import MoreThanLeft
+from marketplace.payments.money_out import transfers
+from marketplace.payments.money_out.payables import MoreThanLeft
+from marketplace.payments.money_out.reversals import find_reversal
 from marketplace.payments.queries import owed_back_by
-from marketplace.payments.reversals import find_reversal
 from tests.payments.money_steps import (
     BOUNTY,
     fresh,

@@ -8,14 +8,8 @@ import pytest
 
 from marketplace.foundation import clock as product_clock
 from marketplace.foundation.money import Money
-from marketplace.payments.stripe_gateway import (
-    OutcomeUnknown,
-    PermanentFailure,
-    StripeGateway,
-    TemporaryFailure,
-    make_gateway,
-)
-from marketplace.payments.stripe_readings import put_plainly
+from marketplace.payments.stripe_gateway import StripeGateway, make_gateway
+from marketplace.payments.stripe_readings import OutcomeUnknown, PermanentFailure, TemporaryFailure, put_plainly
 from scripts.processes import free_port
 from tests.sandbox_server import SECRET_KEY, SandboxServer
 

@@ -7,7 +7,7 @@ from marketplace.foundation import outbox
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
-from marketplace.payments import ledger, transfers
+from marketplace.payments import ledger
 from marketplace.payments.models import (
     PLATFORM,
     AccountKind,
@@ -18,7 +18,8 @@ from marketplace.payments.models import (
     Transfer,
     TransferState,
 )
-from marketplace.payments.transfers import DELIVER_TRANSFER
+from marketplace.payments.money_out import transfers
+from marketplace.payments.money_out.transfers import DELIVER_TRANSFER
 from tests.factories import make_business, make_user, owner_of
 from tests.payments.money_steps import (
     BOUNTY,

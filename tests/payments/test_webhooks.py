@@ -23,7 +23,7 @@ from marketplace.payments.models import (
     RefundState,
     StripeEvent,
 )
-from marketplace.payments.refunds import refund_free_funds
+from marketplace.payments.money_in.refunds import refund_free_funds
 from tests.browsing import apart, end_reading
 from tests.payments.money_steps import BOUNTY, ask_to_fund, fresh, holds, make_ready, pay_in, promised, usd
 from tests.sandbox_server import SandboxServer

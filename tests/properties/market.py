@@ -21,8 +21,8 @@ from marketplace.foundation.money import Money
 from marketplace.identity.businesses import found_business
 from marketplace.identity.models import Business, User
 from marketplace.jobs import JOBS
-from marketplace.payments import funding
 from marketplace.payments.models import Funding, FundingState
+from marketplace.payments.money_in import funding
 from tests.browsing import apart, end_reading
 from tests.database import Emptying
 from tests.moving_clock import MovingClock

@@ -10,7 +10,6 @@ from marketplace.bounties.models import BountyState
 from marketplace.foundation import clock as product_clock
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money
-from marketplace.payments import payees
 from marketplace.payments.models import (
     FundingState,
     PayableState,
@@ -19,6 +18,7 @@ from marketplace.payments.models import (
     ReversalState,
     TransferState,
 )
+from marketplace.payments.money_out import payees
 from marketplace.referrals import appeals, clawbacks, consent, contact, moderation, pointing, rewards, stages
 from marketplace.referrals.models import (
     Acquaintance,

@@ -6,8 +6,10 @@ import pytest
 
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money
-from marketplace.payments import funding, ledger, payables, sending
+from marketplace.payments import ledger, sending
 from marketplace.payments.models import AccountKind
+from marketplace.payments.money_in import funding
+from marketplace.payments.money_out import payables
 from marketplace.referrals import asking, clawbacks, moderation, rewards, stages
 from tests.properties.market import Market
 from tests.properties.test_money_never_lost import FACTOR, live, market  # noqa: F401 - the fixture

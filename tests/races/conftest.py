@@ -9,7 +9,7 @@ from flask import Flask
 from marketplace.bounties.publishing import publish_bounty
 from marketplace.foundation import clock as product_clock
 from marketplace.foundation.db import db
-from marketplace.payments import payees
+from marketplace.payments.money_out import payees
 from marketplace.referrals import consent, moderation, pointing
 from marketplace.referrals.models import Acquaintance, Channel, Lead
 from marketplace.referrals.queries import find_live_grant

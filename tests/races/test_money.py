@@ -13,11 +13,13 @@ from marketplace.foundation import outbox
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
 from marketplace.foundation.outbox import OutboxMessage
-from marketplace.payments import funds, ledger, transfers
+from marketplace.payments import ledger
 from marketplace.payments.jobs import PAYMENTS_JOBS
 from marketplace.payments.ledger import NotEnoughMoney, check_ledger
 from marketplace.payments.models import AccountKind, StripeEvent, Transfer, TransferState
-from marketplace.payments.stripe_gateway import TemporaryFailure
+from marketplace.payments.money_in import funds
+from marketplace.payments.money_out import transfers
+from marketplace.payments.stripe_readings import TemporaryFailure
 from tests.browsing import apart, end_reading
 from tests.factories import make_business, make_user, owner_of
 from tests.payments.money_steps import BOUNTY, holds, make_ready, owe, pay_in, usd

@@ -14,9 +14,9 @@ from marketplace.foundation.money import Money
 from marketplace.identity.api_keys import create_key
 from marketplace.jobs import JOBS
 from marketplace.payments import ledger
-from marketplace.payments.funds import free_funds, reserved_for
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind, Payable, Transfer
+from marketplace.payments.money_in.funds import free_funds, reserved_for
 from marketplace.referrals import clawbacks, consent, moderation, rewards, stages
 from marketplace.referrals.models import (
     Channel,

@@ -15,7 +15,7 @@ from marketplace.foundation.states import IllegalMove
 from marketplace.identity.models import MemberRole, User
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind, ConnectedAccount, Payable, PayableState, Transfer
-from marketplace.payments.transfers import request_transfers
+from marketplace.payments.money_out.transfers import request_transfers
 from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, note_reversal, preview_clawback, refund_sale
 from marketplace.referrals.models import Clawback, ClawbackState, Conversion, ConversionState, Reward, RewardState
 from marketplace.referrals.queries import get_reward

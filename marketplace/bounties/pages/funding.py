@@ -14,10 +14,10 @@ from marketplace.foundation.money import plain_amount
 from marketplace.foundation.outbox import do_now
 from marketplace.foundation.web import Form
 from marketplace.identity.session import signed_in, signed_in_user
-from marketplace.payments.funding import OPEN_CHECKOUT, request_funding
 from marketplace.payments.models import Funding
+from marketplace.payments.money_in.funding import OPEN_CHECKOUT, request_funding
 from marketplace.payments.schemas import FundingInput
-from marketplace.payments.stripe_gateway import TemporaryFailure
+from marketplace.payments.stripe_readings import TemporaryFailure
 
 bp = Blueprint("funding", __name__)
 

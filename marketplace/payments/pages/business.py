@@ -10,11 +10,11 @@ from marketplace.foundation.outbox import do_now
 from marketplace.foundation.paging import page
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
-from marketplace.payments.funding import CHECK_FUNDING
 from marketplace.payments.models import Funding
+from marketplace.payments.money_in.funding import CHECK_FUNDING
 from marketplace.payments.permissions import may_see_funding
 from marketplace.payments.queries import fundings_visible_to, get_funding, refunds_of
-from marketplace.payments.stripe_gateway import PermanentFailure, TemporaryFailure
+from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
 
 bp = Blueprint("fundings", __name__)
 

@@ -10,14 +10,15 @@ from marketplace.foundation.outbox import do_now
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
-from marketplace.payments import payees
-from marketplace.payments.countries import BY_NAME, COUNTRIES
 from marketplace.payments.models import ConnectedAccount, PayeeState
-from marketplace.payments.payables import owed_to
+from marketplace.payments.money_out import payees
+from marketplace.payments.money_out.countries import BY_NAME, COUNTRIES
+from marketplace.payments.money_out.payables import owed_to
+from marketplace.payments.money_out.transfers import minimum_transfer
 from marketplace.payments.queries import owed_back_by, transfers_of
 from marketplace.payments.schemas import PayeeInput
-from marketplace.payments.stripe_gateway import PermanentFailure, TemporaryFailure, gateway
-from marketplace.payments.transfers import minimum_transfer
+from marketplace.payments.stripe_gateway import gateway
+from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
 
 bp = Blueprint("payouts", __name__)
 

@@ -11,7 +11,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import CURRENCIES, Money, zero
 from marketplace.foundation.outbox import Errand
-from marketplace.payments import ledger, lifecycle, payables, sending
+from marketplace.payments import ledger, lifecycle, sending
 from marketplace.payments.models import (
     AccountKind,
     ConnectedAccount,
@@ -24,9 +24,11 @@ from marketplace.payments.models import (
     TransferReversal,
     TransferState,
 )
-from marketplace.payments.payees import note_reading
+from marketplace.payments.money_out import payables
+from marketplace.payments.money_out.payees import note_reading
 from marketplace.payments.sending import NotThere, Refused
-from marketplace.payments.stripe_gateway import ConnectedAccountReading, PermanentFailure, gateway
+from marketplace.payments.stripe_gateway import gateway
+from marketplace.payments.stripe_readings import ConnectedAccountReading, PermanentFailure
 
 MINIMUM_UNITS = 10  # Main units of the currency; less waits for more.
 OPEN = (TransferState.REQUESTED, TransferState.SENDING)

@@ -15,13 +15,8 @@ from marketplace.payments.mode import is_live
 from marketplace.payments.models import PLATFORM, AccountKind, Funding, FundingState
 from marketplace.payments.permissions import may_fund
 from marketplace.payments.sending import Refused
-from marketplace.payments.stripe_gateway import (
-    Checkout,
-    CheckoutReading,
-    OutcomeUnknown,
-    PermanentFailure,
-    gateway,
-)
+from marketplace.payments.stripe_gateway import gateway
+from marketplace.payments.stripe_readings import Checkout, CheckoutReading, OutcomeUnknown, PermanentFailure
 
 MINIMUM_MINOR = 500  # $5, €5, ¥500. Stripe's own minimum is about a tenth of it.
 PAGE_LIVES = timedelta(hours=12)  # From the asking, so that every attempt sends the same; Stripe takes 24 h at most.

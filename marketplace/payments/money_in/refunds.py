@@ -11,7 +11,8 @@ from marketplace.foundation.outbox import Errand
 from marketplace.payments import ledger, lifecycle, sending
 from marketplace.payments.models import AccountKind, Funding, FundingState, LedgerAccount, Refund, RefundState
 from marketplace.payments.sending import NotThere, Refused
-from marketplace.payments.stripe_gateway import RefundReading, gateway
+from marketplace.payments.stripe_gateway import gateway
+from marketplace.payments.stripe_readings import RefundReading
 
 NEXT_LOOK = timedelta(days=1)  # A bank takes days; the net under lost webhooks.
 ASK_AGAIN_AFTER = timedelta(days=1)

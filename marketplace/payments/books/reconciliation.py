@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from marketplace.foundation.db import finish_reading
 from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind
-from marketplace.payments.stripe_gateway import BalanceReading, gateway
+from marketplace.payments.stripe_gateway import gateway
+from marketplace.payments.stripe_readings import BalanceReading
 
 
 @dataclass(frozen=True)

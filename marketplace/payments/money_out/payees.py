@@ -11,11 +11,12 @@ from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.outbox import Errand
 from marketplace.identity.models import User
 from marketplace.payments import lifecycle, sending
-from marketplace.payments.countries import COUNTRIES
 from marketplace.payments.models import ConnectedAccount, PayeeState
+from marketplace.payments.money_out.countries import COUNTRIES
 from marketplace.payments.permissions import may_be_paid_as
 from marketplace.payments.sending import Refused
-from marketplace.payments.stripe_gateway import ConnectedAccountReading, PermanentFailure, gateway
+from marketplace.payments.stripe_gateway import gateway
+from marketplace.payments.stripe_readings import ConnectedAccountReading, PermanentFailure
 
 # The page that starts it asks Stripe itself; the job comes after it, or instead of it when Stripe was away.
 JOB_AFTER = timedelta(seconds=20)

@@ -1,0 +1,1 @@
+"""The ledger beside what Stripe says, and what people are told of their money."""

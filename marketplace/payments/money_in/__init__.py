@@ -1,0 +1,1 @@
+"""Money that businesses pay in, and its way back to them."""

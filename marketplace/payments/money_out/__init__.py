@@ -1,0 +1,1 @@
+"""Money on its way to people, and what is taken back of it."""
