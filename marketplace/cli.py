@@ -15,8 +15,9 @@ from marketplace.foundation import outbox
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.money import Money, show_money
+from marketplace.foundation.rota import Rota
 from marketplace.identity.admins import make_admin
-from marketplace.jobs import JOBS
+from marketplace.jobs import JOBS, SCHEDULE
 from marketplace.payments import ledger
 from marketplace.payments.books import reconciliation
 from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
@@ -40,9 +41,11 @@ def work() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    rota = Rota(SCHEDULE)
     while not stopping:
         did_one = False
         try:
+            rota.promise_due()
             did_one = outbox.run_next(JOBS)
         except Exception:  # The database is away for a moment: say so, and look again.
             current_app.logger.exception("the worker could not look for jobs")

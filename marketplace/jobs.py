@@ -1,5 +1,6 @@
 """Every background job, by name; also how news of a lower package reaches a higher one."""
 from collections.abc import Callable
+from datetime import timedelta
 
 from marketplace.bounties import publishing
 from marketplace.bounties.models import Bounty
@@ -51,3 +52,6 @@ JOBS: Jobs = {
     "return_free_funds": publishing.return_free_funds,
     "resume_when_funded": publishing.resume_when_funded,
 }
+
+# How often the worker promises what nobody asks for. Each is safe to run twice, or at any moment.
+SCHEDULE: dict[str, timedelta] = {}
