@@ -62,7 +62,7 @@ def _set_terms(bounty: Bounty, promised: dict[str, Any], *, by: User) -> None:
     db.session.add(terms)
     bounty.terms_number = number
     bounty.category, bounty.place = terms.category, terms.place
-    bounty.highest_reward = terms.highest_reward.minor // 10 ** CURRENCIES[terms.currency]
+    bounty.highest_reward = terms.highest_reward.minor // 10 ** CURRENCIES[terms.currency].digits
     db.session.flush()
     db.session.refresh(bounty, ["terms"])
     audit.record("terms.set", bounty.id, by=by.id, number=number)

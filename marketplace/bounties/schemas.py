@@ -7,7 +7,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from marketplace.bounties.models import Category, RewardKind, Terms
 from marketplace.bounties.preview import percent_text, plain_terms, reward_in_words
 from marketplace.foundation.fields import Amount, Lines, clean_text
-from marketplace.foundation.money import CURRENCIES, Money, parse_amount, plain_amount, show_money
+from marketplace.foundation.money import CURRENCIES, main_units, parse_amount, plain_amount, refuse_odd, show_money
 
 HOLD_DAYS = (0, 7, 14, 30, 60, 90)
 PROTECTION_DAYS = (30, 60, 90, 120, 180)
@@ -52,9 +52,10 @@ def _amount(field: str, text: str | None, currency: str) -> int:
         raise ValidationError({field: ["Say how much."]})
     try:
         amount = parse_amount(text, currency)
+        refuse_odd(amount)
     except Exception as error:
         raise ValidationError({field: [str(error)]}) from error
-    least = Money(SMALLEST_REWARD * 10 ** CURRENCIES[currency], currency)
+    least = main_units(SMALLEST_REWARD, currency)
     if amount < least:
         raise ValidationError({field: [f"At least {show_money(least)}."]})
     return amount.minor

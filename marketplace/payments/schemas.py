@@ -3,7 +3,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
-from marketplace.foundation.money import BadAmount, parse_amount, show_money
+from marketplace.foundation.money import BadAmount, parse_amount, refuse_odd, show_money
 from marketplace.payments.money_in.funding import minimum_funding
 from marketplace.payments.money_out.countries import COUNTRIES
 
@@ -25,6 +25,7 @@ class FundingInput(Schema):
             raise ValidationError({"amount": [f"This is funded in {self.in_currency.upper()} only."]})
         try:
             amount = parse_amount(given["amount"], self.in_currency)
+            refuse_odd(amount)
         except BadAmount as bad:
             raise ValidationError({"amount": [f"{bad.message} {bad.next_step}".strip()]}) from bad
         least = minimum_funding(self.in_currency)

@@ -7,7 +7,7 @@ from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Invalid, require
 from marketplace.foundation.ids import new_id
-from marketplace.foundation.money import Money, show_money
+from marketplace.foundation.money import CURRENCIES, Money, show_money
 from marketplace.foundation.outbox import Errand
 from marketplace.identity.models import User
 from marketplace.payments import ledger, lifecycle, sending
@@ -18,7 +18,6 @@ from marketplace.payments.sending import Refused
 from marketplace.payments.stripe_gateway import gateway
 from marketplace.payments.stripe_readings import Checkout, CheckoutReading, OutcomeUnknown, PermanentFailure
 
-MINIMUM_MINOR = 500  # $5, €5, ¥500. Stripe's own minimum is about a tenth of it.
 PAGE_LIVES = timedelta(hours=12)  # From the asking, so that every attempt sends the same; Stripe takes 24 h at most.
 NO_USE_AFTER = timedelta(hours=11)  # Stripe wants at least 30 minutes.
 # The page that asks for it opens it itself; the job comes after it, or instead of it when Stripe was away.
@@ -37,7 +36,7 @@ Outcome = Checkout | Refused | None
 
 
 def minimum_funding(currency: str) -> Money:
-    return Money(MINIMUM_MINOR, currency)
+    return Money(CURRENCIES[currency].least, currency)
 
 
 def request_funding(business_id: str, purpose_id: str, amount: Money, *, by: User) -> Funding:

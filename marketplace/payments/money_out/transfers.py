@@ -9,7 +9,7 @@ from sqlalchemy import select
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.ids import new_id
-from marketplace.foundation.money import CURRENCIES, Money, zero
+from marketplace.foundation.money import Money, main_units, zero
 from marketplace.foundation.outbox import Errand
 from marketplace.payments import ledger, lifecycle, sending
 from marketplace.payments.models import (
@@ -56,7 +56,7 @@ Outcome = Sent | NotReady | Refused | NotThere | None
 
 
 def minimum_transfer(currency: str) -> Money:
-    return Money(MINIMUM_UNITS * 10 ** CURRENCIES.get(currency, 2), currency)
+    return main_units(MINIMUM_UNITS, currency)
 
 
 def request_transfers(payee_id: str) -> None:
