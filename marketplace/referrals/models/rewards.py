@@ -1,0 +1,139 @@
+"""Tables of what a lead earns: conversions, rewards, refunds of sales, clawbacks. Facts only."""
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
+
+from marketplace.foundation.db import Base, Versioned, state_column
+from marketplace.foundation.ids import new_id
+from marketplace.foundation.money import Money
+
+
+class ConversionSource(StrEnum):
+    LEAD_WON = "lead_won"
+
+
+class ConversionState(StrEnum):
+    APPROVED = "approved"
+    PARTIALLY_REVERSED = "partially_reversed"
+    REVERSED = "reversed"
+
+
+class Conversion(Versioned, Base):
+    """A sale that the bounty pays for, counted once per (business, source, external id)."""
+
+    __tablename__ = "conversions"
+    __table_args__ = (
+        UniqueConstraint("business_id", "source", "external_id"),
+        CheckConstraint("amount_minor > 0", name="positive"),
+        CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name="refunded_within"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("conversion"))
+    business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"))
+    bounty_id: Mapped[str] = mapped_column(ForeignKey("bounties.id"), index=True)
+    lead_id: Mapped[str] = mapped_column(ForeignKey("leads.id"), index=True)
+    source: Mapped[ConversionSource] = state_column(ConversionSource)
+    external_id: Mapped[str]
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    occurred_on: Mapped[date]
+    refunded_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    state: Mapped[ConversionState] = state_column(ConversionState, default=ConversionState.APPROVED)
+    payload: Mapped[dict[str, Any]]
+
+    amount: Mapped[Money] = composite("amount_minor", "currency")
+
+
+class SaleRefund(Base):
+    """Part of a sale given back to the buyer, as the business tells it; once per external id."""
+
+    __tablename__ = "sale_refunds"
+    __table_args__ = (
+        UniqueConstraint("conversion_id", "external_id"),
+        CheckConstraint("amount_minor > 0", name="positive"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("sale_refund"))
+    conversion_id: Mapped[str] = mapped_column(ForeignKey("conversions.id"), index=True)
+    external_id: Mapped[str]
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    recorded_by: Mapped[str]
+
+
+class RewardState(StrEnum):
+    PENDING = "pending"  # Waiting out the return period.
+    ON_HOLD = "on_hold"  # Frozen by a person.
+    PAYABLE = "payable"
+    SCHEDULED = "scheduled"  # In a transfer.
+    PAID = "paid"
+    VOIDED = "voided"
+
+
+class Reward(Versioned, Base):
+    """What one conversion earns one person. The amount never changes; clawbacks are beside it."""
+
+    __tablename__ = "rewards"
+    __table_args__ = (
+        UniqueConstraint("conversion_id", "beneficiary_id"),
+        CheckConstraint("amount_minor > 0", name="positive"),
+        CheckConstraint("fee_minor >= 0", name="fee_not_below_zero"),
+        CheckConstraint("(state = 'voided') = (void_reason IS NOT NULL)", name="void_has_reason"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("reward"))
+    conversion_id: Mapped[str] = mapped_column(ForeignKey("conversions.id"))
+    lead_id: Mapped[str] = mapped_column(ForeignKey("leads.id"), index=True)
+    bounty_id: Mapped[str] = mapped_column(ForeignKey("bounties.id"))
+    business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"), index=True)
+    beneficiary_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    fee_minor: Mapped[int] = mapped_column(BigInteger)  # Paid by the business on top.
+    currency: Mapped[str] = mapped_column(String(3))
+    state: Mapped[RewardState] = state_column(RewardState, default=RewardState.PENDING)
+    release_at: Mapped[datetime]
+    void_reason: Mapped[str | None]
+
+    amount: Mapped[Money] = composite("amount_minor", "currency")
+    clawbacks: Mapped[list["Clawback"]] = relationship(lazy="selectin", order_by="Clawback.id")
+
+    @property
+    def fee(self) -> Money:
+        return Money(self.fee_minor, self.currency)
+
+    @property
+    def clawed_back(self) -> Money:
+        return Money(sum(c.amount_minor for c in self.clawbacks), self.currency)
+
+    @property
+    def net(self) -> Money:
+        """What is left to the beneficiary after everything that was taken back."""
+        return self.amount - self.clawed_back
+
+
+class ClawbackState(StrEnum):
+    TAKEN = "taken"  # Out of what was not sent yet, or back from the payee's account.
+    REVERSING = "reversing"  # Asked of Stripe.
+    OUTSTANDING = "outstanding"  # Stripe could not take it back now; we ask again.
+
+
+class Clawback(Versioned, Base):
+    """The linked negative reward: what a refund of the sale takes back, at the original rate."""
+
+    __tablename__ = "clawbacks"
+    __table_args__ = (
+        UniqueConstraint("reward_id", "sale_refund_id"),
+        CheckConstraint("amount_minor >= 0 AND fee_minor >= 0", name="not_below_zero"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("clawback"))
+    reward_id: Mapped[str] = mapped_column(ForeignKey("rewards.id"))
+    sale_refund_id: Mapped[str] = mapped_column(ForeignKey("sale_refunds.id"))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    fee_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    state: Mapped[ClawbackState] = state_column(ClawbackState)
+
+    amount: Mapped[Money] = composite("amount_minor", "currency")
