@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 from xml.etree import ElementTree as ET
 
 from browser import get_browser, why_no_browser
@@ -41,6 +42,12 @@ class Result:
     lines: list[str] = field(default_factory=list)
     faults: int = 0
 
+    def add(self, other: "Result") -> None:
+        self.counts += other.counts
+        self.skipped += other.skipped
+        self.lines += other.lines
+        self.faults += other.faults
+
     def check(self, name: str, *, good: bool, note: str = "") -> None:
         self.faults += not good
         self.lines.append(f"{name:<20} {'holds' if good else 'FAILS'}{'  ' + note if note else ''}")
@@ -53,17 +60,21 @@ def main(arguments: list[str]) -> int:
     shutil.rmtree(BUILD / "test", ignore_errors=True)
     (BUILD / "test").mkdir(parents=True)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["COVERAGE_FILE"] = str(BUILD / "test" / "coverage")
     result = Result()
-    run_checks(result)
     if "--check" in arguments:
+        run_checks(result)
         return 1 if result.faults else 0
     more = arguments[arguments.index("--") + 1:] if "--" in arguments else []
-    with database_server(result):
+    with database_server(result), ThreadPoolExecutor() as pool:
+        # A person at a browser keeps one core busy, the checks the other.
+        browsing = pool.submit(browse, more)
+        run_checks(result)
         check_migrations(result)
-        for name, kind in (("SQLite", "sqlite"), ("PostgreSQL", "postgresql")):
-            run_tests(result, name, ["--database", kind, "-m", "not browser", *parallel(), *covered(kind), *more])
-    get_browser()
-    run_tests(result, "browser", ["--database", "sqlite", "-m", "browser", *more])
+        result.add(browsing.result())
+        measured = ["--cov", "--cov-report="]  # On one database: tracing both costs two minutes.
+        run_tests(result, "SQLite", ["--database", "sqlite", "-m", "not browser", *parallel(), *measured, *more])
+        run_tests(result, "PostgreSQL", ["--database", "postgresql", "-m", "not browser", *parallel(), *more])
     if not more:
         check_coverage(result)
     return report(result, time.monotonic() - began)
@@ -130,17 +141,22 @@ def parallel() -> list[str]:
     return ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadgroup"]
 
 
-def covered(name: str) -> list[str]:
-    os.environ["COVERAGE_FILE"] = str(BUILD / "test" / f"coverage.{name}")
-    return ["--cov", "--cov-report="]
+def browse(more: list[str]) -> Result:
+    """The tests in a browser, their output kept for when they are done."""
+    get_browser()
+    result, log = Result(), BUILD / "test" / "browser.log"
+    with log.open("w") as output:
+        run_tests(result, "browser", ["--database", "sqlite", "-m", "browser", *more], output)
+    say(log.read_text().rstrip())
+    return result
 
 
-def run_tests(result: Result, name: str, arguments: list[str]) -> None:
-    say(f"\n---- tests, {name}")
+def run_tests(result: Result, name: str, arguments: list[str], output: TextIO | None = None) -> None:
+    print(f"\n---- tests, {name}", file=output, flush=True)
     xml = BUILD / "test" / f"{name}.xml"
     began = time.monotonic()
     code = wait_for(subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", "--tb=short", f"--junitxml={xml}", *arguments], cwd=ROOT,
+        [sys.executable, "-m", "pytest", "-q", "--tb=short", f"--junitxml={xml}", *arguments], cwd=ROOT, stdout=output,
     ))
     counts, reasons = read_outcomes(xml)
     if code not in {0, 5} and not counts["failed"]:  # 5: no test was selected
@@ -183,13 +199,7 @@ def read_outcomes(xml: Path) -> tuple[Counter[str], Counter[str]]:
 
 
 def check_coverage(result: Result) -> None:
-    """Branches of the verbs, over the runs on both databases together."""
-    os.environ["COVERAGE_FILE"] = str(BUILD / "test" / "coverage")
-    parts = [str(part) for part in sorted((BUILD / "test").glob("coverage.*"))]
-    if not parts:
-        result.check("coverage", good=False, note="no run was measured")
-        return
-    run_python(["-m", "coverage", "combine", "--keep", *parts])
+    """Branches of the verbs, in the run on SQLite without its long tests: each rule has a short one of its own."""
     out = BUILD / "coverage.json"
     done = run_python(["-m", "coverage", "json", "-q", "-o", str(out)])
     if done.returncode:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SHARED = contextlib.ExitStack()  # the PostgreSQL of the whole run; closed by the process that opened it
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = ("properties", "races", "setup")  # folders
+UNMEASURED = ("properties", "races")  # folders whose long runs say nothing of coverage and are slowed by it
 ONLY_ONCE = ("setup", "browser", "contract")  # folders of tests that do not care which database there is
 
 
@@ -57,6 +58,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept, dropped = [], []
     for item in items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
+        if folder in UNMEASURED:
+            item.add_marker("no_cover")
         if folder == "browser":
             item.add_marker("browser")
         if folder == "setup":
