@@ -2,7 +2,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, composite, mapped_column
 
 from marketplace.foundation.db import Base, Versioned, state_column
@@ -11,11 +11,17 @@ from marketplace.foundation.money import Money
 
 
 class FundingState(StrEnum):
-    REQUESTED = "requested"  # Asked for; Stripe has not opened a Checkout page yet.
+    REQUESTED = "requested"  # Asked for; Stripe has not opened a Checkout page yet, or not charged the kept card.
     OPEN = "open"  # The Checkout page waits for the payer.
+    PROCESSING = "processing"  # Confirmed by the payer; the bank answers within days.
     PAID = "paid"
     EXPIRED = "expired"
     FAILED = "failed"
+
+
+class FundingWay(StrEnum):
+    CHECKOUT = "checkout"  # A person pays on Stripe's page.
+    TOP_UP = "top_up"  # The kept card is charged, as agreed.
 
 
 class Funding(Versioned, Base):
@@ -23,6 +29,10 @@ class Funding(Versioned, Base):
 
     __tablename__ = "fundings"
     __table_args__ = (
+        Index(
+            "fundings_one_top_up_key", "purpose_id", unique=True,
+            postgresql_where=text("way = 'top_up' AND state IN ('requested', 'open', 'processing')"),
+            sqlite_where=text("way = 'top_up' AND state IN ('requested', 'open', 'processing')")),
         CheckConstraint("amount_minor > 0", name="positive"),
         CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name="refunded_within"),
         CheckConstraint("(state = 'paid') = (paid_at IS NOT NULL)", name="paid_has_time"),
@@ -45,6 +55,15 @@ class Funding(Versioned, Base):
     fee_minor: Mapped[int | None] = mapped_column(BigInteger)  # What Stripe kept; known when settled.
     refunded_minor: Mapped[int] = mapped_column(BigInteger, default=0)  # Asked for or done, not failed.
     paid_at: Mapped[datetime | None]
+    way: Mapped[FundingWay] = state_column(FundingWay, default=FundingWay.CHECKOUT, server_default="checkout")
+    keeps_card: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # The payer ticked it.
+    payment_method_id: Mapped[str | None]  # At Stripe: what is charged, or what was.
+    paid_with: Mapped[str | None]  # In words: "Visa ending in 4242".
+    failure_code: Mapped[str | None]  # Stripe's: card_declined, authentication_required...
+    attempt_no: Mapped[int] = mapped_column(default=1, server_default="1")
+    first_sent_at: Mapped[datetime | None]
+    available_on: Mapped[datetime | None]  # When Stripe lets us use it.
+    warned_at: Mapped[datetime | None]  # That it will be refunded for its age.
 
     amount: Mapped[Money] = composite("amount_minor", "currency")
 
