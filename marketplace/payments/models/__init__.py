@@ -1,4 +1,14 @@
 """Tables of money, by theme. Columns, constraints and states only; rules live beside the verbs."""
+from marketplace.payments.models.batches import (
+    BatchLine,
+    BatchState,
+    LineState,
+    MoneyOrder,
+    Netting,
+    OrderKind,
+    OrderState,
+    TransferBatch,
+)
 from marketplace.payments.models.books import (
     BalanceSnapshot,
     EventPoll,
@@ -29,11 +39,13 @@ from marketplace.payments.models.money_out import (
     TransferReversal,
     TransferState,
 )
+from marketplace.payments.models.stops import StopScope, TransferStop
 
 __all__ = [
-    "MAY_GO_BELOW_ZERO", "PLATFORM", "AccountKind", "AutoTopUp", "BalanceSnapshot", "ConnectedAccount", "EventPoll",
-    "Explanation", "Funding", "FundingState", "FundingWay", "LedgerAccount", "LedgerEntry", "OpenItem",
-    "OpenItemKind", "Payable", "PayableState", "PayeeState", "Posting", "Reconciliation", "Refund", "RefundState",
-    "ReversalState", "StripeCustomer", "StripeEvent", "StripeMovement", "TopUpState", "Transfer",
-    "TransferReversal", "TransferState",
+    "MAY_GO_BELOW_ZERO", "PLATFORM", "AccountKind", "AutoTopUp", "BalanceSnapshot", "BatchLine", "BatchState",
+    "ConnectedAccount", "EventPoll", "Explanation", "Funding", "FundingState", "FundingWay", "LedgerAccount",
+    "LedgerEntry", "LineState", "MoneyOrder", "Netting", "OpenItem", "OpenItemKind", "OrderKind", "OrderState",
+    "Payable", "PayableState", "PayeeState", "Posting", "Reconciliation", "Refund", "RefundState", "ReversalState",
+    "StopScope", "StripeCustomer", "StripeEvent", "StripeMovement", "TopUpState", "Transfer", "TransferBatch",
+    "TransferReversal", "TransferState", "TransferStop",
 ]

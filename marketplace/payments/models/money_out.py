@@ -99,6 +99,8 @@ class Payable(Versioned, Base):
     __table_args__ = (
         CheckConstraint("amount_minor >= 0", name="not_below_zero"),
         CheckConstraint("(state = 'owed') = (transfer_id IS NULL)", name="transfer_named"),
+        Index("payables_owed_idx", "payee_id", "business_id", "currency",
+              postgresql_where=text("state = 'owed'"), sqlite_where=text("state = 'owed'")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -117,6 +119,8 @@ class ReversalState(StrEnum):
     SENDING = "sending"
     DONE = "done"
     OUTSTANDING = "outstanding"  # Stripe refused: the payee owes it, and we ask again.
+    NETTED = "netted"  # Kept of what was owed to the payee later.
+    WRITTEN_OFF = "written_off"  # Nobody will pay it: our loss, never asked for again.
 
 
 class TransferReversal(Versioned, Base):
@@ -142,5 +146,13 @@ class TransferReversal(Versioned, Base):
     stripe_reversal_id: Mapped[str | None] = mapped_column(unique=True)
     failure_code: Mapped[str | None]
     failure: Mapped[str | None]
+    netting_id: Mapped[str | None]  # Taken of what this netting paid, in an older transfer.
+    netted_minor: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    owed_since: Mapped[datetime | None]  # Stripe's first no.
 
     amount: Mapped[Money] = composite("amount_minor", "currency")
+
+    @property
+    def left(self) -> Money:
+        """What Stripe is asked for: less what later rewards paid of it."""
+        return Money(self.amount_minor - self.netted_minor, self.currency)

@@ -7,7 +7,7 @@ from itertools import groupby
 from sqlalchemy import select
 
 from marketplace.foundation import audit, clock, outbox
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, finish_reading
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money, main_units, zero
 from marketplace.foundation.outbox import Errand
@@ -24,7 +24,7 @@ from marketplace.payments.models import (
     TransferReversal,
     TransferState,
 )
-from marketplace.payments.money_out import payables
+from marketplace.payments.money_out import payables, stops
 from marketplace.payments.money_out.payees import note_reading
 from marketplace.payments.sending import NotThere, Refused
 from marketplace.payments.stripe_gateway import gateway
@@ -36,6 +36,7 @@ OPEN = (TransferState.REQUESTED, TransferState.SENDING)
 RETRY_AFTER = {"balance_insufficient": timedelta(hours=1)}
 RETRY_OTHERWISE = timedelta(days=1)
 NOT_READY = "payee_not_ready"
+STOPPED = "stopped"
 
 SYSTEM = audit.SYSTEM
 
@@ -52,7 +53,14 @@ class NotReady:
     reading: ConnectedAccountReading
 
 
-Outcome = Sent | NotReady | Refused | NotThere | None
+@dataclass(frozen=True)
+class Stopped:
+    """A dispute or an open item names the money; nothing was sent."""
+
+    reason: str
+
+
+Outcome = Sent | NotReady | Stopped | Refused | NotThere | None
 
 
 def minimum_transfer(currency: str) -> Money:
@@ -69,6 +77,8 @@ def request_transfers(payee_id: str) -> None:
         .where(Payable.state == PayableState.OWED, Payable.amount_minor > 0)
         .order_by(None).order_by(Payable.business_id, Payable.currency, Payable.id)
         .with_for_update().execution_options(populate_existing=True)).all()
+    stopped = stops.stopped_among(owed)
+    owed = [payable for payable in owed if payable.id not in stopped]
     for _, group in groupby(owed, key=lambda payable: (payable.business_id, payable.currency)):
         _request_transfer(destination, list(group))
 
@@ -106,13 +116,18 @@ def _must_wait(payable: Payable) -> bool:
 
 
 def _retry_after(code: str | None) -> timedelta:
-    return timedelta(0) if code == NOT_READY else RETRY_AFTER.get(code or "", RETRY_OTHERWISE)
+    return timedelta(0) if code in {NOT_READY, STOPPED} else RETRY_AFTER.get(code or "", RETRY_OTHERWISE)
 
 
 def send_transfer(transfer_id: str) -> None:
     """Job: from its commit on the key may be in use; only then is anything sent."""
     transfer = _lock(transfer_id)
-    if transfer.state is TransferState.REQUESTED:
+    if transfer.state is not TransferState.REQUESTED:
+        return
+    reason = stops.why_transfer_stopped(transfer)
+    if reason:
+        _settle_failed(transfer, Refused(STOPPED, reason))
+    else:
         sending.start_sending(transfer)
         lifecycle.move_transfer(transfer, TransferState.SENDING, by=SYSTEM)
         outbox.promise("deliver_transfer", transfer_id=transfer_id)
@@ -123,10 +138,10 @@ def _call(transfer_id: str) -> Outcome:
     if transfer.state is not TransferState.SENDING:
         return None
     stripe = gateway()
-    stopped = _why_not_now(transfer.destination)
-    if stopped:
-        # An earlier attempt may have gone through before the account was stopped.
-        return _find(transfer) or stopped
+    not_now = _why_not_now(transfer)
+    if not_now:
+        # An earlier attempt may have gone through before the account or the money was stopped.
+        return _find(transfer) or not_now
 
     def send(key: str) -> Sent:
         return Sent(stripe.send_transfer(transfer_id=transfer.id, destination=transfer.destination,
@@ -135,12 +150,17 @@ def _call(transfer_id: str) -> Outcome:
     return sending.send_once(transfer, send=send, find=lambda: _find(transfer))
 
 
-def _why_not_now(destination: str) -> NotReady | Refused | None:
+def _why_not_now(transfer: Transfer) -> NotReady | Stopped | Refused | None:
+    """Stops are read last: nothing of ours comes between the look and the call."""
     try:
-        reading = gateway().read_connected_account(destination)
+        reading = gateway().read_connected_account(transfer.destination)
     except PermanentFailure as failure:
         return Refused(failure.code, str(failure))
-    return None if reading.is_ready else NotReady(reading)
+    if not reading.is_ready:
+        return NotReady(reading)
+    reason = stops.why_transfer_stopped(transfer)
+    finish_reading()
+    return Stopped(reason) if reason else None
 
 
 def _find(transfer: Transfer) -> Sent | None:
@@ -162,6 +182,8 @@ def _settle(outcome: Outcome, transfer_id: str) -> None:
         _settle_failed(transfer, Refused(NOT_READY, "The connected account cannot receive money now."))
         payee = db.session.scalars(select(ConnectedAccount).filter_by(user_id=transfer.payee_id)).one()
         note_reading(payee, outcome.reading)
+    elif isinstance(outcome, Stopped):
+        _settle_failed(transfer, Refused(STOPPED, outcome.reason))
     elif isinstance(outcome, Refused):
         _settle_failed(transfer, outcome)
 
