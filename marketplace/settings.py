@@ -43,6 +43,7 @@ class Settings:
     clock_file: Path | None = None
     rate_limit_storage: str = "memory://"
     proxy_hops: int = 0
+    platform_country: str = "US"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -67,6 +68,7 @@ class Settings:
             clock_file=Path(env["CLOCK_FILE"]) if env.get("CLOCK_FILE") else None,
             rate_limit_storage=env.get("RATE_LIMIT_STORAGE") or cls.rate_limit_storage,
             proxy_hops=int(env.get("PROXY_HOPS") or 0),
+            platform_country=env.get("PLATFORM_COUNTRY") or cls.platform_country,
         )
 
 
@@ -82,6 +84,8 @@ def find_faults(env: Mapping[str, str]) -> list[str]:
         faults.append("PUBLIC_URL is this site's address, like https://your.site")
     if not re.fullmatch(r"\d{0,2}", env.get("PROXY_HOPS", ""), re.ASCII):
         faults.append("PROXY_HOPS is the number of proxies in front, like 1")
+    if not re.fullmatch(r"[A-Z]{2}", env.get("PLATFORM_COUNTRY") or "US"):
+        faults.append("PLATFORM_COUNTRY is the country of our own Stripe account, like US")
     return faults + (_production_faults(env) if kind == "production" else _development_faults(env))
 
 

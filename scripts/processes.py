@@ -24,7 +24,8 @@ HEALTHY_WITHIN = 60.0  # seconds; a cold start on a slow disk compiles every mod
 STOPPED_WITHIN = 10.0  # seconds, then the whole process group is killed
 FROM_SHELL = ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS")  # what the person running it may set for one run
 OURS = re.compile(r"^(FINGERPOST_|STRIPE_|FLASK_|SMTP_|MAIL_)|^(SECRET_KEY|ENCRYPTION_KEYS|HASH_KEY|DATABASE_URL"
-                  r"|PUBLIC_URL|FETCH_ALLOW|CLOCK_FILE|RATE_LIMIT_STORAGE|PROXY_HOPS|PYTHONDONTWRITEBYTECODE)$")
+                  r"|PUBLIC_URL|FETCH_ALLOW|CLOCK_FILE|RATE_LIMIT_STORAGE|PROXY_HOPS|PLATFORM_COUNTRY"
+                  r"|PYTHONDONTWRITEBYTECODE)$")
 SANDBOX_KEY = "sk_test_sandbox"
 
 Say = Callable[[str], None]

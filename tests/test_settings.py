@@ -38,9 +38,10 @@ BOTH = (development, production)
 @pytest.mark.parametrize("env", BOTH)
 def test_whole_and_safe_settings_start(env):
     assert find_faults(env()) == []
-    settings = Settings.from_env(env(STRIPE_WEBHOOK_SECRETS="whsec_a, whsec_b", PROXY_HOPS="1"))
+    settings = Settings.from_env(env(STRIPE_WEBHOOK_SECRETS="whsec_a, whsec_b", PROXY_HOPS="1", PLATFORM_COUNTRY="DE"))
     assert settings.production is (env is production)
     assert settings.stripe_webhook_secrets == ("whsec_a", "whsec_b") and settings.proxy_hops == 1
+    assert (settings.platform_country, Settings.from_env(env()).platform_country) == ("DE", "US")
     assert not settings.public_url.endswith("/")
 
 
@@ -108,6 +109,8 @@ def test_what_is_unsafe_for_this_kind_of_start_is_refused(env, name, value, said
     ("DATABASE_URL", "mysql://db/fp", "postgresql+psycopg://"),
     ("DATABASE_URL", "not an address", "postgresql+psycopg://"),
     ("PUBLIC_URL", "fingerpost.example", "https://"),
+    ("PLATFORM_COUNTRY", "us", "country of our own Stripe account"),
+    ("PLATFORM_COUNTRY", "Germany", "country of our own Stripe account"),
     ("PROXY_HOPS", "one", "number of proxies"),
     ("PROXY_HOPS", "-1", "number of proxies"),
     ("PROXY_HOPS", "²", "number of proxies"),
@@ -141,6 +144,6 @@ def test_the_server_says_it_in_plain_words_and_stops():
 
 def test_every_setting_is_explained_in_the_example():
     explained = (ROOT / ".env.example").read_text()
-    read = {*NEEDED, "FINGERPOST_ENV", "SMTP_URL", "MAIL_FROM", "RATE_LIMIT_STORAGE", "PROXY_HOPS",
+    read = {*NEEDED, "FINGERPOST_ENV", "SMTP_URL", "MAIL_FROM", "RATE_LIMIT_STORAGE", "PROXY_HOPS", "PLATFORM_COUNTRY",
             "STRIPE_API_BASE", "MAIL_DIR", "FETCH_ALLOW", "CLOCK_FILE"}
     assert [name for name in sorted(read) if f"{name}=" not in explained] == []
