@@ -20,19 +20,38 @@ class PayeeState(StrEnum):
     CLOSED = "closed"
 
 
+class Agreement(StrEnum):
+    """Stripe's terms of service with the payee; ``recipient`` where the payee's region asks for it."""
+
+    FULL = "full"
+    RECIPIENT = "recipient"
+
+
 class ConnectedAccount(Versioned, Base):
-    """A user's account at Stripe, into which transfers go. Bank details live at Stripe only."""
+    """A user's account at Stripe, into which transfers go. Bank details live at Stripe only.
+
+    A closed one is kept; then the person may start another.
+    """
 
     __tablename__ = "connected_accounts"
+    __table_args__ = (
+        Index("connected_accounts_one_open_key", "user_id", unique=True,
+              postgresql_where=text("state <> 'closed'"), sqlite_where=text("state <> 'closed'")),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("payee"))
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), unique=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     country: Mapped[str] = mapped_column(String(2))
     currency: Mapped[str] = mapped_column(String(3))
+    agreement: Mapped[Agreement] = state_column(Agreement, default=Agreement.FULL, server_default="full")
     state: Mapped[PayeeState] = state_column(PayeeState, default=PayeeState.NONE)
     idempotency_key: Mapped[str] = mapped_column(unique=True)
     stripe_account_id: Mapped[str | None] = mapped_column(unique=True)
     requirements: Mapped[list[str]] = mapped_column(default=list)  # Stripe's open questions, in words.
+    requirements_due_at: Mapped[datetime | None]  # When Stripe stops payments without the answers.
+    restriction: Mapped[str | None]  # Stripe's code for why it takes no money now.
+    bank_marks: Mapped[list[str] | None]  # Of every bank account ever seen there: Stripe's fingerprints.
+    bank_changed_at: Mapped[datetime | None]
     checked_at: Mapped[datetime | None]
 
 
@@ -110,6 +129,7 @@ class Payable(Versioned, Base):
     currency: Mapped[str] = mapped_column(String(3))
     state: Mapped[PayableState] = state_column(PayableState, default=PayableState.OWED)
     transfer_id: Mapped[str | None] = mapped_column(ForeignKey("transfers.id"), index=True)
+    rest_of: Mapped[str | None] = mapped_column(index=True)  # The payable whose odd units this carries over.
 
     amount: Mapped[Money] = composite("amount_minor", "currency")
 
