@@ -1,7 +1,7 @@
 """What Stripe tells us, in our words: frozen answers and the three ways a call can fail. Imports no stripe."""
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from marketplace.foundation.money import Money
 
@@ -30,8 +30,27 @@ class Checkout:
 
 
 @dataclass(frozen=True)
+class PaidWith:
+    """A payment method as people know it. ``expires`` is ``2031-12``, for cards only."""
+
+    id: str
+    kind: str  # Stripe's: card, us_bank_account, sepa_debit...
+    brand: str
+    last4: str
+    expires: str | None
+
+    @property
+    def words(self) -> str:
+        name = self.brand.replace("_", " ").capitalize() if self.kind == "card" else self.kind.replace("_", " ")
+        return f"{name} ending in {self.last4}" if self.last4 else name
+
+
+@dataclass(frozen=True)
 class CheckoutReading:
-    """``fee`` and ``available_on`` are known once the charge has its balance transaction."""
+    """``fee`` and ``available_on`` are known once the charge has its balance transaction.
+
+    ``has_failed``: the payer confirmed it, and their bank said no later on; ``failure`` says why.
+    """
 
     status: Literal["open", "complete", "expired"]
     payment_status: Literal["paid", "unpaid", "no_payment_required"]
@@ -41,6 +60,26 @@ class CheckoutReading:
     fee: Money | None
     available_on: datetime | None
     livemode: bool
+    has_failed: bool = False
+    failure: str | None = None
+    paid_with: PaidWith | None = None
+
+
+@dataclass(frozen=True)
+class PaymentReading:
+    """A payment made without a page. ``status`` is Stripe's: succeeded, processing, requires_action,
+    requires_payment_method (refused: ``failure_code`` and ``failure`` say why) or canceled."""
+
+    payment_intent_id: str
+    status: str
+    amount: Money
+    charge_id: str | None
+    fee: Money | None
+    available_on: datetime | None
+    livemode: bool
+    failure_code: str | None
+    failure: str | None
+    paid_with: PaidWith | None
 
 
 @dataclass(frozen=True)
@@ -75,9 +114,64 @@ class RefundReading:
 
 
 @dataclass(frozen=True)
+class MadeRefundReading(RefundReading):
+    """A refund whoever made it; ``refund_id`` is the id of our row, where we did."""
+
+    amount: Money
+    charge_id: str | None
+    payment_intent_id: str | None
+    refund_id: str | None
+
+
+@dataclass(frozen=True)
+class DisputeMovement:
+    """One balance transaction of a dispute: ``taken`` out of our balance (below zero: given back), and Stripe's fee."""
+
+    id: str
+    taken: Money
+    fee: Money
+
+
+@dataclass(frozen=True)
+class DisputeReading:
+    """``status`` is Stripe's; ``submissions`` how often evidence went to the bank (once at most)."""
+
+    id: str
+    status: str
+    reason: str
+    amount: Money
+    charge_id: str | None
+    payment_intent_id: str | None
+    due_by: datetime | None
+    has_evidence: bool
+    submissions: int
+    movements: tuple[DisputeMovement, ...]
+    opened_at: datetime
+    livemode: bool
+
+
+@dataclass(frozen=True)
+class FraudWarningReading:
+    """``is_actionable``: neither disputed nor wholly refunded yet."""
+
+    id: str
+    charge_id: str | None
+    fraud_type: str
+    is_actionable: bool
+    livemode: bool
+
+
+@dataclass(frozen=True)
 class BalanceReading:
+    """``reserved`` is ours too, kept by Stripe against connected accounts that are in debt."""
+
     available_minor: int
     pending_minor: int
+    reserved_minor: int = 0
+
+    @property
+    def total_minor(self) -> int:
+        return self.available_minor + self.pending_minor + self.reserved_minor
 
 
 @dataclass(frozen=True)
@@ -86,13 +180,29 @@ class BalanceTransaction:
 
     id: str
     type: str
+    reporting_category: str
     amount: int
     fee: int
     net: int
     currency: str
     source: str | None
+    our_id: str | None  # The id of our row, in the metadata of what we made.
     created: datetime
     available_on: datetime
+
+
+@dataclass(frozen=True)
+class MovementPage:
+    movements: list[BalanceTransaction]
+    is_last: bool
+
+
+@dataclass(frozen=True)
+class EventPage:
+    """Events as Stripe wrote them; ``following`` is the mark of the next page, None on the last."""
+
+    events: list[dict[str, Any]]
+    following: str | None
 
 
 @dataclass(frozen=True)

@@ -1,35 +1,21 @@
 """Stripe's word comes in here: checked, stored once, answered at once; a job then fetches what is true now."""
 import json
 import re
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import stripe
 from flask import Blueprint, Response, current_app, jsonify, request
-from sqlalchemy.exc import IntegrityError
 
-from marketplace.foundation import clock, outbox
-from marketplace.foundation.db import db, transaction, violates
-from marketplace.foundation.errors import DomainError
+from marketplace.foundation import clock
+from marketplace.foundation.db import transaction
 from marketplace.foundation.web import csrf
-from marketplace.payments.mode import is_live
-from marketplace.payments.models import StripeEvent
+from marketplace.payments.inbox import EventRefused, keep_event
 
 bp = Blueprint("webhooks", __name__)
 
 LARGEST_EVENT = 256 * 1024  # Bytes.
 TOLERANCE = timedelta(seconds=300)  # The stripe package refuses what is older, and takes any future.
-
-
-class EventRefused(DomainError):
-    """Stripe shows ``code`` and message to whoever looks at the failed delivery."""
-
-    code = "event_refused"
-
-    def __init__(self, code: str, message: str, next_step: str = "") -> None:
-        super().__init__(message, next_step=next_step)
-        self.code = code
 
 
 @bp.errorhandler(EventRefused)
@@ -41,16 +27,9 @@ def answer_refusal(refusal: EventRefused) -> tuple[Response, int]:
 @bp.post("/webhooks/stripe")
 @csrf.exempt  # type: ignore[untyped-decorator]
 def receive() -> tuple[str, int]:
-    event = _read_event(_read_body(), request.headers.get("Stripe-Signature", ""))
-    try:
-        with transaction():
-            if db.session.get(StripeEvent, event.id) is None:
-                db.session.add(event)
-                outbox.promise("handle_stripe_event", event_id=event.id)
-                db.session.flush()
-    except IntegrityError as error:  # A twin of this request was faster; anything else is a fault.
-        if not violates(error, "stripe_events_pk", "stripe_events.id"):
-            raise
+    said = _read_event(_read_body(), request.headers.get("Stripe-Signature", ""))
+    with transaction():
+        keep_event(said)
     return "", 200
 
 
@@ -63,7 +42,7 @@ def _read_body() -> bytes:
     return body
 
 
-def _read_event(body: bytes, header: str) -> StripeEvent:
+def _read_event(body: bytes, header: str) -> dict[str, Any]:
     text = _verified(body, header)
     try:
         said = json.loads(text)
@@ -71,7 +50,7 @@ def _read_event(body: bytes, header: str) -> StripeEvent:
         raise EventRefused("not_json", "The event is not JSON.") from error
     if not isinstance(said, dict):
         raise EventRefused("not_an_event", "This is not an event of Stripe's.")
-    return _as_row(said)
+    return said
 
 
 def _verified(body: bytes, header: str) -> str:
@@ -101,22 +80,3 @@ def _check_age(header: str) -> None:
         raise EventRefused("event_too_old", "The event was signed more than five minutes ago.", "Stripe sends it anew.")
     if age < -TOLERANCE.total_seconds():
         raise EventRefused("event_from_the_future", "The event was signed in the future.", "Set the server's clock.")
-
-
-def _as_row(said: Mapping[str, Any]) -> StripeEvent:
-    """A v1 event holds a snapshot of its object, a v2 event names it; the snapshot is kept and not believed."""
-    about = said.get("related_object") or _part(_part(said, "data"), "object")
-    event_id, kind, live = said.get("id"), said.get("type"), said.get("livemode")
-    if not (isinstance(event_id, str) and isinstance(kind, str) and isinstance(live, bool) and len(event_id) < 256):
-        raise EventRefused("not_an_event", "This is not an event of Stripe's.")
-    if live != is_live():
-        raise EventRefused("wrong_mode", "The event is of Stripe's other mode (test or live).",
-                           "Point that mode's endpoint at another address.")
-    account = said.get("account") or said.get("context")
-    return StripeEvent(id=event_id, type=kind, object_id=str(_part({"about": about}, "about").get("id") or ""),
-                       account=str(account) if account else None, livemode=live, payload=dict(said))
-
-
-def _part(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = said.get(name)
-    return part if isinstance(part, dict) else {}

@@ -179,7 +179,11 @@ def test_looking_up_reads_every_page(sandbox: SandboxServer, gateway: StripeGate
     assert gateway.find_transfer(transfer_id="transfer_first", group="bounty_1") == first
     assert gateway.find_transfer(transfer_id="transfer_none", group="bounty_1") is None
     assert gateway.find_transfer(transfer_id="transfer_first", group="bounty_2") is None
-    movements = list(gateway.list_balance_transactions())
+    newest = gateway.page_of_movements()
+    oldest = gateway.page_of_movements(after=newest.movements[-1].id)
+    assert (len(newest.movements), newest.is_last, oldest.is_last) == (100, False, True)
+    movements = newest.movements + oldest.movements
+    assert movements[-2].our_id == "transfer_first"
     assert len(movements) == len({one.id for one in movements}) == 107
     assert sum(one.net for one in movements) == gateway.read_balance()["usd"].available_minor == 100_000 - 106
 
@@ -189,7 +193,7 @@ def test_movements_are_listed_from_a_moment_on(sandbox: SandboxServer, gateway: 
     clock.move(hours=1)
     since = product_clock.now()
     sandbox.control.top_up(amount=1, currency="usd")
-    assert [one.type for one in gateway.list_balance_transactions(created_from=since)] == ["topup"]
+    assert [one.type for one in gateway.page_of_movements(created_from=since).movements] == ["topup"]
 
 
 def test_a_checkout_is_read_from_open_to_paid(sandbox: SandboxServer, gateway: StripeGateway):

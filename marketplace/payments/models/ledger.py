@@ -1,7 +1,7 @@
 """Tables of the ledger: accounts, entries, postings. Facts only; rules live beside the verbs."""
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.foundation.db import Base, state_column
@@ -26,7 +26,7 @@ class AccountKind(StrEnum):
     DISPUTED = "disputed"  # Frozen while the payer's bank disputes a funding charge. Owner: the dispute.
     OWED_BY_BUSINESS = "owed_by_business"  # What a lost dispute took beyond its funds, below zero. Owner: the dispute.
     LOSSES = "losses"  # What nobody will pay back: our expense, below zero.
-    BANK = "bank"  # Our own bank account: above zero after a payout of ours, below after a top-up.
+    BANK = "bank"  # Our own bank account: below zero after a payout of ours, above after a top-up.
 
 
 MAY_GO_BELOW_ZERO = frozenset({
@@ -68,11 +68,13 @@ class Posting(Base):
         UniqueConstraint("account_id", "seq"),
         CheckConstraint("amount_minor <> 0", name="not_zero"),
         CheckConstraint("(seq IS NULL) = (balance_after_minor IS NULL)", name="chain_whole"),
+        # An account's postings in the order of time: its page, and its balance since a snapshot.
+        Index("postings_account_id_entry_id_idx", "account_id", "entry_id"),
     )
 
     entry_id: Mapped[str] = mapped_column(
         ForeignKey("ledger_entries.id", deferrable=True, initially="DEFERRED"), primary_key=True)
-    account_id: Mapped[str] = mapped_column(ForeignKey("ledger_accounts.id"), primary_key=True, index=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("ledger_accounts.id"), primary_key=True)
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     seq: Mapped[int | None] = mapped_column(BigInteger)
     balance_after_minor: Mapped[int | None] = mapped_column(BigInteger)

@@ -4,7 +4,9 @@ from marketplace.payments.sandbox.store import Body
 from marketplace.payments.sandbox.world import Call, World
 
 FEE_BASIS_POINTS, FEE_FIXED_MINOR = 290, 30  # 2.9% + 30: Stripe's price for a US card.
-REPORTED_AS = {"transfer_refund": "transfer_reversal"}  # The category where it is not called as the type is.
+# The category where it is not called as the type is.
+REPORTED_AS = {"transfer_refund": "transfer_reversal", "stripe_fee": "fee", "adjustment": "dispute",
+               "payout_failure": "payout_reversal", "payment": "charge", "payment_refund": "refund"}
 
 
 def card_fee(amount: int) -> int:
@@ -53,9 +55,22 @@ def read_balance(call: Call) -> Body:
                  call.store.get("v2.core.account", call.account)["_balance"].items()}
     else:
         parts = sums(call.world) or {"usd": (0, 0)}
+    for currency, skew in ({} if call.account else call.world.balance_skew).items():
+        there, coming = parts.get(currency, (0, 0))
+        parts[currency] = (there + skew, coming)
+    kept = {} if call.account else reserved(call.world)
     return {"object": "balance", "livemode": False,
+            **({"connect_reserved": [_part(currency, minor) for currency, minor in kept.items()]} if kept else {}),
             "available": [_part(currency, there) for currency, (there, _) in sorted(parts.items())],
             "pending": [_part(currency, coming) for currency, (_, coming) in sorted(parts.items())]}
+
+
+def reserved(world: World) -> dict[str, int]:
+    """What is kept against connected accounts in debt."""
+    rows = world.store.sql(
+        "SELECT json_extract(body, '$.currency') AS currency, -sum(json_extract(body, '$.net')) AS kept FROM object "
+        "WHERE kind = 'balance_transaction' AND json_extract(body, '$.type') = 'reserve_transaction' GROUP BY 1")
+    return {row["currency"]: row["kept"] for row in rows}
 
 
 def list_movements(call: Call) -> Body:

@@ -1,7 +1,8 @@
 """The event log: v1 snapshots and v2 thin events, written in the transaction of what they tell."""
+from datetime import datetime
 from typing import Any
 
-from marketplace.payments.sandbox.encoding import only
+from marketplace.payments.sandbox.encoding import only, whole
 from marketplace.payments.sandbox.presenting import present
 from marketplace.payments.sandbox.sandbox_clock import as_text
 from marketplace.payments.sandbox.store import Body
@@ -52,8 +53,28 @@ def read_thin_event(call: Call) -> Body:
 
 
 def list_thin_events(call: Call) -> Body:
-    page = call.store.page("v2.core.event", "", {"limit": call.params.get("limit", "20")}, {})
-    return {"data": [present(call.world, one) for one in page["data"]], "next_page_url": None,
+    """Newest first; ``page`` is the last event of the page before."""
+    only(call.params, ("created", "limit", "object_id", "page", "types"))
+    created = call.params.get("created") or {}
+    limit = whole(call.params, "limit") if "limit" in call.params else 20
+    before = call.store.get("v2.core.event", call.params["page"], param="page") if "page" in call.params else None
+    terms, values = ["1"], []
+    for name, sign in (("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<=")):
+        if name in created:
+            terms.append(f"json_extract(body, '$.created') {sign} ?")
+            values.append(as_text(int(datetime.fromisoformat(created[name]).timestamp())))
+    if "object_id" in call.params:
+        terms.append("json_extract(body, '$.related_object.id') = ?")
+        values.append(call.params["object_id"])
+    if types := call.params.get("types"):
+        terms.append(f"json_extract(body, '$.type') IN ({', '.join('?' * len(types))})")
+        values += types
+    if before:
+        terms.append("seq < (SELECT seq FROM object WHERE id = ?)")
+        values.append(before["id"])
+    found = call.store.all("v2.core.event", " AND ".join(terms), *values)
+    following = f"/v2/core/events?page={found[limit - 1]['id']}" if len(found) > limit else None
+    return {"data": [present(call.world, one) for one in found[:limit]], "next_page_url": following,
             "previous_page_url": None}
 
 
