@@ -16,3 +16,8 @@ def may_see_funding(user: User, business_id: str) -> bool:
 def may_be_paid_as(user: User, user_id: str) -> bool:
     """Only the person themselves: whoever holds an onboarding link fills in the bank account."""
     return user.id == user_id
+
+
+def may_settle(user: User, business_id: str | None) -> bool:
+    """Decide about a chargeback, a debt or an unmatched payment: an admin who does not work for the business."""
+    return user.is_admin and (business_id is None or user.role_in(business_id) is None)

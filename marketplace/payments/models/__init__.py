@@ -1,4 +1,5 @@
 """Tables of money, by theme. Columns, constraints and states only; rules live beside the verbs."""
+from marketplace.payments.models.bank_payouts import BankPayout, PayoutState
 from marketplace.payments.models.batches import (
     BatchLine,
     BatchState,
@@ -18,6 +19,20 @@ from marketplace.payments.models.books import (
     Reconciliation,
     StripeMovement,
 )
+from marketplace.payments.models.chargebacks import (
+    AnswerKind,
+    AnswerState,
+    BusinessDebt,
+    Chargeback,
+    ChargebackAnswer,
+    ChargebackMovement,
+    ChargebackState,
+    FraudWarning,
+    FrozenKind,
+    FrozenPart,
+    FrozenState,
+    WarningState,
+)
 from marketplace.payments.models.events import StripeEvent
 from marketplace.payments.models.kept_cards import AutoTopUp, StripeCustomer, TopUpState
 from marketplace.payments.models.ledger import (
@@ -28,8 +43,9 @@ from marketplace.payments.models.ledger import (
     LedgerEntry,
     Posting,
 )
-from marketplace.payments.models.money_in import Funding, FundingState, FundingWay, Refund, RefundState
+from marketplace.payments.models.money_in import Funding, FundingState, FundingWay, Refund, RefundOrigin, RefundState
 from marketplace.payments.models.money_out import (
+    Agreement,
     ConnectedAccount,
     Payable,
     PayableState,
@@ -42,10 +58,12 @@ from marketplace.payments.models.money_out import (
 from marketplace.payments.models.stops import StopScope, TransferStop
 
 __all__ = [
-    "MAY_GO_BELOW_ZERO", "PLATFORM", "AccountKind", "AutoTopUp", "BalanceSnapshot", "BatchLine", "BatchState",
-    "ConnectedAccount", "EventPoll", "Explanation", "Funding", "FundingState", "FundingWay", "LedgerAccount",
+    "MAY_GO_BELOW_ZERO", "PLATFORM", "AccountKind", "Agreement", "AnswerKind", "AnswerState", "AutoTopUp",
+    "BalanceSnapshot", "BankPayout", "BatchLine", "BatchState", "BusinessDebt", "Chargeback", "ChargebackAnswer",
+    "ChargebackMovement", "ChargebackState", "ConnectedAccount", "EventPoll", "Explanation", "FraudWarning",
+    "FrozenKind", "FrozenPart", "FrozenState", "Funding", "FundingState", "FundingWay", "LedgerAccount",
     "LedgerEntry", "LineState", "MoneyOrder", "Netting", "OpenItem", "OpenItemKind", "OrderKind", "OrderState",
-    "Payable", "PayableState", "PayeeState", "Posting", "Reconciliation", "Refund", "RefundState", "ReversalState",
-    "StopScope", "StripeCustomer", "StripeEvent", "StripeMovement", "TopUpState", "Transfer", "TransferBatch",
-    "TransferReversal", "TransferState", "TransferStop",
+    "Payable", "PayableState", "PayeeState", "PayoutState", "Posting", "Reconciliation", "Refund", "RefundOrigin",
+    "RefundState", "ReversalState", "StopScope", "StripeCustomer", "StripeEvent", "StripeMovement", "TopUpState",
+    "Transfer", "TransferBatch", "TransferReversal", "TransferState", "TransferStop", "WarningState",
 ]

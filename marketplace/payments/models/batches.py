@@ -48,21 +48,22 @@ class BatchLine(Base):
     __tablename__ = "transfer_batch_lines"
     __table_args__ = (
         UniqueConstraint("batch_id", "payee_id", "business_id", "currency"),
-        CheckConstraint("amount_minor > 0", name="positive"),
+        CheckConstraint("amount_minor > 0 AND stopped_minor >= 0", name="positive"),
         CheckConstraint("(state = 'requested') = (transfer_id IS NOT NULL)", name="requested_has_transfer"),
         CheckConstraint("(state = 'left_out') = (reason IS NOT NULL)", name="left_out_has_reason"),
-        Index("transfer_batch_lines_planned_idx", "batch_id", "id",
+        Index("transfer_batch_lines_planned_idx", "batch_id", "number",
               postgresql_where=text("state = 'planned'"), sqlite_where=text("state = 'planned'")),
     )
 
-    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("line"))
-    batch_id: Mapped[str] = mapped_column(ForeignKey("transfer_batches.id"))
+    batch_id: Mapped[str] = mapped_column(ForeignKey("transfer_batches.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     payee_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"))
     amount_minor: Mapped[int] = mapped_column(BigInteger)
+    stopped_minor: Mapped[int] = mapped_column(BigInteger)  # Owed besides, and stopped by name.
     currency: Mapped[str] = mapped_column(String(3))
     state: Mapped[LineState] = state_column(LineState, default=LineState.PLANNED)
-    reason: Mapped[str | None]
+    reason: Mapped[str | None]  # A word of batches.REASONS.
     transfer_id: Mapped[str | None] = mapped_column(ForeignKey("transfers.id"), unique=True)
 
     amount: Mapped[Money] = composite("amount_minor", "currency")

@@ -80,6 +80,12 @@ class RefundState(StrEnum):
     FAILED = "failed"
 
 
+class RefundOrigin(StrEnum):
+    FUNDS = "funds"  # Free funds of the bounty that go back.
+    UNMATCHED = "unmatched"  # A payment that matched nothing asked for.
+    BY_HAND = "by_hand"  # Made in Stripe's own pages; we only heard of it.
+
+
 class Refund(Versioned, Base):
     """Part of one funding charge on its way back to where it came from."""
 
@@ -96,5 +102,6 @@ class Refund(Versioned, Base):
     first_sent_at: Mapped[datetime | None]
     stripe_refund_id: Mapped[str | None] = mapped_column(unique=True)
     failure: Mapped[str | None]
+    origin: Mapped[RefundOrigin] = state_column(RefundOrigin, default=RefundOrigin.FUNDS, server_default="funds")
 
     amount: Mapped[Money] = composite("amount_minor", "currency")

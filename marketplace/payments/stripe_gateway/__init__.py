@@ -10,6 +10,7 @@ from flask import current_app
 
 from marketplace.payments.stripe_gateway.accounts import Accounts
 from marketplace.payments.stripe_gateway.books import Books
+from marketplace.payments.stripe_gateway.disputes import Disputes
 from marketplace.payments.stripe_gateway.money_in import MoneyIn
 from marketplace.payments.stripe_gateway.money_out import MoneyOut
 
@@ -46,5 +47,5 @@ def gateway() -> "StripeGateway":
     return cast("StripeGateway", current_app.extensions["gateway"])
 
 
-class StripeGateway(MoneyIn, Accounts, MoneyOut, Books):
+class StripeGateway(MoneyIn, Accounts, MoneyOut, Disputes, Books):
     """All methods raise TemporaryFailure, OutcomeUnknown or PermanentFailure, and nothing else."""

@@ -1,0 +1,233 @@
+"""The disputed sum is kept apart at once and given back, so that it is never spent twice.
+
+Always, for one chargeback: frozen - owed = parts in force - withdrawn by Stripe + written off. So whichever comes first,
+the freeze or Stripe's withdrawal, the end is the same.
+"""
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Select, func, select
+
+from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation.db import db
+from marketplace.foundation.ids import new_id
+from marketplace.foundation.money import Money
+from marketplace.payments import ledger
+from marketplace.payments.disputes import debts, lifecycle
+from marketplace.payments.models import (
+    PLATFORM,
+    AccountKind,
+    BusinessDebt,
+    Chargeback,
+    ChargebackState,
+    FrozenKind,
+    FrozenPart,
+    FrozenState,
+    LedgerAccount,
+)
+
+IN_FORCE = (FrozenState.FROZEN, FrozenState.TAKEN)
+OVER = frozenset({ChargebackState.WON, ChargebackState.CLOSED})
+KINDS = {FrozenKind.FUNDS: AccountKind.FUNDS, FrozenKind.RESERVED: AccountKind.RESERVED,
+         FrozenKind.HELD: AccountKind.HELD}
+
+
+def lock_chargeback(chargeback_id: str) -> Chargeback:
+    return db.session.get_one(Chargeback, chargeback_id, populate_existing=True, with_for_update=True)
+
+
+def missing(chargeback: Chargeback) -> Money:
+    """What is still to be frozen, or to be paid where it is lost; never more than the disputed sum."""
+    nothing = Money(0, chargeback.currency)
+    if chargeback.state is ChargebackState.LOST:
+        return debts.owed_for(chargeback.id, chargeback.currency)
+    if chargeback.state in OVER:
+        return nothing
+    return max(nothing, max(chargeback.amount, chargeback.withdrawn) - _sum(chargeback, *IN_FORCE))
+
+
+def unnamed(chargeback: Chargeback) -> Money:
+    """Of what is missing, the part for which no lead or reward has been named yet."""
+    nothing = Money(0, chargeback.currency)
+    return max(nothing, missing(chargeback) - _sum(chargeback, FrozenState.PROMISED))
+
+
+def _sum(chargeback: Chargeback, *states: FrozenState) -> Money:
+    total = db.session.scalar(select(func.sum(FrozenPart.amount_minor)).where(
+        FrozenPart.chargeback_id == chargeback.id, FrozenPart.state.in_(states)))
+    return Money(int(total or 0), chargeback.currency)
+
+
+def freeze(chargeback: Chargeback, kind: FrozenKind, subject_id: str) -> Money:
+    """Up to what is missing out of one account; gives how much. Nothing there, nothing done.
+
+    Of a lost chargeback, reserved and held money is only named: it stays promised, and the business owes it.
+    """
+    source = _lock(ledger.account(KINDS[kind], subject_id, chargeback.currency))
+    is_named_only = chargeback.state is ChargebackState.LOST and kind is not FrozenKind.FUNDS
+    amount = min(_not_named_yet(chargeback, source) if is_named_only else ledger.balance(source),
+                 missing(chargeback) if kind is FrozenKind.FUNDS else unnamed(chargeback))
+    if amount.minor <= 0:
+        return Money(0, chargeback.currency)
+    part = FrozenPart(id=new_id("frozen"), chargeback_id=chargeback.id, kind=kind, subject_id=subject_id, amount=amount,
+                      state=FrozenState.FROZEN)
+    db.session.add(part)
+    db.session.flush()
+    audit.record("funds.frozen", subject_id, by=audit.SYSTEM, chargeback=chargeback.id, amount_minor=amount.minor,
+                 currency=amount.currency)
+    if is_named_only:
+        lifecycle.move_frozen(part, FrozenState.PROMISED)
+        return amount
+    pays = min(amount, debts.owed_for(chargeback.id, chargeback.currency))
+    _post(chargeback, [(source, -amount)], debt=-pays.minor, frozen=(amount - pays).minor, kind="chargeback_frozen",
+          reference=f"{part.id}:frozen")
+    if chargeback.state is ChargebackState.LOST:
+        lifecycle.move_frozen(part, FrozenState.TAKEN)
+    return amount
+
+
+def _not_named_yet(chargeback: Chargeback, source: LedgerAccount) -> Money:
+    named = db.session.scalar(select(func.sum(FrozenPart.amount_minor)).where(
+        FrozenPart.chargeback_id == chargeback.id, FrozenPart.subject_id == source.owner_id,
+        FrozenPart.state == FrozenState.PROMISED))
+    return ledger.balance(source) - Money(int(named or 0), source.currency)
+
+
+def thaw(chargeback: Chargeback, part: FrozenPart, target: FrozenState = FrozenState.RETURNED) -> None:
+    """Back where it came from, even what Stripe has taken: then the business owes that."""
+    if part.state is not FrozenState.PROMISED:  # That is home already.
+        back = min(part.amount, chargeback.frozen)
+        home = ledger.account(KINDS[part.kind], part.subject_id, part.currency)
+        _post(chargeback, [(home, part.amount)], debt=(part.amount - back).minor, frozen=-back.minor,
+              kind="chargeback_thawed", reference=f"{part.id}:thawed")
+        audit.record("funds.thawed", part.subject_id, by=audit.SYSTEM, chargeback=chargeback.id,
+                     amount_minor=part.amount_minor, currency=part.currency)
+    lifecycle.move_frozen(part, target)
+
+
+def post_movement(chargeback: Chargeback, movement_id: str, *, taken: Money, fee: Money) -> None:
+    """What Stripe took (below zero: gave back), and its fee, which is our expense."""
+    out, owed = taken.minor, debts.owed_for(chargeback.id, chargeback.currency).minor
+    frozen = -min(out, chargeback.frozen_minor) if out > 0 else -out - min(-out, owed)
+    debt = out + frozen
+    fees = ledger.account(AccountKind.STRIPE_FEES, PLATFORM, chargeback.currency)
+    _post(chargeback, [(ledger.clearing(chargeback.currency), taken + fee), (fees, -fee)], debt=debt, frozen=frozen,
+          kind="chargeback_withdrawn" if out >= 0 else "chargeback_reinstated",
+          reference=f"{chargeback.id}:{movement_id}")
+    chargeback.withdrawn_minor += out
+    chargeback.fee_minor += fee.minor
+
+
+def _post(chargeback: Chargeback, lines: list[tuple[LedgerAccount, Money]], *, debt: int, frozen: int, kind: str,
+          reference: str) -> None:
+    """``debt`` and ``frozen`` say how much they grow, in smallest units; rows and ledger change together."""
+    currency = chargeback.currency
+    if debt:
+        lines = [*lines, (debts.debt_account(chargeback.id, currency), Money(-debt, currency))]
+        debts.change_debt(chargeback.id, debt, business_id=chargeback.business_id, purpose_id=chargeback.purpose_id,
+                          currency=currency)
+    if frozen:
+        lines = [*lines, (ledger.account(AccountKind.DISPUTED, chargeback.id, currency), Money(frozen, currency))]
+        chargeback.frozen_minor += frozen
+    if any(amount.minor for _, amount in lines):
+        ledger.post(lines, kind=kind, reference=reference)
+    db.session.flush()
+
+
+def keep_promises(chargeback: Chargeback) -> None:
+    """Lost: free funds were the business's own and are gone; leads and rewards keep theirs, and the business owes it."""
+    for part in parts_of(chargeback, FrozenState.FROZEN):
+        if part.kind is FrozenKind.FUNDS:
+            lifecycle.move_frozen(part, FrozenState.TAKEN)
+        else:
+            thaw(chargeback, part, FrozenState.PROMISED)
+
+
+def give_everything_back(chargeback: Chargeback) -> None:
+    """Over: each part goes exactly where it came from; what we had written off is no loss after all."""
+    for part in parts_of(chargeback, FrozenState.FROZEN, FrozenState.TAKEN, FrozenState.PROMISED):
+        thaw(chargeback, part)
+    rest, currency = chargeback.frozen_minor, chargeback.currency
+    if rest <= 0:
+        return
+    debt = debts.find_debt(chargeback.id)
+    regained = min(rest, debt.written_off_minor if debt else 0)
+    if debt:
+        debt.written_off_minor -= regained
+    disputed = ledger.account(AccountKind.DISPUTED, chargeback.id, currency)
+    _post(chargeback, [(ledger.account(AccountKind.LOSSES, PLATFORM, currency), Money(regained, currency)),
+                       (ledger.account(AccountKind.FUNDS, chargeback.purpose_id, currency),
+                        Money(rest - regained, currency))],
+          debt=0, frozen=-rest, kind="chargeback_rest",
+          reference=f"{chargeback.id}:rest:{ledger.count_postings(disputed)}")
+
+
+def finish(chargeback: Chargeback) -> bool:
+    """Whether nothing is frozen or owed for it any more; then promises are whole again."""
+    owed = debts.owed_for(chargeback.id, chargeback.currency)
+    is_done = chargeback.closed_at is not None and chargeback.frozen_minor == 0 and owed.minor == 0
+    if is_done and chargeback.settled_at is None:
+        for part in parts_of(chargeback, FrozenState.PROMISED):
+            lifecycle.move_frozen(part, FrozenState.RETURNED)
+        chargeback.settled_at = clock.now()
+        audit.record("chargeback.settled", chargeback.id, by=audit.SYSTEM)
+    elif not is_done:
+        chargeback.settled_at = None
+    return is_done
+
+
+def cover(purpose_id: str, currency: str) -> None:
+    """Whatever is free in this bounty goes first to open chargebacks and to what its business owes; oldest first."""
+    for chargeback in db.session.scalars(_unsettled(purpose_id, currency)).all():
+        if freeze(chargeback, FrozenKind.FUNDS, purpose_id).minor:
+            finish(chargeback)
+            outbox.promise("note_chargeback", chargeback_id=chargeback.id)
+    funds = ledger.account(AccountKind.FUNDS, purpose_id, currency) if _has_debts(purpose_id) else None
+    for debt in db.session.scalars(debts.open_debts(purpose_id).where(BusinessDebt.currency == currency)).all():
+        pays = min(ledger.balance(_lock(funds)), debt.owed) if funds else Money(0, currency)
+        if funds and pays.minor > 0 and db.session.get(Chargeback, debt.id) is None:
+            account = debts.debt_account(debt.id, currency)
+            ledger.move(pays, source=funds, target=account, kind="debt_paid",
+                        reference=f"{debt.id}:paid:{ledger.count_postings(funds) + 1}")
+            debts.change_debt(debt.id, -pays.minor, business_id=debt.business_id, purpose_id=purpose_id,
+                              currency=currency)
+
+
+def _has_debts(purpose_id: str) -> bool:
+    return db.session.scalar(debts.open_debts(purpose_id).with_only_columns(BusinessDebt.id).limit(1)) is not None
+
+
+def _unsettled(purpose_id: str, currency: str) -> Select[Chargeback]:
+    return (select(Chargeback).where(
+        Chargeback.purpose_id == purpose_id, Chargeback.currency == currency, Chargeback.settled_at.is_(None),
+        Chargeback.state.not_in(OVER)).order_by(Chargeback.opened_at, Chargeback.id)
+        .with_for_update().execution_options(populate_existing=True))
+
+
+def thaw_owner(subject_id: str) -> None:
+    """Before a lead's or a reward's money is moved for good: all of it is there again.
+
+    What comes free by it is frozen anew by ``cover``; referrals looks at the rest (``note_chargeback``).
+    """
+    naming = db.session.scalars(select(FrozenPart.chargeback_id).distinct().where(
+        FrozenPart.subject_id == subject_id,
+        FrozenPart.state.in_((FrozenState.FROZEN, FrozenState.PROMISED)))).all()
+    for chargeback_id in sorted(naming):
+        chargeback = lock_chargeback(chargeback_id)
+        for part in parts_of(chargeback, FrozenState.FROZEN, FrozenState.PROMISED):
+            if part.subject_id == subject_id:
+                thaw(chargeback, part)
+        outbox.promise("note_chargeback", chargeback_id=chargeback_id)
+
+
+def parts_of(chargeback: Chargeback, *states: FrozenState) -> Sequence[FrozenPart]:
+    """Oldest first, as they are now."""
+    wanted: Iterable[FrozenState] = states or tuple(FrozenState)
+    return db.session.scalars(
+        select(FrozenPart).where(FrozenPart.chargeback_id == chargeback.id, FrozenPart.state.in_(wanted))
+        .order_by(FrozenPart.id).execution_options(populate_existing=True)).all()
+
+
+def _lock(account: LedgerAccount) -> LedgerAccount:
+    """Nobody moves its money until this transaction ends. (SQLite locks the file.)"""
+    db.session.execute(select(LedgerAccount.id).where(LedgerAccount.id == account.id).with_for_update())
+    return account
