@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import insert
 
 from marketplace.app import create_app
-from marketplace.bounties.models import Bounty, BountyState, Category, RewardKind, Terms
+from marketplace.bounties.models import Bounty, BountyState, Category, For, Happening, RewardKind, RewardRule, Terms
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.ids import new_id
@@ -57,14 +57,19 @@ def make_live_bounties(count: int, *, funded_each_minor: int) -> list[str]:
             "id": new_id("bounty"), "business_id": business.id, "title": f"Point us at a buyer of kind {number}",
             "offer": "We sell new and used cars in and around San Diego, and we call people back the same day. " * 3,
             "state": BountyState.LIVE, "terms_number": 1, "category": list(Category)[number % len(Category)],
-            "place": ("San Diego, US", "Freiburg, DE", "")[number % 3], "highest_reward": REWARD_MINOR // 100,
-            "published_at": clock.now()} for number in range(count)]
+            "place": ("San Diego, US", "Freiburg, DE", "")[number % 3], "currency": "usd",
+            "highest_reward": REWARD_MINOR, "published_at": clock.now()} for number in range(count)]
         db.session.execute(insert(Bounty), [{"version": 1, **bounty} for bounty in bounties])
-        db.session.execute(insert(Terms), [{
-            "bounty_id": bounty["id"], "number": 1, "criteria": ["Wants to buy within three months", "Lives nearby"],
-            "reward_kind": RewardKind.FLAT, "reward_minor": REWARD_MINOR, "currency": "usd", "fee_bps": FEE_BPS,
+        terms = [{
+            "id": new_id("terms"), "bounty_id": bounty["id"], "number": 1,
+            "criteria": ["Wants to buy within three months", "Lives nearby"],
+            "rule_count": 1, "currency": "usd", "fee_bps": FEE_BPS,
             "hold_days": 30, "protection_days": 90, "consent_days": 14, "evidence_days": 30,
-            "category": bounty["category"], "place": bounty["place"]} for bounty in bounties])
+            "category": bounty["category"], "place": bounty["place"]} for bounty in bounties]
+        db.session.execute(insert(Terms), terms)
+        db.session.execute(insert(RewardRule), [{
+            "terms_id": one["id"], "position": 1, "happening": Happening.WON, "whom": For.REFERRER,
+            "kind": RewardKind.FLAT, "amount_minor": REWARD_MINOR} for one in terms])
         funds = Money(funded_each_minor, "usd")
         clearing = ledger.account(AccountKind.CLEARING, PLATFORM, "usd")
         ledger.post(

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from marketplace.bounties.drafting import draft_bounty
 from marketplace.bounties.models import Bounty, BountyState, Category, RewardKind
 from marketplace.bounties.publishing import can_fund_one_more, publish_bounty
+from marketplace.bounties.rules import worst_case
 from marketplace.foundation.db import db, finish_reading, transaction
 from marketplace.foundation.money import Money
 from marketplace.foundation.outbox import do_now
@@ -38,9 +39,8 @@ class Offer:
     category: Category
     criteria: tuple[str, ...]
     currency: str = "usd"
-    reward_minor: int | None = None
-    reward_bps: int | None = None
-    cap_minor: int | None = None
+    rules: tuple[dict[str, Any], ...] = ()
+    cause: str | None = None
     hold_days: int = 30
 
 
@@ -53,24 +53,25 @@ OFFERS = (  # The last one is the newest, and stands first on the board.
     Offer("ines@example.com", "Brightroof Solar", "Roofs that earn their keep. Planned, fitted and looked after by us.",
           "Austin, US", "Someone asking about solar for their house",
           "Home owners who ask around about solar panels, batteries or a heat pump. We visit, plan and fit.",
-          Category.SOLAR, ("Owns the house", "Asks for a price or for experiences"), reward_minor=50_000),
+          Category.SOLAR, ("Owns the house", "Asks for a price or for experiences"),
+          rules=({"kind": RewardKind.FLAT, "amount_minor": 50_000},)),
     Offer("tomas@example.com", "Northwind Books", "Bookkeeping software for small shops, with people who answer.",
           "", "Shops that are tired of their bookkeeping",
           "Owners of small shops who write that their bookkeeping is a mess or that they look for a new tool.",
           Category.SOFTWARE, ("Runs a business with up to 50 people", "Looks for a tool, not for a job"),
-          reward_bps=1_000, cap_minor=60_000, hold_days=14),
+          rules=({"kind": RewardKind.PERCENT, "rate_bps": 1_000, "cap_minor": 60_000},), hold_days=14),
     Offer("lena@example.com", "Küchenhaus Koch", "Kitchens planned with you and built in our own workshop.",
           "Freiburg, DE", "Someone planning a new kitchen",
           "People around Freiburg who write that they are moving, renovating or planning a new kitchen.",
           Category.HOME, ("Plans a kitchen within half a year", "Lives within 80 km of Freiburg"),
-          currency="eur", reward_bps=300, cap_minor=45_000),
+          currency="eur", rules=({"kind": RewardKind.PERCENT, "rate_bps": 300, "cap_minor": 45_000},)),
     Offer(WES, "Westside Auto", "A family dealership: new and used cars, a workshop, and people who call you back.",
           "Denver, US", "Point us at someone who is buying a car",
           "We sell new and used cars in and around Denver. If someone you know, or read, says that they are "
           "looking for a car, point us at them. If they buy from us, $1,000 is yours.",
           Category.CARS,
           ("Says in their own words that they want to buy a car", "Wants to buy within three months",
-           "Lives within an hour of Denver"), reward_minor=100_000),
+           "Lives within an hour of Denver"), rules=({"kind": RewardKind.FLAT, "amount_minor": 100_000},)),
 )
 
 
@@ -135,8 +136,7 @@ def _post(offer: Offer) -> None:
         db.session.refresh(owner, ["memberships"])
         promised: dict[str, Any] = {
             "criteria": list(offer.criteria), "currency": offer.currency,
-            "reward_kind": RewardKind.FLAT if offer.reward_minor else RewardKind.PERCENT,
-            "reward_minor": offer.reward_minor, "reward_bps": offer.reward_bps, "cap_minor": offer.cap_minor,
+            "rules": list(offer.rules), "cause": offer.cause,
             "hold_days": offer.hold_days, "protection_days": 90, "consent_days": 14, "evidence_days": 30,
             "category": offer.category, "place": offer.place,
         }
@@ -153,7 +153,7 @@ def _fund_and_publish(offer: Offer, bounty_id: str, pay_checkout: Callable[[str]
 def _fund(offer: Offer, bounty_id: str, pay_checkout: Callable[[str], None]) -> None:
     with transaction():
         bounty = db.session.get_one(Bounty, bounty_id)
-        cost = bounty.terms.highest_cost
+        cost = worst_case(bounty.terms)
         total = Money(cost.minor * REWARDS_FUNDED, cost.currency)
         funding_id = funding.request_funding(bounty.business_id, bounty.id, total, by=_user(offer.owner)).id
     do_now(funding.OPEN_CHECKOUT, funding_id=funding_id)

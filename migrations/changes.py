@@ -38,6 +38,32 @@ def change_check(table: str, constraint: str, rule: str) -> None:
             f"ALTER TABLE {table} DROP CONSTRAINT {constraint}, ADD CONSTRAINT {constraint} CHECK ({rule})")
         return
     said = _said_in_schema(table)
+    _, opening, closing = _find_check(table, said, constraint)
+    _say_in_schema(table, f"{said[:opening]}({rule}){said[closing + 1:]}")
+
+
+def drop_check(table: str, constraint: str) -> None:
+    """The CHECK ``constraint`` holds no more; only then can SQLite drop a column that it named."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.get_bind().exec_driver_sql(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
+        return
+    said = _said_in_schema(table)
+    start, _, closing = _find_check(table, said, constraint)
+    comma = said.rindex(",", 0, start)
+    _say_in_schema(table, said[:comma] + said[closing + 1:])
+
+
+def add_check(table: str, constraint: str, rule: str) -> None:
+    """A new CHECK. Rows that break it must be gone before."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.get_bind().exec_driver_sql(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK ({rule})")
+        return
+    said = _said_in_schema(table).rstrip()
+    _say_in_schema(table, f"{said[:-1].rstrip()}, \n\tCONSTRAINT {constraint} CHECK ({rule})\n)")
+
+
+def _find_check(table: str, said: str, constraint: str) -> tuple[int, int, int]:
+    """Where in the table's text the CHECK begins, and where its brackets open and close."""
     start = said.find(f"CONSTRAINT {constraint} CHECK (")
     if start < 0:
         raise RuntimeError(f"{table} has no CHECK {constraint} to change")
@@ -47,7 +73,7 @@ def change_check(table: str, constraint: str, rule: str) -> None:
         depth += {"(": 1, ")": -1}.get(said[closing], 0)
         if depth == 0:
             break
-    _say_in_schema(table, f"{said[:opening]}({rule}){said[closing + 1:]}")
+    return start, opening, closing
 
 
 def allow_null(table: str, column: str, *, allowed: bool = True) -> None:

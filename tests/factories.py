@@ -6,6 +6,7 @@ from typing import Any
 from marketplace.bounties.drafting import draft_bounty
 from marketplace.bounties.models import Bounty, Category, RewardKind
 from marketplace.bounties.publishing import publish_bounty
+from marketplace.bounties.rules import worst_case
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.ids import new_id
@@ -28,11 +29,16 @@ serial = count(1)
 SALE = Money(3_000_000, "usd")
 
 TERMS: dict[str, Any] = {
-    "criteria": ["Wants to buy a car within three months", "Lives in San Diego"], "reward_kind": RewardKind.FLAT,
-    "reward_minor": 100_000, "reward_bps": None, "cap_minor": None, "currency": "usd", "hold_days": 30,
+    "criteria": ["Wants to buy a car within three months", "Lives in San Diego"],
+    "rules": [{"kind": RewardKind.FLAT, "amount_minor": 100_000}], "currency": "usd", "hold_days": 30,
     "protection_days": 90, "consent_days": 14, "evidence_days": 30, "category": Category.CARS, "place": "San Diego",
 }
-PERCENT = {"reward_kind": RewardKind.PERCENT, "reward_minor": None, "reward_bps": 250, "cap_minor": 50_000}
+PERCENT = {"rules": [{"kind": RewardKind.PERCENT, "rate_bps": 250, "cap_minor": 50_000}]}
+
+
+def flat(minor: int, **said: Any) -> dict[str, Any]:
+    """A rule: so much, when they buy, unless said otherwise."""
+    return {"kind": RewardKind.FLAT, "amount_minor": minor, **said}
 
 
 def make_user(name: str = "Ana Flores", *, is_confirmed: bool = True, is_admin: bool = False, **given: Any) -> User:
@@ -83,7 +89,7 @@ def make_bounty(
 
 def fund_bounty(bounty: Bounty, *, leads: int = 1) -> Money:
     """As if a Checkout had been paid: the funding row and its ledger entry."""
-    cost = bounty.terms.highest_cost
+    cost = worst_case(bounty.terms)
     amount, funding_id = Money(cost.minor * leads, cost.currency), new_id("fund")
     owner = owner_of(bounty.business)
     with transaction():

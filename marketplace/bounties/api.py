@@ -7,8 +7,8 @@ from marshmallow import Schema, fields
 from marketplace.bounties import drafting, publishing
 from marketplace.bounties.board import BoardSearch, search_board
 from marketplace.bounties.models import Bounty
-from marketplace.bounties.preview import RewardPreview, preview_reward
 from marketplace.bounties.queries import get_bounty
+from marketplace.bounties.rules import Event, Happening, RewardPreview, price
 from marketplace.bounties.schemas import BoardInput, BountyInput, BountyOutput
 from marketplace.foundation.fields import Amount
 from marketplace.foundation.idempotency import once
@@ -69,7 +69,7 @@ def read_bounty(bounty_id: str) -> Bounty:
 def read_preview(asked: dict[str, Any], bounty_id: str) -> RewardPreview:
     """What would I earn for a sale of this value?"""
     terms = get_bounty(bounty_id, seen_by=signed_in_user()).terms
-    return preview_reward(terms, parse_amount(asked["sale"], terms.currency))
+    return price(terms, Event(Happening.WON, parse_amount(asked["sale"], terms.currency)))
 
 
 @bp.post("/businesses/<business_id>/bounties")

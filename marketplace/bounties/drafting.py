@@ -1,21 +1,25 @@
 """Writing and changing an offer. Terms are never edited: a change makes the next number."""
 from typing import Any
 
-from marketplace.bounties.models import Bounty, BountyState, Terms
+from marketplace.bounties.models import Bounty, BountyState, For, Happening, RewardKind, RewardRule, Terms
 from marketplace.bounties.permissions import may_edit, may_post_for
 from marketplace.bounties.publishing import pause_if_out_of_funds, resume_when_funded
 from marketplace.bounties.queries import was_ever_funded
+from marketplace.bounties.rules import highest_reward
 from marketplace.foundation import audit
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
-from marketplace.foundation.money import CURRENCIES
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import Business, User
 
 PLATFORM_FEE_BPS = 500  # Of the reward, paid by the business on top, shown before funding.
 PROMISED = (  # Changing any of these makes new terms; title and offer are only words about them.
-    "criteria", "reward_kind", "reward_minor", "reward_bps", "cap_minor", "currency", "hold_days",
-    "protection_days", "consent_days", "evidence_days", "category", "place",
+    "criteria", "cap_per_referrer_minor", "cap_per_bounty_minor", "cap_per_month_minor", "cause", "currency",
+    "hold_days", "protection_days", "consent_days", "evidence_days", "category", "place",
+)
+RULE = (
+    "happening", "whom", "kind", "amount_minor", "rate_bps", "floor_minor", "cap_minor", "times", "within_months",
+    "after_days", "thing", "words",
 )
 
 
@@ -24,10 +28,10 @@ class CurrencyFixed(Conflict):
 
 
 def draft_bounty(business: Business, *, by: User, title: str, offer: str, **promised: Any) -> Bounty:
-    """``promised`` has the fields named in PROMISED, as BountyInput gives them."""
+    """``promised`` has the fields named in PROMISED, and ``rules``, as BountyInput gives them."""
     require(may_post_for(by, business.id), "post bounties for this business")
-    bounty = Bounty(business_id=business.id, business=business, title=title, offer=offer,
-                    category=promised["category"], place=promised["place"], highest_reward=0)
+    bounty = Bounty(business_id=business.id, business=business, title=title, offer=offer, category=promised["category"],
+                    place=promised["place"], currency=promised["currency"], highest_reward=0)
     db.session.add(bounty)
     db.session.flush()
     audit.record("bounty.drafted", bounty.id, by=by.id)
@@ -49,20 +53,43 @@ def change_bounty(
             "A bounty that was published or funded keeps its currency.",
             next_step="Close it and post one in the other currency.")
     bounty.title, bounty.offer = title, offer
-    if any(getattr(bounty.terms, name) != promised[name] for name in PROMISED):
+    if _differs(bounty.terms, promised):
         _set_terms(bounty, promised, by=by)
         pause_if_out_of_funds(bounty)  # A higher reward may need more than is there, a lower one less.
         resume_when_funded(bounty.id)
     audit.record("bounty.changed", bounty.id, by=by.id, terms=str(bounty.terms_number))
 
 
+def write_terms(promised: dict[str, Any], **known: Any) -> Terms:
+    """Terms with their rules, in the order of a lead's life; not in the session yet."""
+    rules = [RewardRule(position=place, **rule) for place, rule in enumerate(in_order(promised["rules"]), start=1)]
+    plain = {name: promised.get(name) for name in PROMISED}
+    return Terms(fee_bps=PLATFORM_FEE_BPS, rule_count=len(rules), rules=rules, **plain, **known)
+
+
+def in_order(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By what happens, the referrer's before the buyer's, money before things: a form sent twice says the same."""
+    return sorted((complete(rule) for rule in rules), key=lambda rule: (
+        list(Happening).index(rule["happening"]), rule["whom"] is For.BUYER, rule["kind"] is RewardKind.NON_CASH))
+
+
+def complete(rule: dict[str, Any]) -> dict[str, Any]:
+    """With every field of a rule; unsaid, it is for the referrer when the buyer buys."""
+    return {**dict.fromkeys(RULE), "happening": Happening.WON, "whom": For.REFERRER, **rule}
+
+
+def _differs(terms: Terms, promised: dict[str, Any]) -> bool:
+    rules = [{name: getattr(rule, name) for name in RULE} for rule in terms.rules]
+    return rules != in_order(promised["rules"]) or any(getattr(terms, name) != promised.get(name) for name in PROMISED)
+
+
 def _set_terms(bounty: Bounty, promised: dict[str, Any], *, by: User) -> None:
     number = bounty.terms_number + 1
-    terms = Terms(bounty_id=bounty.id, number=number, fee_bps=PLATFORM_FEE_BPS, **promised)
+    terms = write_terms(promised, bounty_id=bounty.id, number=number)
     db.session.add(terms)
     bounty.terms_number = number
-    bounty.category, bounty.place = terms.category, terms.place
-    bounty.highest_reward = terms.highest_reward.minor // 10 ** CURRENCIES[terms.currency].digits
+    bounty.category, bounty.place, bounty.currency = terms.category, terms.place, terms.currency
+    bounty.highest_reward = highest_reward(terms).minor
     db.session.flush()
     db.session.refresh(bounty, ["terms"])
     audit.record("terms.set", bounty.id, by=by.id, number=number)

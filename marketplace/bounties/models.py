@@ -7,7 +7,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from marketplace.foundation.db import Base, Versioned, state_column
 from marketplace.foundation.ids import new_id
-from marketplace.foundation.money import Money
 from marketplace.identity.models import Business
 
 
@@ -19,9 +18,32 @@ class BountyState(StrEnum):
     ARCHIVED = "archived"
 
 
+class Happening(StrEnum):
+    """What a bounty can pay for."""
+
+    QUALIFIED = "qualified"
+    WON = "won"
+    LATER = "later"  # So many days after the sale.
+    RENEWAL = "renewal"
+
+
+class For(StrEnum):
+    """Whom it pays."""
+
+    REFERRER = "referrer"
+    BUYER = "buyer"
+
+
 class RewardKind(StrEnum):
     FLAT = "flat"
-    PERCENT = "percent"  # Of the sale, up to a cap.
+    PERCENT = "percent"  # Of the sale, at least a floor, at most a cap.
+    NON_CASH = "non_cash"
+
+
+class NonCash(StrEnum):
+    CREDIT = "credit"
+    THANK_YOU = "thank_you"
+    FAVOUR = "favour"
 
 
 class Category(StrEnum):
@@ -41,7 +63,7 @@ class Bounty(Versioned, Base):
     __tablename__ = "bounties"
     __table_args__ = (
         Index("bounties_newest_idx", "state", "published_at", "id"),
-        Index("bounties_highest_idx", "state", "highest_reward", "id"),
+        Index("bounties_highest_idx", "state", "currency", "highest_reward", "id"),
         CheckConstraint("state = 'draft' OR published_at IS NOT NULL", name="published_has_time"),
     )
 
@@ -55,7 +77,8 @@ class Bounty(Versioned, Base):
     # Copied from the terms in force, so that the board can sort and filter by an index.
     category: Mapped[Category] = state_column(Category)
     place: Mapped[str]
-    highest_reward: Mapped[int] = mapped_column(BigInteger)  # In the currency's main unit.
+    currency: Mapped[str] = mapped_column(String(3))
+    highest_reward: Mapped[int] = mapped_column(BigInteger)  # Minor units; compared within one currency only.
     published_at: Mapped[datetime | None]
 
     business: Mapped[Business] = relationship(lazy="joined", innerjoin=True)
@@ -70,23 +93,22 @@ class Terms(Base):
     __tablename__ = "terms"
     __table_args__ = (
         UniqueConstraint("bounty_id", "number"),
-        CheckConstraint("(reward_kind = 'flat') = (reward_minor IS NOT NULL)", name="flat_has_amount"),
-        CheckConstraint("(reward_kind = 'percent') = (reward_bps IS NOT NULL)", name="percent_has_rate"),
-        CheckConstraint("(reward_kind = 'percent') = (cap_minor IS NOT NULL)", name="percent_has_cap"),
-        CheckConstraint("reward_minor > 0", name="reward_positive"),
-        CheckConstraint("cap_minor > 0", name="cap_positive"),
-        CheckConstraint("reward_bps BETWEEN 1 AND 10000", name="rate_within"),
         CheckConstraint("fee_bps BETWEEN 0 AND 10000", name="fee_within"),
+        CheckConstraint("rule_count BETWEEN 1 AND 8", name="some_rules"),
+        CheckConstraint("cap_per_referrer_minor > 0", name="cap_per_referrer_positive"),
+        CheckConstraint("cap_per_bounty_minor > 0", name="cap_per_bounty_positive"),
+        CheckConstraint("cap_per_month_minor > 0", name="cap_per_month_positive"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("terms"))
     bounty_id: Mapped[str] = mapped_column(ForeignKey("bounties.id"))
     number: Mapped[int]
     criteria: Mapped[list[str]]
-    reward_kind: Mapped[RewardKind] = state_column(RewardKind)
-    reward_minor: Mapped[int | None] = mapped_column(BigInteger)
-    reward_bps: Mapped[int | None]
-    cap_minor: Mapped[int | None] = mapped_column(BigInteger)
+    rule_count: Mapped[int] = mapped_column(default=1)  # So many rules and no more: they are sealed with the terms.
+    cap_per_referrer_minor: Mapped[int | None] = mapped_column(BigInteger)  # Of this bounty, the fee apart.
+    cap_per_bounty_minor: Mapped[int | None] = mapped_column(BigInteger)
+    cap_per_month_minor: Mapped[int | None] = mapped_column(BigInteger)  # A month of the calendar, UTC.
+    cause: Mapped[str | None]  # What a buyer may give their share to.
     currency: Mapped[str] = mapped_column(String(3))
     fee_bps: Mapped[int]
     hold_days: Mapped[int]
@@ -96,22 +118,47 @@ class Terms(Base):
     category: Mapped[Category] = state_column(Category)
     place: Mapped[str]
 
-    @property
-    def highest_reward(self) -> Money:
-        """The most that one sale can earn: what is reserved for a lead."""
-        return Money(self.reward_minor or self.cap_minor or 0, self.currency)
+    rules: Mapped[list["RewardRule"]] = relationship(lazy="selectin", order_by="RewardRule.position")
 
-    @property
-    def highest_cost(self) -> Money:
-        """Reward and platform fee at most: what a business must have funded for one lead."""
-        return self.highest_reward + self.fee_on(self.highest_reward)
 
-    def fee_on(self, reward: Money) -> Money:
-        """The platform fee on a reward, paid by the business on top; rounded down."""
-        return reward.share(self.fee_bps)
+class RewardRule(Base):
+    """One part of what is promised; as immutable as the terms it belongs to (triggers)."""
 
-    def reward_for(self, sale: Money) -> Money:
-        """What a sale of this value earns under these terms."""
-        if self.reward_kind is RewardKind.FLAT:
-            return self.highest_reward
-        return min(sale.share(self.reward_bps or 0), self.highest_reward)
+    __tablename__ = "reward_rules"
+    __table_args__ = (
+        UniqueConstraint("terms_id", "position"),
+        CheckConstraint("position >= 1", name="position_from_one"),
+        CheckConstraint("(kind = 'flat') = (amount_minor IS NOT NULL)", name="flat_has_amount"),
+        CheckConstraint("(kind = 'percent') = (rate_bps IS NOT NULL)", name="percent_has_rate"),
+        CheckConstraint("(kind = 'percent') = (cap_minor IS NOT NULL)", name="percent_has_cap"),
+        CheckConstraint("kind = 'percent' OR floor_minor IS NULL", name="floor_of_percent"),
+        CheckConstraint("kind <> 'percent' OR happening <> 'qualified'", name="percent_needs_sale"),
+        CheckConstraint("(kind = 'non_cash') = (thing IS NOT NULL)", name="non_cash_has_thing"),
+        CheckConstraint("(kind = 'non_cash') = (words IS NOT NULL)", name="non_cash_has_words"),
+        CheckConstraint("(happening = 'later') = (after_days IS NOT NULL)", name="later_has_days"),
+        CheckConstraint("(happening = 'renewal') = (times IS NOT NULL OR within_months IS NOT NULL)",
+                        name="renewals_are_counted"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("cap_minor > 0", name="cap_positive"),
+        CheckConstraint("floor_minor > 0 AND floor_minor <= cap_minor", name="floor_within_cap"),
+        CheckConstraint("rate_bps BETWEEN 1 AND 10000", name="rate_within"),
+        CheckConstraint("times BETWEEN 1 AND 120", name="times_within"),
+        CheckConstraint("within_months BETWEEN 1 AND 120", name="months_within"),
+        CheckConstraint("after_days BETWEEN 1 AND 730", name="days_within"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("rule"))
+    terms_id: Mapped[str] = mapped_column(ForeignKey("terms.id"))
+    position: Mapped[int]
+    happening: Mapped[Happening] = state_column(Happening)
+    whom: Mapped[For] = state_column(For)
+    kind: Mapped[RewardKind] = state_column(RewardKind)
+    amount_minor: Mapped[int | None] = mapped_column(BigInteger)
+    rate_bps: Mapped[int | None]
+    floor_minor: Mapped[int | None] = mapped_column(BigInteger)
+    cap_minor: Mapped[int | None] = mapped_column(BigInteger)
+    times: Mapped[int | None]
+    within_months: Mapped[int | None]  # One renewal a month at most.
+    after_days: Mapped[int | None]
+    thing: Mapped[NonCash | None] = state_column(NonCash)
+    words: Mapped[str | None]

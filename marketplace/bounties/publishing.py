@@ -5,6 +5,7 @@ from marketplace.bounties import lifecycle
 from marketplace.bounties.models import Bounty, BountyState
 from marketplace.bounties.permissions import may_edit
 from marketplace.bounties.queries import free_funds_of
+from marketplace.bounties.rules import worst_case
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
@@ -20,14 +21,14 @@ class NotFunded(Conflict):
 
 
 def can_fund_one_more(bounty: Bounty) -> bool:
-    return free_funds_of(bounty) >= bounty.terms.highest_cost
+    return free_funds_of(bounty) >= worst_case(bounty.terms)
 
 
 def publish_bounty(bounty: Bounty, *, by: User) -> None:
     """draft or paused -> live. NotFunded (409) without funds for one reward and its fee."""
     require(may_edit(by, bounty), "publish this bounty")
     if not can_fund_one_more(bounty):
-        missing = bounty.terms.highest_cost - free_funds_of(bounty)
+        missing = worst_case(bounty.terms) - free_funds_of(bounty)
         raise NotFunded(
             f"This bounty needs funds for at least one reward: {show_money(missing)} more.",
             next_step="Fund it first; what is not used is refunded when you close it.")

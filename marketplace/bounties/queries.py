@@ -3,6 +3,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import aliased
 
 from marketplace.bounties.models import Bounty, BountyState
+from marketplace.bounties.rules import worst_case
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.foundation.money import Money
@@ -44,7 +45,7 @@ def free_funds_of(bounty: Bounty) -> Money:
 def funded_among(bounties: list[Bounty]) -> set[str]:
     """The ids of those that can pay for one more lead: the funded badge."""
     free = ledger.balances(AccountKind.FUNDS, [bounty.id for bounty in bounties])
-    return {b.id for b in bounties if b.id in free and free[b.id] >= b.terms.highest_cost}
+    return {b.id for b in bounties if b.id in free and free[b.id] >= worst_case(b.terms)}
 
 
 def free_among(bounties: list[Bounty]) -> dict[str, Money]:

@@ -5,7 +5,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from marketplace.bounties.models import Category, RewardKind, Terms
-from marketplace.bounties.preview import percent_text, plain_terms, reward_in_words
+from marketplace.bounties.preview import plain_terms, reward_in_words
+from marketplace.bounties.rule_words import percent_text
+from marketplace.bounties.rules import highest_reward
 from marketplace.foundation.fields import Amount, Lines, clean_text
 from marketplace.foundation.money import CURRENCIES, main_units, parse_amount, plain_amount, refuse_odd, show_money
 
@@ -37,13 +39,13 @@ class BountyInput(Schema):
 
     @post_load
     def to_terms(self, data: dict[str, Any], **options: object) -> dict[str, Any]:
-        """Amounts and rates become reward_minor, reward_bps and cap_minor."""
+        """What is paid becomes ``rules``."""
         kind, currency = data["reward_kind"], data["currency"]
         reward, percent, cap = (data.pop(name, None) for name in ("reward", "reward_percent", "reward_cap"))
         flat = kind is RewardKind.FLAT
-        data["reward_minor"] = _amount("reward", reward, currency) if flat else None
-        data["reward_bps"] = None if flat else _basis_points(percent)
-        data["cap_minor"] = None if flat else _amount("reward_cap", cap, currency)
+        data["rules"] = [
+            {"kind": kind, "amount_minor": _amount("reward", reward, currency)} if flat else
+            {"kind": kind, "rate_bps": _basis_points(percent), "cap_minor": _amount("reward_cap", cap, currency)}]
         return data
 
 
@@ -75,9 +77,8 @@ class TermsOutput(Schema):
     id = fields.String()
     number = fields.Integer()
     criteria = fields.List(fields.String())
-    reward_kind = fields.Enum(RewardKind, by_value=True)
     reward = fields.Function(reward_in_words, metadata={"type": "string"})
-    highest_reward = Amount()
+    highest_reward = fields.Function(lambda terms: Amount().serialize("m", {"m": highest_reward(terms)}))
     currency = fields.String()
     hold_days = fields.Integer()
     protection_days = fields.Integer()
@@ -115,10 +116,10 @@ class BoardInput(Schema):
 def initial_form(terms: Terms) -> dict[str, str]:
     """The terms as the text of BountyInput's fields, to fill a form."""
     return {
-        "criteria": "\n".join(terms.criteria), "currency": terms.currency, "reward_kind": terms.reward_kind.value,
-        "reward": plain_amount(terms.highest_reward) if terms.reward_minor else "",
-        "reward_percent": percent_text(terms.reward_bps).rstrip("%") if terms.reward_bps else "",
-        "reward_cap": plain_amount(terms.highest_reward) if terms.cap_minor else "",
+        "criteria": "\n".join(terms.criteria), "currency": terms.currency, "reward_kind": terms.rules[0].kind.value,
+        "reward": plain_amount(highest_reward(terms)) if terms.rules[0].amount_minor else "",
+        "reward_percent": percent_text(terms.rules[0].rate_bps).rstrip("%") if terms.rules[0].rate_bps else "",
+        "reward_cap": plain_amount(highest_reward(terms)) if terms.rules[0].cap_minor else "",
         "hold_days": str(terms.hold_days), "protection_days": str(terms.protection_days),
         "consent_days": str(terms.consent_days), "evidence_days": str(terms.evidence_days),
         "category": terms.category.value, "place": terms.place,

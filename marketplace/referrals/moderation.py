@@ -3,6 +3,7 @@ from datetime import datetime, timedelta
 
 from marketplace.bounties.models import BountyState
 from marketplace.bounties.publishing import pause_if_out_of_funds
+from marketplace.bounties.rules import worst_case
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
@@ -145,7 +146,7 @@ def _accept(lead: Lead, *, by: str) -> None:
     _decide(lead, Moderation.ACCEPTED, by=by)
     refuse_suppressed(*hashes_of(lead))  # They may have said never since, of the page's other address, or to another.
     try:
-        funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=lead.terms.highest_cost)
+        funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=worst_case(lead.terms))
     except NotEnoughMoney as short:
         raise FundsGone(
             "The bounty has no free funds for this lead any more.",

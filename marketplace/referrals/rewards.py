@@ -1,47 +1,74 @@
-"""A reward is held for the return period, then released to be transferred; every step is a ledger entry."""
+"""What an event earns is held for the return period, then released to be transferred; every step is a ledger entry."""
 from datetime import timedelta
 
 from sqlalchemy import select
 
-from marketplace.bounties.publishing import note_funds_came_free, pause_if_out_of_funds
+from marketplace.bounties.models import For
+from marketplace.bounties.publishing import pause_if_out_of_funds
+from marketplace.bounties.rules import Event, RewardPreview, price
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import require
+from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.payments.models import PLATFORM, AccountKind, Payable, PayableState, Transfer
-from marketplace.payments.money_in import funds
 from marketplace.payments.money_out import payables
 from marketplace.referrals import lifecycle
-from marketplace.referrals.models import Conversion, Lead, Reward, RewardState
+from marketplace.referrals.buyers_share import await_choice
+from marketplace.referrals.caps import used_up
+from marketplace.referrals.in_kind import owe_thing
+from marketplace.referrals.models import Conversion, ConversionKind, Lead, Reward, RewardState
 from marketplace.referrals.permissions import may_freeze
+from marketplace.referrals.reserving import free_what_cannot_be_earned
+from marketplace.referrals.sharing import divide
 
 
-def earn_reward(lead: Lead, conversion: Conversion, *, by: str) -> Reward | None:
-    """reserved -> held: the reward by the lead's frozen terms, and the fee on it; the rest comes free."""
-    amount = lead.terms.reward_for(conversion.amount)
-    if amount.minor <= 0:  # A percentage of a very small sale.
-        funds.free_reservation(lead.id, bounty_id=lead.bounty_id, currency=amount.currency, why="nothing earned")
-        note_funds_came_free(lead.bounty)
-        return None
-    hold = timedelta(days=lead.terms.hold_days)
+def earn(lead: Lead, conversion: Conversion, event: Event, *, by: str) -> list[Reward]:
+    """What ``event`` earns by the lead's frozen terms: reserved -> held, with the fee on it; things become owed."""
+    preview = price(lead.terms, event, used_up(lead))
+    conversion.payload = {**conversion.payload, "lines": [
+        [words, amount.minor if amount else None] for words, amount in preview.lines]}
+    rewards = [
+        _hold(lead, conversion, amount, fee, whom=For.REFERRER, beneficiary_id=user_id, by=by)
+        for user_id, amount, fee in divide(lead, preview.reward, _fee(preview, For.REFERRER))]
+    if preview.buyer_share.minor:
+        rewards.append(_hold(lead, conversion, preview.buyer_share, _fee(preview, For.BUYER), whom=For.BUYER,
+                             beneficiary_id=None, by=by))
+    for share in preview.shares:
+        if share.thing:
+            owe_thing(lead, conversion, share, by=by)
+    free_what_cannot_be_earned(lead, why="what can no longer be earned")
+    pause_if_out_of_funds(lead.bounty)
+    return rewards
+
+
+def _fee(preview: RewardPreview, whom: For) -> Money:
+    return sum((share.fee for share in preview.shares if share.whom is whom), zero(preview.fee.currency))
+
+
+def _hold(
+    lead: Lead, conversion: Conversion, amount: Money, fee: Money, *, whom: For, beneficiary_id: str | None, by: str
+) -> Reward:
+    """reserved -> held, until the return period of the sale is over; of what follows no sale, as long from now."""
+    wait = timedelta(days=lead.terms.hold_days)
+    if conversion.kind is ConversionKind.LATER:
+        wait = max(db.session.get_one(Conversion, conversion.sale_id).created_at + wait - clock.now(), timedelta(0))
     reward = Reward(
         conversion_id=conversion.id, lead_id=lead.id, bounty_id=lead.bounty_id, business_id=lead.business_id,
-        beneficiary_id=lead.referrer_id, amount=amount, fee_minor=lead.terms.fee_on(amount).minor,
-        release_at=clock.now() + hold)
+        part=conversion.kind, number=conversion.number, whom=whom, beneficiary_id=beneficiary_id, amount=amount,
+        fee_minor=fee.minor, release_at=clock.now() + wait)
     db.session.add(reward)
     db.session.flush()
     audit.record("reward.pending", reward.id, by=by, conversion=conversion.id)
     ledger.move(
-        amount + lead.terms.fee_on(amount),
+        amount + fee,
         source=ledger.account(AccountKind.RESERVED, lead.id, amount.currency),
         target=ledger.account(AccountKind.HELD, reward.id, amount.currency),
         kind="reward_earned", reference=f"{reward.id}:earned")
-    funds.free_reservation(lead.id, bounty_id=lead.bounty_id, currency=amount.currency, why="won for less")
-    note_funds_came_free(lead.bounty)
-    pause_if_out_of_funds(lead.bounty)
-    outbox.promise("release_reward", after=hold, reward_id=reward.id)
-    outbox.promise("send_letter", letter="reward_earned", reward_id=reward.id)
+    outbox.promise("release_reward", after=wait, reward_id=reward.id)
+    outbox.promise("send_letter", letter="reward_earned" if beneficiary_id else "buyer_share_earned",
+                   reward_id=reward.id)
     return reward
 
 
@@ -54,6 +81,9 @@ def release_reward(reward_id: str) -> None:
     early = reward.release_at - clock.now()
     if early > timedelta(0):  # A clock went back. Not to be lost: nobody else would release it.
         outbox.promise("release_reward", after=early, reward_id=reward.id)
+        return
+    if reward.beneficiary_id is None:
+        await_choice(reward)
         return
     held = ledger.account(AccountKind.HELD, reward.id, reward.currency)
     fee = ledger.balance(held) - reward.net

@@ -2,6 +2,7 @@
 from datetime import date, timedelta
 
 from marketplace.bounties.publishing import pause_if_out_of_funds
+from marketplace.bounties.rules import worst_case
 from marketplace.foundation import clock
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money
@@ -36,7 +37,7 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
     if stage in ENDED:
         free_reserved(lead, why=stage)
     elif was_lost:
-        funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=lead.terms.highest_cost)
+        funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=worst_case(lead.terms))
         pause_if_out_of_funds(lead.bounty)
     if stage in ACTIVE:
         _extend_protection(lead)

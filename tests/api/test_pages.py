@@ -40,7 +40,7 @@ def test_a_lead_made_meanwhile_moves_nothing(ana, program):
 
 
 def test_the_board_newest_and_highest_first(ana, program, westside):
-    made = [make.make_bounty(westside, is_live=True, funded_for=1, reward_minor=(n % 3 + 1) * 10_000).id for n in range(23)]
+    made = [make.make_bounty(westside, is_live=True, funded_for=1, rules=[make.flat((n % 3 + 1) * 10_000)]).id for n in range(23)]
     hers = program(ana)
     assert walk(hers, "/bounties") == ([20, 3], made[::-1])
     sizes, seen = walk(hers, "/bounties", sort="highest")

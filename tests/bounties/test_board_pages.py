@@ -131,7 +131,7 @@ def test_a_bounty_says_its_terms_in_plain_words(anonymous):
 def test_what_would_i_earn_shows_the_arithmetic(anonymous):
     bounty = make_bounty(is_live=True, **PERCENT)
     small = words_of(anonymous.page(f"/bounties/{bounty.id}?sale=1,999.99"))
-    assert "2.5% of it, rounded down $49.99" in small
+    assert "2.5% of the sale, rounded down $49.99" in small
     assert "$49.99 for you" in small
     large = words_of(anonymous.page(f"/bounties/{bounty.id}?sale=30000"))
     assert "But never more than $500 $500" in large

@@ -31,7 +31,7 @@ def test_an_owner_writes_a_draft_and_sees_what_to_do_next(as_user):
     bounty = only_bounty()
     assert answer.request.path == f"/bounties/{bounty.id}"
     assert bounty.state is BountyState.DRAFT
-    assert (bounty.terms.reward_minor, bounty.terms.criteria) == (100_000, ["Wants to buy a car", "Lives in San Diego"])
+    assert (bounty.terms.rules[0].amount_minor, bounty.terms.criteria) == (100_000, ["Wants to buy a car", "Lives in San Diego"])
     assert "Fund it for at least one lead: $1,050." in answer.text
 
 
@@ -87,9 +87,9 @@ def test_a_change_makes_a_new_number_and_leads_keep_theirs(as_user):
     answer = browser.submit(f"/bounties/{bounty.id}/edit", {"reward": "800"}, press="Save")
     assert "New leads come under terms number 2" in answer.text
     end_reading()
-    assert (only_bounty().terms.number, only_bounty().terms.reward_minor) == (2, 80_000)
+    assert (only_bounty().terms.number, only_bounty().terms.rules[0].amount_minor) == (2, 80_000)
     db.session.refresh(lead)
-    assert lead.terms.reward_minor == 100_000
+    assert lead.terms.rules[0].amount_minor == 100_000
 
 
 def test_new_words_alone_make_no_new_terms(as_user):

@@ -174,7 +174,7 @@ FORGERIES = {
         "SELECT 'new', 'slush', 'me', 'usd', created_at FROM ledger_accounts WHERE kind = 'funds'",
     "an audit event is changed": "UPDATE audit_events SET actor_id = 'somebody else'",
     "an audit event is deleted": "DELETE FROM audit_events",
-    "terms are changed": "UPDATE terms SET reward_minor = 1",
+    "terms are changed": "UPDATE terms SET cause = 'another'",
     "terms are deleted": "DELETE FROM terms",
 }
 SQLITE_FORGERIES = {

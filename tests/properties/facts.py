@@ -11,7 +11,8 @@ from tests.sandbox_server import SandboxServer
 Row = dict[str, Any]
 COLUMNS = {
     "bounties": "id, state, terms_number, business_id, paused_because",
-    "terms": "id, bounty_id, number, reward_kind, reward_minor, reward_bps, cap_minor, currency, hold_days, fee_bps",
+    "terms": "id, bounty_id, number, currency, hold_days, fee_bps",
+    "reward_rules": "terms_id AS id, kind, amount_minor, rate_bps, cap_minor",  # Here every bounty has one.
     "leads": "id, bounty_id, terms_id, referrer_id, business_id, moderation, consent, stage, decided_by, accepted_at, "
              "submitted_at, reason_code",
     "evidence": "lead_id AS id, state",

@@ -122,7 +122,8 @@ def leads_keep_their_terms(model: Model, facts: Facts) -> Iterator[str]:
     for lead in model.leads.values():
         row, promise = facts.leads[lead.id], lead.promise
         terms = facts.terms[row["terms_id"]]
-        said = (terms["currency"], terms["reward_minor"], terms["reward_bps"], terms["cap_minor"], terms["hold_days"])
+        rule = facts.reward_rules[row["terms_id"]]
+        said = (terms["currency"], rule["amount_minor"], rule["rate_bps"], rule["cap_minor"], terms["hold_days"])
         if row["terms_id"] != lead.terms_id or said != (
                 promise.currency, promise.flat, promise.bps, promise.cap, promise.hold_days):
             yield f"{lead.id} was promised {promise} and now has {said}"

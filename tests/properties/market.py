@@ -153,7 +153,8 @@ def terms_of(
 ) -> dict[str, Any]:
     return {
         "criteria": ["Wants to buy"], "currency": currency,
-        "reward_kind": RewardKind.FLAT if flat else RewardKind.PERCENT, "reward_minor": flat, "reward_bps": bps,
-        "cap_minor": cap, "hold_days": hold_days, "protection_days": 90, "consent_days": 14, "evidence_days": 30,
+        "rules": [{"kind": RewardKind.FLAT, "amount_minor": flat} if flat else
+                  {"kind": RewardKind.PERCENT, "rate_bps": bps, "cap_minor": cap}],
+        "hold_days": hold_days, "protection_days": 90, "consent_days": 14, "evidence_days": 30,
         "category": category, "place": "",
     }

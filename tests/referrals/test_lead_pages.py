@@ -12,7 +12,18 @@ from marketplace.referrals.models import Consent, Conversion, Lead, Moderation, 
 from marketplace.referrals.moderation import ask_for_info, reject_lead
 from marketplace.referrals.stages import change_stage
 from tests.browsing import end_reading, words_of
-from tests.factories import TERMS, accept, consent, make_bounty, make_business, make_member, make_user, review_lead, win
+from tests.factories import (
+    TERMS,
+    accept,
+    consent,
+    flat,
+    make_bounty,
+    make_business,
+    make_member,
+    make_user,
+    review_lead,
+    win,
+)
 from tests.referrals.conftest import QUOTE
 from tests.referrals.steps import actions_on, again, do, point
 
@@ -162,7 +173,7 @@ class TestTheReferrersPage:
 
     def test_the_terms_are_those_of_that_day(self, bounty, lead, ana, wes, as_user):
         fields = {name: getattr(bounty.terms, name) for name in TERMS}
-        do(change_bounty, bounty, by=wes, title=bounty.title, offer=bounty.offer, **{**fields, "reward_minor": 5_000})
+        do(change_bounty, bounty, by=wes, title=bounty.title, offer=bounty.offer, **{**fields, "rules": [flat(5_000)]})
         said = words_of(as_user(ana).page(f"/leads/{lead.id}"))
         assert "The terms, no. 1" in said and "$1,000" in said and "$50" not in said
 

@@ -21,7 +21,19 @@ from marketplace.referrals.models import Clawback, ClawbackState, Conversion, Co
 from marketplace.referrals.queries import get_reward
 from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
 from tests.browsing import end_reading
-from tests.factories import PERCENT, SALE, TERMS, accept, consent, make_bounty, make_member, make_user, owner_of, win
+from tests.factories import (
+    PERCENT,
+    SALE,
+    TERMS,
+    accept,
+    consent,
+    flat,
+    make_bounty,
+    make_member,
+    make_user,
+    owner_of,
+    win,
+)
 from tests.payments.money_steps import make_ready, pay_in
 from tests.referrals.steps import actions_on, again, do, holds, point
 
@@ -94,7 +106,7 @@ class TestEarning:
     def test_the_terms_of_that_day_count_whatever_the_bounty_says_now(self, bounty, ana, mona, wes):
         lead = consent(accept(point(bounty, ana), by=mona))
         fields = {name: getattr(bounty.terms, name) for name in TERMS}
-        do(change_bounty, bounty, by=wes, title=bounty.title, offer=bounty.offer, **{**fields, "reward_minor": 10_000, "hold_days": 7})
+        do(change_bounty, bounty, by=wes, title=bounty.title, offer=bounty.offer, **{**fields, "rules": [flat(10_000)], "hold_days": 7})
         win(again(lead))
         assert the(Reward).amount == usd(100_000)
         assert (the(Reward).release_at - the(Reward).created_at).days in {29, 30}
@@ -251,7 +263,7 @@ class TestRefund:
 
     def test_after_the_release_of_the_fees_share_only(self, westside, work, later):
         """The reward's share may round to nothing where the fee's does not, and the other way round."""
-        lead = sold(make_bounty(westside, is_live=True, reward_minor=100, hold_days=0), sale=usd(1_000))
+        lead = sold(make_bounty(westside, is_live=True, rules=[flat(100)], hold_days=0), sale=usd(1_000))
         later(seconds=1)
         work()
         self.refund(lead, 10, "R-1")

@@ -123,7 +123,7 @@ def test_a_yes_taken_back_tells_nobody_to_get_in_touch(lead, mona):
 def test_a_sale_that_earned_nothing_says_so(ana, mona, westside):
     lead = consent(accept(point(make_bounty(westside, is_live=True, **PERCENT), ana), by=mona))
     win(lead, amount=Money(39, "usd"))
-    assert again(lead).terms.reward_kind is RewardKind.PERCENT
+    assert again(lead).terms.rules[0].kind is RewardKind.PERCENT
     assert "too small" in says(lead)
     assert stands(lead)[-1] == "bad"
 

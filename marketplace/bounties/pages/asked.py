@@ -6,7 +6,7 @@ from flask import request
 from marshmallow import EXCLUDE, Schema, ValidationError
 
 from marketplace.bounties.models import Bounty
-from marketplace.bounties.preview import RewardPreview, preview_reward
+from marketplace.bounties.preview import Way, preview_way
 from marketplace.foundation.money import BadAmount, parse_amount
 from marketplace.foundation.urls import BadUrl, canonical_url
 
@@ -53,13 +53,13 @@ def _read_url(asked: Asked) -> None:
         asked.fields["url"] = typed
 
 
-def preview_asked(bounty: Bounty, asked: Asked) -> RewardPreview | None:
+def preview_asked(bounty: Bounty, asked: Asked) -> Way | None:
     """What a sale of the typed amount would earn; None where none was typed, or it is no amount."""
     typed = asked.typed.get("sale")
     if not typed:
         return None
     try:
-        return preview_reward(bounty.terms, parse_amount(typed, bounty.terms.currency))
+        return preview_way(bounty.terms, parse_amount(typed, bounty.terms.currency))
     except BadAmount as error:
         asked.errors["sale"] = [f"{error.message} {error.next_step}".strip()]
         return None

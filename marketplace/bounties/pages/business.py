@@ -9,9 +9,10 @@ from marketplace.bounties.drafting import PLATFORM_FEE_BPS, change_bounty, draft
 from marketplace.bounties.models import Bounty, BountyState, Category
 from marketplace.bounties.pages.showing import show_bounty
 from marketplace.bounties.permissions import may_edit, may_post_for
-from marketplace.bounties.preview import percent_text, plain_terms
+from marketplace.bounties.preview import plain_terms
 from marketplace.bounties.publishing import close_bounty, pause_bounty, publish_bounty
 from marketplace.bounties.queries import get_bounty
+from marketplace.bounties.rule_words import percent_text
 from marketplace.bounties.schemas import (
     CONSENT_DAYS,
     EVIDENCE_DAYS,

@@ -7,6 +7,7 @@ from marketplace.bounties.models import BountyState
 from marketplace.bounties.pages.showing import cost_arithmetic, funding_suggestions
 from marketplace.bounties.permissions import may_edit
 from marketplace.bounties.queries import get_bounty
+from marketplace.bounties.rules import worst_case
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Conflict, require
 from marketplace.foundation.limits import WRITING, caller, limiter
@@ -33,7 +34,7 @@ def new(bounty_id: str) -> Any:
     user = signed_in_user()
     bounty = get_bounty(bounty_id, seen_by=user)
     require(may_edit(user, bounty), "pay in for this bounty")
-    suggested = request.args.get("amount") or plain_amount(bounty.terms.highest_cost)
+    suggested = request.args.get("amount") or plain_amount(worst_case(bounty.terms))
     form = Form(FundingInput(bounty.terms.currency), initial={"amount": suggested[:20]})
     if form.is_ready:
         with form.keeping():

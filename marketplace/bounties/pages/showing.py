@@ -6,8 +6,10 @@ from flask import render_template, url_for
 from marketplace.bounties.models import Bounty, BountyState, Terms
 from marketplace.bounties.pages.asked import Asked
 from marketplace.bounties.permissions import may_edit, may_see_drafts
-from marketplace.bounties.preview import RewardPreview, percent_text, plain_terms, reward_sign
+from marketplace.bounties.preview import Way, plain_terms, reward_sign
 from marketplace.bounties.queries import free_funds_of, reserved_among
+from marketplace.bounties.rule_words import percent_text
+from marketplace.bounties.rules import fee_on, highest_reward, most_in_shares, worst_case
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.money import Money, plain_amount, zero
 from marketplace.identity.permissions import is_member
@@ -27,7 +29,7 @@ class Funds:
 
 
 def show_bounty(
-    bounty: Bounty, *, asked: Asked | None = None, preview: RewardPreview | None = None,
+    bounty: Bounty, *, asked: Asked | None = None, preview: Way | None = None,
     refusal: DomainError | None = None,
 ) -> str:
     viewer = find_signed_in_user()
@@ -45,25 +47,27 @@ def show_bounty(
 
 
 def read_funds(bounty: Bounty) -> Funds:
-    currency, cost = bounty.terms.currency, bounty.terms.highest_cost
+    currency, cost = bounty.terms.currency, worst_case(bounty.terms)
     free = free_funds_of(bounty)
     reserved = reserved_among([bounty]).get(bounty.id, zero(currency))
-    return Funds(free, reserved, max(cost - free, zero(currency)), free.minor // cost.minor)
+    return Funds(free, reserved, max(cost - free, zero(currency)), free.minor // cost.minor if cost.minor else 0)
 
 
 def cost_arithmetic(terms: Terms) -> list[tuple[str, Money]]:
     """What one lead can cost at most, shown before anything is paid."""
-    reward = terms.highest_reward
+    reward, shares = highest_reward(terms), most_in_shares(terms)
+    buyers = shares - reward
     return [
         ("Reward to the referrer, at most", reward),
-        (f"Our fee, {percent_text(terms.fee_bps)} of the reward", terms.fee_on(reward)),
-        ("Kept ready for each lead", terms.highest_cost),
+        *([("Share for the buyer, at most", buyers)] if buyers.minor else []),
+        (f"Our fee, {percent_text(terms.fee_bps)} of the reward", fee_on(terms, shares)),
+        ("Kept ready for each lead", worst_case(terms)),
     ]
 
 
 def funding_suggestions(bounty: Bounty) -> list[tuple[int, Money, str]]:
     """(leads, amount, address of the funding page with that amount filled in)."""
-    cost = bounty.terms.highest_cost
+    cost = worst_case(bounty.terms)
     amounts = [(leads, Money(cost.minor * leads, cost.currency)) for leads in LEADS_SUGGESTED]
     return [(leads, amount, funding_address(bounty, amount)) for leads, amount in amounts]
 

@@ -15,7 +15,12 @@ def reserved_for(lead_id: str, currency: str) -> Money:
 
 
 def reserve(lead_id: str, *, bounty_id: str, amount: Money) -> None:
-    """funds -> reserved. NotEnoughMoney (409) when less is free. A lead freed before may be reserved anew."""
+    """funds -> reserved. NotEnoughMoney (409) when less is free. A lead freed before may be reserved anew.
+
+    Nothing is posted where the terms promise no money.
+    """
+    if amount.minor == 0:
+        return
     reserved = ledger.account(AccountKind.RESERVED, lead_id, amount.currency)
     ledger.move(amount, source=ledger.account(AccountKind.FUNDS, bounty_id, amount.currency), target=reserved,
                 kind="reserve", reference=_numbered(reserved, "reserved"))

@@ -3,7 +3,7 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 
-from marketplace.bounties.preview import preview_reward
+from marketplace.bounties.rules import Event, Happening, price
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import require
 from marketplace.foundation.limits import WRITING, caller, limiter
@@ -88,7 +88,7 @@ def sale(lead_id: str) -> Any:
 
     def win(lead: Lead, user: User) -> str:
         conversion = win_lead(lead, by=user, **form.fields)
-        reward = lead.terms.reward_for(conversion.amount)
+        reward = price(lead.terms, Event(Happening.WON, conversion.amount)).reward
         return f"Sold, for {show_money(conversion.amount)}. A reward of {show_money(reward)} is held for the referrer."
 
     return act_on_lead(lead_id, "sale", form, win)
@@ -103,7 +103,7 @@ def sale_preview(lead_id: str) -> Any:
     if form.is_ready:
         with form.keeping():
             check_sale(lead, by=user, **{name: form.fields[name] for name in ("amount", "occurred_on", "version")})
-            preview = preview_reward(lead.terms, form.fields["amount"])
+            preview = price(lead.terms, Event(Happening.WON, form.fields["amount"]))
     return show_lead(lead, user, forms={"sale": form}, sale_preview=preview), form.status
 
 

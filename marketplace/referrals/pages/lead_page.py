@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 
-from marketplace.bounties.preview import plain_terms, preview_reward, reward_in_words
+from marketplace.bounties.preview import plain_terms, reward_in_words
+from marketplace.bounties.rules import Event, Happening, price
 from marketplace.foundation import clock
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import DomainError
@@ -93,7 +94,7 @@ def show_lead(
         "referrals/lead.html", lead=lead, audience=audience, refusal=refusal, rewards=rewards, conversion=conversion,
         refunded=refunded_amounts(conversion) if conversion else {}, steps=steps_of(lead, rewards),
         story=tell_story(lead, audience), say=next_step(lead, audience, rewards), due=_due(lead),
-        arithmetic=preview_reward(lead.terms, conversion.amount).lines if conversion else (),
+        arithmetic=price(lead.terms, Event(Happening.WON, conversion.amount)).lines if conversion else (),
         plain_terms=plain_terms(lead.terms), reward=reward_in_words(lead.terms), reasons=REASONS,
         evidence=lead.evidence if audience is not Audience.BUSINESS or is_open else None,
         grant=grant if is_open else None, form=lambda name: sent.get(name, Blank()), is_sent=sent.__contains__,
