@@ -1,12 +1,15 @@
 """The only writer of entries. The database itself refuses what does not balance, changes, or goes below a floor."""
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from typing import cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Table, bindparam, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import aliased
 
+from marketplace.foundation import clock
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict
 from marketplace.foundation.ids import new_id
@@ -15,6 +18,27 @@ from marketplace.payments.ledger_checks import check_ledger as check_ledger
 from marketplace.payments.models import MAY_GO_BELOW_ZERO, PLATFORM, AccountKind, LedgerAccount, LedgerEntry, Posting
 
 Line = tuple[LedgerAccount, Money]
+Link = tuple[int, int]  # An account's latest posting: its number, and the balance after it.
+IN_ONE_STATEMENT = 1_000
+
+_ids = LedgerAccount.id.in_(bindparam("ids", expanding=True))
+_later = aliased(Posting)
+LOCK = select(LedgerAccount.id).where(_ids).order_by(LedgerAccount.id).with_for_update()
+KNOWN = select(LedgerEntry.id, LedgerEntry.reference, LedgerEntry.fingerprint).where(
+    LedgerEntry.reference.in_(bindparam("references", expanding=True)))
+LAST = select(Posting.account_id, Posting.seq, Posting.balance_after_minor).where(
+    Posting.account_id.in_(bindparam("ids", expanding=True)),
+    Posting.seq == select(func.max(_later.seq)).where(_later.account_id == Posting.account_id).scalar_subquery())
+POSTINGS, ENTRIES = insert(cast("Table", Posting.__table__)), insert(cast("Table", LedgerEntry.__table__))
+
+
+@dataclass(frozen=True)
+class Movement:
+    """What ``post`` takes, for ``post_many``."""
+
+    kind: str
+    reference: str
+    lines: Sequence[Line]
 
 
 class NotEnoughMoney(Conflict):
@@ -58,23 +82,67 @@ def post(lines: Sequence[Line], *, kind: str, reference: str) -> LedgerEntry:
     The same ``reference`` posts once: a repeat gives the first entry back, one with other lines is ReferenceReused.
     Lines of nothing are dropped, several for one account are added up. NotEnoughMoney (409) below a floor.
     """
-    merged = _merged(lines)
-    fingerprint = _fingerprint(kind, merged)
-    _lock(merged)
-    known = db.session.scalar(select(LedgerEntry).filter_by(reference=reference))
-    if known is not None:
-        if known.fingerprint != fingerprint:
-            raise ReferenceReused(f"{reference} was posted before with other lines")
-        return known
-    entry = LedgerEntry(id=new_id("entry"), kind=kind, reference=reference, fingerprint=fingerprint)
-    # Postings first: the entry's own insert checks their sum and seals them (triggers, in the first migration).
-    db.session.execute(insert(cast("Table", Posting.__table__)), [
-        {"entry_id": entry.id, "account_id": of.id, "amount_minor": amount.minor} | _link(of, amount)
-        for of, amount in merged
-    ])
-    db.session.add(entry)
+    return db.session.get_one(LedgerEntry, post_many([Movement(kind, reference, lines)])[0])
+
+
+def post_many(movements: Sequence[Movement]) -> list[str]:
+    """``post`` for many at once, each an entry of its own, in a handful of statements; the entries' ids in order.
+
+    They are written in the order given: what one pays in, a later one may take. All or none (the caller's
+    transaction ends with the first that is refused).
+    """
+    drafts = [_Draft(one, _merged(one.lines)) for one in movements]
     db.session.flush()
-    return entry
+    write = db.session.connection().execute  # Prebuilt statements, past the session: a third of the time.
+    floored = sorted({of.id for draft in drafts for of, _ in draft.merged if of.floor_minor is not None})
+    if db.engine.dialect.name != "sqlite":  # SQLite has locked the file.
+        for ids in batched(floored):
+            write(LOCK, {"ids": ids})
+    written: dict[str, Mapping[str, Any]] = {
+        row["reference"]: row for references in batched([one.reference for one in movements])
+        for row in write(KNOWN, {"references": references}).mappings()}
+    last: dict[str, Link] = {row.account_id: (row.seq, row.balance_after_minor)
+                             for ids in batched(floored) for row in write(LAST, {"ids": ids})}
+    postings: list[dict[str, object]] = []
+    entries: list[dict[str, object]] = []
+    ids_in_order = []
+    now = clock.now()
+    for draft in drafts:
+        reference = draft.movement.reference
+        if reference in written:
+            ids_in_order.append(_same(written[reference], draft))
+            continue
+        entry_id = new_id("entry")
+        ids_in_order.append(entry_id)
+        entries.append({"id": entry_id, "kind": draft.movement.kind, "reference": reference,
+                        "fingerprint": draft.fingerprint, "created_at": now})
+        written[reference] = entries[-1]
+        for of, amount in draft.merged:
+            seq = after = None
+            if of.floor_minor is not None:
+                seq, after = last[of.id] = _next_link(of, amount, *last.get(of.id, (0, 0)))
+            postings.append({"entry_id": entry_id, "account_id": of.id, "amount_minor": amount.minor, "seq": seq,
+                             "balance_after_minor": after, "created_at": now})
+    if entries:
+        # Postings first: the entry's own insert checks their sum and seals them (triggers, in the first migration).
+        write(POSTINGS, postings)
+        write(ENTRIES, entries)
+    return ids_in_order
+
+
+class _Draft:
+    """A movement with its lines added up."""
+
+    def __init__(self, movement: Movement, merged: list[Line]) -> None:
+        self.movement, self.merged = movement, merged
+        self.fingerprint = _fingerprint(movement.kind, merged)
+
+
+def _same(entry: Mapping[str, Any], draft: _Draft) -> str:
+    """The id of the entry with this reference, which must be of these very lines."""
+    if entry["fingerprint"] != draft.fingerprint:
+        raise ReferenceReused(f"{draft.movement.reference} was posted before with other lines")
+    return str(entry["id"])
 
 
 def _merged(lines: Sequence[Line]) -> list[Line]:
@@ -97,24 +165,21 @@ def _fingerprint(kind: str, merged: Sequence[Line]) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def _lock(merged: Sequence[Line]) -> None:
-    """In one order everywhere, so that two entries never wait for each other in a circle. (SQLite locks the file.)"""
-    floored = [of.id for of, _ in merged if of.floor_minor is not None]
-    db.session.execute(
-        select(LedgerAccount.id).where(LedgerAccount.id.in_(floored)).order_by(LedgerAccount.id).with_for_update())
-
-
-def _link(of: LedgerAccount, amount: Money) -> dict[str, int | None]:
-    """The next link of the account's chain. Accounts without a floor have none: they would serialise everything."""
-    if of.floor_minor is None:
-        return {"seq": None, "balance_after_minor": None}
-    seq, before = _last_link(of)
+def _next_link(of: LedgerAccount, amount: Money, seq: int, before: int) -> Link:
+    """The account's chain goes on. Those without a floor have none: they would serialise everything."""
+    assert of.floor_minor is not None
     after = before + amount.minor
     if amount.minor < 0 and after < of.floor_minor:
         raise NotEnoughMoney(
             f"Only {show_money(Money(before, of.currency))} is there, and {show_money(-amount)} is needed.",
             next_step="Add funds, or choose a smaller amount.")
-    return {"seq": seq + 1, "balance_after_minor": after}
+    return seq + 1, after
+
+
+def batched(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many as one statement's list of values may hold."""
+    for start in range(0, len(keys), IN_ONE_STATEMENT):
+        yield keys[start:start + IN_ONE_STATEMENT]
 
 
 def count_postings(of: LedgerAccount) -> int:
