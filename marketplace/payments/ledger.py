@@ -66,23 +66,43 @@ def account(kind: AccountKind, owner_id: str, currency: str) -> LedgerAccount:
     return found
 
 
+def accounts(kind: AccountKind, owners: Mapping[str, str]) -> dict[str, LedgerAccount]:
+    """By owner, each in the owner's currency (``owners`` says which); the missing ones are made. For many at once."""
+    found = _accounts_of(kind, owners)
+    missing = sorted(owners.keys() - found.keys())
+    if missing:
+        now, floor = clock.now(), None if kind in MAY_GO_BELOW_ZERO else 0
+        plain = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+        db.session.execute(plain(cast("Table", LedgerAccount.__table__)).on_conflict_do_nothing(), [
+            {"id": new_id("acct"), "kind": kind, "owner_id": owner, "currency": owners[owner], "floor_minor": floor,
+             "created_at": now} for owner in missing])
+        found |= _accounts_of(kind, {owner: owners[owner] for owner in missing})
+    return found
+
+
+def _accounts_of(kind: AccountKind, owners: Mapping[str, str]) -> dict[str, LedgerAccount]:
+    return {row.owner_id: row for some in batched(sorted(owners)) for row in db.session.scalars(
+        select(LedgerAccount).where(LedgerAccount.kind == kind, LedgerAccount.owner_id.in_(some)))
+        if owners[row.owner_id] == row.currency}
+
+
 def clearing(currency: str) -> LedgerAccount:
     """The platform's balance at Stripe."""
     return account(AccountKind.CLEARING, PLATFORM, currency)
 
 
-def move(amount: Money, *, source: LedgerAccount, target: LedgerAccount, kind: str, reference: str) -> LedgerEntry:
+def move(amount: Money, *, source: LedgerAccount, target: LedgerAccount, kind: str, reference: str) -> str:
     """``post`` for the plainest case: out of one account, into another."""
     return post([(source, -amount), (target, amount)], kind=kind, reference=reference)
 
 
-def post(lines: Sequence[Line], *, kind: str, reference: str) -> LedgerEntry:
-    """Write one balanced entry; positive lines raise what we owe to the account's owner.
+def post(lines: Sequence[Line], *, kind: str, reference: str) -> str:
+    """Write one balanced entry and give its id; positive lines raise what we owe to the account's owner.
 
-    The same ``reference`` posts once: a repeat gives the first entry back, one with other lines is ReferenceReused.
+    The same ``reference`` posts once: a repeat gives the first entry's id, one with other lines is ReferenceReused.
     Lines of nothing are dropped, several for one account are added up. NotEnoughMoney (409) below a floor.
     """
-    return db.session.get_one(LedgerEntry, post_many([Movement(kind, reference, lines)])[0])
+    return post_many([Movement(kind, reference, lines)])[0]
 
 
 def post_many(movements: Sequence[Movement]) -> list[str]:
@@ -99,8 +119,9 @@ def post_many(movements: Sequence[Movement]) -> list[str]:
         for ids in batched(floored):
             write(LOCK, {"ids": ids})
     written: dict[str, Mapping[str, Any]] = {
-        row["reference"]: row for references in batched([one.reference for one in movements])
-        for row in write(KNOWN, {"references": references}).mappings()}
+        row.reference: {"id": row.id, "fingerprint": row.fingerprint}
+        for references in batched([one.reference for one in movements])
+        for row in write(KNOWN, {"references": references})}
     last: dict[str, Link] = {row.account_id: (row.seq, row.balance_after_minor)
                              for ids in batched(floored) for row in write(LAST, {"ids": ids})}
     postings: list[dict[str, object]] = []

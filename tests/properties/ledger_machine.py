@@ -84,8 +84,8 @@ def merged(lines: tuple[tuple[Name, int], ...]) -> tuple[tuple[Name, int], ...]:
 ATTACKS = (
     "UPDATE postings SET amount_minor = amount_minor + 1", "DELETE FROM postings", "DELETE FROM ledger_entries",
     "UPDATE ledger_entries SET kind = 'other'", "UPDATE ledger_accounts SET floor_minor = NULL", "DELETE FROM ledger_accounts",
-    "INSERT INTO postings (entry_id, account_id, amount_minor, seq, balance_after_minor, created_at) "
-    "SELECT entry_id, account_id, 1, 99999, 1, created_at FROM postings LIMIT 1",
+    ("INSERT INTO postings (entry_id, account_id, amount_minor, seq, balance_after_minor, created_at) "
+    "SELECT entry_id, account_id, 1, 99999, 1, created_at FROM postings LIMIT 1"),
 )
 
 
@@ -161,9 +161,9 @@ class Books:
             return Outcome.REUSED
         except Unbalanced:
             return Outcome.UNBALANCED
-        if entry.id in self._entries:
+        if entry in self._entries:
             return Outcome.REPEATED
-        self._entries.add(entry.id)
+        self._entries.add(entry)
         return Outcome.POSTED
 
     def _attack(self, statement: str) -> Outcome:
