@@ -1,7 +1,7 @@
-"""What a refunded sale takes back: p% of the sale, p% of the reward, odd cents to the referrer."""
+"""What a refunded sale takes back: p% of the sale, p% of every reward of it, odd units to whose it is."""
 from collections.abc import Sequence
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.publishing import note_funds_came_free
@@ -14,18 +14,23 @@ from marketplace.payments import ledger
 from marketplace.payments.models import PLATFORM, AccountKind, ReversalState, TransferReversal
 from marketplace.payments.money_out import payables
 from marketplace.referrals import lifecycle
+from marketplace.referrals.in_kind import expire_thing
 from marketplace.referrals.models import (
     Clawback,
     ClawbackState,
     Conversion,
+    ConversionKind,
     ConversionState,
+    KindState,
     Lead,
     Reward,
+    RewardInKind,
     RewardState,
     SaleRefund,
 )
 from marketplace.referrals.permissions import may_give_money_back
-from marketplace.referrals.queries import find_conversion
+from marketplace.referrals.queries import conversions_of, find_conversion
+from marketplace.referrals.reserving import free_what_cannot_be_earned
 
 
 class RefundTooLarge(Invalid):
@@ -36,10 +41,16 @@ class RefundKnown(Conflict):
     code = "refund_known"
 
 
-def refund_sale(lead: Lead, *, by: User, amount: Money, refund_number: str) -> SaleRefund:
-    """Part of the sale was given back to the buyer. RefundKnown (409) when this refund was recorded before."""
+def refund_sale(
+    lead: Lead, *, by: User, amount: Money, refund_number: str, conversion_id: str | None = None
+) -> SaleRefund:
+    """Part of the sale (or of the renewal ``conversion_id``) was given back to the buyer.
+
+    RefundKnown (409) when this refund was recorded before.
+    """
     require(may_give_money_back(by, lead), "record a refund of this sale")
-    conversion = _get_conversion(lead)
+    conversion = _get_conversion(lead, conversion_id)
+    _lock_sale(conversion)
     _refuse_known(conversion, refund_number)
     _check_refund(conversion, amount)
     refund = SaleRefund(conversion_id=conversion.id, external_id=refund_number, amount_minor=amount.minor,
@@ -48,18 +59,49 @@ def refund_sale(lead: Lead, *, by: User, amount: Money, refund_number: str) -> S
     conversion.refunded_minor += amount.minor
     db.session.flush()
     audit.record("sale.refunded", conversion.id, by=by.id, refund=refund.id, amount_minor=amount.minor)
-    whole = conversion.refunded_minor == conversion.amount_minor
-    lifecycle.move_conversion(
-        conversion, ConversionState.REVERSED if whole else ConversionState.PARTIALLY_REVERSED, by=by.id)
+    _lower(conversion, conversion, by=by.id)
+    for later in _later_parts(conversion):
+        _lower(later, conversion, by=by.id)
     for reward in _lock_rewards(conversion):
         _claw_back(reward, conversion, refund, by=by.id)
+    if conversion.state is ConversionState.REVERSED:
+        _end_what_followed(lead, conversion, by=by.id)
     return refund
 
 
-def preview_clawback(lead: Lead, amount: Money, *, by: User) -> Money:
-    """What a refund of ``amount`` would take back from the referrer. Refuses what refund_sale would refuse."""
+def catch_up_with_refunds(sale: Conversion, *, by: str) -> None:
+    """Of a part that fell due after a refund its share is taken back at once: the last refund is named for it."""
+    last = db.session.scalar(
+        select(SaleRefund).where(SaleRefund.conversion_id == sale.id).order_by(SaleRefund.id.desc()).limit(1))
+    if last is None:
+        return
+    for later in _later_parts(sale):
+        if later.state is ConversionState.APPROVED:
+            _lower(later, sale, by=by)
+            for reward in _lock_rewards(later):
+                _claw_back(reward, sale, last, by=by)
+
+
+def _lower(conversion: Conversion, sale: Conversion, *, by: str) -> None:
+    """A later part stands and falls with its sale."""
+    whole = sale.refunded_minor == sale.amount_minor
+    lifecycle.move_conversion(
+        conversion, ConversionState.REVERSED if whole else ConversionState.PARTIALLY_REVERSED, by=by)
+
+
+def _end_what_followed(lead: Lead, conversion: Conversion, *, by: str) -> None:
+    """All of it was given back: nothing more can come of the sale, and what is owed in kind is owed no more."""
+    ids = [conversion.id, *(later.id for later in _later_parts(conversion))]
+    for owed in db.session.scalars(select(RewardInKind).where(
+            RewardInKind.conversion_id.in_(ids), RewardInKind.state == KindState.OWED)).all():
+        expire_thing(owed, by=by, why="The whole sale was refunded.")
+    free_what_cannot_be_earned(lead, why="the whole sale was refunded")
+
+
+def preview_clawback(lead: Lead, amount: Money, *, by: User, conversion_id: str | None = None) -> Money:
+    """What a refund of ``amount`` would take back of all rewards. Refuses what refund_sale would refuse."""
     require(may_give_money_back(by, lead), "record a refund of this sale")
-    conversion = _get_conversion(lead)
+    conversion = _get_conversion(lead, conversion_id)
     _check_refund(conversion, amount)
     refunded = conversion.refunded_minor + amount.minor
     due = zero(conversion.currency)
@@ -78,15 +120,33 @@ def _due(reward: Reward, conversion: Conversion, refunded_minor: int) -> tuple[M
     return amount, fee - Money(sum(c.fee_minor for c in reward.clawbacks), reward.currency)
 
 
-def _get_conversion(lead: Lead) -> Conversion:
-    conversion = find_conversion(lead)
+def _get_conversion(lead: Lead, conversion_id: str | None) -> Conversion:
+    if conversion_id is None:
+        conversion = find_conversion(lead)
+    else:
+        conversion = next((one for one in conversions_of(lead) if one.id == conversion_id and one.amount_minor), None)
     if conversion is None:
         raise Conflict("There is no sale to refund.", next_step="Record the sale first.")
     return conversion
 
 
+def _lock_sale(conversion: Conversion) -> None:
+    """A later part that falls due at this moment waits, or is seen."""
+    db.session.refresh(conversion, with_for_update=True)
+
+
+def _later_parts(sale: Conversion) -> Sequence[Conversion]:
+    return db.session.scalars(select(Conversion).where(
+        Conversion.sale_id == sale.id, Conversion.kind == ConversionKind.LATER).order_by(Conversion.id)).all()
+
+
 def _live_rewards(conversion: Conversion) -> Select[Reward]:
-    return select(Reward).where(Reward.conversion_id == conversion.id, Reward.state != RewardState.VOIDED)
+    """Of the sale itself and of its later parts, or of one renewal."""
+    later = select(Conversion.id).where(
+        Conversion.sale_id == conversion.id, Conversion.kind == ConversionKind.LATER)
+    return select(Reward).where(
+        or_(Reward.conversion_id == conversion.id, Reward.conversion_id.in_(later)),
+        Reward.state != RewardState.VOIDED)
 
 
 def _lock_rewards(conversion: Conversion) -> Sequence[Reward]:

@@ -1,7 +1,7 @@
 """Every state on every axis of a lead, its evidence, conversions and rewards; the only writers of them."""
 from collections.abc import Mapping
 
-from marketplace.foundation import audit
+from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.foundation.states import check_move
 from marketplace.referrals.models import (
@@ -12,10 +12,16 @@ from marketplace.referrals.models import (
     ConversionState,
     Evidence,
     EvidenceState,
+    KindState,
     Lead,
     Moderation,
+    PartState,
     Reward,
+    RewardInKind,
     RewardState,
+    Split,
+    SplitPart,
+    SplitState,
     Stage,
 )
 
@@ -79,6 +85,30 @@ CLAWBACK_MOVES: Mapping[ClawbackState, frozenset[ClawbackState]] = {
     ClawbackState.REVERSING: frozenset({ClawbackState.TAKEN, ClawbackState.OUTSTANDING}),
     ClawbackState.OUTSTANDING: frozenset({ClawbackState.TAKEN}),
     ClawbackState.TAKEN: frozenset(),
+}
+
+SPLIT_MOVES: Mapping[SplitState, frozenset[SplitState]] = {
+    SplitState.PROPOSED: frozenset({SplitState.AGREED, SplitState.DECLINED, SplitState.WITHDRAWN}),
+    SplitState.AGREED: frozenset(),
+    SplitState.DECLINED: frozenset(),
+    SplitState.WITHDRAWN: frozenset(),
+}
+
+PART_MOVES: Mapping[PartState, frozenset[PartState]] = {
+    PartState.ASKED: frozenset({PartState.AGREED, PartState.DECLINED}),
+    PartState.AGREED: frozenset(),
+    PartState.DECLINED: frozenset(),
+}
+
+KIND_MOVES: Mapping[KindState, frozenset[KindState]] = {
+    KindState.OWED: frozenset({
+        KindState.OFFERED, KindState.DECLINED, KindState.FORGIVEN, KindState.EXPIRED}),
+    KindState.OFFERED: frozenset({KindState.FULFILLED}),
+    KindState.FULFILLED: frozenset({KindState.ACKNOWLEDGED}),
+    KindState.ACKNOWLEDGED: frozenset(),
+    KindState.DECLINED: frozenset(),
+    KindState.FORGIVEN: frozenset(),
+    KindState.EXPIRED: frozenset(),
 }
 
 
@@ -147,3 +177,22 @@ def move_clawback(clawback: Clawback, target: ClawbackState, *, by: str) -> None
     check_move(CLAWBACK_MOVES, clawback.state, target)
     audit.record(f"clawback.{target}", clawback.id, by=by, was=clawback.state)
     clawback.state = target
+
+
+def move_split(split: Split, target: SplitState, *, by: str, reason: str = "") -> None:
+    check_move(SPLIT_MOVES, split.state, target)
+    audit.record(f"split.{target}", split.id, by=by, was=split.state, reason=reason)
+    split.state = target
+
+
+def move_part(part: SplitPart, target: PartState, *, by: str, user_id: str | None = None) -> None:
+    """``user_id`` names whose part it is, once they have agreed."""
+    check_move(PART_MOVES, part.state, target)
+    audit.record(f"part.{target}", part.split_id, by=by)
+    part.state, part.user_id, part.answered_at = target, user_id, clock.now()
+
+
+def move_kind(thing: RewardInKind, target: KindState, *, by: str, reason: str = "") -> None:
+    check_move(KIND_MOVES, thing.state, target)
+    audit.record(f"kind.{target}", thing.id, by=by, was=thing.state, reason=reason)
+    thing.state = target

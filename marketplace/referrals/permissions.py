@@ -1,7 +1,7 @@
 """Who may do what with a lead. Plain functions that answer yes or no."""
 from marketplace.bounties.models import Bounty
 from marketplace.identity.models import MemberRole, User
-from marketplace.referrals.models import Lead, Reward
+from marketplace.referrals.models import Lead, Reward, RewardInKind
 
 
 def may_point(user: User, bounty: Bounty) -> bool:
@@ -31,3 +31,8 @@ def may_give_money_back(user: User, lead: Lead) -> bool:
 def may_freeze(user: User, reward: Reward) -> bool:
     """Put a reward on hold or take it off: an admin who has no stake in it."""
     return user.is_admin and user.id != reward.beneficiary_id and user.role_in(reward.business_id) is None
+
+
+def may_receive(user: User, owed: RewardInKind) -> bool:
+    """Whether it is theirs to thank for, or to let go."""
+    return user.id == owed.beneficiary_id

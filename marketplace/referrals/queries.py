@@ -12,6 +12,7 @@ from marketplace.referrals.models import (
     Consent,
     ConsentGrant,
     Conversion,
+    ConversionKind,
     Lead,
     Moderation,
     Reward,
@@ -70,14 +71,24 @@ def rewards_of_lead(lead: Lead) -> list[Reward]:
     return list(db.session.scalars(select(Reward).where(Reward.lead_id == lead.id).order_by(Reward.id)))
 
 
-def refunded_amounts(conversion: Conversion) -> dict[str, Money]:
-    """By the id of the refund."""
-    refunds = db.session.scalars(select(SaleRefund).where(SaleRefund.conversion_id == conversion.id))
-    return {refund.id: Money(refund.amount_minor, conversion.currency) for refund in refunds}
+def refunded_amounts(lead: Lead) -> dict[str, Money]:
+    """Of the sale and its renewals, by the id of the refund."""
+    refunds = db.session.execute(
+        select(SaleRefund.id, SaleRefund.amount_minor, Conversion.currency)
+        .join(Conversion, Conversion.id == SaleRefund.conversion_id).where(Conversion.lead_id == lead.id))
+    return {refund_id: Money(minor, currency) for refund_id, minor, currency in refunds}
 
 
 def find_conversion(lead: Lead) -> Conversion | None:
-    return db.session.scalar(select(Conversion).where(Conversion.lead_id == lead.id))
+    """The sale."""
+    return db.session.scalar(
+        select(Conversion).where(Conversion.lead_id == lead.id, Conversion.kind == ConversionKind.SALE))
+
+
+def conversions_of(lead: Lead) -> list[Conversion]:
+    """All that this lead was paid for, oldest first."""
+    return list(db.session.scalars(
+        select(Conversion).where(Conversion.lead_id == lead.id).order_by(Conversion.id)))
 
 
 def find_live_grant(lead: Lead) -> ConsentGrant | None:

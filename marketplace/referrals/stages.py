@@ -2,7 +2,7 @@
 from datetime import date, timedelta
 
 from marketplace.bounties.publishing import pause_if_out_of_funds
-from marketplace.bounties.rules import worst_case
+from marketplace.bounties.rules import Event, Happening, worst_case
 from marketplace.foundation import clock
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money
@@ -11,11 +11,22 @@ from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
 from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
+from marketplace.referrals.afterwards import promise_what_follows
 from marketplace.referrals.asking import free_reserved
 from marketplace.referrals.conversion import record_conversion
 from marketplace.referrals.deadlines import ACTIVITY_EXTENDS
-from marketplace.referrals.models import Consent, Conversion, ConversionSource, Lead, Moderation, Stage
+from marketplace.referrals.models import (
+    Consent,
+    Conversion,
+    ConversionKind,
+    ConversionSource,
+    Lead,
+    Moderation,
+    Stage,
+)
 from marketplace.referrals.permissions import may_work
+from marketplace.referrals.queries import conversions_of
+from marketplace.referrals.reserving import still_possible
 
 ACTIVE = frozenset({Stage.QUALIFIED, Stage.MEETING, Stage.NEGOTIATION})  # Evidence of activity.
 ENDED = frozenset({Stage.LOST, Stage.UNQUALIFIED})
@@ -37,8 +48,10 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
     if stage in ENDED:
         free_reserved(lead, why=stage)
     elif was_lost:
-        funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=worst_case(lead.terms))
+        funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=min(still_possible(lead), worst_case(lead.terms)))
         pause_if_out_of_funds(lead.bounty)
+    elif stage is Stage.QUALIFIED:
+        _qualify(lead, by=by.id)
     if stage in ACTIVE:
         _extend_protection(lead)
 
@@ -49,8 +62,22 @@ def win_lead(
     """The sale: stage won, conversion and reward, all in this transaction or none."""
     check_sale(lead, by=by, amount=amount, occurred_on=occurred_on, version=version)
     lifecycle.move_stage(lead, Stage.WON, by=by.id)
-    return record_conversion(lead, amount, occurred_on, source=ConversionSource.LEAD_WON,
-                             external_id=order_number or lead.id, by=by.id)
+    _qualify(lead, by=by.id)  # Who bought was qualified, whether or not anybody had said so.
+    sale = record_conversion(
+        lead, Event(Happening.WON, amount), occurred_on, kind=ConversionKind.SALE, source=ConversionSource.LEAD_WON,
+        external_id=order_number or lead.id, amount=amount, by=by.id)
+    promise_what_follows(lead, sale)
+    return sale
+
+
+def _qualify(lead: Lead, *, by: str) -> None:
+    """What these terms pay for a qualified lead: once, however often the stage is reached."""
+    if not any(rule.happening is Happening.QUALIFIED for rule in lead.terms.rules):
+        return
+    if any(one.kind is ConversionKind.QUALIFIED for one in conversions_of(lead)):
+        return
+    record_conversion(lead, Event(Happening.QUALIFIED), clock.now().date(), kind=ConversionKind.QUALIFIED,
+                      source=ConversionSource.LEAD_QUALIFIED, external_id=lead.id, by=by)
 
 
 def check_sale(lead: Lead, *, by: User, amount: Money, occurred_on: date, version: int | None = None) -> None:

@@ -1,6 +1,6 @@
 """A bounty's free funds, and what is kept of them for one accepted lead."""
 from marketplace.foundation import audit
-from marketplace.foundation.money import Money
+from marketplace.foundation.money import Money, zero
 from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind, LedgerAccount
 
@@ -30,14 +30,19 @@ def reserve(lead_id: str, *, bounty_id: str, amount: Money) -> None:
 
 def free_reservation(lead_id: str, *, bounty_id: str, currency: str, why: str) -> None:
     """reserved -> funds: all that is left of it; nothing where nothing is."""
-    left = reserved_for(lead_id, currency)
-    if left.minor == 0:
+    free_beyond(lead_id, bounty_id=bounty_id, keep=zero(currency), why=why)
+
+
+def free_beyond(lead_id: str, *, bounty_id: str, keep: Money, why: str) -> None:
+    """reserved -> funds: what is reserved beyond ``keep``; nothing where no more than that is."""
+    spare = reserved_for(lead_id, keep.currency) - keep
+    if spare.minor <= 0:
         return
-    reserved = ledger.account(AccountKind.RESERVED, lead_id, currency)
-    ledger.move(left, source=reserved, target=ledger.account(AccountKind.FUNDS, bounty_id, currency),
+    reserved = ledger.account(AccountKind.RESERVED, lead_id, keep.currency)
+    ledger.move(spare, source=reserved, target=ledger.account(AccountKind.FUNDS, bounty_id, keep.currency),
                 kind="free_reservation", reference=_numbered(reserved, "freed"))
-    audit.record("funds.freed", lead_id, by=audit.SYSTEM, bounty=bounty_id, amount_minor=left.minor,
-                 currency=currency, why=why)
+    audit.record("funds.freed", lead_id, by=audit.SYSTEM, bounty=bounty_id, amount_minor=spare.minor,
+                 currency=keep.currency, why=why)
 
 
 def _numbered(reserved: LedgerAccount, what: str) -> str:

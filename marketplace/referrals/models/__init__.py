@@ -1,4 +1,5 @@
 """Tables of a lead's way, by theme. Columns, constraints and states only; rules live beside the verbs."""
+from marketplace.referrals.models.holds import RewardHold
 from marketplace.referrals.models.leads import (
     LIVE_LEADS,
     Acquaintance,
@@ -15,18 +16,30 @@ from marketplace.referrals.models.leads import (
     Suppression,
 )
 from marketplace.referrals.models.rewards import (
+    Choice,
     Clawback,
     ClawbackState,
     Conversion,
+    ConversionKind,
     ConversionSource,
     ConversionState,
     Reward,
     RewardState,
     SaleRefund,
 )
+from marketplace.referrals.models.sharing import (
+    KindState,
+    PartState,
+    RewardInKind,
+    Split,
+    SplitPart,
+    SplitState,
+    Thing,
+)
 
 __all__ = [
-    "LIVE_LEADS", "Acquaintance", "Buyer", "Channel", "Clawback", "ClawbackState", "Consent", "ConsentGrant",
-    "Conversion", "ConversionSource", "ConversionState", "Evidence", "EvidenceState", "Lead", "Moderation",
-    "ReasonCode", "Reward", "RewardState", "SaleRefund", "Stage", "Suppression",
+    "LIVE_LEADS", "Acquaintance", "Buyer", "Channel", "Choice", "Clawback", "ClawbackState", "Consent",
+    "ConsentGrant", "Conversion", "ConversionKind", "ConversionSource", "ConversionState", "Evidence", "EvidenceState",
+    "KindState", "Lead", "Moderation", "PartState", "ReasonCode", "Reward", "RewardHold", "RewardInKind", "RewardState",
+    "SaleRefund", "Split", "SplitPart", "SplitState", "Stage", "Suppression", "Thing",
 ]

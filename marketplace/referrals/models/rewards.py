@@ -3,16 +3,29 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 
+from marketplace.bounties.models import For
 from marketplace.foundation.db import Base, Versioned, state_column
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money
 
 
+class ConversionKind(StrEnum):
+    """What happened that the bounty pays for."""
+
+    QUALIFIED = "qualified"
+    SALE = "sale"
+    LATER = "later"  # So many days after the sale.
+    RENEWAL = "renewal"
+
+
 class ConversionSource(StrEnum):
+    LEAD_QUALIFIED = "lead_qualified"
     LEAD_WON = "lead_won"
+    TERMS = "terms"  # The terms' own clock.
+    MANUAL = "manual"
 
 
 class ConversionState(StrEnum):
@@ -22,19 +35,27 @@ class ConversionState(StrEnum):
 
 
 class Conversion(Versioned, Base):
-    """A sale that the bounty pays for, counted once per (business, source, external id)."""
+    """An event that the bounty pays for, counted once per (business, source, external id).
+
+    A sale and a renewal have a value; where there is none, ``amount`` is zero. LATER and RENEWAL name their sale.
+    """
 
     __tablename__ = "conversions"
     __table_args__ = (
         UniqueConstraint("business_id", "source", "external_id"),
-        CheckConstraint("amount_minor > 0", name="positive"),
+        CheckConstraint("amount_minor >= 0 AND (kind IN ('sale', 'renewal')) = (amount_minor > 0)", name="positive"),
         CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name="refunded_within"),
+        CheckConstraint("(kind IN ('later', 'renewal')) = (sale_id IS NOT NULL)", name="follows_a_sale"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("conversion"))
     business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"))
     bounty_id: Mapped[str] = mapped_column(ForeignKey("bounties.id"), index=True)
     lead_id: Mapped[str] = mapped_column(ForeignKey("leads.id"), index=True)
+    kind: Mapped[ConversionKind] = state_column(ConversionKind, default=ConversionKind.SALE)
+    sale_id: Mapped[str | None] = mapped_column(ForeignKey("conversions.id"), index=True)
+    number: Mapped[int] = mapped_column(default=1)  # Which renewal; of a later part its days after the sale.
+    renewals_ended_at: Mapped[datetime | None]  # Of a sale: the business says that none follows any more.
     source: Mapped[ConversionSource] = state_column(ConversionSource)
     external_id: Mapped[str]
     amount_minor: Mapped[int] = mapped_column(BigInteger)
@@ -72,14 +93,31 @@ class RewardState(StrEnum):
     VOIDED = "voided"
 
 
+class Choice(StrEnum):
+    """What a buyer does with their share."""
+
+    MONEY = "money"
+    DONATION = "donation"  # The business gives as much to its named cause, and has the money back.
+    DECLINED = "declined"
+
+
 class Reward(Versioned, Base):
-    """What one conversion earns one person. The amount never changes; clawbacks are beside it."""
+    """What one conversion earns one person. The amount never changes; clawbacks are beside it.
+
+    A buyer's share has no beneficiary until the buyer wants it as money and has an account.
+    """
 
     __tablename__ = "rewards"
     __table_args__ = (
         UniqueConstraint("conversion_id", "beneficiary_id"),
+        Index("rewards_one_buyers_share_key", "conversion_id", unique=True,
+              postgresql_where=text("whom = 'buyer'"), sqlite_where=text("whom = 'buyer'")),
         CheckConstraint("amount_minor > 0", name="positive"),
         CheckConstraint("fee_minor >= 0", name="fee_not_below_zero"),
+        CheckConstraint("whom = 'buyer' OR beneficiary_id IS NOT NULL", name="beneficiary_named"),
+        CheckConstraint("whom = 'buyer' OR choice IS NULL", name="buyers_choose"),
+        CheckConstraint("whom <> 'buyer' OR (coalesce(choice, '') = 'money') = (beneficiary_id IS NOT NULL)",
+                        name="money_has_beneficiary"),
         CheckConstraint("(state = 'voided') = (void_reason IS NOT NULL)", name="void_has_reason"),
     )
 
@@ -88,7 +126,12 @@ class Reward(Versioned, Base):
     lead_id: Mapped[str] = mapped_column(ForeignKey("leads.id"), index=True)
     bounty_id: Mapped[str] = mapped_column(ForeignKey("bounties.id"))
     business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"), index=True)
-    beneficiary_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    part: Mapped[ConversionKind] = state_column(ConversionKind, default=ConversionKind.SALE)  # As its conversion says,
+    number: Mapped[int] = mapped_column(default=1)  # for letters and lists.
+    whom: Mapped[For] = state_column(For, default=For.REFERRER)
+    beneficiary_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    choice: Mapped[Choice | None] = state_column(Choice)
+    choice_due_at: Mapped[datetime | None]  # From the release on: without a choice by then it is declined.
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     fee_minor: Mapped[int] = mapped_column(BigInteger)  # Paid by the business on top.
     currency: Mapped[str] = mapped_column(String(3))

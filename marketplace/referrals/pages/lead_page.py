@@ -92,7 +92,7 @@ def show_lead(
     sent = dict(forms or {})
     return render_template(
         "referrals/lead.html", lead=lead, audience=audience, refusal=refusal, rewards=rewards, conversion=conversion,
-        refunded=refunded_amounts(conversion) if conversion else {}, steps=steps_of(lead, rewards),
+        refunded=refunded_amounts(lead), steps=steps_of(lead, rewards),
         story=tell_story(lead, audience), say=next_step(lead, audience, rewards), due=_due(lead),
         arithmetic=price(lead.terms, Event(Happening.WON, conversion.amount)).lines if conversion else (),
         plain_terms=plain_terms(lead.terms), reward=reward_in_words(lead.terms), reasons=REASONS,

@@ -1,0 +1,38 @@
+"""What stays reserved for a lead: the most that can still be earned with it. The rest comes free."""
+from datetime import date
+
+from sqlalchemy import select
+
+from marketplace.bounties.publishing import note_funds_came_free
+from marketplace.bounties.rest import Past, most_left
+from marketplace.foundation import clock
+from marketplace.foundation.db import db
+from marketplace.foundation.money import Money, zero
+from marketplace.payments.money_in import funds
+from marketplace.referrals.models import Conversion, ConversionKind, ConversionState, Lead
+
+
+def still_possible(lead: Lead) -> Money:
+    """Shares and fees that may yet come of this lead; nothing after a sale that was wholly refunded."""
+    found = db.session.scalars(select(Conversion).where(Conversion.lead_id == lead.id)).all()
+    sale = next((one for one in found if one.kind is ConversionKind.SALE), None)
+    if sale is not None and sale.state is ConversionState.REVERSED:
+        return zero(lead.terms.currency)
+    return most_left(lead.terms, Past(
+        is_qualified=any(one.kind is ConversionKind.QUALIFIED for one in found),
+        sale=sale.amount if sale else None,
+        later=frozenset(one.number for one in found if one.kind is ConversionKind.LATER),
+        renewals=sum(one.kind is ConversionKind.RENEWAL for one in found),
+        months=whole_months(sale.occurred_on, clock.now().date()) if sale else 0,
+        may_renew=sale is None or sale.renewals_ended_at is None))
+
+
+def free_what_cannot_be_earned(lead: Lead, *, why: str) -> None:
+    """reserved -> funds, of what goes beyond it."""
+    funds.free_beyond(lead.id, bounty_id=lead.bounty_id, keep=still_possible(lead), why=why)
+    note_funds_came_free(lead.bounty)
+
+
+def whole_months(start: date, end: date) -> int:
+    """How many months of the calendar have gone by: 31 January to 28 February is none, to 1 March one."""
+    return (end.year - start.year) * 12 + end.month - start.month - (end.day < start.day)

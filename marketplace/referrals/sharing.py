@@ -1,0 +1,169 @@
+"""Several people share what a lead earns: proposed by the referrer, agreed by everybody named, then frozen."""
+from collections.abc import Sequence
+
+from sqlalchemy import Select, func, or_, select
+
+from marketplace.foundation import audit, outbox
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict, Invalid, NotFound, require
+from marketplace.foundation.money import BASIS, Money
+from marketplace.identity.models import User
+from marketplace.identity.permissions import require_confirmed
+from marketplace.referrals import lifecycle
+from marketplace.referrals.models import Lead, Moderation, PartState, Split, SplitPart, SplitState
+from marketplace.referrals.permissions import is_referrer
+from marketplace.referrals.pointing import SelfReferral
+from marketplace.referrals.suppression import hash_email
+
+MOST_PARTS = 5  # Other people than the referrer.
+UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
+
+
+class BadSplit(Invalid):
+    code = "bad_split"
+
+
+class SplitFixed(Conflict):
+    code = "split_fixed"
+
+
+class NotAsked(NotFound):
+    code = "not_asked"
+
+
+def propose_split(lead: Lead, *, by: User, own_bps: int, others: Sequence[tuple[str, int]]) -> Split:
+    """``others``: (e-mail address, basis points); with ``own_bps`` they add up to 10,000. It replaces one before.
+
+    SplitFixed (409) once the lead is decided or a split is agreed; BadSplit (422) names what does not add up.
+    """
+    require(is_referrer(by, lead), "share what this lead earns")
+    if lead.moderation not in UNDECIDED:
+        raise SplitFixed("A split is proposed before the lead is decided.",
+                         next_step="What it earns goes as it was agreed by then, or to you alone.")
+    earlier = find_split(lead)
+    if earlier is not None and earlier.state is SplitState.AGREED:
+        raise SplitFixed("Everybody has agreed to your split, so it is fixed.", next_step="Nothing more is needed.")
+    _check(lead, by, own_bps, others)
+    if earlier is not None:
+        lifecycle.move_split(earlier, SplitState.WITHDRAWN, by=by.id, reason="another one was proposed")
+        db.session.flush()
+    split = Split(lead_id=lead.id, own_bps=own_bps)
+    split.parts = [SplitPart(email=email, email_hash=hash_email(email), share_bps=bps) for email, bps in others]
+    db.session.add(split)
+    db.session.flush()
+    audit.record("split.proposed", split.id, by=by.id, own_bps=own_bps)
+    for part in split.parts:
+        outbox.promise("send_letter", letter="split_asked", part_id=part.id)
+    return split
+
+
+def _check(lead: Lead, by: User, own_bps: int, others: Sequence[tuple[str, int]]) -> None:
+    if not 1 <= len(others) <= MOST_PARTS:
+        raise BadSplit(f"Name one to {MOST_PARTS} other people.", fields={"parts": ["Name at least one person."]})
+    if own_bps < 0 or any(bps < 1 for _, bps in others) or own_bps + sum(bps for _, bps in others) != BASIS:
+        raise BadSplit("The parts, yours included, must add up to 100%.",
+                       fields={"parts": ["All parts and yours must add up to exactly 100%."]})
+    hashes = [hash_email(email) for email, _ in others]
+    if len(set(hashes)) < len(hashes):
+        raise BadSplit("Somebody is named twice.", fields={"parts": ["Name each person once."]})
+    if hash_email(by.email) in hashes:
+        raise BadSplit("Your own part is what you keep.", fields={"parts": ["Your own address is not one of these."]})
+    if lead.buyer_hash in hashes:
+        raise BadSplit("The buyer cannot be paid for being pointed at.",
+                       fields={"parts": ["This is the buyer's address."]})
+
+
+def withdraw_split(split: Split, *, by: User) -> None:
+    """proposed -> withdrawn, by the referrer, as long as not everybody has agreed."""
+    lead = db.session.get_one(Lead, split.lead_id)
+    require(is_referrer(by, lead), "take this split back")
+    _lock(split)
+    lifecycle.move_split(split, SplitState.WITHDRAWN, by=by.id)
+
+
+def answer_split(split: Split, *, by: User, agrees: bool) -> None:
+    """A named person's yes or no. The last yes fixes the split; one no ends it. NotAsked (404) for everybody else."""
+    require_confirmed(by)
+    _lock(split)
+    part = find_part(split, by)
+    if part is None:
+        raise NotAsked("There is no such split.", next_step="Open the link in our mail, signed in with that address.")
+    if split.state is not SplitState.PROPOSED or part.state is not PartState.ASKED:
+        raise SplitFixed("This split is no longer open.", next_step="The page shows how it stands.")
+    lead = db.session.get_one(Lead, split.lead_id)
+    if agrees and by.role_in(lead.business_id) is not None:
+        raise SelfReferral("You work there: a business cannot earn its own bounty.", next_step="Say no to this split.")
+    lifecycle.move_part(part, PartState.AGREED if agrees else PartState.DECLINED, by=by.id,
+                        user_id=by.id if agrees else None)
+    if not agrees or all(one.state is PartState.AGREED for one in split.parts):
+        lifecycle.move_split(split, SplitState.AGREED if agrees else SplitState.DECLINED, by=by.id)
+        outbox.promise("send_letter", letter="split_answered", split_id=split.id)
+
+
+def divide(lead: Lead, reward: Money, fee: Money) -> list[tuple[str, Money, Money]]:
+    """(user, part of the reward, part of the fee). Without a split that all agreed to, all is the referrer's.
+
+    Parts are rounded down; odd units are the referrer's. Who would get nothing is left out.
+    """
+    split = find_split(lead)
+    shares = [(part.user_id or "", reward.share(part.share_bps)) for part in split.parts] if (
+        split is not None and split.state is SplitState.AGREED) else []
+    parts = [(user_id, amount, fee.part(amount.minor, reward.minor)) for user_id, amount in shares if amount.minor]
+    own, own_fee = reward, fee
+    for _, amount, of_fee in parts:
+        own, own_fee = own - amount, own_fee - of_fee
+    if own.minor:
+        return [(lead.referrer_id, own, own_fee), *parts]
+    if parts:  # All of it was given away, to the last unit: the fee's odd units go with the first.
+        user_id, amount, of_fee = parts[0]
+        parts[0] = (user_id, amount, of_fee + own_fee)
+    return parts
+
+
+def find_split(lead: Lead) -> Split | None:
+    """The one that stands, proposed or agreed."""
+    return db.session.scalar(select(Split).where(
+        Split.lead_id == lead.id, Split.state.in_([SplitState.PROPOSED, SplitState.AGREED])))
+
+
+def latest_split(lead: Lead) -> Split | None:
+    return db.session.scalar(select(Split).where(Split.lead_id == lead.id).order_by(Split.id.desc()).limit(1))
+
+
+def splits_naming(user: User) -> Select[Split]:
+    """Newest first: by the address they have proven, or as one who has agreed."""
+    named = SplitPart.user_id == user.id
+    if user.email_confirmed_at:
+        named = or_(named, SplitPart.email_hash == hash_email(user.email))
+    return select(Split).where(Split.id.in_(select(SplitPart.split_id).where(named))).order_by(Split.id.desc())
+
+
+def count_splits_to_answer(user: User) -> int:
+    if user.email_confirmed_at is None:
+        return 0
+    asked = select(func.count()).select_from(SplitPart).join(Split, Split.id == SplitPart.split_id).where(
+        Split.state == SplitState.PROPOSED, SplitPart.state == PartState.ASKED,
+        SplitPart.email_hash == hash_email(user.email))
+    return db.session.scalar(asked) or 0
+
+
+def get_split(split_id: str, *, seen_by: User) -> Split:
+    """For the people named in it, and for its referrer. NotAsked (404) for all others."""
+    split = db.session.scalar(splits_naming(seen_by).where(Split.id == split_id))
+    if split is None:
+        split = db.session.scalar(select(Split).join(Lead, Lead.id == Split.lead_id).where(
+            Split.id == split_id, Lead.referrer_id == seen_by.id))
+    if split is None:
+        raise NotAsked("There is no such split.", next_step="Open the link in our mail, signed in with that address.")
+    return split
+
+
+def find_part(split: Split, user: User) -> SplitPart | None:
+    mark = hash_email(user.email) if user.email_confirmed_at else None
+    return next((part for part in split.parts if part.user_id == user.id or part.email_hash == mark), None)
+
+
+def _lock(split: Split) -> None:
+    """One answer at a time: who is last must see the others'."""
+    db.session.execute(select(Split.id).where(Split.id == split.id).with_for_update())
+    db.session.refresh(split)
