@@ -1,14 +1,15 @@
 """Workers killed (kill -9) at every point between asking and settling: each payee gets the money once, and all do.
 
-A worker kills itself at the n-th point it passes: before or after a commit, before or after a call to Stripe. Its jobs
-wait until its lease is over, while the next workers start. About a third of the calls meet trouble of their own besides.
+A worker kills itself at a point: before or after a commit, before or after a call to Stripe, each named by the job that
+passes it. First each point by its name has its turn, then points at random. A dead worker's jobs wait until its lease is
+over, while the next workers start. About a third of the calls meet trouble of their own besides.
 """
 import os
 import random
 import signal
 from collections import Counter
 from collections.abc import Callable
-from itertools import count
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from sqlalchemy.orm import Session
 from marketplace.foundation import audit, outbox
 from marketplace.foundation import clock as product_clock
 from marketplace.foundation.db import db, transaction
-from marketplace.foundation.outbox import OutboxMessage
+from marketplace.foundation.outbox import Errand, OutboxMessage
+from marketplace.identity.models import User
 from marketplace.payments.books.reconciliation import compare_with_stripe
 from marketplace.payments.jobs import PAYMENTS_JOBS
 from marketplace.payments.ledger import check_ledger
@@ -29,14 +31,20 @@ from marketplace.payments.money_in.refunds import refund_free_funds
 from marketplace.payments.money_out import transfers
 from tests.browsing import end_reading
 from tests.factories import make_business, make_user, owner_of
-from tests.payments.money_steps import BOUNTY, make_ready, owe, pay_in, take_back, usd
+from tests.payments.money_steps import fresh, make_ready, owe, pay_in, take_back, usd
 
 pytestmark = pytest.mark.long
 
 LENGTH = int(os.environ.get("FINGERPOST_LENGTH", "1"))
 SEED = int(os.environ.get("FINGERPOST_SEED", "20261122"))
-PAYEES = 10 * LENGTH
+KILLS = 200 * LENGTH
+PAYEES = 8
 FURTHEST_POINT = 16  # About as many as a worker passes in two jobs.
+POINTS = [f"{when} {what}" for what in (
+    "commit of a claim", "commit of send_transfer", "commit of deliver_transfer", "commit of deliver_reversal",
+    "commit of deliver_refund", "read_connected_account of deliver_transfer", "send_transfer of deliver_transfer",
+    "reverse_transfer of deliver_reversal", "refund_payment of deliver_refund",
+) for when in ("before", "after")]
 TROUBLES = ["lost_before", "lost_after", "half_written", "error_unstored", "error_stored", "error_stored_after",
             "rate_limited", "key_in_use"]
 IGNORED = {name: lambda **said: None for name in ("note_funding", "note_transfer", "note_reversal", "return_free_funds")}
@@ -73,39 +81,60 @@ def stripe(app: Flask, sandbox):
 class Watched:
     """A gateway whose every call is preceded and followed by a point at which the worker may die."""
 
-    def __init__(self, gateway: object, point: Callable[[], None]) -> None:
+    def __init__(self, gateway: object, point: Callable[[str], None]) -> None:
         self.gateway, self.point = gateway, point
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
-            self.point()
+            self.point(f"before {name}")
             answer = getattr(self.gateway, name)(*arguments, **named)
-            self.point()
+            self.point(f"after {name}")
             return answer
         return call
 
 
-def start_worker(app: Flask, stripe: Any, die_at: int) -> int:
-    """A process of its own that does jobs until none is due, or until its point of death."""
+class Worker:
+    """Does jobs until none is due, or until its point of death: a name, or a number of points passed."""
+
+    def __init__(self, app: Flask, stripe: Any, die_at: str | int) -> None:
+        self.app, self.stripe, self.die_at = app, stripe, die_at
+        self.job, self.passed = "a claim", 0
+
+    def point(self, name: str) -> None:
+        self.passed += 1
+        if self.die_at in (f"{name} of {self.job}", self.passed):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def known(self, name: str, job: Any) -> Any:
+        """The job, which first says its name."""
+        def begin(do: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+            self.job = name
+            return do(*arguments, **named)
+
+        if isinstance(job, Errand):
+            return Errand(partial(begin, job.call), partial(begin, job.settle))
+        return partial(begin, job)
+
+    def run(self) -> None:
+        db.engine.dispose(close=False)
+        event.listen(db.engine, "commit", lambda connection: self.point("before commit"))
+        event.listen(Session, "after_commit", lambda session: self.point("after commit"))
+        self.app.extensions["gateway"] = Watched(self.stripe.gateway(), self.point)
+        jobs = {name: self.known(name, job) for name, job in JOBS.items()}
+        with self.app.app_context():
+            while outbox.run_next(jobs):
+                self.job = "a claim"
+
+
+def start_worker(app: Flask, stripe: Any, die_at: str | int) -> int:
+    """A process of its own."""
     db.session.remove()
     db.engine.dispose()
     process = os.fork()
     if process:
         return process
     try:
-        passed = count(1)
-
-        def point() -> None:
-            if next(passed) == die_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        db.engine.dispose(close=False)
-        event.listen(db.engine, "commit", lambda connection: point())
-        event.listen(Session, "after_commit", lambda session: point())
-        app.extensions["gateway"] = Watched(stripe.gateway(), point)
-        with app.app_context():
-            while outbox.run_next(JOBS):
-                pass
+        Worker(app, stripe, die_at).run()
         os._exit(0)
     finally:
         os._exit(1)
@@ -129,48 +158,73 @@ def press_try_again() -> None:
             outbox.revive(message, by="operator")
 
 
+class Round:
+    """New rewards for everybody, some of last time's taken back, and something to refund."""
+
+    def __init__(self, stripe: Any, wes: Any, payees: list[Any]) -> None:
+        self.stripe, self.number = stripe, 0
+        self.wes, self.payees = wes.id, [payee.id for payee in payees]
+
+    def begin(self) -> None:
+        self.number += 1
+        wes = fresh(User, self.wes)
+        business_id = wes.memberships[0].business_id
+        for number, payee_id in enumerate(self.payees):
+            owe(fresh(User, payee_id), business_id, usd(100), f"reward_{self.number}_{number}")
+        with transaction():
+            for payee_id in self.payees:
+                transfers.request_transfers(payee_id)
+        for number in range(0, len(self.payees), 2):
+            take_back(f"reward_{self.number}_{number}", usd(10), f"clawback_{self.number}_{number}")
+        pay_in(self.stripe, fresh(User, self.wes), usd(50), f"bounty_refunded_{self.number}")
+        with transaction():
+            refund_free_funds(f"bounty_refunded_{self.number}", "usd", by=audit.SYSTEM)
+
+
 def test_killed_workers_pay_everybody_once(app, stripe, time, record_property):
     dice = random.Random(SEED)
     wes = owner_of(make_business())
-    business_id = wes.memberships[0].business_id
-    pay_in(stripe, wes, usd(100 * PAYEES + 50))
-    pay_in(stripe, wes, usd(100 * PAYEES), "bounty_other")  # So that Stripe's fees leave enough to transfer.
-    time.move(10 * 86_400)
+    pay_in(stripe, wes, usd(90_000))
+    pay_in(stripe, wes, usd(90_000), "bounty_other")  # So that Stripe's fees leave enough to transfer.
     payees = [make_user(f"Payee {number}") for number in range(PAYEES)]
-    for number, payee in enumerate(payees):
+    for payee in payees:
         make_ready(stripe, payee)
-        owe(payee, business_id, usd(100), f"reward_{number}")
-    with transaction():
-        refund_free_funds(BOUNTY, "usd", by=audit.SYSTEM)
-        for payee in payees:
-            transfers.request_transfers(payee.id)
-    for number in range(0, PAYEES, 2):
-        assert take_back(f"reward_{number}", usd(10), f"clawback_{number}") == "reversing"
-
-    for kind in TROUBLES:
-        stripe.control.plan_fault(kind=kind, path="/v1/(transfers|refunds)", times=None, chance=0.4 / len(TROUBLES))
+    time.move(10 * 86_400)
+    rounds = Round(stripe, wes, payees)
+    waiting = POINTS * LENGTH
     ends: Counter[int] = Counter()
-    for _ in range(400 * LENGTH):
+    while ends[-signal.SIGKILL] < KILLS or waiting or open_jobs():
+        assert sum(ends.values()) < 30 * KILLS, f"seed {SEED}: still open at {product_clock.now()}: {open_jobs()}"
         if not open_jobs():
-            break
-        workers = [start_worker(app, stripe, dice.randint(1, FURTHEST_POINT)) for _ in range(2)]
-        ends.update(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) for worker in workers)
+            stripe.control.clear_faults(seed=SEED)
+            rounds.begin()
+            for kind in TROUBLES:
+                stripe.control.plan_fault(
+                    kind=kind, path="/v1/(transfers|refunds)", times=None, chance=0.4 / len(TROUBLES))
+        at = [waiting[0] if waiting else dice.randint(1, FURTHEST_POINT), dice.randint(1, FURTHEST_POINT)]
+        first, second = (os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
+                         for worker in [start_worker(app, stripe, point) for point in at])
+        ends.update((first, second))
+        if waiting:
+            # One that found no such point to die at leaves it for a later round.
+            point = waiting.pop(0)
+            waiting += [] if first == -signal.SIGKILL else [point]
         time.move(150)  # The leases of the dead are over, and nobody's key is too old.
         press_try_again()
     record_property("kills", ends[-signal.SIGKILL])
-    assert open_jobs() == [], f"seed {SEED}: still open at {product_clock.now()} after {ends}"
-    assert ends[1] == 0 and ends[-signal.SIGKILL] >= PAYEES, f"seed {SEED}: {ends}"
+    record_property("points", len(POINTS))
+    assert ends[1] == 0, f"seed {SEED}: {ends}"
 
     at_stripe = stripe.box.world.store
     paid = Counter(one["metadata"]["transfer_id"] for one in at_stripe.all("transfer"))
     ours = db.session.scalars(select(Transfer)).all()
     assert paid == Counter(transfer.id for transfer in ours), f"seed {SEED}"
     assert {one.state for one in ours} <= {TransferState.SENT, TransferState.PARTLY_REVERSED}
-    assert {one["amount"] for one in at_stripe.all("transfer")} == {100_00}
+    assert sum(one["amount"] for one in at_stripe.all("transfer")) == rounds.number * PAYEES * 100_00
     taken = Counter(one["metadata"]["reversal_id"] for one in at_stripe.all("transfer_reversal"))
     assert taken == Counter(db.session.scalars(select(TransferReversal.id)).all()), f"seed {SEED}"
-    assert [one["amount"] for one in at_stripe.all("refund")] == [50_00]
-    assert db.session.scalars(select(Refund)).one().state is RefundState.SUCCEEDED
+    assert [one["amount"] for one in at_stripe.all("refund")] == [50_00] * rounds.number
+    assert set(db.session.scalars(select(Refund.state))) == {RefundState.SUCCEEDED}
     assert check_ledger() == []
     stripe.control.clear_faults()
     assert [line.difference_minor for line in compare_with_stripe()] == [0]
