@@ -8,24 +8,24 @@ from sqlalchemy import select
 
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.preview import reward_in_words
+from marketplace.bounties.publishing import OUT_OF_FUNDS
 from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import compose, public_url
 from marketplace.foundation.mail import Mail
-from marketplace.foundation.money import show_money
 from marketplace.identity.models import Business, Membership, User
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, buyer_link
 from marketplace.referrals.models import (
     Buyer,
-    Clawback,
     Consent,
     ConsentGrant,
     Lead,
     Moderation,
     ReasonCode,
-    Reward,
 )
+from marketplace.referrals.reward_words import buyer_share_in_words
 
+UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
 REASONS = {
     ReasonCode.NOT_A_BUYER: "The post does not show somebody who is looking to buy.",
     ReasonCode.INVALID_EVIDENCE: "The evidence does not show what was said.",
@@ -49,13 +49,13 @@ def _lead(lead_id: str) -> Lead:
     return db.session.get_one(Lead, lead_id)
 
 
-def _to_referrer(lead: Lead, subject: str, *paragraphs: str, label: str = "Open your lead") -> list[Mail]:
+def to_referrer(lead: Lead, subject: str, *paragraphs: str, label: str = "Open your lead") -> list[Mail]:
     referrer = lead.referrer
     return [compose(referrer.email, subject, *paragraphs, name=referrer.name,
                     action=(label, public_url(f"/leads/{lead.id}")))]
 
 
-def _to_members(business: Business, subject: str, *paragraphs: str, path: str, label: str) -> list[Mail]:
+def to_members(business: Business, subject: str, *paragraphs: str, path: str, label: str) -> list[Mail]:
     people = db.session.scalars(
         select(User).join(Membership, Membership.user_id == User.id).where(Membership.business_id == business.id))
     return [compose(user.email, subject, *paragraphs, name=user.name, action=(label, public_url(path)))
@@ -63,7 +63,7 @@ def _to_members(business: Business, subject: str, *paragraphs: str, path: str, l
 
 
 def lead_duplicate(lead_id: str) -> list[Mail]:
-    return _to_referrer(
+    return to_referrer(
         _lead(lead_id), "Someone was faster with this buyer",
         "This buyer had been pointed out to the same business before, so your lead is kept as a duplicate.",
         "If you think you were first, or the buyer says it was you, appeal on the lead's page: "
@@ -74,7 +74,7 @@ def lead_needs_info(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
     if lead.moderation is not Moderation.NEEDS_INFO:
         return []
-    return _to_referrer(
+    return to_referrer(
         lead, "We need something from you for your lead", lead.question or "",
         "You have seven days. Nothing is lost meanwhile.", label="Answer")
 
@@ -90,11 +90,11 @@ def lead_rejected(lead_id: str) -> list[Mail]:
         said.append(f"The moderator adds: {lead.reason_note}")
     said.append("It was looked at a second time, so this decision stands." if lead.appeal is not None
                 else "If you see it differently, you can appeal once; an admin looks again.")
-    return _to_referrer(lead, "Your lead was not accepted", *said)
+    return to_referrer(lead, "Your lead was not accepted", *said)
 
 
 def lead_expired(lead_id: str) -> list[Mail]:
-    return _to_referrer(_lead(lead_id), "Your lead has ended",
+    return to_referrer(_lead(lead_id), "Your lead has ended",
                         "Nothing more will come of this one. Its page says why.",
                         "Thank you for pointing; there are other buyers to help.")
 
@@ -104,10 +104,10 @@ def lead_accepted(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     if buyer.email:
-        return _to_referrer(lead, "Your lead was accepted",
+        return to_referrer(lead, "Your lead was accepted",
                             "We have asked the buyer whether they want to be introduced.",
                             f"If they buy, you earn {reward_in_words(lead.terms)}.")
-    return _to_referrer(
+    return to_referrer(
         lead, "Your lead was accepted: now pass the link on",
         "The buyer decides. Send them their private page yourself, where you know them:",
         buyer_link(lead, PASSED_ON),
@@ -122,9 +122,14 @@ def buyer_asked(lead_id: str) -> list[Mail]:
     return [compose(
         buyer.email, "Someone thinks they know the right business for you",
         f"{lead.referrer.name} read a post of yours and thinks that {lead.business.name} is right for what you need.",
-        "Nobody has been given your address. It is up to you: yes, no, or never again.",
+        "Nobody has been given your address. It is up to you: yes, no, or never again.", *_your_share(lead),
         f"So that you know: if you end up buying, {lead.referrer.name} is paid {reward_in_words(lead.terms)}.",
         name=buyer.name or "", action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)]
+
+
+def _your_share(lead: Lead) -> list[str]:
+    share = buyer_share_in_words(lead.terms)
+    return [f"There is something in it for you too: {share}"] if share else []
 
 
 def buyer_reminded(lead_id: str) -> list[Mail]:
@@ -139,7 +144,7 @@ def buyer_reminded(lead_id: str) -> list[Mail]:
             f"{lead.referrer.name} thinks that {lead.business.name} is right for what you need. "
             "If you do nothing, nobody is given anything about you.",
             name=buyer.name or "", action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)]
-    return _to_referrer(lead, "The buyer has not answered yet",
+    return to_referrer(lead, "The buyer has not answered yet",
                         "Half of the time to answer is over. Have you passed the link on?",
                         buyer_link(lead, PASSED_ON))
 
@@ -154,7 +159,7 @@ def consent_confirm(grant_id: str) -> list[Mail]:
         buyer.email, "Please confirm that this is you",
         f"You (or somebody with your address) said yes to being introduced to {lead.business.name}.",
         f"{lead.referrer.name} pointed them at a post of yours, and is paid {reward_in_words(lead.terms)} if you end "
-        "up buying.",
+        "up buying.", *_your_share(lead),
         "Only when you confirm do they learn how to reach you. If it was not you, do nothing.",
         name=buyer.name or "", why=BUYER_WHY,
         action=("Yes, introduce me", public_url(f"/buyer/confirm/{sign(CONFIRMING, grant.id)}")))]
@@ -176,55 +181,22 @@ def buyer_receipt(lead_id: str) -> list[Mail]:
 
 def business_introduced(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
-    return _to_members(lead.business, "A buyer said yes to you",
+    return to_members(lead.business, "A buyer said yes to you",
                        f"For “{lead.bounty.title}”. How to reach them, and until when, is on the lead's page.",
                        path=f"/leads/{lead.id}", label="Open the lead")
 
 
 def business_consent_withdrawn(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
-    return _to_members(lead.business, "A buyer took their yes back",
+    return to_members(lead.business, "A buyer took their yes back",
                        "Please do not contact them any more. Their contact data is closed.",
                        path=f"/leads/{lead.id}", label="Open the lead")
 
 
 def referrer_buyer_said_yes(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
-    return _to_referrer(lead, "The buyer said yes", f"{lead.business.name} can talk to them now. "
+    return to_referrer(lead, "The buyer said yes", f"{lead.business.name} can talk to them now. "
                         f"If they buy, you earn {reward_in_words(lead.terms)}.")
-
-
-def _reward(reward_id: str) -> tuple[Reward, Lead]:
-    reward = db.session.get_one(Reward, reward_id)
-    return reward, _lead(reward.lead_id)
-
-
-def reward_earned(reward_id: str) -> list[Mail]:
-    reward, lead = _reward(reward_id)
-    return _to_referrer(lead, "You earned a reward",
-                        f"{lead.business.name} made the sale: {show_money(reward.amount)} is yours.",
-                        f"It waits out the return period until {reward.release_at.date().isoformat()}, then it is "
-                        "transferred to your Stripe account. Set that up now if you have not.")
-
-
-def reward_released(reward_id: str) -> list[Mail]:
-    reward, lead = _reward(reward_id)
-    return _to_referrer(lead, "Your reward is released", f"{show_money(reward.net)} goes to your Stripe account "
-                        "with the next transfer.")
-
-
-def reward_paid(reward_id: str) -> list[Mail]:
-    reward, lead = _reward(reward_id)
-    return _to_referrer(lead, "Your reward was paid", f"{show_money(reward.net)} is in your Stripe account. "
-                        "Stripe pays it out to your bank from there.")
-
-
-def reward_clawed_back(clawback_id: str) -> list[Mail]:
-    clawback = db.session.get_one(Clawback, clawback_id)
-    reward, lead = _reward(clawback.reward_id)
-    return _to_referrer(
-        lead, "Part of a sale was refunded", f"{show_money(clawback.amount)} of your reward is taken back: the part "
-        f"that the refunded part of the sale had earned. {show_money(reward.net)} stays yours.")
 
 
 def moderators_reminded(lead_id: str) -> list[Mail]:
@@ -238,15 +210,31 @@ def moderators_reminded(lead_id: str) -> list[Mail]:
 
 def bounty_out_of_funds(bounty_id: str) -> list[Mail]:
     bounty = db.session.get_one(Bounty, bounty_id)
-    return _to_members(bounty.business, "Your bounty paused itself",
+    if bounty.paused_because != OUT_OF_FUNDS:
+        return []
+    return to_members(bounty.business, "Your bounty paused itself",
                        f"“{bounty.title}” has no free funds for one more lead, so it takes none for now.",
                        "Fund it and it goes on by itself.", path=f"/bounties/{bounty.id}", label="Open the bounty")
+
+
+def lead_waits_for_funds(bounty_id: str) -> list[Mail]:
+    """To everybody whose lead is not decided yet: an accepted one has its reward reserved."""
+    bounty = db.session.get_one(Bounty, bounty_id)
+    if bounty.paused_because != OUT_OF_FUNDS:
+        return []
+    waiting = db.session.scalars(select(Lead).where(
+        Lead.bounty_id == bounty.id, Lead.moderation.in_(UNDECIDED)).order_by(Lead.id))
+    return [mail for lead in waiting for mail in to_referrer(
+        lead, "Your lead waits for funds",
+        f"{bounty.business.name} has no free money for one more lead of “{bounty.title}” just now. We have told them.",
+        "Your lead keeps its place and its terms. It goes on as soon as the bounty is funded again.")]
 
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
         lead_duplicate, lead_needs_info, lead_rejected, lead_expired, lead_accepted, buyer_asked, buyer_reminded,
         consent_confirm, buyer_receipt, business_introduced, business_consent_withdrawn, referrer_buyer_said_yes,
-        reward_earned, reward_released, reward_paid, reward_clawed_back, moderators_reminded, bounty_out_of_funds,
+        moderators_reminded, bounty_out_of_funds,
+        lead_waits_for_funds,
     )
 }

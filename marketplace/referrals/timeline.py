@@ -5,9 +5,11 @@ from enum import StrEnum
 
 from sqlalchemy import select
 
+from marketplace.bounties.models import For
 from marketplace.foundation import audit
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
+from marketplace.foundation.money import show_money
 from marketplace.identity.models import User
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.models import (
@@ -17,10 +19,12 @@ from marketplace.referrals.models import (
     Lead,
     Moderation,
     Reward,
-    RewardState,
+    RewardInKind,
+    Split,
     Stage,
 )
 from marketplace.referrals.queries import is_buyer_address_known
+from marketplace.referrals.reward_words import part_in_words, reward_next, thing_in_words
 
 
 class Audience(StrEnum):
@@ -77,9 +81,25 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
     "reward.on_hold": (frozenset({R, B, A}), "Reward put on hold", "warn"),
     "reward.payable": (frozenset({R, B, A}), "Reward released", "ok"),
     "reward.scheduled": (frozenset({R, B, A}), "Reward put into a transfer", "info"),
-    "reward.paid": (frozenset({R, B, A}), "Reward paid to the referrer's Stripe account", "ok"),
+    "reward.paid": (frozenset({R, B, A}), "Reward paid to a Stripe account", "ok"),
     "reward.voided": (frozenset({R, B, A}), "Reward voided", "bad"),
     "clawback.taken": (frozenset({R, B, A}), "Part of the reward was taken back", "warn"),
+    "share.waiting": (EVERYONE, "The buyer is asked what becomes of their share", "info"),
+    "share.taken": (EVERYONE, "The buyer takes the share as money", "info"),
+    "share.donated": (EVERYONE, "The buyer gives the share to the cause", "info"),
+    "share.declined": (EVERYONE, "The buyer's share goes back to the business", "mute"),
+    "kind.owed": (EVERYONE - {Y}, "Owed, not in money", "ok"),
+    "kind.offered": (EVERYONE - {Y}, "Offered by the business", "info"),
+    "kind.fulfilled": (EVERYONE - {Y}, "Done by the business", "ok"),
+    "kind.acknowledged": (EVERYONE - {Y}, "Thanked for", "ok"),
+    "kind.declined": (EVERYONE - {Y}, "Not wanted", "mute"),
+    "kind.forgiven": (EVERYONE - {Y}, "Forgiven: owed no more", "mute"),
+    "kind.expired": (EVERYONE - {Y}, "Expired", "warn"),
+    "split.proposed": (INSIDERS, "A split of the reward was proposed", "info"),
+    "split.agreed": (INSIDERS, "Everybody agreed to the split: it is fixed", "ok"),
+    "split.declined": (INSIDERS, "Somebody said no to the split", "warn"),
+    "split.withdrawn": (INSIDERS, "The split was taken back", "mute"),
+    "renewals.ended": (EVERYONE - {Y}, "No renewal follows, says the business", "mute"),
     "clawback.outstanding": (frozenset({R, B, A}), "A part to take back could not be had yet; we ask again", "warn"),
 }
 
@@ -100,23 +120,38 @@ TO_BUYER = {
 
 def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
     """Oldest first. Actors are named by their part, never by their name, but for admins."""
-    rewards = list(db.session.scalars(select(Reward).where(Reward.lead_id == lead.id)))
-    subjects = [lead.id, *(reward.id for reward in rewards)]
-    subjects += db.session.scalars(select(Conversion.id).where(Conversion.lead_id == lead.id))
-    subjects += db.session.scalars(
-        select(Clawback.id).where(Clawback.reward_id.in_([reward.id for reward in rewards])))
+    about = _subjects(lead)
     told = []
-    for event in db.session.scalars(audit.events_about(*subjects)):
+    for event in db.session.scalars(audit.events_about(lead.id, *about)):
         plain = event.action.replace(".", " ").replace("_", " ").capitalize()
         readers, title, tone = WORDS.get(event.action, (frozenset({A}), plain, "mute"))
         if audience in readers:
             words = TO_BUYER.get(event.action, title) if audience is Y else title
-            told.append(Happening(event.created_at, words, _more(event, lead, audience), tone))
+            more = _more(event, lead, audience, about.get(event.subject_id, ""))
+            told.append(Happening(event.created_at, words, more, tone))
     return told
 
 
-def _more(event: AuditEvent, lead: Lead, audience: Audience) -> str:
-    parts = [_actor(event.actor_id, lead, audience)]
+def _subjects(lead: Lead) -> dict[str, str]:
+    """Everything that belongs to a lead and has a story, with the words that tell which of them it is."""
+    rewards = {one.id: one for one in db.session.scalars(select(Reward).where(Reward.lead_id == lead.id))}
+    about = {one.id: _which(one) for one in rewards.values()}
+    about |= {one.id: _which(rewards[one.reward_id]) for one in db.session.scalars(
+        select(Clawback).where(Clawback.reward_id.in_(rewards)))}
+    about |= {one.id: part_in_words(one) for one in db.session.scalars(
+        select(Conversion).where(Conversion.lead_id == lead.id))}
+    about |= {one.id: thing_in_words(one) for one in db.session.scalars(
+        select(RewardInKind).where(RewardInKind.lead_id == lead.id))}
+    return about | dict.fromkeys(db.session.scalars(select(Split.id).where(Split.lead_id == lead.id)), "")
+
+
+def _which(reward: Reward) -> str:
+    whose = ", the buyer's share" if reward.whom is For.BUYER else ""
+    return f"{show_money(reward.amount)} {part_in_words(reward)}{whose}"
+
+
+def _more(event: AuditEvent, lead: Lead, audience: Audience, about: str) -> str:
+    parts = [about, _actor(event.actor_id, lead, audience)]
     if reason := event.details.get("reason"):
         parts.append(str(reason).replace("_", " "))
     return " · ".join(part for part in parts if part)
@@ -143,8 +178,8 @@ def next_step(
         return _before_acceptance(lead, audience)
     if lead.consent is Consent.ASKED:
         return _while_asked(lead, audience, is_address_known=is_address_known)
-    if rewards:
-        return REWARD_NEXT[rewards[-1].state]
+    if rewards and (lead.stage is Stage.WON or lead.stage in IN_THE_END):
+        return reward_next(rewards[-1])
     if lead.stage in IN_THE_END:
         return IN_THE_END[lead.stage]
     return _in_talks(lead, audience)
@@ -195,13 +230,4 @@ BEFORE: dict[Moderation, tuple[str, str]] = {
     Moderation.DUPLICATE: ("The referrer may appeal.", "If the buyer says it was you, appeal."),
     Moderation.WITHDRAWN: ("Nothing.", "Nothing: you took it back."),
     Moderation.EXPIRED: ("Nothing: it has ended.", "Nothing: it has ended. What was earned stays earned."),
-}
-
-REWARD_NEXT: dict[RewardState, str] = {
-    RewardState.PENDING: "The reward waits out the return period, then it is released.",
-    RewardState.ON_HOLD: "An admin looks into the reward; it is neither lost nor released meanwhile.",
-    RewardState.PAYABLE: "The reward goes out with the next transfer, once the referrer's Stripe account is ready.",
-    RewardState.SCHEDULED: "The transfer is on its way to Stripe.",
-    RewardState.PAID: "Nothing more: the reward is paid. Stripe pays it out to the bank.",
-    RewardState.VOIDED: "Nothing: the sale was given back in full.",
 }

@@ -1,0 +1,234 @@
+"""What people are told by mail of what a lead earned: money, a buyer's share, a split, what is not money."""
+from collections.abc import Callable
+
+from marketplace.bounties.rule_words import percent_text
+from marketplace.foundation.db import db
+from marketplace.foundation.letters import compose, public_url
+from marketplace.foundation.mail import Mail
+from marketplace.foundation.money import show_money
+from marketplace.identity.models import User
+from marketplace.referrals.asking import MAILED, buyer_link
+from marketplace.referrals.holds import why_held
+from marketplace.referrals.letters import to_members, to_referrer
+from marketplace.referrals.models import (
+    Buyer,
+    Clawback,
+    KindState,
+    Lead,
+    PartState,
+    Reward,
+    RewardInKind,
+    Split,
+    SplitPart,
+    SplitState,
+    Thing,
+)
+from marketplace.referrals.reward_words import part_in_words, thing_in_words
+
+BUYER_WHY = "You get this mail because you were introduced to a business on Fingerpost, and said yes to it."
+
+
+def _reward(reward_id: str) -> tuple[Reward, Lead]:
+    reward = db.session.get_one(Reward, reward_id)
+    return reward, db.session.get_one(Lead, reward.lead_id)
+
+
+def _to_whose_it_is(reward: Reward, lead: Lead, subject: str, *paragraphs: str) -> list[Mail]:
+    """The referrer reads it on the lead's page, everybody else among their rewards; a buyer on their private page."""
+    if reward.beneficiary_id is None:
+        return _to_buyer(lead, subject, *paragraphs)
+    if reward.beneficiary_id == lead.referrer_id:
+        return to_referrer(lead, subject, *paragraphs)
+    person = db.session.get_one(User, reward.beneficiary_id)
+    return [compose(person.email, subject, *paragraphs, name=person.name,
+                    action=("Open your rewards", public_url("/rewards")))]
+
+
+def _to_buyer(lead: Lead, subject: str, *paragraphs: str, label: str = "Open my page") -> list[Mail]:
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    if not buyer.email:
+        return []
+    return [compose(buyer.email, subject, *paragraphs, name=buyer.name or "", why=BUYER_WHY,
+                    action=(label, buyer_link(lead, MAILED)))]
+
+
+def reward_earned(reward_id: str) -> list[Mail]:
+    reward, lead = _reward(reward_id)
+    return _to_whose_it_is(
+        reward, lead, "You earned a reward",
+        f"{show_money(reward.amount)} is yours, {part_in_words(reward)}, from {lead.business.name}.",
+        f"It waits out the return period until {reward.release_at.date().isoformat()}, then it is "
+        "transferred to your Stripe account. Set that up now if you have not.")
+
+
+def reward_released(reward_id: str) -> list[Mail]:
+    reward, lead = _reward(reward_id)
+    return _to_whose_it_is(reward, lead, "Your reward is released",
+                           f"{show_money(reward.net)} goes to your Stripe account with the next transfer.")
+
+
+def reward_paid(reward_id: str) -> list[Mail]:
+    reward, lead = _reward(reward_id)
+    return _to_whose_it_is(reward, lead, "Your reward was paid", f"{show_money(reward.net)} is in your Stripe account. "
+                           "Stripe pays it out to your bank from there.")
+
+
+def reward_frozen(reward_id: str) -> list[Mail]:
+    """Only while a payment of the business is in doubt; an admin's own hold is told on the page."""
+    reward, lead = _reward(reward_id)
+    why = why_held(reward)
+    return [] if why is None else _to_whose_it_is(
+        reward, lead, "Your reward has to wait",
+        f"{show_money(reward.net)} that came of {lead.business.name} are on hold. {why}",
+        "You did nothing wrong, and you need do nothing: it goes on as soon as the payment is settled. What was paid "
+        "to you already stays yours.")
+
+
+def reward_thawed(reward_id: str) -> list[Mail]:
+    reward, lead = _reward(reward_id)
+    return _to_whose_it_is(
+        reward, lead, "Your reward goes on",
+        f"The payment behind it is settled: {show_money(reward.net)} are no longer on hold.")
+
+
+def reward_unpaid(reward_id: str) -> list[Mail]:
+    reward, lead = _reward(reward_id)
+    return _to_whose_it_is(
+        reward, lead, "Your reward could not be paid",
+        f"{lead.business.name} did not pay for it: its bank had taken the money back, and thirty days passed.",
+        reward.void_reason or "", "If you see it differently, write to us.")
+
+
+def reward_clawed_back(clawback_id: str) -> list[Mail]:
+    clawback = db.session.get_one(Clawback, clawback_id)
+    reward, lead = _reward(clawback.reward_id)
+    return _to_whose_it_is(
+        reward, lead, "Part of a sale was refunded", f"{show_money(clawback.amount)} of your reward is taken back: the "
+        f"part that the refunded part of the sale had earned. {show_money(reward.net)} stays yours.")
+
+
+def buyer_share_earned(reward_id: str) -> list[Mail]:
+    reward, lead = _reward(reward_id)
+    cause = f", give it to {lead.terms.cause}" if lead.terms.cause else ""
+    return _to_buyer(
+        lead, "There is something for you too",
+        f"{lead.business.name} promised you a share: {show_money(reward.amount)}, {part_in_words(reward)}.",
+        f"You may take it as money{cause}, or decline it. It is kept for you until you choose, and for ninety days "
+        f"from {reward.release_at.date().isoformat()} on.", label="Choose")
+
+
+def buyer_share_waiting(reward_id: str) -> list[Mail]:
+    reward, lead = _reward(reward_id)
+    if reward.choice is not None or reward.choice_due_at is None:
+        return []
+    return _to_buyer(
+        lead, "Your share waits for your choice",
+        f"{show_money(reward.net)} from {lead.business.name} is ready. Tell us by "
+        f"{reward.choice_due_at.date().isoformat()} what becomes of it.",
+        "Without a word from you it goes back to the business on that day.", label="Choose")
+
+
+def buyer_share_reminded(reward_id: str) -> list[Mail]:
+    return buyer_share_waiting(reward_id)
+
+
+def buyer_share_lapsed(reward_id: str) -> list[Mail]:
+    reward, lead = _reward(reward_id)
+    return _to_buyer(lead, "Your share went back", f"We had no word from you, so {show_money(reward.net)} went back to "
+                     f"{lead.business.name}.")
+
+
+def split_asked(part_id: str) -> list[Mail]:
+    part = db.session.get_one(SplitPart, part_id)
+    if part.state is not PartState.ASKED or part.split.state is not SplitState.PROPOSED:
+        return []
+    lead = db.session.get_one(Lead, part.split.lead_id)
+    return [compose(
+        part.email, "Somebody wants to share a reward with you",
+        f"{lead.referrer.name} pointed {lead.business.name} at a buyer on Fingerpost, and wants you to have "
+        f"{percent_text(part.share_bps)} of what it earns, if it earns something.",
+        "It counts once you, and everybody else who is named, have agreed. Sign in with this address, or make an "
+        "account with it.", why="You get this mail because somebody named your address on Fingerpost.",
+        action=("See and answer", public_url(f"/splits/{part.split_id}")))]
+
+
+def split_answered(split_id: str) -> list[Mail]:
+    split = db.session.get_one(Split, split_id)
+    lead = db.session.get_one(Lead, split.lead_id)
+    if split.state is SplitState.AGREED:
+        return to_referrer(lead, "Everybody agreed to your split",
+                           "It is fixed now: what this lead earns is shared so.")
+    return to_referrer(lead, "Somebody said no to your split", "What this lead earns goes to you alone, unless you "
+                       "propose another split before the lead is decided.")
+
+
+def _thing(kind_id: str) -> tuple[RewardInKind, Lead]:
+    owed = db.session.get_one(RewardInKind, kind_id)
+    return owed, db.session.get_one(Lead, owed.lead_id)
+
+
+def _to_receiver(owed: RewardInKind, lead: Lead, subject: str, *paragraphs: str) -> list[Mail]:
+    if owed.beneficiary_id is None:
+        return _to_buyer(lead, subject, *paragraphs)
+    return to_referrer(lead, subject, *paragraphs)
+
+
+def kind_owed(kind_id: str) -> list[Mail]:
+    owed, lead = _thing(kind_id)
+    what, is_donation = thing_in_words(owed), owed.thing is Thing.DONATION
+    to_business = to_members(
+        lead.business, "You owe something that is not money", f"{what.capitalize()}, as your terms promise.",
+        "Note on the lead's page when you have given it." if is_donation
+        else "Say on the lead's page how they can have it.", path=f"/leads/{lead.id}", label="Open the lead")
+    return to_business if is_donation else [*to_business, *_to_receiver(
+        owed, lead, "You are owed something", f"{lead.business.name} owes you {what}.",
+        "They say next how you can have it.")]
+
+
+def kind_reminded(kind_id: str) -> list[Mail]:
+    owed, lead = _thing(kind_id)
+    if owed.state is not KindState.OWED:
+        return []
+    return to_members(lead.business, "You still owe something", f"{thing_in_words(owed).capitalize()}, until "
+                      f"{owed.expires_at.date().isoformat()}.", path=f"/leads/{lead.id}", label="Open the lead")
+
+
+def kind_offered(kind_id: str) -> list[Mail]:
+    owed, lead = _thing(kind_id)
+    return _to_receiver(owed, lead, "Your reward is ready", f"{lead.business.name} says how to have "
+                        f"{thing_in_words(owed)}. It stands on the page.")
+
+
+def kind_fulfilled(kind_id: str) -> list[Mail]:
+    owed, lead = _thing(kind_id)
+    return _to_receiver(owed, lead, "Done, says the business", f"{thing_in_words(owed).capitalize()}: {owed.receipt}")
+
+
+def kind_let_go(kind_id: str) -> list[Mail]:
+    owed, lead = _thing(kind_id)
+    return to_members(lead.business, "You owe one thing less", f"{thing_in_words(owed).capitalize()}: it was "
+                      f"{owed.state}.", path=f"/leads/{lead.id}", label="Open the lead")
+
+
+def kind_expired(kind_id: str) -> list[Mail]:
+    owed, lead = _thing(kind_id)
+    what = f"{thing_in_words(owed).capitalize()} came to nothing."
+    return [*_to_receiver(owed, lead, "Something you were owed has expired", what),
+            *to_members(lead.business, "Something you owed has expired", what, path=f"/leads/{lead.id}",
+                        label="Open the lead")]
+
+
+def renewals_ended(lead_id: str) -> list[Mail]:
+    lead = db.session.get_one(Lead, lead_id)
+    return to_referrer(lead, "No renewal follows", f"{lead.business.name} says that the buyer renews no more. "
+                       "What you earned so far stays yours. If you know better, write to us.")
+
+
+LETTERS: dict[str, Callable[..., list[Mail]]] = {
+    letter.__name__: letter for letter in (
+        reward_earned, reward_released, reward_paid, reward_clawed_back, reward_frozen, reward_thawed, reward_unpaid,
+        buyer_share_earned, buyer_share_waiting,
+        buyer_share_reminded, buyer_share_lapsed, split_asked, split_answered, kind_owed, kind_reminded, kind_offered,
+        kind_fulfilled, kind_let_go, kind_expired, renewals_ended,
+    )
+}

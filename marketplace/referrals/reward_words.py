@@ -1,0 +1,91 @@
+"""Which part of what was promised a reward is, and what happens to it next, in plain words."""
+from marketplace.bounties.models import For, Happening, RewardKind, RewardRule, Terms
+from marketplace.bounties.rule_words import what_in_words
+from marketplace.referrals.models import (
+    Choice,
+    Conversion,
+    ConversionKind,
+    KindState,
+    Reward,
+    RewardInKind,
+    RewardState,
+    Thing,
+)
+
+THINGS = {
+    Thing.CREDIT: "a credit", Thing.THANK_YOU: "a thank-you", Thing.FAVOUR: "a favour owed",
+    Thing.DONATION: "a donation",
+}
+
+
+def part_in_words(of: Reward | Conversion) -> str:
+    """``for the qualified lead``, ``for the sale``, ``90 days after the sale``, ``for renewal 2``."""
+    kind = of.part if isinstance(of, Reward) else of.kind
+    return {
+        ConversionKind.QUALIFIED: "for the qualified lead", ConversionKind.SALE: "for the sale",
+        ConversionKind.LATER: f"for the {of.number} days after the sale",
+        ConversionKind.RENEWAL: f"for renewal {of.number}",
+    }[kind]
+
+
+def thing_in_words(thing: RewardInKind) -> str:
+    """``a thank-you (a bottle of wine)``, ``a donation to the animal shelter``."""
+    if thing.thing is Thing.DONATION:
+        return f"a donation to {thing.words}"
+    return f"{THINGS[thing.thing]} ({thing.words})"
+
+
+def buyer_share_in_words(terms: Terms) -> str:
+    """To the buyer: ``$50 if you buy; you may take it as money, give it to X, or decline it.`` Empty: no share."""
+    theirs = [rule for rule in terms.rules if rule.whom is For.BUYER]
+    said = "; ".join(f"{what_in_words(rule, terms.currency)} {_when_to_buyer(rule)}" for rule in theirs)
+    if not any(rule.kind is not RewardKind.NON_CASH for rule in theirs):
+        return said and f"{said}."
+    given = f", give it to {terms.cause}" if terms.cause else ""
+    return f"{said}. You may take money as money{given}, or decline it."
+
+
+def _when_to_buyer(rule: RewardRule) -> str:
+    return {
+        Happening.QUALIFIED: "once you have talked and it could fit", Happening.WON: "if you buy",
+        Happening.LATER: f"{rule.after_days} days after you buy", Happening.RENEWAL: "when you renew",
+    }[rule.happening]
+
+
+def reward_next(reward: Reward) -> str:
+    """One sentence: what happens next with this reward."""
+    if reward.state is RewardState.VOIDED:
+        return f"Nothing: {reward.void_reason}"
+    if reward.whom is For.BUYER and reward.state is RewardState.PENDING:
+        if reward.choice is None:
+            return ("The buyer chooses: money, the business's cause, or no. Without a choice it goes back."
+                    if reward.choice_due_at else "The buyer may choose what becomes of it; it is held meanwhile.")
+        if reward.choice is Choice.DONATION:
+            return "The business gives as much to its cause, and then has this back."
+    return REWARD_NEXT[reward.state]
+
+
+def thing_next(thing: RewardInKind) -> str:
+    """One sentence: what happens next with a reward in kind."""
+    if thing.thing is Thing.DONATION and thing.state is KindState.OWED:
+        return "The business gives it, says so here, and has the money back that is held for it."
+    return THING_NEXT[thing.state]
+
+
+REWARD_NEXT: dict[RewardState, str] = {
+    RewardState.PENDING: "The reward waits out the return period, then it is released.",
+    RewardState.ON_HOLD: "An admin looks into the reward; it is neither lost nor released meanwhile.",
+    RewardState.PAYABLE: "The reward goes out with the next transfer, once the Stripe account is ready.",
+    RewardState.SCHEDULED: "The transfer is on its way to Stripe.",
+    RewardState.PAID: "Nothing more: the reward is paid. Stripe pays it out to the bank.",
+    RewardState.VOIDED: "Nothing: the sale was given back in full.",
+}
+THING_NEXT: dict[KindState, str] = {
+    KindState.OWED: "The business says how to have it.",
+    KindState.OFFERED: "Take it up as the business says; it notes here when it is done.",
+    KindState.FULFILLED: "Whoever it was for may say thank you.",
+    KindState.ACKNOWLEDGED: "Nothing more: it is done and thanked for.",
+    KindState.DECLINED: "Nothing: it was not wanted.",
+    KindState.FORGIVEN: "Nothing: it is owed no more.",
+    KindState.EXPIRED: "Nothing: it was not offered in time.",
+}
