@@ -1,0 +1,78 @@
+"""Which charges would get what back; and whether our balance at Stripe covers it now."""
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Select, select
+
+from marketplace.foundation import clock
+from marketplace.foundation.db import db, finish_reading
+from marketplace.foundation.money import Money
+from marketplace.payments import ledger
+from marketplace.payments.disputes import freezing
+from marketplace.payments.models import (
+    PLATFORM,
+    AccountKind,
+    Chargeback,
+    Funding,
+    FundingState,
+    Refund,
+)
+from marketplace.payments.stripe_gateway import gateway
+
+
+@dataclass(frozen=True)
+class Planned:
+    """This much of what this charge brought in."""
+
+    funding: Funding
+    amount: Money
+
+
+@dataclass(frozen=True)
+class NotCovered:
+    """Our balance at Stripe has less: sent now, it would go back with other people's money."""
+
+
+def plan_refunds(bounty_id: str, currency: str, *, is_binding: bool = False) -> list[Planned]:
+    """All that is free, to the charges it came from, oldest first, each within its charge.
+
+    ``is_binding``: nobody else touches the charges until this transaction ends.
+    """
+    fundings = lock_refundable(bounty_id, currency) if is_binding else (
+        db.session.scalars(refundable(bounty_id, currency)).all())
+    free = ledger.find_balance(AccountKind.FUNDS, bounty_id, currency)
+    planned = []
+    for funding in fundings:
+        part = min(free, funding.amount - funding.refunded)
+        if part.minor > 0:
+            planned.append(Planned(funding, part))
+            free -= part
+    return planned
+
+
+def refundable(bounty_id: str, currency: str) -> Select[Funding]:
+    """Oldest first. A charge that its bank disputes is left to the bank."""
+    disputed = select(Chargeback.funding_id).where(Chargeback.state.not_in(freezing.OVER))
+    return (select(Funding).filter_by(purpose_id=bounty_id, currency=currency, state=FundingState.PAID)
+            .where(Funding.id.not_in(disputed)).order_by(Funding.paid_at, Funding.id))
+
+
+def lock_refundable(bounty_id: str, currency: str) -> Sequence[Funding]:
+    return db.session.scalars(
+        refundable(bounty_id, currency).with_for_update().execution_options(populate_existing=True)).all()
+
+
+def is_covered(refund: Refund, funding: Funding) -> bool:
+    """By what is available, and by this charge's own money where that is still on its way to us.
+
+    What Stripe kept of charges is missing in our balance at first. That is our own debt to Stripe, which it takes from
+    our bank; it keeps nobody's refund waiting.
+    """
+    fees = ledger.find_balance(AccountKind.STRIPE_FEES, PLATFORM, refund.currency)
+    finish_reading()
+    told = gateway().read_balance().get(refund.currency)
+    if told is None:
+        return False
+    is_coming = funding.available_on is None or funding.available_on > clock.now()
+    coming = min(max(told.pending_minor, 0), funding.amount_minor) if is_coming else 0
+    return told.available_minor + coming - fees.minor >= refund.amount_minor
