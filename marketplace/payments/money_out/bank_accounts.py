@@ -1,0 +1,65 @@
+"""A new bank account waits: a thief who changes it gets nothing before its owner has read our mail."""
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, select
+
+from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation.db import db
+from marketplace.payments.models import ConnectedAccount, PayeeState
+from marketplace.payments.money_out.stops import lift_stops, stop_transfers
+from marketplace.payments.stripe_readings import ConnectedAccountReading
+
+NEW_BANK_WAITS = timedelta(hours=72)
+
+
+def note_banks(payee: ConnectedAccount, reading: ConnectedAccountReading) -> None:
+    """Nothing is sent for NEW_BANK_WAITS after a bank account appears that was not there before.
+
+    The first one of a person does not wait; one that was there before and comes back does not either.
+    """
+    if not reading.bank_marks:
+        return
+    is_new, is_first = has_new_bank(payee, reading), payee.bank_marks is None
+    payee.bank_marks = sorted({*(payee.bank_marks or ()), *reading.bank_marks})
+    if is_new or (is_first and _had_another_account(payee)):
+        _stop(payee)
+
+
+def has_new_bank(payee: ConnectedAccount, reading: ConnectedAccountReading) -> bool:
+    """Also asked right before each transfer, whatever became of Stripe's events."""
+    return payee.bank_marks is not None and not set(reading.bank_marks) <= set(payee.bank_marks)
+
+
+def waits_until(payee: ConnectedAccount) -> datetime | None:
+    """None once the new bank account has waited long enough, or where there is none."""
+    until = payee.bank_changed_at + NEW_BANK_WAITS if payee.bank_changed_at else None
+    return until if until and clock.now() < until else None
+
+
+def lift_bank_stop(payee_id: str) -> None:
+    """Job, promised with each change: the last one's lifts the stop."""
+    payee = db.session.get_one(ConnectedAccount, payee_id, populate_existing=True, with_for_update=True)
+    if waits_until(payee):
+        return
+    lift_stops(_source(payee), by=audit.SYSTEM)
+    outbox.promise("request_transfers", payee_id=payee.user_id)
+
+
+def _stop(payee: ConnectedAccount) -> None:
+    payee.bank_changed_at = clock.now()
+    audit.record("payee.bank_changed", payee.id, by=audit.SYSTEM)
+    stop_transfers("payee", payee.user_id, source=_source(payee), by=audit.SYSTEM,
+                   reason="The bank account at Stripe was changed: nothing is sent for 72 hours.")
+    outbox.promise("lift_bank_stop", after=NEW_BANK_WAITS, payee_id=payee.id)
+    outbox.promise("send_letter", letter="bank_account_changed", payee_id=payee.id,
+                   changed_at=payee.bank_changed_at.isoformat())
+
+
+def _had_another_account(payee: ConnectedAccount) -> bool:
+    return bool(db.session.scalar(select(exists().where(
+        ConnectedAccount.user_id == payee.user_id, ConnectedAccount.id != payee.id,
+        ConnectedAccount.state == PayeeState.CLOSED, ConnectedAccount.bank_marks.is_not(None)))))
+
+
+def _source(payee: ConnectedAccount) -> str:
+    return f"bank:{payee.id}"
