@@ -2,19 +2,38 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from marketplace.bounties import publishing
+from marketplace.bounties import publishing, topping_up
+from marketplace.bounties.letters import LETTERS as BOUNTIES_LETTERS
 from marketplace.bounties.models import Bounty
 from marketplace.foundation import mail, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.outbox import Errand, Jobs
 from marketplace.identity.letters import LETTERS as IDENTITY_LETTERS
+from marketplace.payments.disputes.letters import LETTERS as DISPUTES_LETTERS
 from marketplace.payments.jobs import PAYMENTS_JOBS
 from marketplace.payments.models import Funding
-from marketplace.referrals import asking, clawbacks, evidence, moderation, rewards, screening
+from marketplace.payments.money_out.letters import LETTERS as TRANSFER_LETTERS
+from marketplace.payments.money_out.payee_letters import LETTERS as PAYEE_LETTERS
+from marketplace.referrals import (
+    afterwards,
+    asking,
+    buyers_share,
+    chargebacks,
+    clawbacks,
+    evidence,
+    in_kind,
+    moderation,
+    rewards,
+    screening,
+)
 from marketplace.referrals.letters import LETTERS as REFERRALS_LETTERS
+from marketplace.referrals.reward_letters import LETTERS as REWARD_LETTERS
 
-LETTERS: dict[str, Callable[..., list[Mail]]] = {**IDENTITY_LETTERS, **REFERRALS_LETTERS}
+LETTERS: dict[str, Callable[..., list[Mail]]] = {
+    **IDENTITY_LETTERS, **BOUNTIES_LETTERS, **REFERRALS_LETTERS, **REWARD_LETTERS, **PAYEE_LETTERS, **TRANSFER_LETTERS,
+    **DISPUTES_LETTERS,
+}
 
 
 def send_letter(letter: str, **arguments: str) -> None:
@@ -48,10 +67,28 @@ JOBS: Jobs = {
     "release_reward": rewards.release_reward,
     "note_transfer": rewards.note_transfer,
     "note_reversal": clawbacks.note_reversal,
+    "earn_later": afterwards.earn_later,
+    "end_renewals": afterwards.end_renewals,
+    "remind_of_share": buyers_share.remind_of_share,
+    "end_choice": buyers_share.end_choice,
+    "remind_of_kind": in_kind.remind_of_kind,
+    "end_kind": in_kind.end_kind,
     "note_funding": note_funding,
+    "note_bad_day": chargebacks.note_bad_day,
+    "note_funds_left": publishing.note_funds_left,
+    "top_up_bounty": topping_up.top_up_bounty,
+    "watch_top_ups": topping_up.watch_top_ups,
     "return_free_funds": publishing.return_free_funds,
     "resume_when_funded": publishing.resume_when_funded,
 }
 
 # How often the worker promises what nobody asks for. Each is safe to run twice, or at any moment.
-SCHEDULE: dict[str, timedelta] = {}
+SCHEDULE: dict[str, timedelta] = {
+    "reconcile": timedelta(days=1),
+    "poll_events": timedelta(hours=1),
+    "take_snapshots": timedelta(days=1),
+    "begin_batch": timedelta(hours=1),
+    "watch_funds_age": timedelta(days=1),
+    "watch_top_ups": timedelta(hours=1),
+    "watch_bank_payouts": timedelta(days=1),
+}

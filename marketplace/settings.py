@@ -13,6 +13,8 @@ from marketplace.foundation.mail import SmtpPostbox, domain_of
 NEEDED = ("SECRET_KEY", "ENCRYPTION_KEYS", "HASH_KEY", "DATABASE_URL", "PUBLIC_URL",
           "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS")
 SHORTEST_SECRET = 32  # Characters.
+TRANSFER_BATCHES = ("nightly", "hourly", "at_once")
+APPROVAL_LIMIT = r"([a-z]{3}) (\d{1,9})"
 DEVELOPMENT_ONLY = ("STRIPE_API_BASE", "MAIL_DIR", "FETCH_ALLOW", "CLOCK_FILE")
 
 
@@ -44,6 +46,8 @@ class Settings:
     rate_limit_storage: str = "memory://"
     proxy_hops: int = 0
     platform_country: str = "US"
+    transfer_batches: str = "nightly"
+    transfer_approval_above: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -69,6 +73,10 @@ class Settings:
             rate_limit_storage=env.get("RATE_LIMIT_STORAGE") or cls.rate_limit_storage,
             proxy_hops=int(env.get("PROXY_HOPS") or 0),
             platform_country=env.get("PLATFORM_COUNTRY") or cls.platform_country,
+            transfer_batches=env.get("TRANSFER_BATCHES") or (
+                "nightly" if env["FINGERPOST_ENV"] == "production" else "at_once"),
+            transfer_approval_above={currency: int(units) for currency, units in re.findall(
+                APPROVAL_LIMIT, env.get("TRANSFER_APPROVAL_ABOVE", ""))},
         )
 
 
@@ -84,6 +92,10 @@ def find_faults(env: Mapping[str, str]) -> list[str]:
         faults.append("PUBLIC_URL is this site's address, like https://your.site")
     if not re.fullmatch(r"\d{0,2}", env.get("PROXY_HOPS", ""), re.ASCII):
         faults.append("PROXY_HOPS is the number of proxies in front, like 1")
+    if env.get("TRANSFER_BATCHES", "") not in {"", *TRANSFER_BATCHES}:
+        faults.append(f"TRANSFER_BATCHES is one of {', '.join(TRANSFER_BATCHES)}")
+    if not re.fullmatch(rf"({APPROVAL_LIMIT}(\s*,\s*{APPROVAL_LIMIT})*)?", env.get("TRANSFER_APPROVAL_ABOVE", "")):
+        faults.append("TRANSFER_APPROVAL_ABOVE is written usd 10000, eur 8000: main units, for each currency")
     if not re.fullmatch(r"[A-Z]{2}", env.get("PLATFORM_COUNTRY") or "US"):
         faults.append("PLATFORM_COUNTRY is the country of our own Stripe account, like US")
     return faults + (_production_faults(env) if kind == "production" else _development_faults(env))

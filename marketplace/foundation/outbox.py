@@ -7,13 +7,13 @@ transaction open, and what came of it is written together with the tick.
 import logging
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Index, Select, select, text
+from sqlalchemy import Index, Select, Table, insert, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.foundation import audit, clock
@@ -74,6 +74,15 @@ def promise(job: str, *, after: timedelta = timedelta(0), key: str | None = None
     if key is not None and db.session.scalar(select(OutboxMessage.id).where(OutboxMessage.key == key)):
         return
     db.session.add(OutboxMessage(job=job, arguments=arguments, due_at=clock.now() + after, key=key))
+
+
+def promise_many(job: str, arguments: Iterable[dict[str, str]]) -> None:
+    """``job`` once for each, in one statement."""
+    now = clock.now()
+    rows = [{"id": new_id("job"), "job": job, "arguments": said, "due_at": now, "attempts": 0, "version": 1,
+             "created_at": now} for said in arguments]
+    if rows:
+        db.session.execute(insert(cast("Table", OutboxMessage.__table__)), rows)
 
 
 def run_next(jobs: Jobs) -> bool:

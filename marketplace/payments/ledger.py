@@ -1,7 +1,7 @@
 """The only writer of entries. The database itself refuses what does not balance, changes, or goes below a floor."""
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,6 +14,11 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money, show_money, zero
+from marketplace.payments.ledger_balances import balance as balance
+from marketplace.payments.ledger_balances import balances as balances
+from marketplace.payments.ledger_balances import count_postings as count_postings
+from marketplace.payments.ledger_balances import find_balance as find_balance
+from marketplace.payments.ledger_balances import trial_balance as trial_balance
 from marketplace.payments.ledger_checks import check_ledger as check_ledger
 from marketplace.payments.models import MAY_GO_BELOW_ZERO, PLATFORM, AccountKind, LedgerAccount, LedgerEntry, Posting
 
@@ -201,50 +206,3 @@ def batched(keys: Sequence[str]) -> Iterator[Sequence[str]]:
     """As many as one statement's list of values may hold."""
     for start in range(0, len(keys), IN_ONE_STATEMENT):
         yield keys[start:start + IN_ONE_STATEMENT]
-
-
-def count_postings(of: LedgerAccount) -> int:
-    """How often money moved in or out of an account with a floor: numbers movements that may come again."""
-    return _last_link(of)[0]
-
-
-def _last_link(of: LedgerAccount) -> tuple[int, int]:
-    last = db.session.execute(
-        select(Posting.seq, Posting.balance_after_minor).filter_by(account_id=of.id)
-        .order_by(Posting.seq.desc()).limit(1)).one_or_none()
-    return (last.seq, last.balance_after_minor) if last else (0, 0)
-
-
-def balance(of: LedgerAccount) -> Money:
-    """Above zero: we owe it. Below: it is ours, or kept for us."""
-    if of.floor_minor is not None:
-        return Money(_last_link(of)[1], of.currency)
-    total = db.session.scalar(select(func.sum(Posting.amount_minor)).filter_by(account_id=of.id))
-    return Money(int(total or 0), of.currency)
-
-
-def find_balance(kind: AccountKind, owner_id: str, currency: str) -> Money:
-    """Zero where there is no such account yet; makes none."""
-    found = db.session.scalar(select(LedgerAccount).filter_by(kind=kind, owner_id=owner_id, currency=currency))
-    return balance(found) if found else zero(currency)
-
-
-def balances(kind: AccountKind, owner_ids: Iterable[str]) -> dict[str, Money]:
-    """Owners with money of this kind, in one query. An owner has one currency; nothing is added across two."""
-    total = func.sum(Posting.amount_minor)
-    found = db.session.execute(
-        select(LedgerAccount.owner_id, LedgerAccount.currency, total)
-        .join(Posting, Posting.account_id == LedgerAccount.id)
-        .where(LedgerAccount.kind == kind, LedgerAccount.owner_id.in_(list(owner_ids)))
-        .group_by(LedgerAccount.owner_id, LedgerAccount.currency).having(total != 0))
-    return {owner_id: Money(int(minor), currency) for owner_id, currency, minor in found}
-
-
-def trial_balance() -> list[tuple[AccountKind, str, int]]:
-    """(kind, currency, minor) of everything; adds up to nothing per currency."""
-    found = db.session.execute(
-        select(LedgerAccount.kind, LedgerAccount.currency, func.sum(Posting.amount_minor))
-        .join(Posting, Posting.account_id == LedgerAccount.id)
-        .group_by(LedgerAccount.kind, LedgerAccount.currency)
-        .order_by(LedgerAccount.currency, LedgerAccount.kind))
-    return [(kind, currency, int(minor)) for kind, currency, minor in found]

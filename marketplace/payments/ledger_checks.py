@@ -1,13 +1,21 @@
 """What must hold in the ledger, each as a query that finds what breaks it. The database refuses most; this looks."""
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, collate, func, or_, select
 
 from marketplace.foundation.db import db
 from marketplace.payments.models import (
     AccountKind,
+    BalanceSnapshot,
+    BusinessDebt,
+    Chargeback,
+    ChargebackMovement,
+    FrozenPart,
+    FrozenState,
     LedgerAccount,
     LedgerEntry,
     Payable,
@@ -21,71 +29,127 @@ from marketplace.payments.models import (
     TransferState,
 )
 
-Found = Sequence[Sequence[Any]]
+Found = Iterable[Sequence[Any]]
 SUM = func.sum(Posting.amount_minor)
+AT_ONCE = 1_000  # Rows in memory, however many there are.
 
 
 def check_ledger() -> list[str]:
     """Named violations of what must hold (I1 to I6, I9, I13); an empty list is a sound ledger."""
-    return [f"{name}: {' '.join(map(str, row))}" for name, rows in _broken(db.session()) for row in rows]
+    return [f"{name}: {' '.join(map(str, row))}" for name, row in find_broken()]
 
 
-def _broken(session: Session) -> Iterator[tuple[str, Found]]:
-    posted = select(Posting.entry_id, SUM).join(LedgerAccount, LedgerAccount.id == Posting.account_id)
-    yield "I1 entry does not sum to zero", session.execute(
-        posted.group_by(Posting.entry_id, LedgerAccount.currency).having(SUM != 0)).all()
-    yield "I2 entry has one posting", session.execute(
-        select(Posting.entry_id, func.count()).group_by(Posting.entry_id).having(func.count() < 2)).all()
-    yield "I2 entry has no postings", session.execute(
-        select(LedgerEntry.id, LedgerEntry.kind).where(LedgerEntry.id.not_in(select(Posting.entry_id)))).all()
-    yield "I4 posting without an entry", session.execute(
-        select(Posting.entry_id, Posting.account_id).where(Posting.entry_id.not_in(select(LedgerEntry.id)))).all()
-    yield "I5 gap in an account's chain", session.execute(
+def find_broken() -> Iterator[tuple[str, Sequence[Any]]]:
+    """The same as they are found, in constant memory: the database groups by its indexes, and rows stream."""
+    for name, rows in _looks():
+        for row in rows:
+            yield name, row
+
+
+def _looks() -> Iterator[tuple[str, Found]]:
+    # Entries of one currency, as all but a few are, need no second look at what each currency adds up to.
+    of_entry = (select(Posting.entry_id, SUM).join(LedgerAccount, LedgerAccount.id == Posting.account_id)
+                .group_by(Posting.entry_id))
+    several = func.min(LedgerAccount.currency) != func.max(LedgerAccount.currency)
+    yield "I1 entry does not sum to zero", _read(of_entry.having(~several, SUM != 0))
+    for entry_id, _ in _read(of_entry.having(several)):
+        yield "I1 entry does not sum to zero", _read(
+            of_entry.where(Posting.entry_id == entry_id).group_by(LedgerAccount.currency).having(SUM != 0))
+    yield "I2 entry has one posting", _read(
+        select(Posting.entry_id, func.count()).group_by(Posting.entry_id).having(func.count() < 2))
+    yield "I2 entry has no postings", _read(
+        select(LedgerEntry.id, LedgerEntry.kind)
+        .where(~select(Posting.entry_id).where(Posting.entry_id == LedgerEntry.id).exists()))
+    yield "I4 posting without an entry", _read(
+        select(Posting.entry_id, Posting.account_id)
+        .where(~select(LedgerEntry.id).where(LedgerEntry.id == Posting.entry_id).exists()))
+    yield "I5 gap in an account's chain", _read(
         select(Posting.account_id, func.count()).where(Posting.seq.is_not(None))
         .group_by(Posting.account_id)
-        .having(or_(func.count() != func.max(Posting.seq), func.min(Posting.seq) != 1))).all()
-    yield "I5 running balance is not the running sum", session.execute(_wrong_links()).all()
-    yield "I6 account below its floor", session.execute(
+        .having(or_(func.count() != func.max(Posting.seq), func.min(Posting.seq) != 1)))
+    yield "I5 running balance is not the running sum", _read(_wrong_links())
+    yield "I6 account below its floor", _read(
         select(LedgerAccount.id, SUM).join(Posting, Posting.account_id == LedgerAccount.id)
         .where(LedgerAccount.floor_minor.is_not(None))
-        .group_by(LedgerAccount.id, LedgerAccount.floor_minor).having(LedgerAccount.floor_minor > SUM)).all()
-    yield "I9 currency does not sum to zero", session.execute(
+        .group_by(LedgerAccount.id).having(func.min(LedgerAccount.floor_minor) > SUM))
+    yield "I9 currency does not sum to zero", _read(
         select(LedgerAccount.currency, SUM).join(Posting, Posting.account_id == LedgerAccount.id)
-        .group_by(LedgerAccount.currency).having(SUM != 0)).all()
-    yield from _disagreements(session)
+        .group_by(LedgerAccount.currency).having(SUM != 0))
+    yield "I9 snapshot is not what its account held", _read(_wrong_snapshots())
+    yield from _disagreements()
 
 
-def _wrong_links() -> Select[str, int]:
+def _wrong_snapshots() -> Select[Any]:
+    held = select(SUM).where(Posting.account_id == BalanceSnapshot.subject_id,
+                             Posting.entry_id <= BalanceSnapshot.through_entry_id).scalar_subquery()
+    return select(BalanceSnapshot.subject_id, BalanceSnapshot.balance_minor).where(
+        ~BalanceSnapshot.subject_id.contains(":"), func.coalesce(held, 0) != BalanceSnapshot.balance_minor)
+
+
+def _read(statement: Select[Any]) -> Found:
+    return db.session.execute(statement, execution_options={"yield_per": AT_ONCE})
+
+
+def _wrong_links() -> Select[Any]:
     running = func.sum(Posting.amount_minor).over(partition_by=Posting.account_id, order_by=Posting.seq)
     chain = select(Posting.account_id, Posting.seq, Posting.balance_after_minor, running.label("running")).where(
         Posting.seq.is_not(None)).subquery()
     return select(chain.c.account_id, chain.c.seq).where(chain.c.running != chain.c.balance_after_minor)
 
 
-def _disagreements(session: Session) -> Iterator[tuple[str, Found]]:
+def _disagreements() -> Iterator[tuple[str, Found]]:
     """I13: what an owner's account holds is what the owner's row says."""
     on_its_way = (TransferState.REQUESTED, TransferState.SENDING)
     yield "I13 transfer and its account", _differing(
-        session, AccountKind.IN_TRANSIT,
+        AccountKind.IN_TRANSIT,
         select(Transfer.id, Transfer.amount_minor).where(Transfer.state.in_(on_its_way)))
     yield "I13 refund and its account", _differing(
-        session, AccountKind.REFUNDING,
+        AccountKind.REFUNDING,
         select(Refund.id, Refund.amount_minor).where(Refund.state.in_((RefundState.REQUESTED, RefundState.SENDING))))
     yield "I13 payable and its account", _differing(
-        session, AccountKind.PAYABLE,
+        AccountKind.PAYABLE,
         select(Payable.id, Payable.amount_minor).where(Payable.state == PayableState.OWED, Payable.amount_minor > 0))
-    owed_back = select(TransferReversal.id, TransferReversal.amount_minor).where(
-        TransferReversal.state != ReversalState.DONE, TransferReversal.failure_code.is_not(None))
-    yield "I13 reversal and what is due", _differing(session, AccountKind.CLAWBACK_DUE, owed_back)
+    yield "I13 chargeback and what is frozen", _differing(
+        AccountKind.DISPUTED, select(Chargeback.id, Chargeback.frozen_minor).where(Chargeback.frozen_minor != 0))
+    yield "I13 debt and what is owed", _differing(
+        AccountKind.OWED_BY_BUSINESS, select(BusinessDebt.id, -BusinessDebt.owed_minor).where(BusinessDebt.owed_minor != 0))
+    yield "I13 chargeback is not the sum of its parts", _read(_wrong_chargebacks())
+    left = TransferReversal.amount_minor - TransferReversal.netted_minor
+    owed_back = select(TransferReversal.id, left).where(
+        TransferReversal.state.in_((ReversalState.OUTSTANDING, ReversalState.SENDING)),
+        TransferReversal.failure_code.is_not(None))
+    yield "I13 reversal and what is due", _differing(AccountKind.CLAWBACK_DUE, owed_back)
     yield "I13 reversal and what is receivable", _differing(
-        session, AccountKind.RECEIVABLE,
-        owed_back.with_only_columns(TransferReversal.id, -TransferReversal.amount_minor))
+        AccountKind.RECEIVABLE,
+        owed_back.with_only_columns(TransferReversal.id, -left))
 
 
-def _differing(session: Session, kind: AccountKind, rows: Select[str, int]) -> Found:
-    held = {owner: int(minor) for owner, minor in session.execute(
-        select(LedgerAccount.owner_id, SUM).join(Posting, Posting.account_id == LedgerAccount.id)
-        .where(LedgerAccount.kind == kind).group_by(LedgerAccount.owner_id).having(SUM != 0))}
-    said = {row_id: int(minor) for row_id, minor in session.execute(rows)}
-    return [(owner, said.get(owner, 0), held.get(owner, 0))
-            for owner in sorted(held.keys() | said.keys()) if held.get(owner) != said.get(owner)]
+def _wrong_chargebacks() -> Select[Any]:
+    """Always: frozen - owed = parts in force - withdrawn + written off; and withdrawn is the sum of the movements."""
+    parts = select(func.coalesce(func.sum(FrozenPart.amount_minor), 0)).where(
+        FrozenPart.chargeback_id == Chargeback.id,
+        FrozenPart.state.in_((FrozenState.FROZEN, FrozenState.TAKEN))).scalar_subquery()
+    moved = select(func.coalesce(func.sum(ChargebackMovement.amount_minor), 0)).where(
+        ChargebackMovement.chargeback_id == Chargeback.id).scalar_subquery()
+    rest = Chargeback.frozen_minor - func.coalesce(BusinessDebt.owed_minor, 0)
+    right = parts - Chargeback.withdrawn_minor + func.coalesce(BusinessDebt.written_off_minor, 0)
+    return (select(Chargeback.id, rest, right).outerjoin(BusinessDebt, BusinessDebt.id == Chargeback.id)
+            .where(or_(rest != right, Chargeback.withdrawn_minor != moved)))
+
+
+def _differing(kind: AccountKind, rows: Select[Any]) -> Found:
+    """Two lists in the order of their owners, read side by side. Accounts that hold nothing are left out."""
+    held = _read(select(LedgerAccount.owner_id, SUM).join(Posting, Posting.account_id == LedgerAccount.id)
+                 .where(LedgerAccount.kind == kind).group_by(LedgerAccount.owner_id).having(SUM != 0)
+                 .order_by(_as_python_sorts(LedgerAccount.owner_id)))
+    said = _read(rows.order_by(_as_python_sorts(rows.selected_columns[0])))
+    sides = merge(((owner, "held", int(minor)) for owner, minor in held),
+                  ((owner, "said", int(minor)) for owner, minor in said), key=itemgetter(0))
+    for owner, found in groupby(sides, key=itemgetter(0)):
+        minor = {side: worth for _, side, worth in found}
+        if minor.get("held", 0) != minor.get("said", 0):
+            yield owner, minor.get("said", 0), minor.get("held", 0)
+
+
+def _as_python_sorts(column: Any) -> Any:
+    return collate(column, "C" if db.engine.dialect.name == "postgresql" else "BINARY")

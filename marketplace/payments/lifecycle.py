@@ -6,15 +6,19 @@ from typing import Any
 from marketplace.foundation import audit
 from marketplace.foundation.states import check_move
 from marketplace.payments.models import (
+    AutoTopUp,
+    BankPayout,
     ConnectedAccount,
     Funding,
     FundingState,
     Payable,
     PayableState,
     PayeeState,
+    PayoutState,
     Refund,
     RefundState,
     ReversalState,
+    TopUpState,
     Transfer,
     TransferReversal,
     TransferState,
@@ -24,11 +28,19 @@ F, R, P, T, V, Y = FundingState, RefundState, PayeeState, TransferState, Reversa
 
 # Money that came in after all counts, whatever was thought before: a late word from the payer's bank.
 FUNDING_MOVES: Mapping[FundingState, frozenset[FundingState]] = {
-    F.REQUESTED: frozenset({F.OPEN, F.FAILED}),
-    F.OPEN: frozenset({F.PAID, F.EXPIRED, F.FAILED}),
+    F.REQUESTED: frozenset({F.OPEN, F.PROCESSING, F.PAID, F.FAILED}),
+    F.OPEN: frozenset({F.PROCESSING, F.PAID, F.EXPIRED, F.FAILED}),
+    F.PROCESSING: frozenset({F.PAID, F.FAILED}),
     F.PAID: frozenset(),
     F.EXPIRED: frozenset({F.PAID}),
     F.FAILED: frozenset({F.PAID}),
+}
+
+# Agreed anew, it is on again, also with other amounts.
+TOP_UP_MOVES: Mapping[TopUpState, frozenset[TopUpState]] = {
+    TopUpState.ON: frozenset(TopUpState),
+    TopUpState.PAUSED: frozenset({TopUpState.ON, TopUpState.OFF}),
+    TopUpState.OFF: frozenset({TopUpState.ON}),
 }
 
 # A bank may refuse a refund days after Stripe called it succeeded.
@@ -51,8 +63,17 @@ PAYEE_MOVES: Mapping[PayeeState, frozenset[PayeeState]] = {
     P.CLOSED: frozenset(),
 }
 
+# A bank may send a payout back days after Stripe called it paid.
+PAYOUT_MOVES: Mapping[PayoutState, frozenset[PayoutState]] = {
+    PayoutState.PENDING: frozenset(PayoutState) - {PayoutState.PENDING},
+    PayoutState.IN_TRANSIT: frozenset({PayoutState.PAID, PayoutState.FAILED, PayoutState.CANCELED}),
+    PayoutState.PAID: frozenset({PayoutState.FAILED}),
+    PayoutState.FAILED: frozenset(),
+    PayoutState.CANCELED: frozenset(),
+}
+
 TRANSFER_MOVES: Mapping[TransferState, frozenset[TransferState]] = {
-    T.REQUESTED: frozenset({T.SENDING}),
+    T.REQUESTED: frozenset({T.SENDING, T.FAILED}),
     T.SENDING: frozenset({T.SENT, T.FAILED}),
     T.SENT: frozenset({T.PARTLY_REVERSED, T.REVERSED}),
     T.PARTLY_REVERSED: frozenset({T.PARTLY_REVERSED, T.REVERSED}),
@@ -63,12 +84,14 @@ TRANSFER_MOVES: Mapping[TransferState, frozenset[TransferState]] = {
 REVERSAL_MOVES: Mapping[ReversalState, frozenset[ReversalState]] = {
     V.REQUESTED: frozenset({V.SENDING}),
     V.SENDING: frozenset({V.DONE, V.OUTSTANDING}),
-    V.OUTSTANDING: frozenset({V.SENDING}),
+    V.OUTSTANDING: frozenset({V.SENDING, V.NETTED, V.WRITTEN_OFF}),
     V.DONE: frozenset(),
+    V.NETTED: frozenset(),
+    V.WRITTEN_OFF: frozenset(),
 }
 
 PAYABLE_MOVES: Mapping[PayableState, frozenset[PayableState]] = {
-    Y.OWED: frozenset({Y.IN_TRANSFER}),
+    Y.OWED: frozenset({Y.IN_TRANSFER, Y.SENT}),  # Sent at once: what an older transfer had paid.
     Y.IN_TRANSFER: frozenset({Y.SENT, Y.OWED}),
     Y.SENT: frozenset(),
 }
@@ -79,6 +102,12 @@ def move_funding(funding: Funding, target: FundingState, *, by: str, **details: 
     funding.state = target
 
 
+def move_top_up(top_up: AutoTopUp, target: TopUpState, *, by: str, reason: str = "", **details: Any) -> None:
+    """``reason``: why it pauses, in words for people."""
+    _check_and_record("top_up", top_up, TOP_UP_MOVES, target, by=by, details=details | {"reason": reason})
+    top_up.state, top_up.paused_because = target, reason if target is TopUpState.PAUSED else None
+
+
 def move_refund(refund: Refund, target: RefundState, *, by: str, **details: Any) -> None:
     _check_and_record("refund", refund, REFUND_MOVES, target, by=by, details=details)
     refund.state = target
@@ -87,6 +116,11 @@ def move_refund(refund: Refund, target: RefundState, *, by: str, **details: Any)
 def move_payee(payee: ConnectedAccount, target: PayeeState, *, by: str, **details: Any) -> None:
     _check_and_record("payee", payee, PAYEE_MOVES, target, by=by, details=details)
     payee.state = target
+
+
+def move_payout(payout: BankPayout, target: PayoutState, *, by: str, **details: Any) -> None:
+    _check_and_record("payout", payout, PAYOUT_MOVES, target, by=by, details=details)
+    payout.state = target
 
 
 def move_transfer(transfer: Transfer, target: TransferState, *, by: str, **details: Any) -> None:

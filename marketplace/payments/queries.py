@@ -7,7 +7,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.identity.models import User
 from marketplace.payments.models import Funding, Refund, ReversalState, Transfer, TransferReversal
-from marketplace.payments.permissions import MONEY_ROLES
+from marketplace.payments.permissions import MONEY_ROLES, may_see_statement_of
 
 
 def fundings_visible_to(user: User) -> Select[Funding]:
@@ -46,5 +46,13 @@ def owed_back_by(payee: User) -> Sequence[TransferReversal]:
     return db.session.scalars(
         select(TransferReversal).join(Transfer, Transfer.id == TransferReversal.transfer_id)
         .where(Transfer.payee_id == payee.id, TransferReversal.failure_code.is_not(None),
-               TransferReversal.state != ReversalState.DONE)
+               TransferReversal.state.in_((ReversalState.OUTSTANDING, ReversalState.SENDING)))
         .order_by(TransferReversal.id)).all()
+
+
+def get_statement_owner(user_id: str, *, seen_by: User) -> User:
+    """Whose statement it is. NotFound for everybody whom it does not concern."""
+    found = db.session.get(User, user_id) if may_see_statement_of(seen_by, user_id) else None
+    if found is None:
+        raise NotFound("There is no such statement.", next_step="Look for yours under “Get paid”.")
+    return found

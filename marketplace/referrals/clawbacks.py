@@ -11,8 +11,10 @@ from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money, show_money, zero
 from marketplace.identity.models import User
 from marketplace.payments import ledger
-from marketplace.payments.models import PLATFORM, AccountKind, ReversalState, TransferReversal
+from marketplace.payments.disputes.freezing import thaw_owner
+from marketplace.payments.models import PLATFORM, AccountKind
 from marketplace.payments.money_out import payables
+from marketplace.payments.money_out.reversals import standing_of
 from marketplace.referrals import lifecycle
 from marketplace.referrals.in_kind import expire_thing
 from marketplace.referrals.models import (
@@ -194,6 +196,7 @@ def _claw_back(reward: Reward, conversion: Conversion, refund: SaleRefund, *, by
 
 
 def _take_from_held(reward: Reward, clawback: Clawback) -> None:
+    thaw_owner(reward.id)
     ledger.move(
         clawback.amount + Money(clawback.fee_minor, reward.currency),
         source=ledger.account(AccountKind.HELD, reward.id, reward.currency),
@@ -209,8 +212,10 @@ def _take_from_released(reward: Reward, clawback: Clawback) -> None:
         ledger.move(Money(clawback.fee_minor, reward.currency),
                     source=ledger.account(AccountKind.PLATFORM_FEES, PLATFORM, reward.currency),
                     target=to_funds, kind="clawback_fee", reference=f"{clawback.id}:fee")
-    if clawback.amount_minor == 0 or payables.take_back(
-            reward.id, clawback.amount, credit=to_funds, clawback_id=clawback.id) == "taken":
+    # Less is left where somebody took it back by hand before: it went to the same funds.
+    amount = min(clawback.amount, payables.left_of_all(reward.id))
+    if amount.minor == 0 or payables.take_back(
+            reward.id, amount, credit=to_funds, clawback_id=clawback.id) == "taken":
         lifecycle.move_clawback(clawback, ClawbackState.TAKEN, by=audit.SYSTEM)
 
 
@@ -222,13 +227,13 @@ def _void_if_nothing_left(reward: Reward, *, by: str) -> None:
 
 def note_reversal(reference: str) -> None:
     """Job, promised by payments when Stripe answered about taking money back: the clawback follows."""
-    clawback = db.session.get_one(Clawback, reference)
-    reversal = db.session.scalar(select(TransferReversal).where(TransferReversal.reference == reference))
-    if clawback.state is ClawbackState.TAKEN:
-        return
-    if reversal is None or reversal.state is ReversalState.DONE:
+    clawback = db.session.get(Clawback, reference)
+    if clawback is None or clawback.state is ClawbackState.TAKEN:
+        return  # None: taken back by hand, or for a chargeback.
+    standing = standing_of(reference)
+    if standing == "taken":
         lifecycle.move_clawback(clawback, ClawbackState.TAKEN, by=audit.SYSTEM)
         reward = db.session.get_one(Reward, clawback.reward_id)
         note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
-    elif reversal.state is ReversalState.OUTSTANDING and clawback.state is ClawbackState.REVERSING:
+    elif standing == "outstanding" and clawback.state is ClawbackState.REVERSING:
         lifecycle.move_clawback(clawback, ClawbackState.OUTSTANDING, by=audit.SYSTEM)

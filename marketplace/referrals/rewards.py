@@ -4,7 +4,7 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from marketplace.bounties.models import For
-from marketplace.bounties.publishing import pause_if_out_of_funds
+from marketplace.bounties.publishing import PaymentInDoubt, pause_if_out_of_funds
 from marketplace.bounties.rules import Event, RewardPreview, price
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
@@ -12,11 +12,14 @@ from marketplace.foundation.errors import require
 from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
 from marketplace.payments import ledger
+from marketplace.payments.disputes.freezing import thaw_owner
+from marketplace.payments.disputes.queries import PAYMENT_DISPUTED
 from marketplace.payments.models import PLATFORM, AccountKind, Payable, PayableState, Transfer
 from marketplace.payments.money_out import payables
 from marketplace.referrals import lifecycle
 from marketplace.referrals.buyers_share import await_choice
 from marketplace.referrals.caps import used_up
+from marketplace.referrals.holds import hold_reward, why_held
 from marketplace.referrals.in_kind import owe_thing
 from marketplace.referrals.models import Conversion, ConversionKind, Lead, Reward, RewardState
 from marketplace.referrals.permissions import may_freeze
@@ -61,11 +64,14 @@ def _hold(
     db.session.add(reward)
     db.session.flush()
     audit.record("reward.pending", reward.id, by=by, conversion=conversion.id)
+    in_doubt = thaw_owner(lead.id)
     ledger.move(
         amount + fee,
         source=ledger.account(AccountKind.RESERVED, lead.id, amount.currency),
         target=ledger.account(AccountKind.HELD, reward.id, amount.currency),
         kind="reward_earned", reference=f"{reward.id}:earned")
+    for chargeback_id in in_doubt:  # Before it could be released; whether it must wait is looked at by its job.
+        hold_reward(reward, source_id=chargeback_id, reason=PAYMENT_DISPUTED)
     outbox.promise("release_reward", after=wait, reward_id=reward.id)
     outbox.promise("send_letter", letter="reward_earned" if beneficiary_id else "buyer_share_earned",
                    reward_id=reward.id)
@@ -107,6 +113,8 @@ def freeze_reward(reward: Reward, *, by: User, reason: str) -> None:
 def unfreeze_reward(reward: Reward, *, by: User) -> None:
     """on_hold -> pending; if its day has come meanwhile, it is released at once."""
     require(may_freeze(by, reward), "take a reward off hold")
+    if why := why_held(reward):
+        raise PaymentInDoubt(why, next_step="It goes on by itself when the payment is settled.")
     lifecycle.move_reward(reward, RewardState.PENDING, by=by.id)
     wait = max(reward.release_at - clock.now(), timedelta(0))
     outbox.promise("release_reward", after=wait, reward_id=reward.id)
@@ -116,8 +124,7 @@ def note_transfer(transfer_id: str) -> None:
     """Job, promised by payments when a transfer was asked for, sent or failed: the rewards in it follow."""
     transfer = db.session.get_one(Transfer, transfer_id)
     rewards = db.session.scalars(select(Reward).where(
-        Reward.beneficiary_id == transfer.payee_id, Reward.business_id == transfer.business_id,
-        Reward.state.in_([RewardState.PAYABLE, RewardState.SCHEDULED])))
+        Reward.beneficiary_id == transfer.payee_id, Reward.state.in_([RewardState.PAYABLE, RewardState.SCHEDULED])))
     for reward in rewards.all():
         payable = db.session.get_one(Payable, reward.id)
         _follow(reward, payable.state)

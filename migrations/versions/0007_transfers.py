@@ -46,28 +46,29 @@ def upgrade() -> None:
     )
 
     op.create_table('transfer_batch_lines',
-        sa.Column('id', sa.Text(), nullable=False),
         sa.Column('batch_id', sa.Text(), nullable=False),
+        sa.Column('number', sa.Integer(), nullable=False, autoincrement=False),
         sa.Column('payee_id', sa.Text(), nullable=False),
         sa.Column('business_id', sa.Text(), nullable=False),
         sa.Column('amount_minor', sa.BigInteger(), nullable=False),
+        sa.Column('stopped_minor', sa.BigInteger(), nullable=False),
         sa.Column('currency', sa.String(length=3), nullable=False),
         sa.Column('state', sa.Enum('planned', 'requested', 'left_out', name='line_state_known', native_enum=False, create_constraint=True, length=40), nullable=False),
         sa.Column('reason', sa.Text(), nullable=True),
         sa.Column('transfer_id', sa.Text(), nullable=True),
         sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint('amount_minor > 0', name=op.f('transfer_batch_lines_positive_check')),
+        sa.CheckConstraint('amount_minor > 0 AND stopped_minor >= 0', name=op.f('transfer_batch_lines_positive_check')),
         sa.CheckConstraint("(state = 'requested') = (transfer_id IS NOT NULL)", name=op.f('transfer_batch_lines_requested_has_transfer_check')),
         sa.CheckConstraint("(state = 'left_out') = (reason IS NOT NULL)", name=op.f('transfer_batch_lines_left_out_has_reason_check')),
         sa.ForeignKeyConstraint(['batch_id'], ['transfer_batches.id'], name='transfer_batch_lines_batch_id_fk'),
         sa.ForeignKeyConstraint(['payee_id'], ['users.id'], name='transfer_batch_lines_payee_id_fk'),
         sa.ForeignKeyConstraint(['business_id'], ['businesses.id'], name='transfer_batch_lines_business_id_fk'),
         sa.ForeignKeyConstraint(['transfer_id'], ['transfers.id'], name='transfer_batch_lines_transfer_id_fk'),
-        sa.PrimaryKeyConstraint('id', name='transfer_batch_lines_pk'),
+        sa.PrimaryKeyConstraint('batch_id', 'number', name='transfer_batch_lines_pk'),
         sa.UniqueConstraint('batch_id', 'payee_id', 'business_id', 'currency', name='transfer_batch_lines_batch_id_payee_id_business_id_currency_key'),
         sa.UniqueConstraint('transfer_id', name='transfer_batch_lines_transfer_id_key')
     )
-    op.create_index('transfer_batch_lines_planned_idx', 'transfer_batch_lines', ['batch_id', 'id'], unique=False, postgresql_where=PLANNED, sqlite_where=PLANNED)
+    op.create_index('transfer_batch_lines_planned_idx', 'transfer_batch_lines', ['batch_id', 'number'], unique=False, postgresql_where=PLANNED, sqlite_where=PLANNED)
 
     op.create_table('money_orders',
         sa.Column('id', sa.Text(), nullable=False),
@@ -115,11 +116,15 @@ def upgrade() -> None:
     op.add_column('transfer_reversals', sa.Column('netting_id', sa.Text(), nullable=True))
     op.add_column('transfer_reversals', sa.Column('netted_minor', sa.BigInteger(), nullable=False, server_default='0'))
     op.add_column('transfer_reversals', sa.Column('owed_since', sa.DateTime(timezone=True), nullable=True))
+    op.add_column('payables', sa.Column('rest_of', sa.Text(), nullable=True))
+    op.create_index('payables_rest_of_idx', 'payables', ['rest_of'], unique=False)
     op.create_index('payables_owed_idx', 'payables', ['payee_id', 'business_id', 'currency'], unique=False, postgresql_where=sa.text("state = 'owed'"), sqlite_where=sa.text("state = 'owed'"))
 
 
 def downgrade() -> None:
     op.drop_index('payables_owed_idx', 'payables')
+    op.drop_index('payables_rest_of_idx', 'payables')
+    op.drop_column('payables', 'rest_of')
     for column in ('owed_since', 'netted_minor', 'netting_id'):
         op.drop_column('transfer_reversals', column)
     allow_values("transfer_reversals", "state", "transfer_reversals_reversal_state_known_check", REVERSAL_STATES)

@@ -173,6 +173,11 @@ class TransferReversal(Versioned, Base):
     amount: Mapped[Money] = composite("amount_minor", "currency")
 
     @property
+    def asked_for(self) -> str:
+        """The caller's own reference; what lay in several transfers has a reversal for each."""
+        return self.reference.partition("/")[0]
+
+    @property
     def left(self) -> Money:
         """What Stripe is asked for: less what later rewards paid of it."""
         return Money(self.amount_minor - self.netted_minor, self.currency)

@@ -1,4 +1,5 @@
 """What is released and owed to a payee, until a transfer takes it; and taking part of it back."""
+from collections.abc import Sequence
 from typing import Literal
 
 from sqlalchemy import Select, func, select
@@ -7,11 +8,12 @@ from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict
 from marketplace.foundation.ids import new_id
-from marketplace.foundation.money import Money, show_money
+from marketplace.foundation.money import Money, show_money, zero
 from marketplace.payments import ledger
 from marketplace.payments.models import (
     AccountKind,
     LedgerAccount,
+    Netting,
     Payable,
     PayableState,
     Transfer,
@@ -44,15 +46,40 @@ def take_back(
     When Stripe has answered about a reversal, ``note_reversal(reference=clawback_id)`` is promised.
     MoreThanLeft (409) when less than ``amount`` is left of it.
     """
-    payable = lock_payable(reference)
-    left = left_of(payable)
+    pieces = _lock_pieces(reference)
+    left = sum((left_of(piece) for piece in pieces), zero(amount.currency))
     if amount > left:
         raise MoreThanLeft(f"Only {show_money(left)} of this is left.", next_step="Take back no more than that.")
-    if payable.state is PayableState.OWED:
-        take_from_owed(payable, amount, credit=credit, reference=clawback_id)
-        return "taken"
-    _ask_reversal(payable, amount, credit=credit, clawback_id=clawback_id)
-    return "reversing"
+    asked = 0
+    for piece in pieces:
+        part = min(amount, left_of(piece))
+        asked = _take(piece, part, credit=credit, clawback_id=clawback_id, asked=asked)
+        amount -= part
+    return "reversing" if asked else "taken"
+
+
+def take_back_of(payable: Payable, amount: Money, *, credit: LedgerAccount, clawback_id: str) -> None:
+    """``take_back`` of this one row alone, of which so much is left."""
+    _take(lock_payable(payable.id), amount, credit=credit, clawback_id=clawback_id, asked=0)
+
+
+def _take(piece: Payable, amount: Money, *, credit: LedgerAccount, clawback_id: str, asked: int) -> int:
+    """Of what is owed, then of its own transfer, then of the older ones that paid it. How many reversals by now."""
+    own = min(amount, _own_left(piece))
+    if own.minor and piece.state is PayableState.OWED:
+        part_of = f":{piece.id}" if piece.rest_of else ""
+        take_from_owed(piece, own, credit=credit, reference=f"{clawback_id}{part_of}")
+    elif own.minor:
+        assert piece.transfer_id is not None
+        asked = _ask_reversal(piece, own, piece.transfer_id, credit=credit, clawback_id=clawback_id, number=asked)
+    amount -= own
+    for netting, transfer_id, free in _netted(piece):
+        part = min(amount, free)
+        if part.minor:
+            asked = _ask_reversal(piece, part, transfer_id, credit=credit, clawback_id=clawback_id, number=asked,
+                                  netting_id=netting.id)
+        amount -= part
+    return asked
 
 
 def take_from_owed(payable: Payable, amount: Money, *, credit: LedgerAccount, reference: str) -> None:
@@ -63,25 +90,65 @@ def take_from_owed(payable: Payable, amount: Money, *, credit: LedgerAccount, re
     audit.record("payable.taken_back", payable.id, by=audit.SYSTEM, amount_minor=amount.minor, why=reference)
 
 
-def _ask_reversal(payable: Payable, amount: Money, *, credit: LedgerAccount, clawback_id: str) -> None:
-    """It is sent once the transfer is; should the transfer fail, transfers.py takes the amount from the payable."""
-    transfer = db.session.get_one(Transfer, payable.transfer_id, populate_existing=True)
+def _ask_reversal(
+    payable: Payable, amount: Money, transfer_id: str, *, credit: LedgerAccount, clawback_id: str, number: int,
+    netting_id: str | None = None,
+) -> int:
+    """It is sent once the transfer is; should the transfer fail, transfers.py takes the amount from the payable.
+
+    What lies in several transfers is asked of each; the first reversal has the caller's own reference.
+    """
+    transfer = db.session.get_one(Transfer, transfer_id, populate_existing=True)
     reversal_id = new_id("reversal")
     reversal = TransferReversal(
-        id=reversal_id, reference=clawback_id, transfer_id=transfer.id, payable_id=payable.id,
-        credit_account_id=credit.id, amount=amount, idempotency_key=make_key(reversal_id))
+        id=reversal_id, reference=f"{clawback_id}/{number + 1}" if number else clawback_id, transfer_id=transfer.id,
+        payable_id=payable.id, credit_account_id=credit.id, amount=amount, idempotency_key=make_key(reversal_id),
+        netted_minor=0, netting_id=netting_id)
     db.session.add(reversal)
     db.session.flush()
     audit.record("reversal.requested", reversal.id, by=audit.SYSTEM, transfer=transfer.id, amount_minor=amount.minor)
     if transfer.state in SENT:
         outbox.promise("send_reversal", reversal_id=reversal.id)
+    return number + 1
 
 
 def left_of(payable: Payable) -> Money:
-    """Less what was taken back of it, or is being taken back."""
-    asked = db.session.scalar(
-        select(func.sum(TransferReversal.amount_minor)).where(TransferReversal.payable_id == payable.id))
+    """Owed or sent of it, or paid by an older transfer; less what was taken back of that, or is being taken back."""
+    return sum((free for _, _, free in _netted(payable)), _own_left(payable))
+
+
+def left_of_all(reference: str) -> Money:
+    """Of a payable and the odd units that were carried over from it."""
+    pieces = _lock_pieces(reference)
+    return sum((left_of(piece) for piece in pieces), zero(pieces[0].currency))
+
+
+def _own_left(payable: Payable) -> Money:
+    """Of what is owed, or went with its own transfer."""
+    asked = db.session.scalar(select(func.sum(TransferReversal.amount_minor)).where(
+        TransferReversal.payable_id == payable.id, TransferReversal.netting_id.is_(None)))
     return payable.amount - Money(int(asked or 0), payable.currency)
+
+
+def _netted(payable: Payable) -> list[tuple[Netting, str, Money]]:
+    """What older transfers paid of it, each with the transfer in which it lies and what is left there."""
+    rows = db.session.execute(
+        select(Netting, TransferReversal.transfer_id)
+        .join(TransferReversal, TransferReversal.id == Netting.reversal_id)
+        .where(Netting.payable_id == payable.id).order_by(Netting.id)).all()
+    found = []
+    for netting, transfer_id in rows:
+        asked = db.session.scalar(select(func.sum(TransferReversal.amount_minor)).filter_by(netting_id=netting.id))
+        found.append((netting, transfer_id, netting.amount - Money(int(asked or 0), payable.currency)))
+    return found
+
+
+def _lock_pieces(reference: str) -> Sequence[Payable]:
+    """A payable and the odd units carried over from it; what is still owed comes first."""
+    pieces = db.session.scalars(
+        select(Payable).where((Payable.id == reference) | (Payable.rest_of == reference)).order_by(Payable.id)
+        .with_for_update().execution_options(populate_existing=True)).all()
+    return sorted(pieces, key=lambda piece: piece.state is not PayableState.OWED)
 
 
 def lock_payable(reference: str) -> Payable:

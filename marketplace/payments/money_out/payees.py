@@ -1,4 +1,4 @@
-"""A person who is paid: one connected account at Stripe, filled in on Stripe's own pages, read back from there."""
+"""A person who is paid: one open account at Stripe, filled in on Stripe's own pages, read back from there."""
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,8 +11,9 @@ from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.outbox import Errand
 from marketplace.identity.models import User
 from marketplace.payments import lifecycle, sending
-from marketplace.payments.models import ConnectedAccount, PayeeState
-from marketplace.payments.money_out.countries import COUNTRIES
+from marketplace.payments.models import Agreement, ConnectedAccount, PayeeState
+from marketplace.payments.money_out.bank_accounts import note_banks
+from marketplace.payments.money_out.countries import COUNTRIES, needs_recipient_agreement
 from marketplace.payments.permissions import may_be_paid_as
 from marketplace.payments.sending import Refused
 from marketplace.payments.stripe_gateway import gateway
@@ -20,9 +21,11 @@ from marketplace.payments.stripe_readings import ConnectedAccountReading, Perman
 
 # The page that starts it asks Stripe itself; the job comes after it, or instead of it when Stripe was away.
 JOB_AFTER = timedelta(seconds=20)
+NO_USE_AFTER = timedelta(days=29)  # Stripe forgets keys of v2 after 30: the same key would make a second account.
 FIRST_LOOK, NEXT_LOOK = timedelta(minutes=15), timedelta(days=1)  # The net under lost webhooks.
 
 S = PayeeState
+LETTER_AT = {S.ACTION_NEEDED: "payee_asked", S.RESTRICTED: "payee_restricted", S.CLOSED: "payee_closed"}
 OURS = frozenset({S.NONE, S.LINK_ISSUED})  # States that are about our link, not about what Stripe thinks.
 
 
@@ -46,19 +49,26 @@ class Made:
 
 
 def find_payee(user_id: str) -> ConnectedAccount | None:
-    return db.session.scalar(select(ConnectedAccount).filter_by(user_id=user_id))
+    """The open account, else the one that was closed last."""
+    found = db.session.scalars(
+        select(ConnectedAccount).filter_by(user_id=user_id)
+        .order_by(ConnectedAccount.created_at.desc(), ConnectedAccount.id.desc())).all()
+    return next((payee for payee in found if payee.state is not S.CLOSED), found[0] if found else None)
 
 
 def start_payee(user: User, country: str, *, by: User) -> ConnectedAccount:
-    """One account for each person, for good. PayeeExists (409), CountryNotServed (422)."""
+    """One open account for each person; after a closed one, another. PayeeExists (409), CountryNotServed (422)."""
     require(may_be_paid_as(by, user.id), "set up how someone else is paid")
-    if find_payee(user.id):
+    before = find_payee(user.id)
+    if before and before.state is not S.CLOSED:
         raise PayeeExists("You have a Stripe account here already.", next_step="Go on with it.")
     if country not in COUNTRIES:
         raise CountryNotServed("We cannot pay to that country yet.", next_step="Choose one from the list.",
                                fields={"country": ["Choose a country from the list."]})
+    platform = current_app.extensions["settings"].platform_country
     payee = ConnectedAccount(
-        user_id=user.id, country=country, currency=COUNTRIES[country][1], idempotency_key="")
+        user_id=user.id, country=country, currency=COUNTRIES[country].currency, idempotency_key="",
+        agreement=Agreement.RECIPIENT if needs_recipient_agreement(country, platform=platform) else Agreement.FULL)
     db.session.add(payee)
     payee.idempotency_key = sending.make_key(f"{user.id}|{clock.now().isoformat()}")
     db.session.flush()
@@ -73,10 +83,13 @@ def _make(payee_id: str) -> Made | Refused | None:
         return None
     user = sending.read_alone(User, payee.user_id)
     payee = sending.read_alone(ConnectedAccount, payee_id)
+    if clock.now() > payee.created_at + NO_USE_AFTER:
+        return Refused("too_late", "Stripe could not be reached for weeks.")
     try:
         return Made(gateway().create_connected_account(
             user_id=user.id, email=user.email, display_name=user.name, country=payee.country.lower(),
-            currency=payee.currency, key=payee.idempotency_key))
+            currency=payee.currency, key=payee.idempotency_key,
+            recipient_agreement=payee.agreement is Agreement.RECIPIENT))
     except PermanentFailure as failure:
         return Refused(failure.code, str(failure))
 
@@ -126,21 +139,32 @@ def _apply(reading: ConnectedAccountReading | None, payee_id: str) -> None:
     if payee is None or reading is None:
         return
     note_reading(payee, reading)
-    if payee.state not in {S.READY, S.CLOSED}:
+    if payee.state is not S.CLOSED and (payee.state is not S.READY or payee.requirements):
         due = clock.now() + NEXT_LOOK
         outbox.promise("check_payee", after=NEXT_LOOK, key=f"check:{payee.id}:{due.date()}", payee_id=payee.id)
 
 
 def note_reading(payee: ConnectedAccount, reading: ConnectedAccountReading) -> None:
-    """What Stripe thinks now. Getting ready sets off the transfers that waited for it."""
+    """What Stripe thinks now. Getting ready sets off the transfers that waited for it; the rest the person hears of."""
+    had_questions = bool(payee.requirements)
     payee.checked_at = clock.now()
-    payee.requirements = reading.requirements
+    payee.requirements, payee.requirements_due_at = reading.requirements, reading.due_at
+    payee.restriction = reading.restriction
+    note_banks(payee, reading)
     target = state_of(reading, payee.state)
     if target is payee.state:
+        if target is S.READY and payee.requirements and not had_questions:
+            _write(payee, "payee_asked")
         return
     lifecycle.move_payee(payee, target, by=audit.SYSTEM)
     if target is S.READY:
         outbox.promise("request_transfers", payee_id=payee.user_id)
+    elif target in LETTER_AT:
+        _write(payee, LETTER_AT[target])
+
+
+def _write(payee: ConnectedAccount, letter: str) -> None:
+    outbox.promise("send_letter", letter=letter, payee_id=payee.id)
 
 
 def state_of(reading: ConnectedAccountReading, now: PayeeState) -> PayeeState:

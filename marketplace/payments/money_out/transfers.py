@@ -1,16 +1,14 @@
 """Money out: what is owed to a payee goes to their connected account. ``sending`` tells why it happens once."""
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from itertools import groupby
 
+from flask import current_app
 from sqlalchemy import select
 
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db, finish_reading
-from marketplace.foundation.ids import new_id
-from marketplace.foundation.money import Money, main_units, zero
 from marketplace.foundation.outbox import Errand
+from marketplace.foundation.turns import wait_for_turn
 from marketplace.payments import ledger, lifecycle, sending
 from marketplace.payments.models import (
     AccountKind,
@@ -18,27 +16,33 @@ from marketplace.payments.models import (
     LedgerAccount,
     Payable,
     PayableState,
-    PayeeState,
     ReversalState,
     Transfer,
     TransferReversal,
     TransferState,
 )
-from marketplace.payments.money_out import payables, stops
+from marketplace.payments.money_out import netting, payables, stops
+from marketplace.payments.money_out.approvals import takes_two
+from marketplace.payments.money_out.bank_accounts import has_new_bank
 from marketplace.payments.money_out.payees import note_reading
+from marketplace.payments.money_out.requests import (
+    NOT_READY,
+    STOPPED,
+    lock_owed,
+    must_wait,
+    ready_destinations,
+    request_groups,
+    retry_after,
+    why_not,
+)
 from marketplace.payments.sending import NotThere, Refused
 from marketplace.payments.stripe_gateway import gateway
 from marketplace.payments.stripe_readings import ConnectedAccountReading, PermanentFailure
 
-MINIMUM_UNITS = 10  # Main units of the currency; less waits for more.
-OPEN = (TransferState.REQUESTED, TransferState.SENDING)
-# Our own balance at Stripe grows as charges become available; anything else a person has to look at.
-RETRY_AFTER = {"balance_insufficient": timedelta(hours=1)}
-RETRY_OTHERWISE = timedelta(days=1)
-NOT_READY = "payee_not_ready"
-STOPPED = "stopped"
-
 SYSTEM = audit.SYSTEM
+AT_ONCE = "at_once"
+# Stripe takes 25 calls a second at one of its addresses (docs.stripe.com/rate-limits), from all workers together.
+A_SECOND = 20
 
 
 @dataclass(frozen=True)
@@ -63,60 +67,26 @@ class Stopped:
 Outcome = Sent | NotReady | Stopped | Refused | NotThere | None
 
 
-def minimum_transfer(currency: str) -> Money:
-    return main_units(MINIMUM_UNITS, currency)
-
-
 def request_transfers(payee_id: str) -> None:
-    """Job: for each business and currency, one transfer of all that is owed, if it is enough and may be sent now."""
-    destination = db.session.scalar(select(ConnectedAccount).filter_by(user_id=payee_id))
-    if destination is None or destination.state is not PayeeState.READY:
+    """Job: a transfer for each business and currency of all that is owed, if it is enough and may be sent now.
+
+    Only where the market pays at once; else, and above what one admin may send, the next batch takes it.
+    """
+    if current_app.extensions["settings"].transfer_batches == AT_ONCE:
+        request_now(payee_id)
+
+
+def request_now(payee_id: str) -> None:
+    destinations = ready_destinations([payee_id])
+    if not destinations:
         return  # Asked again when the account gets ready: payees.py.
-    owed = db.session.scalars(
-        payables.payables_of(payee_id)
-        .where(Payable.state == PayableState.OWED, Payable.amount_minor > 0)
-        .order_by(None).order_by(Payable.business_id, Payable.currency, Payable.id)
-        .with_for_update().execution_options(populate_existing=True)).all()
-    stopped = stops.stopped_among(owed)
-    owed = [payable for payable in owed if payable.id not in stopped]
-    for _, group in groupby(owed, key=lambda payable: (payable.business_id, payable.currency)):
-        _request_transfer(destination, list(group))
-
-
-def _request_transfer(destination: ConnectedAccount, owed: Sequence[Payable]) -> None:
-    first = owed[0]
-    total = sum((payable.amount for payable in owed), zero(first.currency))
-    if total < minimum_transfer(first.currency) or _must_wait(first):
-        return
-    transfer_id = new_id("transfer")
-    transfer = Transfer(
-        id=transfer_id, payee_id=first.payee_id, business_id=first.business_id, amount=total,
-        destination=destination.stripe_account_id, idempotency_key=sending.make_key(transfer_id))
-    db.session.add(transfer)
+    netting.net_payee(payee_id)
     db.session.flush()
-    ledger.post(
-        [(payables.payable_account(payable), -payable.amount) for payable in owed]
-        + [(_in_transit(transfer), total)],
-        kind="transfer_requested", reference=f"{transfer_id}:requested")
-    for payable in owed:
-        lifecycle.move_payable(payable, PayableState.IN_TRANSFER, transfer_id=transfer_id, by=SYSTEM)
-    audit.record("transfer.requested", transfer_id, by=SYSTEM, amount_minor=total.minor, currency=total.currency)
-    outbox.promise("send_transfer", transfer_id=transfer_id)
-    outbox.promise("note_transfer", transfer_id=transfer_id)
-
-
-def _must_wait(payable: Payable) -> bool:
-    """One open transfer per payee, business and currency; after a refusal not at once again."""
-    same = select(Transfer).filter_by(
-        payee_id=payable.payee_id, business_id=payable.business_id, currency=payable.currency)
-    last = db.session.scalar(same.order_by(Transfer.id.desc()).limit(1))
-    if last is None or last.state not in {*OPEN, TransferState.FAILED}:
-        return False
-    return last.failed_at is None or clock.now() < last.failed_at + _retry_after(last.failure_code)
-
-
-def _retry_after(code: str | None) -> timedelta:
-    return timedelta(0) if code in {NOT_READY, STOPPED} else RETRY_AFTER.get(code or "", RETRY_OTHERWISE)
+    groups = lock_owed(Payable.payee_id == payee_id)
+    waiting = must_wait([payee_id])
+    request_groups([
+        group for group in groups if not why_not(group, destinations, waiting) and not takes_two([group.total])
+    ], destinations)
 
 
 def send_transfer(transfer_id: str) -> None:
@@ -138,6 +108,7 @@ def _call(transfer_id: str) -> Outcome:
     if transfer.state is not TransferState.SENDING:
         return None
     stripe = gateway()
+    wait_for_turn("transfers", a_second=A_SECOND)
     not_now = _why_not_now(transfer)
     if not_now:
         # An earlier attempt may have gone through before the account or the money was stopped.
@@ -156,11 +127,18 @@ def _why_not_now(transfer: Transfer) -> NotReady | Stopped | Refused | None:
         reading = gateway().read_connected_account(transfer.destination)
     except PermanentFailure as failure:
         return Refused(failure.code, str(failure))
-    if not reading.is_ready:
+    if not reading.is_ready or has_new_bank(_payee_at(transfer.destination), reading):
+        finish_reading()
         return NotReady(reading)
     reason = stops.why_transfer_stopped(transfer)
     finish_reading()
     return Stopped(reason) if reason else None
+
+
+def _payee_at(destination: str) -> ConnectedAccount:
+    """By the account it went to: the person may have closed it and started another since."""
+    return db.session.scalars(select(ConnectedAccount).filter_by(stripe_account_id=destination)
+                              .execution_options(populate_existing=True)).one()
 
 
 def _find(transfer: Transfer) -> Sent | None:
@@ -180,8 +158,7 @@ def _settle(outcome: Outcome, transfer_id: str) -> None:
             outbox.promise("deliver_transfer", transfer_id=transfer.id)
     elif isinstance(outcome, NotReady):
         _settle_failed(transfer, Refused(NOT_READY, "The connected account cannot receive money now."))
-        payee = db.session.scalars(select(ConnectedAccount).filter_by(user_id=transfer.payee_id)).one()
-        note_reading(payee, outcome.reading)
+        note_reading(_payee_at(transfer.destination), outcome.reading)
     elif isinstance(outcome, Stopped):
         _settle_failed(transfer, Refused(STOPPED, outcome.reason))
     elif isinstance(outcome, Refused):
@@ -216,7 +193,7 @@ def _settle_failed(transfer: Transfer, refused: Refused) -> None:
         _take_instead(reversal)
     outbox.promise("note_transfer", transfer_id=transfer.id)
     if refused.code != NOT_READY:
-        outbox.promise("request_transfers", after=_retry_after(refused.code), payee_id=transfer.payee_id)
+        outbox.promise("request_transfers", after=retry_after(refused.code), payee_id=transfer.payee_id)
 
 
 def _take_instead(reversal: TransferReversal) -> None:
@@ -225,7 +202,7 @@ def _take_instead(reversal: TransferReversal) -> None:
     credit = db.session.get_one(LedgerAccount, reversal.credit_account_id)
     payables.take_from_owed(payable, reversal.amount, credit=credit, reference=reversal.reference)
     audit.record("reversal.dropped", reversal.id, by=SYSTEM, why="the transfer was not sent")
-    outbox.promise("note_reversal", reference=reversal.reference)
+    outbox.promise("note_reversal", reference=reversal.asked_for)
     db.session.delete(reversal)
 
 

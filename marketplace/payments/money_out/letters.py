@@ -1,0 +1,103 @@
+"""The mails about transfers, batches and debts. Written when sent, so that they say what is true then."""
+from collections.abc import Callable
+
+from sqlalchemy import select
+
+from marketplace.foundation.db import db
+from marketplace.foundation.letters import compose, public_url
+from marketplace.foundation.mail import Mail
+from marketplace.foundation.money import show_money
+from marketplace.identity.models import User
+from marketplace.payments.models import (
+    BatchState,
+    LineState,
+    MoneyOrder,
+    Netting,
+    OrderState,
+    Payable,
+    Transfer,
+    TransferBatch,
+    TransferReversal,
+)
+from marketplace.payments.money_out.batches import totals_of
+from marketplace.payments.money_out.reversals import OVER
+
+
+def batch_waits(batch_id: str) -> list[Mail]:
+    batch = db.session.get_one(TransferBatch, batch_id)
+    if batch.state is not BatchState.PREVIEWED:
+        return []
+    sums = " and ".join(show_money(total) for total in totals_of(batch, LineState.PLANNED))
+    return _to_admins("Transfers wait for your approval",
+                      f"A batch of {sums} is more than may go without an admin's look. Nothing of it is sent before.",
+                      path=f"/admin/transfers/batches/{batch.id}", label="Look at the batch")
+
+
+def batch_done(batch_id: str) -> list[Mail]:
+    """To the admin who asked for it; nobody waits for the clock's own."""
+    batch = db.session.get_one(TransferBatch, batch_id)
+    asker = db.session.get(User, batch.asked_by)
+    sums = " and ".join(show_money(total) for total in totals_of(batch, LineState.REQUESTED)) or "nothing"
+    return [] if asker is None or asker.closed_at else [compose(
+        asker.email, "Your batch of transfers is done", f"Transfers of {sums} are on their way.", name=asker.name,
+        action=("See the batch", public_url(f"/admin/transfers/batches/{batch.id}")))]
+
+
+def order_waits(order_id: str) -> list[Mail]:
+    order = db.session.get_one(MoneyOrder, order_id)
+    if order.state is not OrderState.ASKED:
+        return []
+    what = "write off a debt" if order.kind == "write_off" else "take back a transfer"
+    return _to_admins("An admin asks for your agreement",
+                      f"They want to {what} of {show_money(order.amount)}, which takes two. Their reason: {order.reason}",
+                      path="/admin/receivables", label="Look at it", but=order.asked_by)
+
+
+def reward_netted(netting_id: str) -> list[Mail]:
+    netting = db.session.get_one(Netting, netting_id)
+    return _to_payee(
+        db.session.get_one(Payable, netting.payable_id).payee_id, "Part of your reward paid what you owed",
+        f"{show_money(netting.amount)} of a reward of yours was kept for what a refunded sale had earned you before, "
+        "and Stripe could not take back. You owe that much less now.")
+
+
+def owed_back(reversal_id: str) -> list[Mail]:
+    reversal = db.session.get_one(TransferReversal, reversal_id)
+    return [] if reversal.state in OVER else _to_payee(
+        db.session.get_one(Transfer, reversal.transfer_id).payee_id, "You owe something back",
+        f"A sale was refunded after you were paid, and Stripe could not take {show_money(reversal.left)} back from your "
+        "account there. It is kept of your next rewards, and Stripe is asked again every day. Nothing else is asked of "
+        "you.")
+
+
+def debt_written_off(reversal_id: str) -> list[Mail]:
+    reversal = db.session.get_one(TransferReversal, reversal_id)
+    return _to_payee(
+        db.session.get_one(Transfer, reversal.transfer_id).payee_id, "You owe nothing more",
+        f"We gave up {show_money(reversal.left)} that you owed back after a refunded sale. It will not be asked for again.")
+
+
+def transfer_reversed_by_hand(order_id: str) -> list[Mail]:
+    order = db.session.get_one(MoneyOrder, order_id)
+    return _to_payee(
+        db.session.get_one(Transfer, order.subject_id).payee_id, "A payment to you is taken back",
+        f"{show_money(order.amount)} of a transfer to your Stripe account is taken back by us. The reason: {order.reason}",
+        "If you think that this is wrong, answer this mail.")
+
+
+def _to_payee(user_id: str, subject: str, *paragraphs: str) -> list[Mail]:
+    user = db.session.get_one(User, user_id)
+    return [] if user.closed_at else [compose(
+        user.email, subject, *paragraphs, name=user.name, action=("Open my payouts", public_url("/payouts")))]
+
+
+def _to_admins(subject: str, *paragraphs: str, path: str, label: str, but: str = "") -> list[Mail]:
+    admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None), User.id != but))
+    return [compose(admin.email, subject, *paragraphs, name=admin.name, action=(label, public_url(path)))
+            for admin in admins]
+
+
+LETTERS: dict[str, Callable[..., list[Mail]]] = {
+    letter.__name__: letter for letter in (
+        batch_waits, batch_done, order_waits, reward_netted, owed_back, debt_written_off, transfer_reversed_by_hand)
+}

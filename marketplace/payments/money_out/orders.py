@@ -1,0 +1,119 @@
+"""What an admin decides about money that went wrong: writing off a debt, taking back a transfer. Two, above a limit."""
+from marketplace.foundation import audit, outbox
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict, Invalid, NotFound, require
+from marketplace.foundation.money import Money, show_money, zero
+from marketplace.identity.models import User
+from marketplace.payments.ledger_trail import find_source
+from marketplace.payments.models import (
+    AccountKind,
+    MoneyOrder,
+    OrderKind,
+    OrderState,
+    Payable,
+    ReversalState,
+    Transfer,
+    TransferReversal,
+)
+from marketplace.payments.money_out import payables, reversals
+from marketplace.payments.money_out.approvals import require_decider, takes_two
+from marketplace.payments.money_out.lifecycle import move_order
+
+
+class OrderOpen(Conflict):
+    code = "order_open"
+
+
+class NotOwed(Conflict):
+    code = "not_owed"
+
+
+def ask_write_off(reversal: TransferReversal, *, reason: str, by: User) -> MoneyOrder:
+    """Nobody will pay this: it becomes our loss, at once or when a second admin agrees. NotOwed, OrderOpen (409)."""
+    require(by.is_admin, "write off a debt")
+    if reversal.state is not ReversalState.OUTSTANDING:
+        raise NotOwed("This is not owed any more, or Stripe is being asked for it right now.",
+                      next_step="Reload the page to see where it stands.")
+    return _ask(OrderKind.WRITE_OFF, reversal.id, reversal.left, reason=reason, by=by)
+
+
+def ask_reversal(transfer: Transfer, amount: Money, *, reason: str, by: User) -> MoneyOrder:
+    """Take back ``amount`` of a sent transfer, to the funds it came from. What Stripe refuses becomes a debt."""
+    require(by.is_admin, "take back a transfer")
+    most = can_be_taken(transfer)
+    if amount.currency != transfer.currency or amount.minor <= 0 or amount > most:
+        raise Invalid("That cannot be taken back of this transfer.",
+                      fields={"amount": [f"More than zero, and at most {show_money(most)}."]})
+    return _ask(OrderKind.REVERSAL, transfer.id, amount, reason=reason, by=by)
+
+
+def grant_order(order: MoneyOrder, *, by: User) -> None:
+    """asked -> granted: it is done. SecondAdminNeeded (403) above the limit for the admin who asked."""
+    require_decider(by, asked_by=order.asked_by, amounts=[order.amount], action="decide about this")
+    move_order(order, OrderState.GRANTED, by=by.id)
+    if order.kind is OrderKind.WRITE_OFF:
+        _write_off(order, by=by.id)
+    else:
+        _take_back(order, by=by.id)
+
+
+def decline_order(order: MoneyOrder, *, by: User) -> None:
+    require(by.is_admin, "decide about this")
+    move_order(order, OrderState.DECLINED, by=by.id)
+
+
+def can_be_taken(transfer: Transfer) -> Money:
+    """What of a transfer has not been taken back, and is not being taken back."""
+    return sum((payables.left_of(payable) for payable in _sent_in(transfer)), zero(transfer.currency))
+
+
+def _ask(kind: OrderKind, subject_id: str, amount: Money, *, reason: str, by: User) -> MoneyOrder:
+    if db.session.query(MoneyOrder).filter_by(kind=kind, subject_id=subject_id, state=OrderState.ASKED).first():
+        raise OrderOpen("This has been asked for already, and waits for another admin.")
+    order = MoneyOrder(kind=kind, subject_id=subject_id, amount=amount, reason=reason, asked_by=by.id)
+    db.session.add(order)
+    db.session.flush()
+    audit.record("order.asked", order.id, by=by.id, kind=kind, subject=subject_id, amount_minor=amount.minor,
+                 reason=reason)
+    if takes_two([amount]):
+        outbox.promise("send_letter", letter="order_waits", order_id=order.id)
+    else:
+        grant_order(order, by=by)
+    return order
+
+
+def _write_off(order: MoneyOrder, *, by: str) -> None:
+    """Our expense: the business gets what it was promised, and the payee is never asked again."""
+    reversal = reversals.lock_reversal(order.subject_id)
+    if reversal.state is not ReversalState.OUTSTANDING:
+        raise NotOwed("It was paid meanwhile, or Stripe is being asked for it right now.",
+                      next_step="Look again in a minute; decline the order if it was paid.")
+    reversals.write_off(reversal, by=by, reason=order.reason)
+
+
+def _take_back(order: MoneyOrder, *, by: str) -> None:
+    transfer = db.session.get_one(Transfer, order.subject_id, populate_existing=True)
+    left = order.amount
+    if left > can_be_taken(transfer):
+        raise Conflict("Part of it was taken back meanwhile.", next_step="Decline this, and ask for less.")
+    for payable in _sent_in(transfer):
+        part = min(left, payables.left_of(payable))
+        if part.minor:
+            credit = find_source(payables.payable_account(payable), AccountKind.FUNDS)
+            payables.take_back_of(payable, part, credit=credit, clawback_id=f"{order.id}:{payable.id}")
+            left -= part
+    audit.record("transfer.reversal_ordered", transfer.id, by=by, order=order.id, amount_minor=order.amount_minor,
+                 reason=order.reason)
+    outbox.promise("send_letter", letter="transfer_reversed_by_hand", order_id=order.id)
+
+
+def _sent_in(transfer: Transfer) -> list[Payable]:
+    return list(db.session.query(Payable).filter_by(transfer_id=transfer.id).order_by(Payable.id))
+
+
+def get_order(order_id: str) -> MoneyOrder:
+    order = db.session.get(MoneyOrder, order_id)
+    if order is None:
+        raise NotFound("There is no such order.", next_step="Reload the list.")
+    return order
+
