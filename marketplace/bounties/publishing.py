@@ -1,4 +1,5 @@
 """Live, paused, closed. A live bounty can always pay for one more lead, or pauses and says so."""
+from collections.abc import Sequence
 from datetime import timedelta
 
 from marketplace.bounties import lifecycle
@@ -9,15 +10,39 @@ from marketplace.bounties.rules import worst_case
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
-from marketplace.foundation.money import show_money
+from marketplace.foundation.money import Money, show_money
 from marketplace.identity.models import User
-from marketplace.payments.money_in.refunds import refund_free_funds
+from marketplace.payments.disputes.freezing import cover
+from marketplace.payments.disputes.queries import (
+    PAYMENT_DISPUTED,
+    PAYMENT_SUSPECTED,
+    PAYMENT_TAKEN_BACK,
+    why_bounty_stopped,
+)
+from marketplace.payments.money_in.agreements import pause_for
+from marketplace.payments.money_in.refund_plans import Planned, plan_refunds
+from marketplace.payments.money_in.refunds import refund_free_funds, request_planned
+from marketplace.payments.money_in.top_ups import is_topped_up
 
 OUT_OF_FUNDS = "There are no free funds for one more lead."
+STOPPED = frozenset({PAYMENT_DISPUTED, PAYMENT_SUSPECTED, PAYMENT_TAKEN_BACK})  # Shown to everybody who looks.
+FOR_A_TOP_UP = timedelta(minutes=10)  # Nobody is told of a pause that an agreed top-up ends within minutes.
+
+
+class NothingFree(Conflict):
+    code = "nothing_free"
+
+
+class PlanChanged(Conflict):
+    code = "plan_changed"
 
 
 class NotFunded(Conflict):
     code = "not_funded"
+
+
+class PaymentInDoubt(Conflict):
+    code = "payment_in_doubt"
 
 
 def can_fund_one_more(bounty: Bounty) -> bool:
@@ -25,8 +50,10 @@ def can_fund_one_more(bounty: Bounty) -> bool:
 
 
 def publish_bounty(bounty: Bounty, *, by: User) -> None:
-    """draft or paused -> live. NotFunded (409) without funds for one reward and its fee."""
+    """draft or paused -> live. NotFunded (409) without funds for one reward and its fee; PaymentInDoubt (409)."""
     require(may_edit(by, bounty), "publish this bounty")
+    if why := why_bounty_stopped(bounty.id):
+        raise PaymentInDoubt(why, next_step="It goes on by itself when the payment is settled.")
     if not can_fund_one_more(bounty):
         missing = worst_case(bounty.terms) - free_funds_of(bounty)
         raise NotFunded(
@@ -48,7 +75,56 @@ def pause_if_out_of_funds(bounty: Bounty) -> None:
     if bounty.state is BountyState.LIVE and not can_fund_one_more(bounty):
         lifecycle.move(bounty, BountyState.PAUSED, by=audit.SYSTEM, reason=OUT_OF_FUNDS)
         bounty.paused_because = OUT_OF_FUNDS
-        outbox.promise("send_letter", letter="bounty_out_of_funds", bounty_id=bounty.id)
+        wait = FOR_A_TOP_UP if is_topped_up(bounty.id) else timedelta(0)
+        outbox.promise("top_up_bounty", bounty_id=bounty.id)
+        outbox.promise("send_letter", letter="bounty_out_of_funds", bounty_id=bounty.id, after=wait)
+        outbox.promise("send_letter", letter="lead_waits_for_funds", bounty_id=bounty.id, after=wait)
+
+
+def note_funds_left(purpose_id: str) -> None:
+    """Job: money went back from this bounty without its business asking."""
+    bounty = db.session.get(Bounty, purpose_id)
+    if bounty is not None:
+        pause_if_out_of_funds(bounty)
+
+
+def refund_free(bounty: Bounty, *, expected: Money, by: User) -> None:
+    """All free funds of a bounty that goes on, back to the cards that paid. Left without funds, it pauses.
+
+    NothingFree (409); PlanChanged (409) when another sum is free than ``expected``, the one that was shown.
+    """
+    require(may_edit(by, bounty), "take back the free funds of this bounty")
+    if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
+        raise Conflict("A closed bounty gives its free funds back by itself.", next_step="Look at its payments.")
+    planned = plan_refunds(bounty.id, bounty.terms.currency, is_binding=True)
+    total = total_of(planned, bounty.terms.currency)
+    if total.minor == 0:
+        raise NothingFree("Nothing is free to go back.", next_step="What is reserved stays for its leads.")
+    if total != expected:
+        raise PlanChanged(f"By now {show_money(total)} is free.", next_step="Look at the new sums and send again.")
+    pause_for(bounty.id, "You took the free funds back.")
+    request_planned(planned, by=by.id)
+    pause_if_out_of_funds(bounty)
+
+
+def total_of(planned: Sequence[Planned], currency: str) -> Money:
+    return Money(sum(one.amount.minor for one in planned), currency)
+
+
+def stop_bounty(bounty: Bounty, why: str) -> None:
+    """live -> paused: a payment for it is in doubt. ``why`` (of STOPPED) is said to everybody who looks."""
+    if bounty.state is BountyState.LIVE:
+        lifecycle.move(bounty, BountyState.PAUSED, by=audit.SYSTEM, reason=why)
+        bounty.paused_because = why
+    elif bounty.state is BountyState.PAUSED and bounty.paused_because in {OUT_OF_FUNDS, *STOPPED}:
+        bounty.paused_because = why
+
+
+def resume_bounty(bounty: Bounty) -> None:
+    """paused -> live, once no payment is in doubt any more and there are funds; else it says that it wants funds."""
+    if bounty.paused_because in STOPPED and why_bounty_stopped(bounty.id) is None:
+        bounty.paused_because = OUT_OF_FUNDS
+    note_funds_came_free(bounty)
 
 
 def close_bounty(bounty: Bounty, *, by: User) -> None:
@@ -77,10 +153,13 @@ def resume_when_funded(bounty_id: str) -> None:
     if can_fund_one_more(bounty):
         lifecycle.move(bounty, BountyState.LIVE, by=audit.SYSTEM, reason="funded again")
         bounty.paused_because = None
+    else:
+        outbox.promise("top_up_bounty", bounty_id=bounty.id)
 
 
 def note_funds_came_free(bounty: Bounty) -> None:
-    """Called when a reservation or a reward gives money back to the bounty."""
+    """Called when a reservation or a reward gives money back to the bounty. What its business owes comes first."""
+    cover(bounty.id, bounty.terms.currency)
     if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
         outbox.promise("return_free_funds", bounty_id=bounty.id, after=timedelta(0))
     elif bounty.paused_because == OUT_OF_FUNDS:

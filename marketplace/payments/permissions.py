@@ -21,3 +21,13 @@ def may_be_paid_as(user: User, user_id: str) -> bool:
 def may_settle(user: User, business_id: str | None) -> bool:
     """Decide about a chargeback, a debt or an unmatched payment: an admin who does not work for the business."""
     return user.is_admin and (business_id is None or user.role_in(business_id) is None)
+
+
+def may_keep_books(user: User) -> bool:
+    """See the ledger and what differs from Stripe, and explain it."""
+    return user.is_admin
+
+
+def may_see_statement_of(user: User, user_id: str) -> bool:
+    """What a person was sent is theirs and the admins' to see."""
+    return user.is_admin or user.id == user_id

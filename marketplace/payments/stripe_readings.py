@@ -91,10 +91,25 @@ class ConnectedAccountReading:
     requirements: list[str]
     closed: bool
     livemode: bool
+    due_at: datetime | None = None  # When Stripe wants its answers at the latest.
+    restriction: str | None = None  # Its code for why no money may go there now.
+    bank_marks: tuple[str, ...] = ()  # One for each bank account.
 
     @property
     def is_ready(self) -> bool:
         return self.transfers_status == "active" and not self.closed
+
+
+@dataclass(frozen=True)
+class PayoutReading:
+    """``status`` is pending, in_transit, paid, failed or canceled; one that was paid may still fail."""
+
+    id: str
+    amount: Money
+    status: str
+    made_at: datetime
+    arrives_on: datetime
+    failure_code: str | None
 
 
 @dataclass(frozen=True)
@@ -235,6 +250,7 @@ PLAIN_WORDS = {
     "defaults.profile": "what you do",
     "default_outbound_destination": "a bank account to be paid to",
     "configuration.recipient.default_outbound_destination": "a bank account to be paid to",
+    "external_account": "a bank account to be paid to",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import stripe
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from marketplace.foundation import clock
+from marketplace.foundation import audit, clock
 from marketplace.foundation.db import transaction
 from marketplace.foundation.web import csrf
 from marketplace.payments.inbox import EventRefused, keep_event
@@ -28,8 +28,13 @@ def answer_refusal(refusal: EventRefused) -> tuple[Response, int]:
 @csrf.exempt  # type: ignore[untyped-decorator]
 def receive() -> tuple[str, int]:
     said = _read_event(_read_body(), request.headers.get("Stripe-Signature", ""))
-    with transaction():
-        keep_event(said)
+    try:
+        with transaction():
+            keep_event(said)
+    except EventRefused as refusal:
+        with transaction():  # Signed by Stripe, so nobody else fills the trail with these; the admins' page counts them.
+            audit.record("event.refused", "stripe", by=audit.SYSTEM, code=refusal.code, event=str(said.get("id"))[:64])
+        raise
     return "", 200
 
 

@@ -11,6 +11,7 @@ from marketplace.foundation.errors import Conflict, NotFound
 from marketplace.identity.models import User
 from marketplace.identity.permissions import require_confirmed
 from marketplace.payments import ledger
+from marketplace.payments.disputes.freezing import thaw_owner
 from marketplace.payments.models import AccountKind
 from marketplace.referrals import lifecycle
 from marketplace.referrals.consent import BUYER
@@ -169,6 +170,7 @@ def reopen_choice(owed: RewardInKind) -> None:
 
 
 def _give_back(reward: Reward, *, by: str, why: str) -> None:
+    thaw_owner(reward.id)
     held = ledger.account(AccountKind.HELD, reward.id, reward.currency)
     ledger.move(ledger.balance(held), source=held,
                 target=ledger.account(AccountKind.FUNDS, reward.bounty_id, reward.currency),

@@ -57,6 +57,7 @@ def play_the_whole_story(sandbox: SandboxServer, stripe_door: Any) -> dict[str, 
     stripe_door.read_checkout(page.id)
     sandbox.control.pay_checkout(page.id)
     paid = stripe_door.read_checkout(page.id)
+    play_with_kept_cards(sandbox, stripe_door, opening)
     account = stripe_door.create_connected_account(
         user_id="user_1", email="ana@example.com", display_name="Ana Sousa", country="us", currency="usd", key="d")
     stripe_door.read_connected_account(account)
@@ -75,14 +76,67 @@ def play_the_whole_story(sandbox: SandboxServer, stripe_door: Any) -> dict[str, 
     stripe_door.find_transfer(transfer_id="transfer_1", group="bounty_1")
     stripe_door.find_reversal(stripe_transfer_id=transfer, reversal_id="back_1")
     stripe_door.find_refund(payment_intent_id=paid.payment_intent_id, refund_id="refund_1")
+    tell_of_bad_days(sandbox, stripe_door, paid.charge_id)
     stripe_door.read_balance()
-    stripe_door.list_balance_transactions(created_from=start)
-    events = stripe_door.list_events(created_from=start, types=["transfer.created", "checkout.session.completed"])
-    stripe_door.read_event(events[0].id)
+    sandbox.control.top_up(amount=5_000, currency="usd")
+    payout = sandbox.control.pay_out(amount=1_000, currency="usd")
+    sandbox.control.fail_payout(payout["id"])
+    for kind, minor in (("stripe_fee", -200), ("adjustment", -300), ("reserve_transaction", -400)):
+        sandbox.control.add_movement(type=kind, amount=minor, currency="usd")
+    stripe_door.read_balance()
+    stripe_door.read_payout_interval()
+    stripe_door.page_of_movements(created_from=start)
+    page = stripe_door.page_of_events(created_from=start, types=["transfer.created", "checkout.session.completed"])
+    stripe_door.read_event(page.events[0]["id"])
+    stripe_door.page_of_account_events(created_from=start)
     sandbox.deliver_webhooks()
     thin = next(event for event in map(json.loads, sandbox.received) if event["object"] == "v2.core.event")
     stripe_door.read_account_event(thin["id"])
     return {"account": account, "transfer": transfer, "reversal": reversal, "refund": refund.id, "paid": paid}
+
+
+def play_with_kept_cards(sandbox: SandboxServer, stripe_door: Any, opening: dict[str, Any]) -> None:
+    """One card works, one asks for its owner; a bank debit is paid, another comes back."""
+    customer = stripe_door.create_customer(business_id="biz_1", name="Westside", email="wes@example.com", key="c1")
+    asked = {name: value for name, value in opening.items() if name != "customer_email"} | {"customer_id": customer}
+    ends = product_clock.now() + timedelta(hours=1)
+    kept = []
+    for number, card in enumerate(("visa", "confirms")):
+        page = stripe_door.open_checkout(funding_id=f"kept_{number}", expires_at=ends, keeps_card=True,
+                                         key=f"kept-{number}", **asked)
+        sandbox.control.pay_checkout(page.id, card=card)
+        kept.append(stripe_door.read_checkout(page.id).paid_with)
+    charge = {"customer_id": customer, "amount": usd(50_000), "description": "Top-up", "group": "bounty_1"}
+    done = stripe_door.charge_card(funding_id="top_1", payment_method_id=kept[0].id, key="top-1", **charge)
+    refused = stripe_door.charge_card(funding_id="top_2", payment_method_id=kept[1].id, key="top-2", **charge)
+    assert (done.status, refused.status, refused.failure_code) == (
+        "succeeded", "requires_payment_method", "authentication_required")
+    stripe_door.cancel_payment(refused.payment_intent_id, key="top-2-cancel")
+    assert stripe_door.find_payment(created_from=product_clock.now() - timedelta(hours=1), funding_id="top_1") == stripe_door.read_payment(
+        done.payment_intent_id)
+    stripe_door.forget_card(kept[0].id, key="forget")
+    for number, succeeded in enumerate((True, False)):
+        page = stripe_door.open_checkout(funding_id=f"slow_{number}", expires_at=ends, key=f"slow-{number}", **asked)
+        sandbox.control.pay_checkout(page.id, card="bank_debit")
+        sandbox.control.settle_checkout(page.id, succeeded=succeeded)
+        assert stripe_door.read_checkout(page.id).has_failed is not succeeded
+
+
+def tell_of_bad_days(sandbox: SandboxServer, stripe_door: Any, charge_id: str) -> None:
+    """A warning, a dispute that is answered, one that is accepted, a refund by hand, a payment that fails after all."""
+    made = sandbox.control.refund_by_hand(charge_id, amount=700)
+    stripe_door.read_made_refund(made["id"])
+    stripe_door.list_refunds_of_charge(charge_id)
+    stripe_door.read_fraud_warning(sandbox.control.warn_of_fraud(charge_id)["id"])
+    asked = sandbox.control.open_dispute(charge_id, amount=1_000, status="warning_needs_response")
+    sandbox.control.settle_dispute(asked["id"], status="warning_closed")
+    answered = sandbox.control.open_dispute(charge_id, amount=1_000)
+    stripe_door.submit_evidence(answered["id"], text="They agreed to the terms.", key="evidence")
+    sandbox.control.settle_dispute(answered["id"], status="won", fee_back=True)
+    stripe_door.read_dispute(answered["id"])
+    stripe_door.accept_dispute(sandbox.control.open_dispute(charge_id, amount=1_000)["id"], key="accept")
+    sandbox.control.fail_charge(charge_id)
+    stripe_door.read_failed_payment(charge_id)
 
 
 def test_every_gateway_method_keeps_to_the_published_schema_and_none_escapes_the_check(sandbox: SandboxServer):
@@ -107,6 +161,7 @@ def test_every_answer_the_sandbox_can_give_keeps_to_the_published_schema(sandbox
     client.v1.transfers.retrieve(made["transfer"], {"expand": ["balance_transaction"]})
     client.v1.balance.retrieve(options={"stripe_account": made["account"]})
     client.v2.core.events.list({"limit": 20})
+    client.v1.disputes.list({"limit": 20})
     sandbox.control.settle_refund(made["refund"], status="failed")
     for state in STATES:
         sandbox.control.set_account_state(made["account"], state=state)

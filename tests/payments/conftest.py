@@ -39,7 +39,8 @@ def jobs(app: Flask, news: News) -> outbox.Jobs:
     def hear(name: str) -> Callable[..., None]:
         return lambda **said: news.append((name, said))
 
-    told = ("note_funding", "note_transfer", "note_reversal", "return_free_funds")
+    told = ("note_funding", "note_transfer", "note_reversal", "return_free_funds", "send_letter", "note_bad_day",
+            "note_funds_left")
     return {**PAYMENTS_JOBS, **{name: hear(name) for name in told}}
 
 

@@ -5,5 +5,5 @@ the business owes when its funds did not suffice; ``warnings`` before it comes t
 Stripe's own pages, ``unmatched`` payments that matched nothing, ``answers`` what we tell the bank.
 
 Payments freezes what is free at once. Which leads and rewards come next, and who waits for it, is told by referrals:
-every change promises ``note_chargeback``.
+every change promises ``note_bad_day``.
 """

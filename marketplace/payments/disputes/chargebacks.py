@@ -1,12 +1,15 @@
-"""Stripe's dispute as it is now: what it took is posted once, the state only goes forward, the disputed sum is frozen."""
+"""Stripe's dispute as it is now: what it took is posted once, its state only goes forward, the sum is frozen."""
 from datetime import timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
+from marketplace.foundation.ids import new_id
 from marketplace.foundation.outbox import Errand
 from marketplace.payments.disputes import freezing, lifecycle
+from marketplace.payments.disputes.queries import find_funding
+from marketplace.payments.disputes.warnings import close_for_chargeback
 from marketplace.payments.mode import is_live
 from marketplace.payments.models import (
     Chargeback,
@@ -27,14 +30,6 @@ STATES = {
     "warning_needs_response": S.INQUIRY, "warning_under_review": S.INQUIRY, "warning_closed": S.CLOSED,
     "prevented": S.CLOSED, "needs_response": S.OPEN, "under_review": S.OPEN, "won": S.WON, "lost": S.LOST,
 }
-
-
-def find_funding(*, charge_id: str | None, payment_intent_id: str | None) -> Funding | None:
-    """Whose payment it was; locked, so that the same dispute is not opened twice."""
-    named = [column == value for column, value in
-             ((Funding.charge_id, charge_id), (Funding.payment_intent_id, payment_intent_id)) if value]
-    return db.session.scalar(
-        select(Funding).where(or_(*named)).with_for_update().execution_options(populate_existing=True)) if named else None
 
 
 def note_dispute(reading: DisputeReading) -> str:
@@ -58,13 +53,15 @@ def note_dispute(reading: DisputeReading) -> str:
 def _open(funding: Funding, reading: DisputeReading) -> Chargeback:
     state = _state_of(reading)
     chargeback = Chargeback(
-        funding_id=funding.id, business_id=funding.business_id, purpose_id=funding.purpose_id, stripe_id=reading.id,
+        id=new_id("chargeback"), funding_id=funding.id, business_id=funding.business_id,
+        purpose_id=funding.purpose_id, stripe_id=reading.id,
         amount=reading.amount, stripe_status=reading.status, reason=reading.reason, due_by=reading.due_by,
         has_evidence=reading.has_evidence, opened_at=reading.opened_at, frozen_minor=0, withdrawn_minor=0, fee_minor=0,
         closed_at=None if state in {S.INQUIRY, S.OPEN} else clock.now())
     lifecycle.open_chargeback(chargeback, state)
     db.session.add(chargeback)
     db.session.flush()
+    close_for_chargeback(funding.id)
     _tell(chargeback)
     outbox.promise("check_chargeback", after=NEXT_LOOK, chargeback_id=chargeback.id)
     return chargeback
@@ -87,7 +84,7 @@ def _follow(chargeback: Chargeback, reading: DisputeReading, *, is_new: bool) ->
     if not is_old:
         _follow_state(chargeback, reading)
     settle(chargeback)
-    outbox.promise("note_chargeback", chargeback_id=chargeback.id)
+    outbox.promise("note_bad_day", source_id=chargeback.id)
 
 
 def _follow_state(chargeback: Chargeback, reading: DisputeReading) -> None:

@@ -1,4 +1,4 @@
-"""What a business owes us beyond its funds: raised, paid out of what it pays in, written off by an admin's own entry."""
+"""What a business owes us beyond its funds: raised, paid out of what it pays in, written off by an admin's entry."""
 from sqlalchemy import Select, select
 
 from marketplace.foundation import audit, outbox
@@ -20,7 +20,14 @@ def find_debt(source_id: str) -> BusinessDebt | None:
     return db.session.get(BusinessDebt, source_id, populate_existing=True, with_for_update=True)
 
 
+def owed_by(source_id: str, currency: str) -> Money:
+    """To be shown; not locked."""
+    debt = db.session.get(BusinessDebt, source_id)
+    return debt.owed if debt else Money(0, currency)
+
+
 def owed_for(source_id: str, currency: str) -> Money:
+    """As it is now, and nobody else changes it until this transaction ends."""
     debt = find_debt(source_id)
     return debt.owed if debt else Money(0, currency)
 
@@ -62,5 +69,6 @@ def write_off(source_id: str, *, by: User, reason: str) -> Money:
     debt.owed_minor = 0
     audit.record("debt.written_off", source_id, by=by.id, amount_minor=lost.minor, currency=lost.currency,
                  reason=reason)
-    outbox.promise("note_chargeback", chargeback_id=source_id)
+    outbox.promise("note_bad_day", source_id=source_id)
+    outbox.promise("send_letter", letter="debt_written_off", source_id=source_id)
     return lost

@@ -1,7 +1,7 @@
 """The disputed sum is kept apart at once and given back, so that it is never spent twice.
 
-Always, for one chargeback: frozen - owed = parts in force - withdrawn by Stripe + written off. So whichever comes first,
-the freeze or Stripe's withdrawal, the end is the same.
+Always, for one chargeback: frozen - owed = parts in force - withdrawn by Stripe + written off. So whichever comes
+first, the freeze or Stripe's withdrawal, the end is the same.
 """
 from collections.abc import Iterable, Sequence
 
@@ -134,7 +134,7 @@ def _post(chargeback: Chargeback, lines: list[tuple[LedgerAccount, Money]], *, d
 
 
 def keep_promises(chargeback: Chargeback) -> None:
-    """Lost: free funds were the business's own and are gone; leads and rewards keep theirs, and the business owes it."""
+    """Lost: free funds were the business's own and are gone; leads and rewards keep theirs, which the business owes."""
     for part in parts_of(chargeback, FrozenState.FROZEN):
         if part.kind is FrozenKind.FUNDS:
             lifecycle.move_frozen(part, FrozenState.TAKEN)
@@ -165,6 +165,8 @@ def finish(chargeback: Chargeback) -> bool:
     """Whether nothing is frozen or owed for it any more; then promises are whole again."""
     owed = debts.owed_for(chargeback.id, chargeback.currency)
     is_done = chargeback.closed_at is not None and chargeback.frozen_minor == 0 and owed.minor == 0
+    if chargeback.state in OVER:  # It waits for Stripe to give the money back.
+        is_done = is_done and not parts_of(chargeback, *IN_FORCE)
     if is_done and chargeback.settled_at is None:
         for part in parts_of(chargeback, FrozenState.PROMISED):
             lifecycle.move_frozen(part, FrozenState.RETURNED)
@@ -180,7 +182,7 @@ def cover(purpose_id: str, currency: str) -> None:
     for chargeback in db.session.scalars(_unsettled(purpose_id, currency)).all():
         if freeze(chargeback, FrozenKind.FUNDS, purpose_id).minor:
             finish(chargeback)
-            outbox.promise("note_chargeback", chargeback_id=chargeback.id)
+            outbox.promise("note_bad_day", source_id=chargeback.id)
     funds = ledger.account(AccountKind.FUNDS, purpose_id, currency) if _has_debts(purpose_id) else None
     for debt in db.session.scalars(debts.open_debts(purpose_id).where(BusinessDebt.currency == currency)).all():
         pays = min(ledger.balance(_lock(funds)), debt.owed) if funds else Money(0, currency)
@@ -203,10 +205,10 @@ def _unsettled(purpose_id: str, currency: str) -> Select[Chargeback]:
         .with_for_update().execution_options(populate_existing=True))
 
 
-def thaw_owner(subject_id: str) -> None:
-    """Before a lead's or a reward's money is moved for good: all of it is there again.
+def thaw_owner(subject_id: str) -> list[str]:
+    """Before a lead's or a reward's money is moved for good: all of it is there again. The chargebacks that named it.
 
-    What comes free by it is frozen anew by ``cover``; referrals looks at the rest (``note_chargeback``).
+    What comes free by it is frozen anew by ``cover``; referrals looks at the rest (``note_bad_day``).
     """
     naming = db.session.scalars(select(FrozenPart.chargeback_id).distinct().where(
         FrozenPart.subject_id == subject_id,
@@ -216,7 +218,8 @@ def thaw_owner(subject_id: str) -> None:
         for part in parts_of(chargeback, FrozenState.FROZEN, FrozenState.PROMISED):
             if part.subject_id == subject_id:
                 thaw(chargeback, part)
-        outbox.promise("note_chargeback", chargeback_id=chargeback_id)
+        outbox.promise("note_bad_day", source_id=chargeback_id)
+    return sorted(naming)
 
 
 def parts_of(chargeback: Chargeback, *states: FrozenState) -> Sequence[FrozenPart]:

@@ -2,6 +2,7 @@
 from marketplace.foundation import audit
 from marketplace.foundation.money import Money, zero
 from marketplace.payments import ledger
+from marketplace.payments.disputes.freezing import cover, thaw_owner
 from marketplace.payments.models import AccountKind, LedgerAccount
 
 
@@ -35,6 +36,7 @@ def free_reservation(lead_id: str, *, bounty_id: str, currency: str, why: str) -
 
 def free_beyond(lead_id: str, *, bounty_id: str, keep: Money, why: str) -> None:
     """reserved -> funds: what is reserved beyond ``keep``; nothing where no more than that is."""
+    thaw_owner(lead_id)
     spare = reserved_for(lead_id, keep.currency) - keep
     if spare.minor <= 0:
         return
@@ -43,6 +45,7 @@ def free_beyond(lead_id: str, *, bounty_id: str, keep: Money, why: str) -> None:
                 kind="free_reservation", reference=_numbered(reserved, "freed"))
     audit.record("funds.freed", lead_id, by=audit.SYSTEM, bounty=bounty_id, amount_minor=spare.minor,
                  currency=keep.currency, why=why)
+    cover(bounty_id, keep.currency)
 
 
 def _numbered(reserved: LedgerAccount, what: str) -> str:

@@ -1,7 +1,6 @@
 """Free funds go back to the charges they came from, oldest first. Stripe keeps its fee of the charge; we bear it."""
+from collections.abc import Sequence
 from datetime import timedelta
-
-from sqlalchemy import select
 
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
@@ -9,41 +8,57 @@ from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money
 from marketplace.foundation.outbox import Errand
 from marketplace.payments import ledger, lifecycle, sending
-from marketplace.payments.models import AccountKind, Funding, FundingState, LedgerAccount, Refund, RefundState
+from marketplace.payments.disputes import freezing
+from marketplace.payments.models import (
+    AccountKind,
+    Funding,
+    LedgerAccount,
+    Refund,
+    RefundOrigin,
+    RefundState,
+)
+from marketplace.payments.money_in.refund_plans import NotCovered, Planned, is_covered, plan_refunds
 from marketplace.payments.sending import NotThere, Refused
 from marketplace.payments.stripe_gateway import gateway
 from marketplace.payments.stripe_readings import RefundReading
 
 NEXT_LOOK = timedelta(days=1)  # A bank takes days; the net under lost webhooks.
 ASK_AGAIN_AFTER = timedelta(days=1)
+WAIT_FOR_BALANCE = timedelta(hours=6)
+WAITS = "It waits until our balance at Stripe covers it."
 GONE_BACK = frozenset({"failed", "canceled"})
 
 SYSTEM = audit.SYSTEM
 S = RefundState
-Outcome = RefundReading | Refused | NotThere | None
+Outcome = RefundReading | Refused | NotThere | NotCovered | None
 
 
 def refund_free_funds(bounty_id: str, currency: str, *, by: str) -> list[Refund]:
-    """All that is free, each part within its own charge. Nothing free, nothing done."""
-    funds = ledger.account(AccountKind.FUNDS, bounty_id, currency)
-    fundings = db.session.scalars(
-        select(Funding).filter_by(purpose_id=bounty_id, currency=currency, state=FundingState.PAID)
-        .order_by(Funding.paid_at, Funding.id).with_for_update().execution_options(populate_existing=True)).all()
-    free = ledger.balance(funds)
-    refunds = []
-    for funding in fundings:
-        part = min(free, funding.amount - funding.refunded)
-        if part.minor > 0:
-            refunds.append(_request_refund(funding, part, source=funds, by=by))
-            free -= part
-    return refunds
+    """All that is free, each part within its own charge. Nothing free, nothing done.
+
+    What its business owes comes first, and a charge that its bank disputes is left to the bank.
+    """
+    freezing.cover(bounty_id, currency)
+    return request_planned(plan_refunds(bounty_id, currency, is_binding=True), by=by)
 
 
-def _request_refund(funding: Funding, part: Money, *, source: LedgerAccount, by: str) -> Refund:
+def request_planned(planned: Sequence[Planned], *, by: str) -> list[Refund]:
+    """NotEnoughMoney (409) where less is free than was planned."""
+    return [request_refund(one.funding, one.amount, by=by,
+                           source=ledger.account(AccountKind.FUNDS, one.funding.purpose_id, one.amount.currency))
+            for one in planned]
+
+
+def request_refund(
+    funding: Funding, part: Money, *, source: LedgerAccount, by: str, origin: RefundOrigin = RefundOrigin.FUNDS
+) -> Refund:
+    """``part`` of this payment goes back to who paid it, out of ``source``. The funding is locked by the caller."""
     refund_id = new_id("refund")
-    refund = Refund(id=refund_id, funding_id=funding.id, amount=part, idempotency_key=sending.make_key(refund_id))
+    refund = Refund(id=refund_id, funding_id=funding.id, amount=part, origin=origin,
+                    idempotency_key=sending.make_key(refund_id))
     db.session.add(refund)
-    funding.refunded_minor += part.minor
+    if origin is RefundOrigin.FUNDS:
+        funding.refunded_minor += part.minor
     db.session.flush()
     ledger.move(part, source=source, target=_refunding(refund), kind="refund_requested",
                 reference=f"{refund_id}:requested")
@@ -65,7 +80,8 @@ def _call(refund_id: str) -> Outcome:
     refund = sending.read_alone(Refund, refund_id)
     if refund.state is not S.SENDING:
         return None
-    payment_intent_id = sending.read_alone(Funding, refund.funding_id).payment_intent_id
+    funding = sending.read_alone(Funding, refund.funding_id)
+    payment_intent_id = funding.payment_intent_id
     assert payment_intent_id is not None
     stripe = gateway()
 
@@ -76,6 +92,8 @@ def _call(refund_id: str) -> Outcome:
     def find() -> RefundReading | None:
         return stripe.find_refund(payment_intent_id=payment_intent_id, refund_id=refund.id)
 
+    if not is_covered(refund, funding):
+        return find() or NotCovered()  # An earlier attempt may have taken it out of our balance already.
     return sending.send_once(refund, send=send, find=find)
 
 
@@ -84,19 +102,34 @@ def _settle(outcome: Outcome, refund_id: str) -> None:
     if refund.state is not S.SENDING:
         return
     if isinstance(outcome, RefundReading):
-        refund.stripe_refund_id = outcome.id
+        refund.stripe_refund_id, refund.failure = outcome.id, None
         lifecycle.move_refund(refund, S.SENT, by=SYSTEM, stripe=outcome.id)
         # Stripe takes it out of our balance at once, whenever the bank gets it.
         ledger.move(refund.amount, source=_refunding(refund), target=ledger.clearing(refund.currency),
                     kind="refund_sent", reference=f"{refund.id}:sent")
+        outbox.promise("send_letter", letter="refund_receipt", refund_id=refund_id)
         _follow(refund, outcome)
         _look_later(outcome, refund_id)
+    elif isinstance(outcome, NotCovered):
+        _wait_for_balance(refund)
     elif isinstance(outcome, NotThere) and sending.renew_key(refund, outcome):
         audit.record("refund.renewed", refund.id, by=SYSTEM, attempt=refund.attempt_no)
         outbox.promise("deliver_refund", refund_id=refund_id)
+    elif isinstance(outcome, Refused) and outcome.code == "balance_insufficient":
+        sending.renew_key(refund, NotThere(refund.attempt_no))  # The old key would repeat the old refusal.
+        _wait_for_balance(refund)
     elif isinstance(outcome, Refused):
         funding = _fail(refund, outcome.message, source=_refunding(refund), code=outcome.code)
-        outbox.promise("return_free_funds", after=ASK_AGAIN_AFTER, bounty_id=funding.purpose_id)
+        if refund.origin is RefundOrigin.FUNDS:
+            outbox.promise("return_free_funds", after=ASK_AGAIN_AFTER, bounty_id=funding.purpose_id)
+
+
+def _wait_for_balance(refund: Refund) -> None:
+    """``first_sent_at`` stays: an earlier attempt may have used the key."""
+    if refund.failure != WAITS:
+        refund.failure = WAITS
+        audit.record("refund.waits", refund.id, by=SYSTEM, reason=WAITS)
+    outbox.promise("deliver_refund", after=WAIT_FOR_BALANCE, refund_id=refund.id)
 
 
 def settle_refund(refund_id: str, reading: RefundReading) -> None:
@@ -116,10 +149,15 @@ def _fail(refund: Refund, why: str, *, source: LedgerAccount, code: str = "") ->
     funding = db.session.get_one(Funding, refund.funding_id, populate_existing=True, with_for_update=True)
     refund.failure = why
     lifecycle.move_refund(refund, S.FAILED, by=SYSTEM, reason=why, code=code)
-    funding.refunded_minor -= refund.amount_minor
-    ledger.move(refund.amount, source=source,
-                target=ledger.account(AccountKind.FUNDS, funding.purpose_id, refund.currency),
+    is_parked = refund.origin is RefundOrigin.UNMATCHED
+    home, owner_id = (AccountKind.UNMATCHED, funding.id) if is_parked else (AccountKind.FUNDS, funding.purpose_id)
+    if not is_parked:
+        funding.refunded_minor -= refund.amount_minor
+    ledger.move(refund.amount, source=source, target=ledger.account(home, owner_id, refund.currency),
                 kind="refund_failed", reference=f"{refund.id}:failed")
+    freezing.cover(funding.purpose_id, refund.currency)
+    outbox.promise("send_letter", letter="refund_failed", refund_id=refund.id)
+    outbox.promise("note_bad_day", source_id=refund.id)
     return funding
 
 

@@ -3,6 +3,7 @@ from typing import Any
 
 from marketplace.payments.sandbox.encoding import at, labels, only, text
 from marketplace.payments.sandbox.events import emit_thin
+from marketplace.payments.sandbox.external_accounts import add_bank, banks_of
 from marketplace.payments.sandbox.refusals import Refusal, bad_parameter, missing
 from marketplace.payments.sandbox.sandbox_clock import as_text
 from marketplace.payments.sandbox.store import Body
@@ -34,9 +35,32 @@ def create_account(call: Call) -> Body:
         "contact_email": text(call.params, "contact_email"), "display_name": text(call.params, "display_name"),
         "metadata": labels(call.params), "_state": "new", "_balance": {},
         "_country": text(call.params, "identity.country"), "_entity_type": text(call.params, "identity.entity_type"),
-        "_currency": text(call.params, "defaults.currency")})
+        "_currency": text(call.params, "defaults.currency"), "_agreement": "full"})
     emit_thin(call.world, "v2.core.account.created", account)
     return _included(account, call.params.get("include"))
+
+
+def create_recipient(call: Call) -> Body:
+    """The same by v1, where alone the recipient agreement can be asked for."""
+    only(call.params, ("business_type", "capabilities", "controller", "country", "default_currency", "email",
+                       "individual", "metadata", "settings", "tos_acceptance"))
+    if at(call.params, "capabilities.transfers.requested") != "true":
+        raise bad_parameter("The sandbox makes recipients of transfers only.", "capabilities")
+    agreement = text(call.params, "tos_acceptance.service_agreement", needed=False) or "full"
+    country = text(call.params, "country")
+    account = call.store.add({
+        "id": call.store.new_id("acct"), "object": KIND, "livemode": False, "created": as_text(call.now()),
+        "applied_configurations": ["recipient"], "closed": False, "dashboard": "express",
+        "contact_email": text(call.params, "email"), "display_name": text(call.params, "email"),
+        "metadata": labels(call.params), "_state": "new", "_balance": {}, "_country": country.lower(),
+        "_entity_type": text(call.params, "business_type"), "_currency": text(call.params, "default_currency"),
+        "_agreement": agreement})
+    emit_thin(call.world, "v2.core.account.created", account)
+    return {"id": account["id"], "object": "account", "country": country, "default_currency": account["_currency"],
+            "email": account["contact_email"], "metadata": account["metadata"], "charges_enabled": False,
+            "payouts_enabled": False, "details_submitted": False, "business_type": account["_entity_type"],
+            "capabilities": {"transfers": "inactive"}, "tos_acceptance": {"service_agreement": agreement},
+            "type": "none", "created": call.now()}
 
 
 def read_account(call: Call) -> Body:
@@ -56,13 +80,15 @@ def _included(account: Body, include: Any) -> Body:
             "fees_collector": "application", "losses_collector": "application", "requirements_collector": "stripe"}}
     if "configuration.recipient" in wanted:
         parts["configuration"] = {"recipient": {"applied": True, "capabilities": {"stripe_balance": {
-            "stripe_transfers": _capability(state), "payouts": _capability(state)}}}}
+            "stripe_transfers": _capability(state, asks=account.get("_asks", True)),
+            "payouts": _capability(state, asks=account.get("_asks", True))}}}}
     if "requirements" in wanted:
-        entries = [_requirement(name, state) for name in _asked(state)]
+        entries = [_requirement(name, state) for name in (_asked(state) if account.get("_asks", True) else ())]
         parts["requirements"] = {"entries": entries}
         if entries:
             deadline = entries[0]["minimum_deadline"]["status"]
-            parts["requirements"]["summary"] = {"minimum_deadline": {"status": deadline}}
+            parts["requirements"]["summary"] = {"minimum_deadline": {
+                "status": deadline, **({"time": as_text(account["_due"])} if account.get("_due") else {})}}
     return account | parts
 
 
@@ -70,10 +96,10 @@ def _asked(state: str) -> tuple[str, ...]:
     return {"new": ASKED_AT_FIRST, "restricted": ASKED_LATER, "pending": ASKED_LATER}.get(state, ())
 
 
-def _capability(state: str) -> Body:
+def _capability(state: str, *, asks: bool) -> Body:
     if state == "active":
         return {"status": "active", "status_details": []}
-    code, resolution = REASONS[state]
+    code, resolution = REASONS[state] if asks else ("restricted_other", "contact_stripe")
     return {"status": "pending" if state == "pending" else "restricted",
             "status_details": [{"code": code, "resolution": resolution}]}
 
@@ -116,8 +142,11 @@ def create_login_link(call: Call) -> Body:
     return {"object": "login_link", "created": call.now(), "url": f"{call.world.public_url}/express/{token}"}
 
 
-def set_state(world: World, account_id: str, state: str) -> Body:
-    """``new``, ``pending``, ``active``, ``restricted`` or ``closed``; tells of it as Stripe does."""
+def set_state(world: World, account_id: str, state: str, *, due: int | None = None, by: str = "user") -> Body:
+    """``new``, ``pending``, ``active``, ``restricted`` or ``closed``; tells of it as Stripe does.
+
+    ``due``: when Stripe wants its answers at the latest. ``by="nobody"`` restricts without asking for anything.
+    """
     account = world.store.get(KIND, account_id)
     if state == "closed":
         account = world.store.save(account | {"closed": True})
@@ -125,17 +154,10 @@ def set_state(world: World, account_id: str, state: str) -> Body:
         return account
     if state not in STATES:
         raise bad_parameter(f"state is one of {', '.join(STATES)}, closed", "state")
-    account = world.store.save(account | {"_state": state})
+    account = world.store.save(account | {"_state": state, "_due": due, "_asks": by != "nobody"})
+    if state == "active" and not banks_of(world, account_id):
+        add_bank(world, account)
     emit_thin(world, "v2.core.account[requirements].updated", account)
     emit_thin(world, "v2.core.account[configuration.recipient].capability_status_updated", account)
     return account
 
-
-def pay_out(world: World, account_id: str, currency: str, amount: int | None = None) -> Body:
-    """Stripe pays a connected account's balance out to its bank; from then on it cannot be taken back."""
-    account = world.store.get(KIND, account_id)
-    there = account["_balance"].get(currency, 0)
-    paid = there if amount is None else amount
-    if not 0 <= paid <= there:
-        raise Refusal("The account has less than that.", code="balance_insufficient")
-    return world.store.save(account | {"_balance": account["_balance"] | {currency: there - paid}})

@@ -159,7 +159,10 @@ class Sandbox:
         with self.world.store.transaction():
             expire_due_sessions(self.world)
             call = Call(self.world, params, args, key, request.headers.get("Stripe-Account", ""))
-            shown = present(self.world, answer(call))
+            body = answer(call)
+            shown = present(self.world, body)
+            if "_status" in body:  # A refusal that left something behind: raised, it would be undone.
+                return int(body["_status"]), shown
             return 200, shown if v2 else expand(self.world, shown, params)
 
 

@@ -1,53 +1,51 @@
-"""Payment intents and charges: what a paid checkout leaves behind."""
+"""Charges: what a payment that succeeds or is refused leaves behind."""
+from typing import Any
+
 from marketplace.payments.sandbox.balances import card_fee, record_movement
+from marketplace.payments.sandbox.cards import details_of
 from marketplace.payments.sandbox.encoding import only
 from marketplace.payments.sandbox.events import emit
 from marketplace.payments.sandbox.store import Body
 from marketplace.payments.sandbox.world import Call, World
 
 PENDING_SECONDS = 2 * 24 * 3600  # A charge's money is available two days later.
+APPROVED = {"network_status": "approved_by_network", "reason": None, "risk_level": "normal", "risk_score": 12,
+            "seller_message": "Payment complete.", "type": "authorized"}
 
 
-def take_payment(world: World, session: Body) -> Body:
-    """Charge the card of the hosted page for the whole session; gives the payment intent."""
-    store, now = world.store, world.now()
-    amount, currency = session["amount_total"], session["currency"]
-    intent_id, charge_id = store.new_id("pi"), store.new_id("ch")
-    method_id, asked = store.new_id("pm"), session["_payment_intent_data"]
-    movement = record_movement(world, "charge", amount, currency, source=charge_id, fee=card_fee(amount),
-                               available_on=now + PENDING_SECONDS)
-    shared = {"amount": amount, "currency": currency, "created": now, "livemode": False, "customer": None,
-              "metadata": asked["metadata"], "transfer_group": asked["transfer_group"], "payment_method": method_id,
-              "description": None, "receipt_email": None, "application": None, "on_behalf_of": None,
-              "statement_descriptor": None, "statement_descriptor_suffix": None, "transfer_data": None}
-    charge = store.add(shared | {
-        "id": charge_id, "object": "charge", "payment_intent": intent_id, "balance_transaction": movement,
-        "amount_captured": amount, "amount_refunded": 0, "captured": True, "disputed": False, "paid": True,
-        "refunded": False, "status": "succeeded", "failure_code": None, "failure_message": None,
-        "billing_details": {"address": None, "email": session["customer_email"], "name": None, "phone": None,
-                            "tax_id": None},
-        "outcome": {"network_status": "approved_by_network", "reason": None, "risk_level": "normal", "risk_score": 12,
-                    "seller_message": "Payment complete.", "type": "authorized"},
-        "payment_method_details": {"type": "card", "card": {
-            "brand": "visa", "country": "US", "exp_month": 12, "exp_year": 2031, "fingerprint": "4242424242424242",
-            "funding": "credit", "last4": "4242", "network": "visa"}},
-        "fraud_details": {}, "receipt_url": None})
-    intent = store.add(shared | {
-        "id": intent_id, "object": "payment_intent", "status": "succeeded", "amount_received": amount,
-        "amount_capturable": 0, "latest_charge": charge_id, "capture_method": "automatic_async",
-        "confirmation_method": "automatic", "client_secret": f"{intent_id}_secret_{store.new_id('s')[2:]}",
-        "last_payment_error": None, "next_action": None, "canceled_at": None, "cancellation_reason": None,
-        "payment_method_types": ["card"], "processing": None, "setup_future_usage": None})
-    emit(world, "charge.succeeded", charge)
-    emit(world, "payment_intent.succeeded", intent)
-    return intent
+def add_charge(world: World, intent: Body, method: Body, *, key: str = "") -> Body:
+    """Taken from ``method`` for the whole of ``intent``, into the platform's balance."""
+    charge_id, amount = world.store.new_id("ch"), intent["amount"]
+    movement = record_movement(world, "charge" if method["type"] == "card" else "payment", amount, intent["currency"],
+                               source=charge_id, fee=card_fee(amount), available_on=world.now() + PENDING_SECONDS)
+    charge = world.store.add(_charge(world, charge_id, intent, method, {
+        "balance_transaction": movement, "amount_captured": amount, "captured": True, "paid": True,
+        "status": "succeeded", "failure_code": None, "failure_message": None, "outcome": APPROVED}))
+    emit(world, "charge.succeeded", charge, key=key)
+    return charge
+
+
+def add_failed_charge(world: World, intent: Body, method: Body, why: tuple[str, str, str], *, key: str = "") -> Body:
+    code, reason, words = why
+    charge = world.store.add(_charge(world, world.store.new_id("ch"), intent, method, {
+        "balance_transaction": None, "amount_captured": 0, "captured": False, "paid": False, "status": "failed",
+        "failure_code": code, "failure_message": words,
+        "outcome": APPROVED | {"network_status": "declined_by_network", "reason": reason, "type": "issuer_declined",
+                               "seller_message": "The bank returned a decline."}}))
+    emit(world, "charge.failed", charge, key=key)
+    return charge
+
+
+def _charge(world: World, charge_id: str, intent: Body, method: Body, happened: dict[str, Any]) -> Body:
+    copied = ("amount", "currency", "customer", "metadata", "transfer_group", "description", "receipt_email",
+              "application", "on_behalf_of", "statement_descriptor", "statement_descriptor_suffix", "transfer_data")
+    return {name: intent[name] for name in copied} | {
+        "id": charge_id, "object": "charge", "created": world.now(), "livemode": False,
+        "payment_intent": intent["id"], "payment_method": method["id"], "payment_method_details": details_of(method),
+        "amount_refunded": 0, "disputed": False, "refunded": False, "billing_details": method["billing_details"],
+        "fraud_details": {}, "receipt_url": None} | happened
 
 
 def read_charge(call: Call) -> Body:
     only(call.params, ())
     return call.store.get("charge", call.args[0])
-
-
-def read_payment_intent(call: Call) -> Body:
-    only(call.params, ("client_secret",))
-    return call.store.get("payment_intent", call.args[0])

@@ -1,18 +1,21 @@
 """Checkout sessions: opened by the API, paid, declined or left on a hosted page, expired by time."""
 from typing import Any
 
-from marketplace.payments.sandbox.charges import take_payment
+from marketplace.payments.sandbox.cards import BANK, CARDS, make_method
 from marketplace.payments.sandbox.encoding import at, labels, only, text, whole
 from marketplace.payments.sandbox.events import emit
-from marketplace.payments.sandbox.refusals import Refusal, bad_parameter
+from marketplace.payments.sandbox.payment_intents import charge_intent, new_intent, refuse_intent, wait_for_bank
+from marketplace.payments.sandbox.refusals import Refusal, bad_parameter, missing
 from marketplace.payments.sandbox.store import Body
 from marketplace.payments.sandbox.world import Call, World
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 30 * 60, 24 * 3600
 SLACK_SECONDS = 60  # The caller's clock and ours read the time at two moments.
 LEAST_MINOR = 50
-KNOWN = ("adaptive_pricing", "cancel_url", "client_reference_id", "customer_email", "expires_at", "line_items",
-         "metadata", "mode", "payment_intent_data", "success_url")
+KNOWN = ("adaptive_pricing", "cancel_url", "client_reference_id", "customer", "customer_email", "expires_at",
+         "line_items", "metadata", "mode", "payment_intent_data", "success_url")
+RETURNED = ("debit_not_authorized", "debit_not_authorized",
+            "The customer has notified their bank that this payment was unauthorized.")
 
 
 def create_session(call: Call) -> Body:
@@ -20,6 +23,7 @@ def create_session(call: Call) -> Body:
     if text(call.params, "mode") != "payment":
         raise bad_parameter("The sandbox takes payments only.", "mode")
     amount, currency, name = _priced(call)
+    customer = _customer(call)
     session_id = call.store.new_id("cs_test")
     return call.store.add({
         "id": session_id, "object": "checkout.session", "mode": "payment", "status": "open",
@@ -30,7 +34,8 @@ def create_session(call: Call) -> Body:
         "customer_email": text(call.params, "customer_email", needed=False) or None,
         "success_url": text(call.params, "success_url"),
         "cancel_url": text(call.params, "cancel_url", needed=False) or None,
-        "metadata": labels(call.params), "payment_intent": None, "customer": None, "customer_details": None,
+        "metadata": labels(call.params), "payment_intent": None, "customer_details": None,
+        "customer": customer["id"] if customer else None,
         "adaptive_pricing": {"enabled": at(call.params, "adaptive_pricing.enabled") == "true"},
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "custom_fields": [], "shipping_options": [], "payment_method_types": ["card"],
@@ -38,10 +43,24 @@ def create_session(call: Call) -> Body:
                         "terms_of_service_acceptance": None},
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "_name": name, "_declined": False,
+        "_email": customer["email"] if customer else text(call.params, "customer_email", needed=False) or None,
         "_payment_intent_data": {
             "metadata": labels(call.params, "payment_intent_data.metadata"),
-            "transfer_group": text(call.params, "payment_intent_data.transfer_group", needed=False) or None},
+            "transfer_group": text(call.params, "payment_intent_data.transfer_group", needed=False) or None,
+            "setup_future_usage": text(call.params, "payment_intent_data.setup_future_usage", needed=False) or None},
     })
+
+
+def _customer(call: Call) -> Body | None:
+    customer_id = text(call.params, "customer", needed=False)
+    if not customer_id:
+        return None
+    if "customer_email" in call.params:
+        raise bad_parameter("You may only specify one of these parameters: customer, customer_email.", "customer")
+    customer = call.store.find(customer_id)
+    if customer is None or customer["object"] != "customer":
+        raise missing("customer", customer_id, param="customer")
+    return customer
 
 
 def _priced(call: Call) -> tuple[int, str, str]:
@@ -94,17 +113,47 @@ def _expire(world: World, session: Body) -> Body:
     return expired
 
 
-def pay_session(world: World, session_id: str) -> Body:
-    """What the button on the hosted page does. Only an open session can be paid, and once."""
+def pay_session(world: World, session_id: str, card: str = "visa") -> Body:
+    """What the button on the hosted page does. Only an open session can be paid, and once.
+
+    A card that the bank refuses leaves the page open; a bank debit completes it, and is paid or not days later.
+    """
     session = world.store.get("checkout.session", session_id)
     if session["status"] != "open":
         raise Refusal(f"This page is {session['status']} and takes no payment.", status=409, code="session_not_open")
-    intent = take_payment(world, session)
+    if card in CARDS and CARDS[card].at_once:
+        return decline_card(world, session_id)
+    asked = session["_payment_intent_data"]
+    method = make_method(world, card, session["customer"] if asked["setup_future_usage"] else None)
+    intent = new_intent(
+        world, amount=session["amount_total"], currency=session["currency"], method=method,
+        customer=session["customer"], **asked)
+    intent = wait_for_bank(world, intent) if card == BANK else charge_intent(world, intent, method)
     paid = world.store.save(session | {
-        "status": "complete", "payment_status": "paid", "payment_intent": intent["id"], "url": None,
-        "customer_details": {"address": None, "email": session["customer_email"], "name": None, "phone": None,
+        "status": "complete", "payment_status": "unpaid" if card == BANK else "paid", "payment_intent": intent["id"],
+        "url": None,
+        "customer_details": {"address": None, "email": session["_email"], "name": None, "phone": None,
                              "tax_exempt": "none", "tax_ids": []}})
     emit(world, "checkout.session.completed", paid)
+    return paid
+
+
+def settle_session(world: World, session_id: str, *, succeeded: bool) -> Body:
+    """The bank's word, days later, on a session paid by bank debit."""
+    session = world.store.get("checkout.session", session_id)
+    if (session["status"], session["payment_status"]) != ("complete", "unpaid"):
+        raise Refusal("No bank is asked about this page.", status=409, code="nothing_to_settle")
+    intent = world.store.get("payment_intent", session["payment_intent"])
+    if intent["status"] != "processing":
+        raise Refusal("The bank has answered already.", status=409, code="nothing_to_settle")
+    method = world.store.get("payment_method", intent["payment_method"])
+    if not succeeded:
+        refuse_intent(world, intent, method, RETURNED)
+        emit(world, "checkout.session.async_payment_failed", session)
+        return session
+    charge_intent(world, intent, method)
+    paid = world.store.save(session | {"payment_status": "paid"})
+    emit(world, "checkout.session.async_payment_succeeded", paid)
     return paid
 
 

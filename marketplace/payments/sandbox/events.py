@@ -11,8 +11,10 @@ from marketplace.payments.sandbox.world import API_VERSION, Call, World
 MOST_TYPES = 20
 
 
-def emit(world: World, kind: str, about: Body, *, key: str = "", was: dict[str, Any] | None = None) -> None:
-    """A v1 event holding ``about`` as it is now; ``was`` are the attributes it changed."""
+def emit(
+    world: World, kind: str, about: Body, *, key: str = "", was: dict[str, Any] | None = None, account: str = ""
+) -> None:
+    """A v1 event holding ``about`` as it is now; ``was`` are the attributes it changed, ``account`` whose it is."""
     happened = {"object": present(world, about)}
     if was:
         happened["previous_attributes"] = was
@@ -20,6 +22,7 @@ def emit(world: World, kind: str, about: Body, *, key: str = "", was: dict[str, 
         "id": (event_id := world.store.new_id("evt")), "object": "event", "type": kind, "data": happened,
         "api_version": API_VERSION, "created": world.now(), "livemode": False, "pending_webhooks": 0,
         "request": {"id": world.store.new_id("req"), "idempotency_key": key or None},
+        **({"account": account} if account else {}),
     })
     world.webhooks.queue(event_id)
 
@@ -37,7 +40,7 @@ def emit_thin(world: World, kind: str, account: Body) -> None:
 def list_events(call: Call) -> Body:
     only(call.params, ("created", "delivery_success", "ending_before", "limit", "starting_after", "type", "types"))
     types = call.params.get("types") or call.params.get("type")
-    page = call.store.page("event", "/v1/events", call.params, {"type": types})
+    page = call.store.page("event", "/v1/events", call.params, {"type": types, "account": call.account})
     if "delivery_success" in call.params:
         wanted = call.params["delivery_success"] == "true"
         page["data"] = [one for one in page["data"] if _delivered(call.world, one["id"]) is wanted]

@@ -32,7 +32,10 @@ class Fault:
 
 
 class Faults:
+    """``seen`` counts the calls since the sandbox began, ``struck`` those that met trouble."""
+
     def __init__(self) -> None:
+        self.seen = self.struck = 0
         self._planned: list[Fault] = []
         self._guard = threading.Lock()
         self._dice = random.Random(0)  # noqa: S311 - a repeatable plan, not a secret
@@ -52,6 +55,7 @@ class Faults:
 
     def strike(self, method: str, path: str) -> Fault | None:
         with self._guard:
+            self.seen += 1
             for fault in self._planned:
                 if fault.method not in ("", method) or not re.search(fault.path, path):
                     continue
@@ -61,5 +65,6 @@ class Faults:
                     fault.times -= 1
                     if fault.times <= 0:
                         self._planned.remove(fault)
+                self.struck += 1
                 return fault
         return None

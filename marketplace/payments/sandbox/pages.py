@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from werkzeug.wrappers import Request, Response
 
 from marketplace.payments.sandbox import accounts, balances, checkout
+from marketplace.payments.sandbox.cards import BANK, CARDS
 from marketplace.payments.sandbox.presenting import present
 from marketplace.payments.sandbox.refusals import Refusal
 from marketplace.payments.sandbox.store import Body
@@ -70,19 +71,39 @@ def _checkout(world: World, request: Request, session_id: str) -> Response:
         except Refusal:
             return _page("notice.html", 404, title="No such page", text="This payment page does not exist.", back=None)
         back = session["cancel_url"]
+        if session["status"] == "complete" and session["payment_status"] == "unpaid":
+            return _bank(world, request, session)
         if session["status"] != "open":
             text = ("It was paid. Nothing more is needed." if session["status"] == "complete"
                     else "It was open for a limited time. Go back and start again.")
             return _page("notice.html", title=f"This payment page is {session['status']}", text=text, back=back)
         match _choice(request):
             case "pay":
-                checkout.pay_session(world, session_id)
-                return _go(session["success_url"].replace("{CHECKOUT_SESSION_ID}", quote(session_id)))
+                session = checkout.pay_session(world, session_id, request.form.get("card", "visa"))
+                if session["status"] == "complete":
+                    return _go(session["success_url"].replace("{CHECKOUT_SESSION_ID}", quote(session_id)))
             case "decline":
                 session = checkout.decline_card(world, session_id)
             case "cancel" if back:
                 return _go(back)
-    return _page("checkout.html", session=session, back=back)
+    return _page("checkout.html", session=session, back=back, cards=_methods())
+
+
+def _methods() -> list[tuple[str, str]]:
+    return [*((name, card.label) for name, card in CARDS.items()),
+            (BANK, "Bank account •••• 6789, which pays or fails days later")]
+
+
+def _bank(world: World, request: Request, session: Body) -> Response:
+    """What the payer's bank does days later, to be pressed by whoever plays."""
+    intent = world.store.get("payment_intent", session["payment_intent"])
+    if _choice(request) in {"bank_pays", "bank_refuses"} and intent["status"] == "processing":
+        checkout.settle_session(world, session["id"], succeeded=_choice(request) == "bank_pays")
+        return _go(session["success_url"].replace("{CHECKOUT_SESSION_ID}", quote(session["id"])))
+    if intent["status"] != "processing":
+        return _page("notice.html", title="The bank refused this payment", text="Nothing was taken.",
+                     back=session["cancel_url"])
+    return _page("bank.html", session=session)
 
 
 def _onboarding(world: World, request: Request, link_id: str) -> Response:

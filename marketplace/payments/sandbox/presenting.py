@@ -19,6 +19,9 @@ def present(world: World, body: Body) -> Body:
                 "object": "list", "url": f"/v1/transfers/{body['id']}/reversals", "has_more": False,
                 "data": [present(world, one) for one in world.store.all(
                     "transfer_reversal", "json_extract(body, '$.transfer') = ?", body["id"])]}
+        case "dispute":
+            shown["balance_transactions"] = [
+                present(world, world.store.get("balance_transaction", one)) for one in body["_movements"]]
         case "event":
             waiting = world.store.sql(
                 "SELECT count(*) AS n FROM delivery WHERE event_id = ? AND state = 'pending'", body["id"])

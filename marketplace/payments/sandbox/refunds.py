@@ -14,9 +14,16 @@ def create_refund(call: Call) -> Body:
     amount = whole(call.params, "amount") if "amount" in call.params else left
     if not left:
         raise Refusal(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
+    if any(not one["is_charge_refundable"] for one in call.store.all(
+            "dispute", "json_extract(body, '$.charge') = ? AND json_extract(body, '$.status') NOT IN ('won', "
+            "'warning_closed')", charge["id"])):
+        raise Refusal(f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
     if amount > left:
         raise bad_parameter(f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})", "amount")
     status = call.world.refund_plan.pop(0) if call.world.refund_plan else "succeeded"
+    if status == "balance_insufficient":
+        raise Refusal("You have insufficient funds in your Stripe balance to refund this amount.",
+                      code="balance_insufficient")
     refund_id = call.store.new_id("re")
     refund = call.store.add({
         "id": refund_id, "object": "refund", "amount": amount, "currency": charge["currency"], "charge": charge["id"],

@@ -126,6 +126,9 @@ def _terms(params: Params, equal: dict[str, Any]) -> tuple[list[str], list[Any]]
     for field, value in equal.items():
         if value is None:
             continue
+        if value == "":  # Only what has no such field.
+            terms.append(f"json_extract(body, '$.{field}') IS NULL")
+            continue
         wanted = value if isinstance(value, list) else [value]
         terms.append(f"json_extract(body, '$.{field}') IN ({', '.join('?' * len(wanted))})")
         values.extend(wanted)

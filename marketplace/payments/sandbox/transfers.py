@@ -2,6 +2,7 @@
 from marketplace.payments.sandbox.balances import available_minor, record_movement
 from marketplace.payments.sandbox.encoding import labels, only, text, whole
 from marketplace.payments.sandbox.events import emit
+from marketplace.payments.sandbox.places import refuse_odd, refuse_place
 from marketplace.payments.sandbox.refusals import Refusal, bad_parameter
 from marketplace.payments.sandbox.store import Body
 from marketplace.payments.sandbox.world import Call
@@ -11,6 +12,8 @@ def create_transfer(call: Call) -> Body:
     only(call.params, ("amount", "currency", "description", "destination", "metadata", "transfer_group"))
     amount, currency = whole(call.params, "amount"), text(call.params, "currency")
     destination = _destination(call)
+    refuse_place(call.world, destination, currency)
+    refuse_odd(amount, currency)
     if available_minor(call.world, currency) < amount:
         raise Refusal("You have insufficient available funds in your Stripe account.", code="balance_insufficient")
     transfer_id = call.store.new_id("tr")
@@ -60,6 +63,7 @@ def create_reversal(call: Call) -> Body:
         raise bad_parameter(f"Transfer reversal amount ({amount}) is greater than the unreversed amount on the "
                             f"transfer ({left}).", "amount")
     account, currency = call.store.get("v2.core.account", transfer["destination"]), transfer["currency"]
+    refuse_odd(amount, currency)
     if account["_balance"].get(currency, 0) < amount:
         raise Refusal("The connected account does not have sufficient funds for this reversal.",
                       code="balance_insufficient")

@@ -20,6 +20,9 @@ class World:
     clock: SandboxClock
     public_url: str = ""
     refund_plan: list[str] = field(default_factory=list)
+    payout_interval: str = "manual"
+    country: str = "us"  # Of the platform's own account.
+    balance_skew: dict[str, int] = field(default_factory=dict)
     _webhooks: "Webhooks | None" = None
 
     @property

@@ -13,6 +13,7 @@ from marketplace.payments.stripe_gateway.books import Books
 from marketplace.payments.stripe_gateway.disputes import Disputes
 from marketplace.payments.stripe_gateway.money_in import MoneyIn
 from marketplace.payments.stripe_gateway.money_out import MoneyOut
+from marketplace.payments.stripe_gateway.payouts import Payouts
 
 if TYPE_CHECKING:
     from stripe._base_address import BaseAddresses
@@ -47,5 +48,5 @@ def gateway() -> "StripeGateway":
     return cast("StripeGateway", current_app.extensions["gateway"])
 
 
-class StripeGateway(MoneyIn, Accounts, MoneyOut, Disputes, Books):
+class StripeGateway(MoneyIn, Accounts, MoneyOut, Payouts, Disputes, Books):
     """All methods raise TemporaryFailure, OutcomeUnknown or PermanentFailure, and nothing else."""

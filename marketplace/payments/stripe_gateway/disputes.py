@@ -1,6 +1,5 @@
 """What payers' banks want back: disputes, early fraud warnings, refunds that somebody else made."""
-from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import stripe
 
@@ -51,10 +50,12 @@ class Disputes(Calls):
         """A payment that the bank took back after it had succeeded, told as a lost dispute; None if it did not."""
         with in_our_words():
             charge = self.client.v1.charges.retrieve(charge_id)
+            if charge.status != "failed" or charge.balance_transaction is None:  # A card that was declined at once.
+                return None
             listed = self.client.v1.balance_transactions.list(
                 {"source": charge_id, "type": "payment_failure_refund", "limit": PAGE})
             moves = tuple(_movement(one) for one in listed.auto_paging_iter())
-        if charge.status != "failed" or not moves:
+        if not moves:
             return None
         return DisputeReading(
             id=charge.id, status="lost", reason=charge.failure_code or "payment_failed",
@@ -78,11 +79,10 @@ def _movement(one: stripe.BalanceTransaction) -> DisputeMovement:
 
 
 def _made(found: stripe.Refund) -> MadeRefundReading:
-    ours = cast("Mapping[str, Any]", found.metadata or {})
     return MadeRefundReading(
         id=found.id, status=found.status or "pending", failure_reason=getattr(found, "failure_reason", None),
         amount=Money(found.amount, found.currency), charge_id=_id(found.charge),
-        payment_intent_id=_id(found.payment_intent), refund_id=ours["refund_id"] if "refund_id" in ours else None)
+        payment_intent_id=_id(found.payment_intent), refund_id=getattr(found.metadata, "refund_id", None))
 
 
 def _id(thing: Any) -> str | None:

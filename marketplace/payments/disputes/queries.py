@@ -1,0 +1,78 @@
+"""What is seen of bad days: whose payment it was, what a bounty or a business has to know, what waits for an admin."""
+from collections.abc import Sequence
+
+from sqlalchemy import Select, or_, select
+
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import NotFound
+from marketplace.identity.models import User
+from marketplace.payments.models import (
+    Chargeback,
+    ChargebackMovement,
+    ChargebackState,
+    FraudWarning,
+    Funding,
+    WarningState,
+)
+from marketplace.payments.permissions import MONEY_ROLES
+
+PAYMENT_DISPUTED = "The bank is looking into a payment for this bounty."
+PAYMENT_TAKEN_BACK = "The business's payment was taken back by its bank."
+PAYMENT_SUSPECTED = "A payment for this bounty is being checked."
+
+
+def find_funding(*, charge_id: str | None, payment_intent_id: str | None) -> Funding | None:
+    """Whose payment it was; locked, so that the same bad news is not opened twice."""
+    named = [column == value for column, value in
+             ((Funding.charge_id, charge_id), (Funding.payment_intent_id, payment_intent_id)) if value]
+    found = select(Funding).where(or_(*named)).with_for_update().execution_options(populate_existing=True)
+    return db.session.scalar(found) if named else None
+
+
+def why_bounty_stopped(purpose_id: str) -> str | None:
+    """For everybody who looks at a bounty: a payment for it is disputed, taken back or suspected. None: all is well."""
+    states = set(db.session.scalars(unsettled_of(purpose_id).with_only_columns(Chargeback.state)))
+    if states & {ChargebackState.OPEN, ChargebackState.INQUIRY}:
+        return PAYMENT_DISPUTED
+    if ChargebackState.LOST in states:
+        return PAYMENT_TAKEN_BACK
+    warned = select(FraudWarning.id).filter_by(purpose_id=purpose_id, state=WarningState.OPEN).limit(1)
+    return PAYMENT_SUSPECTED if db.session.scalar(warned) else None
+
+
+def unsettled_of(purpose_id: str) -> Select[Chargeback]:
+    return select(Chargeback).where(Chargeback.purpose_id == purpose_id, Chargeback.settled_at.is_(None))
+
+
+def chargebacks_visible_to(user: User) -> Select[Chargeback]:
+    """Newest first: those of the businesses whose money this person handles, all for admins."""
+    found = select(Chargeback).order_by(Chargeback.id.desc())
+    if user.is_admin:
+        return found
+    own = [membership.business_id for membership in user.memberships if membership.role in MONEY_ROLES]
+    return found.where(Chargeback.business_id.in_(own))
+
+
+def get_chargeback(chargeback_id: str, *, seen_by: User) -> Chargeback:
+    found = db.session.scalar(chargebacks_visible_to(seen_by).where(Chargeback.id == chargeback_id))
+    if found is None:
+        raise NotFound("There is no such chargeback.", next_step="Look for it in the list.")
+    return found
+
+
+def chargebacks_of(funding: Funding) -> Sequence[Chargeback]:
+    return db.session.scalars(select(Chargeback).filter_by(funding_id=funding.id).order_by(Chargeback.id)).all()
+
+
+def warnings_of(funding: Funding) -> Sequence[FraudWarning]:
+    return db.session.scalars(select(FraudWarning).filter_by(funding_id=funding.id).order_by(FraudWarning.id)).all()
+
+
+def open_warnings() -> Select[FraudWarning]:
+    """Oldest first."""
+    return select(FraudWarning).filter_by(state=WarningState.OPEN).order_by(FraudWarning.id)
+
+
+def movements_of(chargeback: Chargeback) -> Sequence[ChargebackMovement]:
+    return db.session.scalars(select(ChargebackMovement).filter_by(chargeback_id=chargeback.id)
+                              .order_by(ChargebackMovement.created_at, ChargebackMovement.id)).all()

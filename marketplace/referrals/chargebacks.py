@@ -1,0 +1,198 @@
+"""What a business's disputed payment means for leads and rewards: the newest wait first, and nobody's promise is lost.
+
+Payments has frozen what was free. Here the leads and rewards are named whose money is frozen next; then transfers stop.
+"""
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from marketplace.bounties.models import Bounty
+from marketplace.bounties.publishing import note_funds_came_free, pause_if_out_of_funds, resume_bounty, stop_bounty
+from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict, require
+from marketplace.foundation.money import Money, zero
+from marketplace.identity.models import User
+from marketplace.payments import ledger
+from marketplace.payments.disputes import chargebacks, freezing
+from marketplace.payments.disputes.queries import (
+    PAYMENT_DISPUTED,
+    PAYMENT_SUSPECTED,
+    PAYMENT_TAKEN_BACK,
+    unsettled_of,
+)
+from marketplace.payments.models import (
+    AccountKind,
+    Chargeback,
+    ChargebackState,
+    FraudWarning,
+    FrozenKind,
+    FrozenPart,
+    FrozenState,
+    Funding,
+    Payable,
+    PayableState,
+    Refund,
+    WarningState,
+)
+from marketplace.payments.money_out import stops
+from marketplace.payments.permissions import may_settle
+from marketplace.referrals import lifecycle
+from marketplace.referrals.holds import hold_reward, lift_holds
+from marketplace.referrals.models import Lead, Reward, RewardState
+
+UNPAID_FOR = timedelta(days=30)  # So long a business has to pay before an admin may void what it promised.
+PAID_AFTER_ALL = "The payment is settled."
+STILL_HELD = (RewardState.PENDING, RewardState.ON_HOLD)
+
+
+class NotUnpaid(Conflict):
+    code = "not_unpaid"
+
+
+def note_bad_day(source_id: str) -> None:
+    """Job, promised by payments: a chargeback, a fraud warning or a refund by hand changed. Safe to do again."""
+    if db.session.get(Chargeback, source_id):
+        _follow_chargeback(source_id)
+    elif db.session.get(FraudWarning, source_id):
+        _follow_warning(source_id)
+    elif refund := db.session.get(Refund, source_id):
+        bounty = _find_bounty(db.session.get_one(Funding, refund.funding_id).purpose_id)
+        if bounty:
+            pause_if_out_of_funds(bounty)
+            note_funds_came_free(bounty)
+
+
+def _follow_chargeback(chargeback_id: str) -> None:
+    chargeback = freezing.lock_chargeback(chargeback_id)
+    chargebacks.settle(chargeback)
+    bounty = _find_bounty(chargeback.purpose_id)
+    if bounty is None:
+        return
+    if chargeback.settled_at:
+        lift_holds(chargeback.id, why=PAID_AFTER_ALL)
+        stops.lift_stops(chargeback.id, by=audit.SYSTEM)
+        _let_transfers_go(bounty)
+        resume_bounty(bounty)
+    elif chargeback.state not in freezing.OVER:
+        why = PAYMENT_TAKEN_BACK if chargeback.state is ChargebackState.LOST else PAYMENT_DISPUTED
+        _name_leads(chargeback)
+        _name_rewards(chargeback, why)
+        _stop_transfers(chargeback, why)
+        stop_bounty(bounty, why)
+
+
+def _find_bounty(bounty_id: str) -> Bounty | None:
+    return db.session.get(Bounty, bounty_id)
+
+
+def _name_leads(chargeback: Chargeback) -> None:
+    """Accepted last, frozen first."""
+    if not freezing.unnamed(chargeback).minor:
+        return
+    leads = db.session.scalars(select(Lead.id).where(
+        Lead.bounty_id == chargeback.purpose_id, Lead.accepted_at.is_not(None))
+        .order_by(Lead.accepted_at.desc(), Lead.id.desc())).all()
+    kept = ledger.balances(AccountKind.RESERVED, leads)
+    for lead_id in leads:
+        if lead_id in kept:
+            freezing.freeze(chargeback, FrozenKind.RESERVED, lead_id)
+
+
+def _name_rewards(chargeback: Chargeback, why: str) -> None:
+    """Earned last, frozen first; and whoever is named waits."""
+    rewards = db.session.scalars(
+        select(Reward).where(Reward.bounty_id == chargeback.purpose_id, Reward.state.in_(STILL_HELD))
+        .order_by(Reward.id.desc()).with_for_update().execution_options(populate_existing=True)).all()
+    for reward in rewards:
+        if freezing.unnamed(chargeback).minor:
+            freezing.freeze(chargeback, FrozenKind.HELD, reward.id)
+    named = {part.subject_id for part in freezing.parts_of(chargeback, FrozenState.FROZEN, FrozenState.PROMISED)}
+    for reward in rewards:
+        if reward.id in named:
+            hold_reward(reward, source_id=chargeback.id, reason=why)
+
+
+def _stop_transfers(chargeback: Chargeback, why: str) -> None:
+    """Released and not sent yet, newest first: as much of it as is still missing stays here."""
+    missing, stopped = freezing.unnamed(chargeback), zero(chargeback.currency)
+    released = db.session.scalars(
+        select(Payable).join(Reward, Reward.id == Payable.id).where(
+            Reward.bounty_id == chargeback.purpose_id, Payable.amount_minor > 0,
+            Payable.state.in_((PayableState.OWED, PayableState.IN_TRANSFER)))
+        .order_by(Payable.created_at.desc(), Payable.id.desc())).all()
+    for payable in released:
+        if stopped >= missing:
+            return
+        stops.stop_transfers("payable", payable.id, reason=why, source=chargeback.id, by=audit.SYSTEM)
+        stopped += payable.amount
+
+
+def _let_transfers_go(bounty: Bounty) -> None:
+    payees = db.session.scalars(
+        select(Payable.payee_id).distinct().join(Reward, Reward.id == Payable.id)
+        .where(Reward.bounty_id == bounty.id, Payable.state == PayableState.OWED, Payable.amount_minor > 0)).all()
+    for payee_id in payees:
+        outbox.promise("request_transfers", payee_id=payee_id)
+
+
+def _follow_warning(warning_id: str) -> None:
+    warning = db.session.get_one(FraudWarning, warning_id, populate_existing=True, with_for_update=True)
+    bounty = _find_bounty(warning.purpose_id)
+    if bounty is None:
+        return
+    if warning.state is WarningState.CLOSED:
+        # What a chargeback holds must be held before the warning lets go of it.
+        for chargeback_id in db.session.scalars(unsettled_of(bounty.id).with_only_columns(Chargeback.id)).all():
+            _follow_chargeback(chargeback_id)
+        lift_holds(warning.id, why=PAID_AFTER_ALL)
+        resume_bounty(bounty)
+        return
+    _hold_suspected(warning)
+    stop_bounty(bounty, PAYMENT_SUSPECTED)
+
+
+def _hold_suspected(warning: FraudWarning) -> None:
+    """Held rewards, newest first, as far as the suspected payment could have paid for them."""
+    funding = db.session.get_one(Funding, warning.funding_id)
+    left = funding.amount - funding.refunded
+    for reward in db.session.scalars(
+            select(Reward).where(Reward.bounty_id == warning.purpose_id, Reward.state.in_(STILL_HELD))
+            .order_by(Reward.id.desc()).with_for_update().execution_options(populate_existing=True)).all():
+        if left.minor <= 0:
+            return
+        hold_reward(reward, source_id=warning.id, reason=PAYMENT_SUSPECTED)
+        left -= reward.net + reward.fee
+
+
+def may_void_unpaid(reward: Reward) -> Chargeback | None:
+    """The lost chargeback that left this reward unpaid for thirty days; None while it may not be voided."""
+    found = db.session.scalar(
+        select(Chargeback).join(FrozenPart, FrozenPart.chargeback_id == Chargeback.id).where(
+            FrozenPart.subject_id == reward.id, FrozenPart.state == FrozenState.PROMISED,
+            Chargeback.state == ChargebackState.LOST).order_by(Chargeback.id).limit(1))
+    is_late = found is not None and found.closed_at is not None and clock.now() >= found.closed_at + UNPAID_FOR
+    return found if is_late and reward.state is RewardState.ON_HOLD else None
+
+
+def void_unpaid(reward: Reward, *, by: User, reason: str) -> None:
+    """on_hold -> voided: the business did not pay. NotUnpaid (409) before thirty days are over, or when it has paid."""
+    require(may_settle(by, reward.business_id) and by.id != reward.beneficiary_id, "void this reward")
+    reward = db.session.get_one(Reward, reward.id, populate_existing=True, with_for_update=True)
+    if may_void_unpaid(reward) is None:
+        raise NotUnpaid("The business still has time to pay for this reward, or has paid.",
+                        next_step="Thirty days after the bank's decision it may be voided.")
+    freezing.thaw_owner(reward.id)
+    held = ledger.account(AccountKind.HELD, reward.id, reward.currency)
+    _give_to_funds(reward, ledger.balance(held))
+    reward.void_reason = f"The business did not pay. {reason}".strip()
+    lifecycle.move_reward(reward, RewardState.VOIDED, by=by.id, reason=reward.void_reason)
+    note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
+    outbox.promise("send_letter", letter="reward_unpaid", reward_id=reward.id)
+
+
+def _give_to_funds(reward: Reward, amount: Money) -> None:
+    if amount.minor:
+        ledger.move(amount, source=ledger.account(AccountKind.HELD, reward.id, reward.currency),
+                    target=ledger.account(AccountKind.FUNDS, reward.bounty_id, reward.currency),
+                    kind="reward_unpaid", reference=f"{reward.id}:unpaid")

@@ -1,0 +1,58 @@
+"""A reward waits while a payment of its business is in doubt; it goes on when the last reason is gone."""
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation.db import db
+from marketplace.referrals import lifecycle
+from marketplace.referrals.models import Reward, RewardHold, RewardState
+
+
+def hold_reward(reward: Reward, *, source_id: str, reason: str) -> None:
+    """pending -> on_hold, because of ``source_id`` (a chargeback, a fraud warning). Asked again, it is told anew why.
+
+    One that an admin froze before stays the admin's to end.
+    """
+    live = live_holds(reward.id)
+    own = db.session.scalar(select(RewardHold).filter_by(reward_id=reward.id, source_id=source_id))
+    others = [hold for hold in live if hold is not own]
+    if own is None or own.lifted_at is not None:
+        was_on_hold = others[0].was_on_hold if others else reward.state is RewardState.ON_HOLD
+        if own is None:
+            own = RewardHold(reward_id=reward.id, source_id=source_id, reason=reason, was_on_hold=was_on_hold)
+            db.session.add(own)
+        own.was_on_hold, own.lifted_at = was_on_hold, None
+    own.reason = reason
+    db.session.flush()
+    if reward.state is RewardState.PENDING:
+        lifecycle.move_reward(reward, RewardState.ON_HOLD, by=audit.SYSTEM, reason=reason)
+        outbox.promise("send_letter", letter="reward_frozen", reward_id=reward.id)
+
+
+def lift_holds(source_id: str, *, why: str) -> None:
+    """on_hold -> pending, of all that waited for ``source_id`` alone; what is due is released at once."""
+    holds = db.session.scalars(select(RewardHold).filter_by(source_id=source_id, lifted_at=None)).all()
+    for hold in holds:
+        reward = db.session.get_one(Reward, hold.reward_id, populate_existing=True, with_for_update=True)
+        hold.lifted_at = clock.now()
+        db.session.flush()
+        if reward.state is not RewardState.ON_HOLD or hold.was_on_hold or live_holds(reward.id):
+            continue
+        lifecycle.move_reward(reward, RewardState.PENDING, by=audit.SYSTEM, reason=why)
+        wait = max(reward.release_at - clock.now(), timedelta(0))
+        outbox.promise("release_reward", after=wait, reward_id=reward.id)
+        outbox.promise("send_letter", letter="reward_thawed", reward_id=reward.id)
+
+
+def live_holds(reward_id: str) -> Sequence[RewardHold]:
+    """Oldest first."""
+    return db.session.scalars(
+        select(RewardHold).filter_by(reward_id=reward_id, lifted_at=None).order_by(RewardHold.id)).all()
+
+
+def why_held(reward: Reward) -> str | None:
+    """For everybody who may see the reward; None where no payment is in doubt."""
+    live = live_holds(reward.id)
+    return live[0].reason if live else None
