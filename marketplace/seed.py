@@ -7,7 +7,7 @@ from flask import current_app
 from sqlalchemy import select
 
 from marketplace.bounties.drafting import draft_bounty
-from marketplace.bounties.models import Bounty, BountyState, Category, RewardKind
+from marketplace.bounties.models import Bounty, BountyState, Category, For, Happening, NonCash, RewardKind
 from marketplace.bounties.publishing import can_fund_one_more, publish_bounty
 from marketplace.bounties.rules import worst_case
 from marketplace.foundation.db import db, finish_reading, transaction
@@ -58,13 +58,19 @@ OFFERS = (  # The last one is the newest, and stands first on the board.
     Offer("tomas@example.com", "Northwind Books", "Bookkeeping software for small shops, with people who answer.",
           "", "Shops that are tired of their bookkeeping",
           "Owners of small shops who write that their bookkeeping is a mess or that they look for a new tool.",
-          Category.SOFTWARE, ("Runs a business with up to 50 people", "Looks for a tool, not for a job"),
-          rules=({"kind": RewardKind.PERCENT, "rate_bps": 1_000, "cap_minor": 60_000},), hold_days=14),
+          Category.SOFTWARE, ("Runs a business with up to 50 people", "Looks for a tool, not for a job"), hold_days=14,
+          rules=({"happening": Happening.QUALIFIED, "kind": RewardKind.FLAT, "amount_minor": 2_500},
+                 {"kind": RewardKind.PERCENT, "rate_bps": 1_000, "cap_minor": 30_000},
+                 {"happening": Happening.RENEWAL, "kind": RewardKind.PERCENT, "rate_bps": 500, "cap_minor": 5_000,
+                  "times": 3},
+                 {"kind": RewardKind.NON_CASH, "thing": NonCash.CREDIT, "words": "A month of Northwind Books"})),
     Offer("lena@example.com", "Küchenhaus Koch", "Kitchens planned with you and built in our own workshop.",
           "Freiburg, DE", "Someone planning a new kitchen",
           "People around Freiburg who write that they are moving, renovating or planning a new kitchen.",
           Category.HOME, ("Plans a kitchen within half a year", "Lives within 80 km of Freiburg"),
-          currency="eur", rules=({"kind": RewardKind.PERCENT, "rate_bps": 300, "cap_minor": 45_000},)),
+          currency="eur", cause="Tafel Freiburg",
+          rules=({"kind": RewardKind.PERCENT, "rate_bps": 300, "floor_minor": 10_000, "cap_minor": 45_000},
+                 {"whom": For.BUYER, "kind": RewardKind.FLAT, "amount_minor": 10_000})),
     Offer(WES, "Westside Auto", "A family dealership: new and used cars, a workshop, and people who call you back.",
           "Denver, US", "Point us at someone who is buying a car",
           "We sell new and used cars in and around Denver. If someone you know, or read, says that they are "

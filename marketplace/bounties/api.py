@@ -2,7 +2,7 @@
 from typing import Any
 
 from flask_smorest import Blueprint
-from marshmallow import Schema, fields
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from marketplace.bounties import drafting, publishing
 from marketplace.bounties.board import BoardSearch, search_board
@@ -25,20 +25,41 @@ class BountyPage(Schema):
     next_cursor = fields.String(allow_none=True)
 
 
-class SaleQuery(Schema):
-    sale = fields.String(required=True, metadata={"description": "The value of a sale, in the bounty's currency."})
+class EventQuery(Schema):
+    sale = fields.String(metadata={"description": "The value of the sale or the renewal, in the bounty's currency."})
+    happening = fields.Enum(Happening, by_value=True, load_default=Happening.WON)
+    number = fields.Integer(load_default=1, validate=validate.Range(1, 1_000), metadata={
+        "description": "Of a renewal: which one."})
+    months = fields.Integer(load_default=0, validate=validate.Range(0, 1_000), metadata={
+        "description": "Of a renewal: whole months since the sale."})
+
+    @validates_schema
+    def has_sale(self, data: dict[str, Any], **options: object) -> None:
+        if data["happening"] is not Happening.QUALIFIED and "sale" not in data:
+            raise ValidationError({"sale": ["Give the value of the sale."]})
+
+
+class PreviewShare(Schema):
+    whom = fields.String()
+    amount = Amount()
+    fee = Amount()
+    thing = fields.String(allow_none=True)
+    words = fields.String(attribute="rule.words", allow_none=True)
+    after_days = fields.Integer()
 
 
 class PreviewLine(Schema):
     words = fields.String()
-    amount = Amount()
+    amount = Amount(allow_none=True)
 
 
 class PreviewOutput(Schema):
     """The arithmetic, line by line, as the bounty's page shows it."""
 
     reward = Amount()
+    buyer_share = Amount()
     fee = Amount()
+    shares = fields.List(fields.Nested(PreviewShare))
     lines = fields.Function(
         lambda preview: [PreviewLine().dump({"words": w, "amount": m}) for w, m in preview.lines],
         metadata={"type": "array", "items": {"type": "object"}})
@@ -49,8 +70,8 @@ class PreviewOutput(Schema):
 @bp.arguments(BoardInput, location="query")
 @bp.response(200, BountyPage)
 def list_bounties(asked: dict[str, Any]) -> Page[Bounty]:
-    """Live bounties: by words, category and place; newest or highest reward first."""
-    search = BoardSearch(asked["q"], asked["category"], asked["place"], asked["sort"])
+    """Live bounties: by words, category, place and currency; newest or, currency by currency, highest reward first."""
+    search = BoardSearch(asked["q"], asked["category"], asked["place"], asked["currency"], asked["sort"])
     return search_board(search, cursor=asked["cursor"])
 
 
@@ -64,12 +85,13 @@ def read_bounty(bounty_id: str) -> Bounty:
 
 @bp.get("/bounties/<bounty_id>/reward-preview")
 @require_scope("bounties:read")
-@bp.arguments(SaleQuery, location="query")
+@bp.arguments(EventQuery, location="query")
 @bp.response(200, PreviewOutput)
 def read_preview(asked: dict[str, Any], bounty_id: str) -> RewardPreview:
-    """What would I earn for a sale of this value?"""
+    """What would I earn for a sale of this value, for a renewal, for a qualified lead?"""
     terms = get_bounty(bounty_id, seen_by=signed_in_user()).terms
-    return price(terms, Event(Happening.WON, parse_amount(asked["sale"], terms.currency)))
+    sale = parse_amount(asked.pop("sale"), terms.currency) if "sale" in asked else None
+    return price(terms, Event(sale=sale, **asked))
 
 
 @bp.post("/businesses/<business_id>/bounties")

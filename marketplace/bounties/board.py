@@ -1,4 +1,4 @@
-"""What is on offer: by words, category and place; newest or highest reward first."""
+"""What is on offer: by words, category, place and currency; newest or highest reward first."""
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ from marketplace.foundation.paging import Page, page
 
 SORTS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
     "newest": (Bounty.published_at, Bounty.id),
-    "highest": (Bounty.highest_reward, Bounty.id),
+    # Amounts of two currencies do not compare, so each currency has its own ranking, one after the other.
+    "highest": (Bounty.currency, Bounty.highest_reward, Bounty.id),
 }
 
 
@@ -20,6 +21,7 @@ class BoardSearch:
     words: str = ""
     category: Category | None = None
     place: str = ""
+    currency: str = ""
     sort: str = "newest"
 
 
@@ -32,6 +34,8 @@ def _matching(search: BoardSearch) -> Select[Bounty]:
     found = bounties_visible_to(None).where(Bounty.state == BountyState.LIVE)
     if search.category:
         found = found.where(Bounty.category == search.category)
+    if search.currency:
+        found = found.where(Bounty.currency == search.currency)
     if search.place:
         # A bounty for anywhere serves every place.
         found = found.where(or_(Bounty.place.icontains(search.place, autoescape=True), Bounty.place == ""))

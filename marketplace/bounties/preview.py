@@ -1,5 +1,6 @@
 """What would I earn? The terms' rewards as a reader meets them: the whole way, the sign, the plain words."""
 from dataclasses import dataclass
+from itertools import groupby
 
 from marketplace.bounties.models import For, Happening, RewardKind, RewardRule, Terms
 from marketplace.bounties.rule_words import THINGS, limits_in_words, percent_text, what_in_words, when_in_words
@@ -11,7 +12,7 @@ MONTHS_BETWEEN = 1  # Renewals are previewed one a month, as often as terms can 
 
 @dataclass(frozen=True)
 class Step:
-    """One event on a lead's way and what it earns; ``title`` says when."""
+    """An event on a lead's way and what it earns, or several alike; ``title`` says when."""
 
     title: str
     preview: RewardPreview
@@ -33,15 +34,17 @@ def preview_way(terms: Terms, sale: Money, *, renewals: int = 0) -> Way:
     events = [Event(happening, sale if happening is not Happening.QUALIFIED else None)
               for happening in (Happening.QUALIFIED, Happening.WON, Happening.LATER) if happening in promised]
     if Happening.RENEWAL in promised:
-        events += [Event(Happening.RENEWAL, sale, number, number * MONTHS_BETWEEN) for number in range(1, renewals + 1)]
+        events += [Event(Happening.RENEWAL, sale, number, number * MONTHS_BETWEEN)
+                   for number in range(1, min(renewals, most_renewals(terms) + 1) + 1)]
     nothing = zero(terms.currency)
     reward, buyer_share, fee = nothing, nothing, nothing
-    steps = []
+    steps: list[tuple[Event, RewardPreview]] = []
     for event in events:
         preview = price(terms, event, Earned(reward, reward + buyer_share, nothing))
         reward, buyer_share, fee = reward + preview.reward, buyer_share + preview.buyer_share, fee + preview.fee
-        steps.append(Step(_title(event), preview))
-    return Way(tuple(steps), reward, buyer_share, fee)
+        steps.append((event, preview))
+    alike = [list(group) for _, group in groupby(steps, key=lambda step: (step[0].happening, step[1]))]
+    return Way(tuple(Step(_title(group[0][0], group[-1][0]), group[0][1]) for group in alike), reward, buyer_share, fee)
 
 
 def most_renewals(terms: Terms) -> int:
@@ -50,34 +53,39 @@ def most_renewals(terms: Terms) -> int:
 
 
 def reward_in_words(terms: Terms) -> str:
-    """``$1,000``, ``2.5% of the sale, at most $500``, ``at most $1,300 in 3 parts``, ``a thank-you (a cake)``."""
-    mine = [rule for rule in terms.rules if rule.whom is For.REFERRER]
-    if not mine:
-        return "nothing"
-    if len(mine) == 1 and mine[0].happening is Happening.WON:
-        return what_in_words(mine[0], terms.currency)
-    most = highest_reward(terms)
-    if most.minor == 0:
-        return " and ".join(what_in_words(rule, terms.currency) for rule in mine)
-    return f"{_at_most(mine)}{show_money(most)}{_in_parts(mine)}"
+    """``$1,000``, ``2.5% of the sale, at most $500``, ``at most $1,300 in 3 parts and a thank-you (a cake)``."""
+    cash, things = _parted(terms)
+    said = [what_in_words(rule, terms.currency) for rule in things]
+    if len(cash) == 1 and cash[0].happening is not Happening.RENEWAL:
+        said.insert(0, what_in_words(cash[0], terms.currency))
+    elif cash:
+        said.insert(0, f"{_at_most(cash)}{show_money(highest_reward(terms))}{_in_parts(cash)}")
+    return " and ".join(said) or "nothing"
 
 
 def reward_sign(terms: Terms) -> tuple[str, str]:
     """The same for a sign plate: what is large, and the words after it."""
-    mine = [rule for rule in terms.rules if rule.whom is For.REFERRER]
-    cash = [rule for rule in mine if rule.kind is not RewardKind.NON_CASH]
-    more = ", and a share for the buyer" if len(mine) < len(terms.rules) else ""
+    cash, things = _parted(terms)
+    large, after = "A share", "for the buyer"
     if len(cash) == 1 and cash[0].happening is not Happening.RENEWAL:
-        rule, thing = cash[0], ", and a thing that is no money" if len(mine) > 1 else ""
-        if rule.kind is RewardKind.FLAT:
-            return what_in_words(rule, terms.currency), f"{when_in_words(rule)}{thing}{more}"
-        return percent_text(rule.rate_bps or 0), (
-            f"of the sale, {limits_in_words(rule, terms.currency)}{thing}{more}")
-    if cash:
-        return show_money(highest_reward(terms)), f"{_at_most(mine) and 'at most'}{_in_parts(mine)}{more}".strip()
-    if mine and mine[0].thing:
-        return THINGS[mine[0].thing].capitalize(), f"{when_in_words(mine[0])}{more}"
-    return "A share", "for the buyer, when they buy"
+        large, after = show_money(highest_reward(terms)), when_in_words(cash[0])
+        if cash[0].rate_bps:
+            large, after = percent_text(cash[0].rate_bps), f"of the sale, {limits_in_words(cash[0], terms.currency)}"
+    elif cash:
+        large, after = show_money(highest_reward(terms)), f"{_at_most(cash)}{_in_parts(cash).strip()}".strip()
+    elif things and things[0].thing:
+        large, after = THINGS[things[0].thing].removeprefix("a ").capitalize(), when_in_words(things[0])
+        things = things[1:]
+    more = [THINGS[rule.thing] for rule in things if rule.thing]
+    if large != "A share" and any(rule.whom is For.BUYER for rule in terms.rules):
+        more.append("a share for the buyer")
+    return large, ", and ".join([after, *more])
+
+
+def _parted(terms: Terms) -> tuple[list[RewardRule], list[RewardRule]]:
+    """The referrer's rules: those that give money, those that give a thing."""
+    mine = [rule for rule in terms.rules if rule.whom is For.REFERRER]
+    return [rule for rule in mine if not rule.thing], [rule for rule in mine if rule.thing]
 
 
 def plain_terms(terms: Terms) -> list[tuple[str, str]]:
@@ -150,8 +158,10 @@ def _hold_words(terms: Terms) -> str:
     return f"{terms.hold_days} days after the sale (the return period), to your Stripe account."
 
 
-def _title(event: Event) -> str:
+def _title(first: Event, last: Event) -> str:
+    if first.happening is Happening.RENEWAL and last.number > first.number:
+        return f"Renewals {first.number} to {last.number}, each"
     return {
         Happening.QUALIFIED: "When they are qualified", Happening.WON: "When they buy",
-        Happening.LATER: "After the sale", Happening.RENEWAL: f"Renewal {event.number}",
-    }[event.happening]
+        Happening.LATER: "After the sale", Happening.RENEWAL: f"Renewal {first.number}",
+    }[first.happening]

@@ -6,7 +6,7 @@ from marketplace.bounties.models import Bounty, BountyState
 from marketplace.bounties.rules import worst_case
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
-from marketplace.foundation.money import Money
+from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind, Funding, LedgerAccount, Posting
@@ -43,9 +43,9 @@ def free_funds_of(bounty: Bounty) -> Money:
 
 
 def funded_among(bounties: list[Bounty]) -> set[str]:
-    """The ids of those that can pay for one more lead: the funded badge."""
+    """The ids of those that can pay for one more lead, or promise things alone: the funded badge."""
     free = ledger.balances(AccountKind.FUNDS, [bounty.id for bounty in bounties])
-    return {b.id for b in bounties if b.id in free and free[b.id] >= worst_case(b.terms)}
+    return {b.id for b in bounties if free.get(b.id, zero(b.currency)) >= worst_case(b.terms)}
 
 
 def free_among(bounties: list[Bounty]) -> dict[str, Money]:

@@ -51,6 +51,13 @@ def first_line(rule: RewardRule) -> str:
     }[rule.happening]
 
 
+def rule_in_words(rule: RewardRule, currency: str) -> str:
+    """``$200 when they are qualified``, ``2% of the sale, at most $500, for the buyer when they buy``."""
+    comma = "," if rule.kind is RewardKind.PERCENT else ""
+    whom = f"{comma} for the buyer{comma}" if rule.whom is For.BUYER else comma
+    return f"{what_in_words(rule, currency)}{whom} {when_in_words(rule)}"
+
+
 def what_is_sold(rule: RewardRule) -> str:
     """What a percentage is of."""
     return "renewal" if rule.happening is Happening.RENEWAL else "sale"

@@ -1,25 +1,37 @@
 """The shapes of bounties that cross HTTP, the same for forms and JSON. No database in here."""
-import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
-from marketplace.bounties.models import Category, RewardKind, Terms
+from marketplace.bounties.models import Category, For, RewardKind, Terms
 from marketplace.bounties.preview import plain_terms, reward_in_words
-from marketplace.bounties.rule_words import percent_text
-from marketplace.bounties.rules import highest_reward
+from marketplace.bounties.rule_schemas import (
+    MOST_RULES,
+    RuleInput,
+    read_amount,
+    read_rule,
+    read_what,
+    shown_rule,
+)
+from marketplace.bounties.rules import highest_reward, worst_case
 from marketplace.foundation.fields import Amount, Lines, clean_text
-from marketplace.foundation.money import CURRENCIES, main_units, parse_amount, plain_amount, refuse_odd, show_money
+from marketplace.foundation.money import CURRENCIES, Money, show_money
 
 HOLD_DAYS = (0, 7, 14, 30, 60, 90)
 PROTECTION_DAYS = (30, 60, 90, 120, 180)
 CONSENT_DAYS = (7, 14, 30)
 EVIDENCE_DAYS = (7, 14, 30, 60, 90)
-SMALLEST_REWARD = 1  # Of the currency's main unit.
+CAPS = ("cap_per_referrer", "cap_per_bounty", "cap_per_month")
 
 
 class BountyInput(Schema):
-    """A bounty as its business writes it. Amounts are decimal text in the main unit ("1000.00")."""
+    """A bounty as its business writes it. Amounts are decimal text in the main unit ("1000.00").
+
+    What is paid: one reward to the referrer when the buyer buys, by ``reward_kind`` and its fields; or a list of
+    ``rules``; or both, when the rules come on top.
+    """
 
     title = clean_text(8, 120, required=True, metadata={"example": "Introduce a car buyer to Westside Auto"})
     offer = clean_text(20, 4000, required=True)
@@ -27,50 +39,105 @@ class BountyInput(Schema):
     place = clean_text(0, 120, load_default="", metadata={"description": "Empty means anywhere."})
     criteria = Lines(required=True, metadata={"description": "What counts as a qualified lead, one per line."})
     currency = fields.String(required=True, validate=validate.OneOf(tuple(CURRENCIES)))
-    reward_kind = fields.Enum(RewardKind, by_value=True, required=True)
+    reward_kind = fields.String(validate=validate.OneOf(("flat", "percent")))
     reward = fields.String(metadata={"description": "For a flat reward.", "example": "1000.00"})
     reward_percent = fields.String(metadata={"description": "For a percent reward.", "example": "2.5"})
+    reward_floor = fields.String(metadata={"description": "The least a percent reward can be.", "example": "50.00"})
     reward_cap = fields.String(metadata={"description": "The most a percent reward can be.", "example": "500.00"})
+    rules = fields.List(fields.Nested(RuleInput), metadata={"description": "Parts of the reward, at most 6 in all."})
+    cap_per_referrer = fields.String(metadata={"description": "The most that one referrer is paid in all."})
+    cap_per_bounty = fields.String(metadata={"description": "The most that is paid in all, buyers' shares too."})
+    cap_per_month = fields.String(metadata={"description": "The most that is paid in one month of the calendar, UTC."})
+    cause = clean_text(3, 120, metadata={
+        "description": "What a buyer may give their share to.", "example": "Denver Food Bank"})
     hold_days = fields.Integer(load_default=30, validate=validate.OneOf(HOLD_DAYS))
     protection_days = fields.Integer(load_default=90, validate=validate.OneOf(PROTECTION_DAYS))
     consent_days = fields.Integer(load_default=14, validate=validate.OneOf(CONSENT_DAYS))
     evidence_days = fields.Integer(load_default=30, validate=validate.OneOf(EVIDENCE_DAYS))
     version = fields.Integer(metadata={"description": "Refuses the change (409) if the bounty has moved on."})
 
+    @validates_schema(skip_on_field_errors=False)
+    def promises_something(self, data: dict[str, Any], **options: object) -> None:
+        if not data.get("reward_kind") and not data.get("rules"):
+            raise ValidationError({"reward_kind": ["Say what you pay."]})
+
     @post_load
     def to_terms(self, data: dict[str, Any], **options: object) -> dict[str, Any]:
-        """What is paid becomes ``rules``."""
-        kind, currency = data["reward_kind"], data["currency"]
-        reward, percent, cap = (data.pop(name, None) for name in ("reward", "reward_percent", "reward_cap"))
-        flat = kind is RewardKind.FLAT
-        data["rules"] = [
-            {"kind": kind, "amount_minor": _amount("reward", reward, currency)} if flat else
-            {"kind": kind, "rate_bps": _basis_points(percent), "cap_minor": _amount("reward_cap", cap, currency)}]
-        return data
+        """What is paid becomes ``rules``, as drafting takes them; caps become minor units."""
+        currency, problems = data["currency"], _Problems()
+        main = {name: data.pop(f"reward_{name}", None) for name in ("kind", "percent", "floor", "cap")}
+        amount, said, rules = data.pop("reward", None), data.pop("rules", []), []
+        if main["kind"]:
+            with problems.noting():
+                what = {**main, "kind": RewardKind(main["kind"]), "amount": amount}
+                rules.append({"kind": what["kind"], **read_what(what, currency, "reward")})
+        for number, rule in enumerate(said):
+            with problems.noting(f"rules.{number}."):
+                rules.append(read_rule(rule, currency))
+        least = max((rule.get("amount_minor") or rule.get("cap_minor") or 0 for rule in rules), default=0)
+        for name in CAPS:
+            with problems.noting():
+                data[f"{name}_minor"] = _read_cap(name, data.pop(name, None), Money(least, currency))
+        if len(rules) > MOST_RULES:
+            problems.said["reward_kind"] = [f"At most {MOST_RULES} parts."]
+        data["cause"] = data.get("cause")
+        if data["cause"] and not any(map(_pays_buyer, rules)):
+            problems.said["cause"] = ["Only with a share for the buyer, in money."]
+        problems.stop()
+        return {**data, "rules": rules}
+
+    def handle_error(self, error: ValidationError, data: Any, **options: Any) -> None:
+        """``rules.1.amount``: which part is wrong, and what in it."""
+        error.messages = _named(error.messages_dict)
 
 
-def _amount(field: str, text: str | None, currency: str) -> int:
-    if not text:
-        raise ValidationError({field: ["Say how much."]})
-    try:
-        amount = parse_amount(text, currency)
-        refuse_odd(amount)
-    except Exception as error:
-        raise ValidationError({field: [str(error)]}) from error
-    least = main_units(SMALLEST_REWARD, currency)
-    if amount < least:
-        raise ValidationError({field: [f"At least {show_money(least)}."]})
-    return amount.minor
+class _Problems:
+    """What is wrong in several fields, said at once."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, list[str]] = {}
+
+    @contextmanager
+    def noting(self, prefix: str = "") -> Iterator[None]:
+        try:
+            yield
+        except ValidationError as error:
+            self.said |= {prefix + name: said for name, said in error.messages_dict.items()}
+
+    def stop(self) -> None:
+        if self.said:
+            raise ValidationError(dict(self.said))
 
 
-def _basis_points(text: str | None) -> int:
-    if not text or not re.fullmatch(r"\d{1,3}(\.\d{1,2})?", text.strip().rstrip("%"), re.ASCII):
-        raise ValidationError({"reward_percent": ["Write a percentage like 2.5."]})
-    whole, _, rest = text.strip().rstrip("%").partition(".")
-    points = int(whole) * 100 + int(rest.ljust(2, "0") or 0)
-    if not 1 <= points <= 10_000:
-        raise ValidationError({"reward_percent": ["Between 0.01 and 100."]})
-    return points
+def _read_cap(name: str, text: str | None, least: Money) -> int | None:
+    cap = read_amount(name, text, least.currency) if text else None
+    if cap and cap < least.minor:
+        raise ValidationError({name: [f"At least {show_money(least)}, or one part alone would not fit in."]})
+    return cap
+
+
+def _named(messages: dict[str, Any]) -> dict[str, Any]:
+    nested = messages.get("rules")
+    if not isinstance(nested, dict):
+        return messages
+    flat = {f"rules.{number}.{name}": said for number, inside in nested.items()
+            for name, said in (inside if isinstance(inside, dict) else {"kind": inside}).items()}
+    return {name: said for name, said in messages.items() if name != "rules"} | flat
+
+
+def _pays_buyer(rule: dict[str, Any]) -> bool:
+    return rule.get("whom") is For.BUYER and rule.get("kind") is not RewardKind.NON_CASH
+
+
+class AmountOf(Amount):
+    """Money that is worked out of the object."""
+
+    def __init__(self, reckon: Callable[[Terms], Money | None], **options: Any) -> None:
+        super().__init__(**options)
+        self.reckon = reckon
+
+    def serialize(self, attr: str, obj: Any, accessor: Any = None, **options: Any) -> Any:
+        return self._serialize(self.reckon(obj), attr, obj)
 
 
 class TermsOutput(Schema):
@@ -78,7 +145,14 @@ class TermsOutput(Schema):
     number = fields.Integer()
     criteria = fields.List(fields.String())
     reward = fields.Function(reward_in_words, metadata={"type": "string"})
-    highest_reward = fields.Function(lambda terms: Amount().serialize("m", {"m": highest_reward(terms)}))
+    rules = fields.Function(lambda terms: [shown_rule(rule, terms.currency) for rule in terms.rules], metadata={
+        "type": "array", "items": {"type": "object"}, "description": "The parts, with the fields of the input."})
+    highest_reward = AmountOf(highest_reward)
+    worst_case = AmountOf(worst_case, metadata={"description": "The most that one lead costs, with our fee."})
+    cap_per_referrer = AmountOf(lambda terms: find_cap(terms, "cap_per_referrer"))
+    cap_per_bounty = AmountOf(lambda terms: find_cap(terms, "cap_per_bounty"))
+    cap_per_month = AmountOf(lambda terms: find_cap(terms, "cap_per_month"))
+    cause = fields.String(allow_none=True)
     currency = fields.String()
     hold_days = fields.Integer()
     protection_days = fields.Integer()
@@ -109,18 +183,11 @@ class BoardInput(Schema):
     q = clean_text(0, 200, load_default="")
     category = fields.Enum(Category, by_value=True, load_default=None)
     place = clean_text(0, 120, load_default="")
+    currency = fields.String(load_default="", validate=validate.OneOf(("", *CURRENCIES)))
     sort = fields.String(load_default="newest", validate=validate.OneOf(("newest", "highest")))
     cursor = fields.String(load_default=None)
 
 
-def initial_form(terms: Terms) -> dict[str, str]:
-    """The terms as the text of BountyInput's fields, to fill a form."""
-    return {
-        "criteria": "\n".join(terms.criteria), "currency": terms.currency, "reward_kind": terms.rules[0].kind.value,
-        "reward": plain_amount(highest_reward(terms)) if terms.rules[0].amount_minor else "",
-        "reward_percent": percent_text(terms.rules[0].rate_bps).rstrip("%") if terms.rules[0].rate_bps else "",
-        "reward_cap": plain_amount(highest_reward(terms)) if terms.rules[0].cap_minor else "",
-        "hold_days": str(terms.hold_days), "protection_days": str(terms.protection_days),
-        "consent_days": str(terms.consent_days), "evidence_days": str(terms.evidence_days),
-        "category": terms.category.value, "place": terms.place,
-    }
+def find_cap(terms: Terms, name: str) -> Money | None:
+    minor = getattr(terms, f"{name}_minor")
+    return Money(minor, terms.currency) if minor else None

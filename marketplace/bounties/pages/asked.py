@@ -54,12 +54,15 @@ def _read_url(asked: Asked) -> None:
 
 
 def preview_asked(bounty: Bounty, asked: Asked) -> Way | None:
-    """What a sale of the typed amount would earn; None where none was typed, or it is no amount."""
-    typed = asked.typed.get("sale")
+    """What a sale of the typed amount, and so many renewals, would earn; None where no amount was typed."""
+    typed, renewals = asked.typed.get("sale"), asked.typed.get("renewals", "0")
     if not typed:
         return None
+    if not (renewals.isascii() and renewals.isdecimal() and len(renewals) <= 4):
+        asked.errors["renewals"] = ["Write how many, like 3."]
+        return None
     try:
-        return preview_way(bounty.terms, parse_amount(typed, bounty.terms.currency))
+        return preview_way(bounty.terms, parse_amount(typed, bounty.terms.currency), renewals=int(renewals))
     except BadAmount as error:
         asked.errors["sale"] = [f"{error.message} {error.next_step}".strip()]
         return None

@@ -10,25 +10,26 @@ from marketplace.bounties.pages.showing import show_bounty
 from marketplace.bounties.preview import reward_sign
 from marketplace.bounties.queries import bounties_of, funded_among, get_bounty
 from marketplace.bounties.schemas import BoardInput
+from marketplace.foundation.money import CURRENCIES
 from marketplace.identity.permissions import is_member
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import find_signed_in_user
 
 bp = Blueprint("board", __name__)
 
-KEPT = frozenset({"q", "category", "place", "sort", "url"})  # From one page of the board to the next.
+KEPT = frozenset({"q", "category", "place", "currency", "sort", "url"})  # From one page of the board to the next.
 
 @bp.get("/bounties")
 def show() -> Any:
     asked = read_asked(BoardInput())
     wanted = asked.fields
-    search = BoardSearch(wanted["q"], wanted["category"], wanted["place"], wanted["sort"])
+    search = BoardSearch(wanted["q"], wanted["category"], wanted["place"], wanted["currency"], wanted["sort"])
     page = search_board(search, cursor=wanted["cursor"])
     kept: dict[str, Any] = {name: value for name, value in asked.typed.items() if name in KEPT}
     following = url_for(".show", **kept, cursor=page.next_cursor) if page.next_cursor else None
     return render_template(
         "bounties/board.html", asked=asked, search=search, rows=page.rows, funded=funded_among(list(page.rows)),
-        sign=reward_sign, categories=list(Category), kept=kept, following=following,
+        sign=reward_sign, categories=list(Category), currencies=list(CURRENCIES), kept=kept, following=following,
         is_first=wanted["cursor"] is None), asked.status
 
 

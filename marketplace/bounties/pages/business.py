@@ -6,20 +6,20 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from marshmallow import Schema, fields
 
 from marketplace.bounties.drafting import PLATFORM_FEE_BPS, change_bounty, draft_bounty
+from marketplace.bounties.form import BountyForm, initial_form
 from marketplace.bounties.models import Bounty, BountyState, Category
 from marketplace.bounties.pages.showing import show_bounty
 from marketplace.bounties.permissions import may_edit, may_post_for
 from marketplace.bounties.preview import plain_terms
 from marketplace.bounties.publishing import close_bounty, pause_bounty, publish_bounty
 from marketplace.bounties.queries import get_bounty
+from marketplace.bounties.rule_schemas import ROWS
 from marketplace.bounties.rule_words import percent_text
 from marketplace.bounties.schemas import (
     CONSENT_DAYS,
     EVIDENCE_DAYS,
     HOLD_DAYS,
     PROTECTION_DAYS,
-    BountyInput,
-    initial_form,
 )
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import Conflict, Invalid, require
@@ -38,7 +38,7 @@ BLANK = {
 }
 CHOICES = {
     "categories": list(Category), "currencies": list(CURRENCIES), "hold_days": HOLD_DAYS,
-    "protection_days": PROTECTION_DAYS, "consent_days": CONSENT_DAYS, "evidence_days": EVIDENCE_DAYS,
+    "protection_days": PROTECTION_DAYS, "consent_days": CONSENT_DAYS, "evidence_days": EVIDENCE_DAYS, "rows": ROWS,
     "fee": percent_text(PLATFORM_FEE_BPS),
 }
 
@@ -55,7 +55,7 @@ class ChangeInput(Schema):
 def new(business_id: str) -> Any:
     user, business = signed_in_user(), get_business(business_id)
     require(may_post_for(user, business.id), "post bounties for this business")
-    form = Form(BountyInput(), initial={**BLANK, "place": business.place})
+    form = Form(BountyForm(), initial={**BLANK, "place": business.place})
     if form.is_ready:
         form.fields.pop("version", None)
         with form.keeping():
@@ -73,7 +73,7 @@ def edit(bounty_id: str) -> Any:
     user = signed_in_user()
     bounty = get_bounty(bounty_id, seen_by=user)
     require(may_edit(user, bounty), "change this bounty")
-    form = Form(BountyInput(), initial=_as_typed(bounty))
+    form = Form(BountyForm(), initial=_as_typed(bounty))
     number = bounty.terms_number
     if form.is_ready:
         with form.keeping():

@@ -6,12 +6,12 @@ from flask import render_template, url_for
 from marketplace.bounties.models import Bounty, BountyState, Terms
 from marketplace.bounties.pages.asked import Asked
 from marketplace.bounties.permissions import may_edit, may_see_drafts
-from marketplace.bounties.preview import Way, plain_terms, reward_sign
+from marketplace.bounties.preview import Way, most_renewals, plain_terms, reward_sign
 from marketplace.bounties.queries import free_funds_of, reserved_among
 from marketplace.bounties.rule_words import percent_text
 from marketplace.bounties.rules import fee_on, highest_reward, most_in_shares, worst_case
 from marketplace.foundation.errors import DomainError
-from marketplace.foundation.money import Money, plain_amount, zero
+from marketplace.foundation.money import BadAmount, Money, parse_amount, plain_amount, zero
 from marketplace.identity.permissions import is_member
 from marketplace.identity.session import find_signed_in_user
 
@@ -39,7 +39,8 @@ def show_bounty(
     return render_template(
         "bounties/bounty.html", bounty=bounty, terms=bounty.terms, asked=asked, preview=preview, refusal=refusal,
         is_funded=funds.missing.minor == 0, funds=funds if is_insider else None, sign=reward_sign(bounty.terms),
-        plain_terms=plain_terms(bounty.terms), arithmetic=cost_arithmetic(bounty.terms),
+        plain_terms=plain_terms(bounty.terms), renewals=most_renewals(bounty.terms),
+        arithmetic=cost_arithmetic(bounty.terms), costs_money=worst_case(bounty.terms).minor > 0,
         may_edit=viewer is not None and may_edit(viewer, bounty),
         works_here=viewer is not None and is_member(viewer, bounty.business_id),
         can_point=bounty.state is BountyState.LIVE and funds.missing.minor == 0,
@@ -65,9 +66,36 @@ def cost_arithmetic(terms: Terms) -> list[tuple[str, Money]]:
     ]
 
 
+@dataclass(frozen=True)
+class Cover:
+    """What ``amount`` pays for, together with what is free already. ``fee`` is ours at most, if every lead earns all."""
+
+    amount: Money
+    leads: int
+    leads_with_free: int
+    fee: Money
+    rest: Money
+
+
+def cover_of(bounty: Bounty, typed: str) -> Cover | None:
+    """None for what is no amount, and where a lead costs no money."""
+    terms, cost = bounty.terms, worst_case(bounty.terms)
+    try:
+        amount = parse_amount(typed, terms.currency)
+    except BadAmount:
+        return None
+    if cost.minor == 0 or amount.minor == 0:
+        return None
+    leads, fee = amount.minor // cost.minor, fee_on(terms, most_in_shares(terms))
+    return Cover(amount, leads, (free_funds_of(bounty) + amount).minor // cost.minor,
+                 Money(fee.minor * leads, terms.currency), Money(amount.minor - leads * cost.minor, terms.currency))
+
+
 def funding_suggestions(bounty: Bounty) -> list[tuple[int, Money, str]]:
-    """(leads, amount, address of the funding page with that amount filled in)."""
+    """(leads, amount, address of the funding page with that amount filled in); none where no money is promised."""
     cost = worst_case(bounty.terms)
+    if cost.minor == 0:
+        return []
     amounts = [(leads, Money(cost.minor * leads, cost.currency)) for leads in LEADS_SUGGESTED]
     return [(leads, amount, funding_address(bounty, amount)) for leads, amount in amounts]
 
