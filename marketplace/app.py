@@ -9,7 +9,10 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from marketplace import cli, dev, home
+from marketplace.admin import funds as admin_funds
+from marketplace.admin import ledger as admin_ledger
 from marketplace.admin import pages as admin_pages
+from marketplace.admin import reconciliation as admin_reconciliation
 from marketplace.bounties import api as bounties_api
 from marketplace.bounties.pages import BLUEPRINTS as BOUNTIES_PAGES
 from marketplace.foundation import clock, crypto, limits, mail, web
@@ -28,7 +31,8 @@ from marketplace.settings import Settings
 
 ICONS = ("heroicon_outline", "heroicon_solid", "heroicon_mini", "heroicon_micro")
 PAGES = [
-    home.bp, *IDENTITY_PAGES, *BOUNTIES_PAGES, *REFERRALS_PAGES, *PAYMENTS_PAGES, admin_pages.bp, webhooks.bp,
+    home.bp, *IDENTITY_PAGES, *BOUNTIES_PAGES, *REFERRALS_PAGES, *PAYMENTS_PAGES, admin_pages.bp,
+    admin_funds.bp, admin_ledger.bp, admin_reconciliation.bp, webhooks.bp,
 ]
 
 

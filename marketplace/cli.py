@@ -19,7 +19,7 @@ from marketplace.foundation.rota import Rota
 from marketplace.identity.admins import make_admin
 from marketplace.jobs import JOBS, SCHEDULE
 from marketplace.payments import ledger
-from marketplace.payments.books import reconciliation
+from marketplace.payments.books import open_items, reconciliation
 from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
 
 IDLE_SECONDS = 0.25  # Between two looks when nothing is due, ± half, so that workers do not march in step.
@@ -108,14 +108,23 @@ def show_trial_balance() -> None:
 
 @click.command("reconcile")
 def reconcile() -> None:
-    """Compare the ledger with Stripe's balance, per currency. Exit 1 if a cent differs. Changes nothing."""
+    """Read Stripe's movements and compare, per currency and cent. Exit 1 if a cent differs or an item is open.
+
+    What differs is kept as an open item, under its name. Nothing is repaired.
+    """
     with _said_plainly():
-        lines = reconciliation.compare_with_stripe()
-    for line in lines:
-        click.echo(f"{line.currency.upper()}  ledger {show_money(Money(line.ledger_minor, line.currency)):>16}"
-                   f"  Stripe {show_money(Money(line.stripe_minor, line.currency)):>16}"
-                   f"  difference {show_money(Money(line.difference_minor, line.currency)):>12}")
-    if any(line.difference_minor for line in lines):
+        with transaction():
+            run = reconciliation.begin_by_hand()
+        lines = reconciliation.run_to_the_end(run.id).lines or {}
+        differences = {currency: reconciliation.FourWays(**line) for currency, line in lines.items()}
+    for currency, line in differences.items():
+        click.echo(f"{currency.upper()}  ledger {show_money(Money(line.ledger_minor, currency)):>16}"
+                   f"  Stripe {show_money(Money(line.stripe_minor, currency)):>16}"
+                   f"  difference {show_money(Money(line.difference_minor, currency)):>12}")
+    items = db.session.scalars(open_items.open_items()).all()
+    for item in items:
+        click.echo(f"{item.kind}  {item.subject_id}  {open_items.worth(item)}  since {item.created_at:%Y-%m-%d %H:%M}")
+    if items or any(line.difference_minor for line in differences.values()):
         raise SystemExit(1)
 
 

@@ -32,9 +32,11 @@ from marketplace.identity.models import User
 from marketplace.identity.permissions import is_confirmed, is_member
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import find_signed_in_user, signed_in, signed_in_user
+from marketplace.payments.books.open_items import open_items
 from marketplace.payments.ledger import trial_balance
 from marketplace.payments.models import PayeeState
 from marketplace.payments.money_out.payees import find_payee
+from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.permissions import may_see_funding
 from marketplace.referrals import deadlines
 from marketplace.referrals.consent import LONGEST_CONSENT
@@ -98,15 +100,17 @@ def fairness() -> Any:
 @bp.get("/health")
 @limiter.exempt
 def health() -> Any:
-    """For whoever watches: does the database answer, and how long has the oldest due job been waiting?"""
+    """For whoever watches: does the database answer, how long has the oldest due job waited, do the books agree?"""
     now = clock.now()
     try:
         oldest = db.session.scalar(select(func.min(OutboxMessage.due_at)).where(
             OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None), OutboxMessage.due_at <= now))
+        open_count, stopped = _open_item_count(), why_stopped(None) is not None
     except SQLAlchemyError as error:
         current_app.logger.warning("health: %r", error)
         return jsonify(ok=False, reason="the database does not answer"), 503
-    return jsonify(ok=True, oldest_due_job_seconds=int((now - oldest).total_seconds()) if oldest else 0)
+    return jsonify(ok=True, oldest_due_job_seconds=int((now - oldest).total_seconds()) if oldest else 0,
+                   open_items=open_count, transfers_stopped=stopped)
 
 
 # ---- The dashboards
@@ -163,7 +167,7 @@ def admin_dashboard() -> Any:
     return render_template(
         "home/admin.html", leads=leads, count=count_in_review(), late=count_overdue(now), now=now,
         due=deadlines.decision_due, may_moderate={lead.id for lead in leads if may_moderate(user, lead)},
-        sums=_ledger_sums(), deadlines=deadlines,
+        sums=_ledger_sums(), deadlines=deadlines, open_items=_open_item_count(), stopped=why_stopped(None) is not None,
         dead=db.session.scalar(select(func.count()).select_from(dead_letters().order_by(None).subquery())) or 0)
 
 
@@ -173,6 +177,11 @@ def _ledger_sums() -> dict[str, int]:
     for _, currency, minor in trial_balance():
         sums[currency] = sums.get(currency, 0) + minor
     return sums
+
+
+def _open_item_count() -> int:
+    """Differences between the books and Stripe that nobody has explained."""
+    return db.session.scalar(select(func.count()).select_from(open_items().order_by(None).subquery())) or 0
 
 
 def _is_payable(user: User) -> bool:

@@ -1,6 +1,7 @@
 """Ids that name their kind and sort by age: ``lead_01m80e3b...``."""
 import secrets
 import threading
+from datetime import datetime
 
 from marketplace.foundation import clock
 
@@ -23,5 +24,14 @@ def new_id(kind: str) -> str:
         if _last[0] >> RANDOM_BITS == milliseconds:
             number = _last[0] + 1 + secrets.randbelow(LARGEST_STEP)
         _last[0] = number
+    return _spelled(kind, number)
+
+
+def first_id(kind: str, moment: datetime) -> str:
+    """No id made at this moment or later sorts before it."""
+    return _spelled(kind, int(moment.timestamp() * 1000) << RANDOM_BITS)
+
+
+def _spelled(kind: str, number: int) -> str:
     digits = "".join(ALPHABET[number >> 5 * place & 31] for place in reversed(range(26)))
     return f"{kind}_{digits}"

@@ -1,0 +1,387 @@
+"""The ledger beside our rows, Stripe's movements and its balance: every cent agrees, or has a name and an age."""
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select, text
+
+from marketplace.foundation import clock as product_clock
+from marketplace.foundation import outbox
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.errors import Forbidden
+from marketplace.identity.models import Business, User
+from marketplace.payments import ledger
+from marketplace.payments.books import booking, open_items, reconciliation
+from marketplace.payments.models import (
+    PLATFORM,
+    AccountKind,
+    Explanation,
+    Funding,
+    FundingState,
+    OpenItem,
+    OpenItemKind,
+    Payable,
+    Refund,
+    StripeEvent,
+    StripeMovement,
+    Transfer,
+    TransferReversal,
+    TransferState,
+)
+from marketplace.payments.money_out.stops import why_stopped
+from marketplace.payments.money_out.transfers import request_now
+from tests.browsing import end_reading
+from tests.factories import make_business, make_user, owner_of
+from tests.payments.backups import Backup, SandboxBackup
+from tests.payments.book_steps import Market, named, reconcile, unnamed
+from tests.payments.money_steps import BOUNTY, ask_to_fund, fresh, holds, make_ready, owe, pay_in, promised, usd
+from tests.sandbox_server import SandboxServer
+
+K = OpenItemKind
+
+
+@pytest.fixture
+def stripe(app: Flask, sandbox: SandboxServer) -> Iterator[SandboxServer]:
+    """The sandbox. Here the books may disagree in the end."""
+    before = app.extensions["gateway"]
+    app.extensions["gateway"] = sandbox.gateway()
+    yield sandbox
+    sandbox.control.clear_faults()
+    app.extensions["gateway"] = before
+
+
+_LIVED: dict[str, tuple[Backup, SandboxBackup, timedelta]] = {}
+
+
+@pytest.fixture
+def market(stripe, clock, work, app) -> Market:
+    """Lived through once a run, and brought back for each test."""
+    url = app.config["SQLALCHEMY_DATABASE_URI"]
+    if url not in _LIVED:
+        wes = owner_of(make_business())
+        Market(stripe, clock, work, wes, make_user("Ana Flores"), db.session.scalars(select(Business)).one()).live()
+        _LIVED[url] = Backup(), SandboxBackup(stripe), clock.moved + timedelta(minutes=1)
+    else:
+        backup, sandbox_backup, lived = _LIVED[url]
+        backup.restore()
+        sandbox_backup.restore(stripe)
+        clock.move(lived)
+    people = {user.name: user for user in db.session.scalars(select(User))}
+    return Market(stripe, clock, work, people["Wes Park"], people["Ana Flores"], db.session.scalars(select(Business)).one())
+
+
+def count(model: type) -> int:
+    end_reading()
+    return db.session.scalar(select(func.count()).select_from(model)) or 0
+
+
+def item(kind: OpenItemKind) -> OpenItem:
+    end_reading()
+    return db.session.scalars(select(OpenItem).filter_by(kind=kind).order_by(OpenItem.id.desc()).limit(1)).one()
+
+
+# ---- A healthy market
+
+def test_a_busy_healthy_market_has_no_open_item_and_every_movement_is_explained(market):
+    run = reconcile()
+    assert named() == {} and unnamed(run) == {}
+    line = run.lines["usd"]
+    assert line["ledger_minor"] == line["movements_minor"] == line["stripe_minor"] == holds(AccountKind.CLEARING, PLATFORM) * -1
+    kinds = {one.type for one in db.session.scalars(select(StripeMovement))}
+    assert kinds == {"charge", "transfer", "transfer_refund", "refund"}
+    assert run.movements == count(StripeMovement) == 7
+    assert count(Explanation) == 10  # Each charge has a fee besides.
+    assert why_stopped(None) is None
+
+
+def test_a_movement_is_kept_once_however_often_it_is_read(market):
+    reconcile()
+    market.later(hours=1)
+    pay_in(market.stripe, market.wes)
+    again = reconcile()
+    assert (again.movements, count(StripeMovement), named()) == (1, 8, {})
+    assert again.read_from is not None and again.read_through - again.read_from > timedelta(days=3)
+
+
+def test_what_is_on_its_way_is_counted_and_called_a_fault_only_when_it_is_old(market):
+    """Money has moved at Stripe and our row has not heard; or a row is asked for and nothing was sent."""
+    funding = ask_to_fund(market.wes, usd(300))
+    market.stripe.control.pay_checkout(funding.checkout_session_id)
+    run = reconcile()
+    assert named() == {} and unnamed(run) == {}
+    assert run.lines["usd"]["under_way_minor"] == 300_00 - 900
+    market.later(hours=2)
+    assert unnamed(reconcile()) == {}
+    assert named() == {"charge_not_posted": 300_00 - 900}
+    market.work()  # The hourly look at an open payment.
+    assert unnamed(reconcile()) == {} and named() == {}
+
+
+# ---- One of each kind, injected: found, named, worth what it is worth, and nothing else is called a fault
+
+def charge_unknown(market: Market) -> None:
+    page = market.stripe.gateway().open_checkout(
+        funding_id="fund_none", amount=usd(70), description="Not ours", customer_email="x@example.com",
+        success_url="http://localhost/ok", cancel_url="http://localhost/no", group="none", key="none",
+        expires_at=product_clock.now() + timedelta(hours=2))
+    market.stripe.control.pay_checkout(page.id)
+
+
+def charge_not_posted(market: Market) -> None:
+    market.stripe.control.pay_checkout(ask_to_fund(market.wes, usd(70)).checkout_session_id)
+    market.later(hours=2)
+
+
+def fee_not_posted(market: Market) -> None:
+    """Paid while the charge's movement was not known yet, and never looked at again."""
+    funding = pay_in(market.stripe, market.wes, usd(70))
+    forget_entry(f"{funding.id}:fee")
+    market.later(hours=2)
+
+
+def fee_differs(market: Market) -> None:
+    change(market, market.newest(Funding).charge_id, fee=100)  # Of $500: 1480.
+
+
+def refund_unknown(market: Market) -> None:
+    funding = pay_in(market.stripe, market.wes, usd(70))
+    market.stripe.gateway().refund_payment(
+        refund_id="refund_none", payment_intent_id=funding.payment_intent_id, amount=usd(7), key="none")
+    market.later(hours=2)
+
+
+def refund_not_posted(market: Market) -> None:
+    forget_entry(f"{market.newest(Refund).id}:sent")
+    market.later(hours=2)
+
+
+def refund_failure_not_posted(market: Market) -> None:
+    market.stripe.control.settle_refund(market.newest(Refund).stripe_refund_id, status="failed")
+    market.later(hours=2)
+
+
+def transfer_unknown(market: Market) -> None:
+    fill_up(market)
+    market.stripe.gateway().send_transfer(
+        transfer_id="transfer_none", destination=market.newest(Transfer).destination, amount=usd(70), group="none", key="no")
+
+
+def transfer_doubled(market: Market) -> None:
+    market.stripe.control.double_transfer(market.newest(Transfer).stripe_transfer_id)
+
+
+def transfer_not_posted(market: Market) -> None:
+    """Sent, and whoever was to settle it never came back."""
+    fill_up(market)
+    owe(market.ana, market.westside.id, usd(70), "reward_2", purpose="bounty_filled")
+    with transaction():
+        request_now(market.ana.id)
+    transfer = market.newest(Transfer)
+    market.stripe.gateway().send_transfer(
+        transfer_id=transfer.id, destination=transfer.destination, amount=transfer.amount, group=transfer.id, key="lost")
+    market.later(hours=2)
+
+
+def reversal_unknown(market: Market) -> None:
+    market.stripe.gateway().reverse_transfer(
+        reversal_id="reversal_none", stripe_transfer_id=market.newest(Transfer).stripe_transfer_id, amount=usd(7), key="no")
+
+
+def reversal_not_posted(market: Market) -> None:
+    forget_entry(f"{market.newest(TransferReversal).id}:done")
+    market.later(hours=2)
+
+
+def adjustment_unexplained(market: Market) -> None:
+    market.stripe.control.add_movement(type="adjustment", amount=-70_00, currency="usd", fee=15_00)
+    market.later(hours=2)
+
+
+def payout_unexplained(market: Market) -> None:
+    market.stripe.control.pay_out(amount=70_00, currency="usd")
+
+
+def topup_unexplained(market: Market) -> None:
+    market.stripe.control.top_up(amount=70_00, currency="usd")
+
+
+def collection_unexplained(market: Market) -> None:
+    market.stripe.control.add_movement(type="connect_collection_transfer", amount=-70_00, currency="usd")
+
+
+def movement_unexplained(market: Market) -> None:
+    market.stripe.control.add_movement(type="climate_order_purchase", amount=-70_00, currency="usd")
+
+
+def amount_differs(market: Market) -> None:
+    change(market, market.newest(Transfer).stripe_transfer_id, amount=-1070_00)
+
+
+def currency_differs(market: Market) -> None:
+    change(market, market.newest(Transfer).stripe_transfer_id, currency="eur")
+
+
+def movement_missing(market: Market) -> None:
+    movement = market.movement(market.newest(Transfer).stripe_transfer_id)
+    market.stripe.control.forget_movement(movement["id"])
+    market.later(hours=2)
+
+
+def balance_differs(market: Market) -> None:
+    market.stripe.control.skew_balance(currency="usd", amount=-70_00)
+
+
+def balance_negative(market: Market) -> None:
+    market.stripe.control.add_movement(type="stripe_fee", amount=-9000_00, currency="usd")
+
+
+def held_in_reserve(market: Market) -> None:
+    market.stripe.control.add_movement(type="reserve_hold", amount=-70_00, currency="usd")
+
+
+def row_without_posting(market: Market) -> None:
+    transfer = market.newest(Transfer)
+    forge("UPDATE ledger_entries SET reference = 'elsewhere' WHERE reference = :was", was=f"{transfer.id}:sent")
+
+
+def posting_without_row(market: Market) -> None:
+    forge("UPDATE transfers SET state = 'sending', stripe_transfer_id = NULL WHERE id = :id", id=market.newest(Transfer).id)
+
+
+def account_differs(market: Market) -> None:
+    forge("UPDATE payables SET state = 'owed', transfer_id = NULL, amount_minor = 5 WHERE id = 'reward_1'")
+
+
+def funding_stale(market: Market) -> None:
+    forge("DELETE FROM outbox_messages")
+    ask_to_fund(market.wes, usd(70))
+    market.later(hours=30)
+
+
+def transfer_stale(market: Market) -> None:
+    fill_up(market)
+    owe(market.ana, market.westside.id, usd(70), "reward_2", purpose="bounty_filled")
+    with transaction():
+        request_now(market.ana.id)
+    market.later(hours=30)
+
+
+def refund_stale(market: Market) -> None:
+    pay_in(market.stripe, market.wes, usd(70), purpose="bounty_bikes")
+    from marketplace.payments.money_in.refunds import refund_free_funds  # noqa: PLC0415
+
+    with transaction():
+        refund_free_funds("bounty_bikes", "usd", by=market.wes.id)
+    market.later(hours=30)
+
+
+def reversal_stale(market: Market) -> None:
+    forge("UPDATE transfer_reversals SET state = 'sending', stripe_reversal_id = NULL")
+    market.later(hours=30)
+
+
+def event_unhandled(market: Market) -> None:
+    with transaction():
+        db.session.add(StripeEvent(id="evt_stuck", type="refund.updated", object_id="re_1", livemode=False, payload={}))
+    market.later(hours=2)
+
+
+def below_floor(market: Market) -> None:
+    """A posting forged past every trigger."""
+    forge_posting(AccountKind.FUNDS, BOUNTY, -1_00_00)
+
+
+def ledger_unsound(market: Market) -> None:
+    forge("UPDATE postings SET amount_minor = amount_minor + 1 WHERE seq IS NOT NULL AND entry_id = "
+          "(SELECT max(id) FROM ledger_entries WHERE kind = 'refund_requested') AND amount_minor > 0")
+
+
+def fill_up(market: Market) -> None:
+    pay_in(market.stripe, market.wes, usd(200), purpose="bounty_filled")
+    market.later(days=10)
+
+
+def change(market: Market, source: str, **changes: object) -> None:
+    market.stripe.control.change_movement(str(market.movement(source)["id"]), **changes)
+
+
+def forge(statement: str, **values: object) -> None:
+    """Past the code and past the database's own rules, as a hand in the database would."""
+    end_reading()
+    with transaction():
+        sleeping = db.engine.dialect.name == "postgresql"
+        connection = db.session.connection()
+        if sleeping:
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+            connection.execute(text(statement), values)
+            return
+        triggers = connection.execute(text("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")).all()
+        for name, _ in triggers:
+            connection.execute(text(f"DROP TRIGGER {name}"))
+        connection.execute(text(statement), values)
+        for _, sql in triggers:
+            connection.exec_driver_sql(sql)
+
+
+def forget_entry(reference: str) -> None:
+    """As if it had never been posted: with its postings, and with what it says of the row left as it is."""
+    entry = "(SELECT id FROM ledger_entries WHERE reference = :reference)"
+    forge(f"DELETE FROM postings WHERE entry_id = {entry}", reference=reference)
+    forge("DELETE FROM ledger_entries WHERE reference = :reference", reference=reference)
+
+
+def forge_posting(kind: AccountKind, owner_id: str, minor: int) -> None:
+    end_reading()
+    held, clearing = ledger.account(kind, owner_id, "usd"), ledger.clearing("usd")
+    seq = ledger.count_postings(held) + 1
+    after = ledger.balance(held).minor + minor
+    now = product_clock.now()
+    forge("INSERT INTO ledger_entries (id, kind, reference, fingerprint, created_at) VALUES ('entry_z', 'forged', 'z', 'z', :now)",
+          now=now)
+    forge("INSERT INTO postings (entry_id, account_id, amount_minor, seq, balance_after_minor, created_at) "
+          "VALUES ('entry_z', :held, :minor, :seq, :after, :now)", held=held.id, minor=minor, seq=seq, after=after, now=now)
+    forge("INSERT INTO postings (entry_id, account_id, amount_minor, created_at) VALUES ('entry_z', :id, :minor, :now)",
+          id=clearing.id, minor=-minor, now=now)
+
+
+FEE_70 = 233  # 2.9% of $70 and 30 cents.
+EXPECTED: dict[Callable[[Market], None], dict[str, int]] = {
+    charge_unknown: {"charge_unknown": 7000 - FEE_70},
+    charge_not_posted: {"charge_not_posted": 7000 - FEE_70},
+    fee_not_posted: {"fee_not_posted": -FEE_70},
+    fee_differs: {"fee_differs": 1480 - 100},
+    refund_unknown: {"refund_unknown": -700},
+    refund_not_posted: {"refund_not_posted": -500_00, "row_without_posting": 0, "account_differs": 0},
+    refund_failure_not_posted: {"refund_failure_not_posted": 500_00},
+    transfer_unknown: {"transfer_unknown": -7000},
+    transfer_doubled: {"transfer_doubled": -1000_00},
+    transfer_not_posted: {"transfer_not_posted": -7000},
+    reversal_unknown: {"reversal_unknown": 700},
+    reversal_not_posted: {"reversal_not_posted": 100_00, "row_without_posting": 0},
+    adjustment_unexplained: {"adjustment_unexplained": -8500},
+    payout_unexplained: {"payout_unexplained": -7000},
+    topup_unexplained: {"topup_unexplained": 7000},
+    collection_unexplained: {"collection_unexplained": -7000},
+    movement_unexplained: {"movement_unexplained": -7000},
+    amount_differs: {"amount_differs": -7000},
+    movement_missing: {"movement_missing": 1000_00},
+    balance_differs: {"balance_differs": -7000},
+    balance_negative: {"balance_negative": 0},
+    held_in_reserve: {"held_in_reserve": -7000},
+    funding_stale: {"funding_stale": 0},
+    transfer_stale: {"transfer_stale": 0},
+    refund_stale: {"refund_stale": 0},
+    event_unhandled: {"event_unhandled": 0},
+    account_differs: {"account_differs": 0},
+}
+
+
+@pytest.mark.parametrize("inject", EXPECTED, ids=lambda one: one.__name__)
+def test_a_discrepancy_is_found_and_named_and_nothing_else_is(inject, market):
+    inject(market)
+    run = reconcile()
+    assert named() == EXPECTED[inject]
+    assert unnamed(run) == {}
+    assert reconcile().id != run.id and named() == EXPECTED[inject]  # Found again, it is the same item.
+    assert count(OpenItem) == len(EXPECTED[inject])
