@@ -1,12 +1,14 @@
 """What is on offer: by words, category, place and currency; newest or highest reward first."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Select, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from marketplace.bounties.models import Bounty, BountyState, Category
+from marketplace.bounties.publishing import OUT_OF_FUNDS
 from marketplace.bounties.queries import bounties_visible_to
+from marketplace.foundation.db import db
 from marketplace.foundation.paging import Page, page
 
 SORTS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
@@ -23,6 +25,7 @@ class BoardSearch:
     place: str = ""
     currency: str = ""
     sort: str = "newest"
+    waits_for_funds: bool = False  # Those that paused themselves, instead of the live ones.
 
 
 def search_board(search: BoardSearch, *, cursor: str | None = None, size: int = 20) -> Page[Bounty]:
@@ -30,8 +33,17 @@ def search_board(search: BoardSearch, *, cursor: str | None = None, size: int = 
     return page(_matching(search), *SORTS[search.sort], cursor=cursor, size=size)
 
 
+def some_wait_for_funds(search: BoardSearch) -> bool:
+    """Whether the same search would find bounties that paused themselves for want of funds."""
+    waiting = _matching(replace(search, waits_for_funds=True)).with_only_columns(Bounty.id).limit(1)
+    return db.session.scalar(waiting) is not None
+
+
 def _matching(search: BoardSearch) -> Select[Bounty]:
     found = bounties_visible_to(None).where(Bounty.state == BountyState.LIVE)
+    if search.waits_for_funds:
+        found = bounties_visible_to(None).where(
+            Bounty.state == BountyState.PAUSED, Bounty.paused_because == OUT_OF_FUNDS)
     if search.category:
         found = found.where(Bounty.category == search.category)
     if search.currency:

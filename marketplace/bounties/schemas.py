@@ -185,6 +185,7 @@ class BoardInput(Schema):
     place = clean_text(0, 120, load_default="")
     currency = fields.String(load_default="", validate=validate.OneOf(("", *CURRENCIES)))
     sort = fields.String(load_default="newest", validate=validate.OneOf(("newest", "highest")))
+    funds = fields.String(load_default="there", validate=validate.OneOf(("there", "awaited")))
     cursor = fields.String(load_default=None)
 
 

@@ -14,6 +14,7 @@ class FundingInput(Schema):
     amount = fields.String(required=True, validate=validate.Length(max=40),
                            error_messages={"required": "Say how much."})
     currency = fields.String(load_default="")
+    keeps_card = fields.Boolean(load_default=False, metadata={"description": "Keep the card for agreed top-ups."})
 
     def __init__(self, in_currency: str) -> None:
         super().__init__()
@@ -34,7 +35,28 @@ class FundingInput(Schema):
 
     @post_load
     def as_money(self, given: dict[str, Any], **options: Any) -> dict[str, Any]:
-        return {"amount": parse_amount(given["amount"], self.in_currency)}
+        return {"amount": parse_amount(given["amount"], self.in_currency), "keeps_card": given["keeps_card"]}
+
+
+class TopUpInput(FundingInput):
+    """``amount`` each time and ``monthly`` at most; ``agrees`` is the person's yes to being charged alone."""
+
+    monthly = fields.String(required=True, validate=validate.Length(max=40),
+                            error_messages={"required": "Say how much a month at most."})
+    agrees = fields.Boolean(load_default=False)
+
+    @validates_schema(skip_on_field_errors=True)
+    def check_month(self, given: dict[str, Any], **options: Any) -> None:
+        try:
+            parse_amount(given["monthly"], self.in_currency)
+        except BadAmount as bad:
+            raise ValidationError({"monthly": [f"{bad.message} {bad.next_step}".strip()]}) from bad
+        if not given["agrees"]:
+            raise ValidationError({"agrees": ["Without your agreement nothing is charged."]})
+
+    @post_load
+    def as_money(self, given: dict[str, Any], **options: Any) -> dict[str, Any]:
+        return {name: parse_amount(given[name], self.in_currency) for name in ("amount", "monthly")}
 
 
 class PayeeInput(Schema):

@@ -51,13 +51,16 @@ def test_what_is_paid_becomes_the_bountys_and_the_fee_is_ours(stripe, wes, work,
     assert holds(K.STRIPE_FEES, PLATFORM) == -30_75
     assert holds(K.CLEARING, PLATFORM) == -(1050_00 - 30_75)
     work()
-    assert news == [("note_funding", {"funding_id": funding.id})]
+    assert news == [("note_funding", {"funding_id": funding.id}),
+                    ("send_letter", {"letter": "funding_receipt", "funding_id": funding.id})]
 
 
 def test_the_page_at_stripe_asks_for_what_was_asked_for(stripe, wes, westside):
     funding = ask_to_fund(wes, usd(75))
     page = stripe.box.world.store.get("checkout.session", funding.checkout_session_id)
-    assert (page["amount_total"], page["currency"], page["customer_email"]) == (75_00, "usd", wes.email)
+    customer = stripe.box.world.store.get("customer", page["customer"])
+    assert (page["amount_total"], page["currency"]) == (75_00, "usd")
+    assert (customer["email"], customer["metadata"]) == (wes.email, {"business_id": westside.id})
     assert page["success_url"].startswith("http://localhost/fundings/" + funding.id)
     assert page["adaptive_pricing"] == {"enabled": False}
     assert funding.state is S.OPEN and funding.checkout_url
@@ -156,7 +159,7 @@ def test_an_open_page_is_looked_at_until_it_ends_and_then_no_more(stripe, wes, w
 
 def test_a_bank_that_takes_its_time_is_waited_for(stripe, wes):
     funding = settle(ask_to_fund(wes), payment_status="unpaid")
-    assert funding.state is S.OPEN
+    assert funding.state is S.PROCESSING
 
 
 def test_a_bank_that_says_no_later_on_ends_it(stripe, wes):

@@ -3,7 +3,7 @@ from typing import Any
 
 from flask import Blueprint, redirect, render_template, url_for
 
-from marketplace.bounties.board import BoardSearch, search_board
+from marketplace.bounties.board import BoardSearch, search_board, some_wait_for_funds
 from marketplace.bounties.models import BountyState, Category
 from marketplace.bounties.pages.asked import preview_asked, read_asked
 from marketplace.bounties.pages.showing import show_bounty
@@ -17,20 +17,29 @@ from marketplace.identity.session import find_signed_in_user
 
 bp = Blueprint("board", __name__)
 
-KEPT = frozenset({"q", "category", "place", "currency", "sort", "url"})  # From one page of the board to the next.
+# From one page of the board to the next.
+KEPT = frozenset({"q", "category", "place", "currency", "sort", "funds", "url"})
+
 
 @bp.get("/bounties")
 def show() -> Any:
     asked = read_asked(BoardInput())
     wanted = asked.fields
-    search = BoardSearch(wanted["q"], wanted["category"], wanted["place"], wanted["currency"], wanted["sort"])
+    search = BoardSearch(wanted["q"], wanted["category"], wanted["place"], wanted["currency"], wanted["sort"],
+                         waits_for_funds=wanted["funds"] == "awaited")
     page = search_board(search, cursor=wanted["cursor"])
     kept: dict[str, Any] = {name: value for name, value in asked.typed.items() if name in KEPT}
     following = url_for(".show", **kept, cursor=page.next_cursor) if page.next_cursor else None
     return render_template(
         "bounties/board.html", asked=asked, search=search, rows=page.rows, funded=funded_among(list(page.rows)),
         sign=reward_sign, categories=list(Category), currencies=list(CURRENCIES), kept=kept, following=following,
-        is_first=wanted["cursor"] is None), asked.status
+        is_first=wanted["cursor"] is None,
+        awaited=url_for(".show", **{**kept, "funds": "awaited"}) if _may_say_who_waits(search, wanted) else None,
+    ), asked.status
+
+
+def _may_say_who_waits(search: BoardSearch, wanted: dict[str, Any]) -> bool:
+    return not search.waits_for_funds and wanted["cursor"] is None and some_wait_for_funds(search)
 
 
 @bp.get("/bounties/<bounty_id>")

@@ -4,7 +4,7 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 
 from marketplace.bounties.models import BountyState
-from marketplace.bounties.pages.showing import cost_arithmetic, funding_suggestions
+from marketplace.bounties.pages.showing import cost_arithmetic, cover_of, funding_suggestions
 from marketplace.bounties.permissions import may_edit
 from marketplace.bounties.queries import get_bounty
 from marketplace.bounties.rules import worst_case
@@ -16,7 +16,8 @@ from marketplace.foundation.outbox import do_now
 from marketplace.foundation.web import Form
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.payments.models import Funding
-from marketplace.payments.money_in.funding import OPEN_CHECKOUT, request_funding
+from marketplace.payments.money_in.funding import OPEN_CHECKOUT, minimum_funding, request_funding
+from marketplace.payments.money_in.kept_cards import find_card
 from marketplace.payments.schemas import FundingInput
 from marketplace.payments.stripe_readings import TemporaryFailure
 
@@ -42,11 +43,13 @@ def new(bounty_id: str) -> Any:
                 bounty = get_bounty(bounty_id, seen_by=user)
                 if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
                     raise BountyEnded("This bounty is closed and takes no more funds.", next_step="Post a new one.")
-                funding_id = request_funding(bounty.business_id, bounty.id, form.fields["amount"], by=user).id
+                funding_id = request_funding(bounty.business_id, bounty.id, form.fields["amount"], by=user,
+                                             keeps_card=form.fields["keeps_card"]).id
             return _go_and_pay(funding_id)
     return render_template(
         "bounties/funding.html", form=form, bounty=bounty, suggestions=funding_suggestions(bounty),
-        arithmetic=cost_arithmetic(bounty.terms)), form.status
+        arithmetic=cost_arithmetic(bounty.terms), cover=cover_of(bounty, form.typed["amount"]),
+        card=find_card(bounty.business_id), least=minimum_funding(bounty.terms.currency)), form.status
 
 
 def _go_and_pay(funding_id: str) -> Any:

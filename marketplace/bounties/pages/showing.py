@@ -68,7 +68,7 @@ def cost_arithmetic(terms: Terms) -> list[tuple[str, Money]]:
 
 @dataclass(frozen=True)
 class Cover:
-    """What ``amount`` pays for, together with what is free already. ``fee`` is ours at most, if every lead earns all."""
+    """What ``amount`` pays for, also with what is free already. ``fee`` is ours at most, if every lead earns all."""
 
     amount: Money
     leads: int

@@ -1,6 +1,7 @@
 """A business as Stripe's customer, and the one card kept for it by a payment whose payer asked for it.
 
-We keep brand, last four digits and expiry as Stripe told them; the number is at Stripe only. Removing it is in ``agreements``.
+We keep brand, last four digits and expiry as Stripe told them; the number is at Stripe only. It is removed in
+``agreements``.
 """
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite

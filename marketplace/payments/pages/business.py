@@ -3,7 +3,7 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import require
 from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.outbox import do_now
@@ -11,8 +11,10 @@ from marketplace.foundation.paging import page
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.payments.models import Funding
+from marketplace.payments.money_in.agreements import remove_card
 from marketplace.payments.money_in.funding import CHECK_FUNDING
-from marketplace.payments.permissions import may_see_funding
+from marketplace.payments.money_in.kept_cards import find_card
+from marketplace.payments.permissions import may_fund, may_see_funding
 from marketplace.payments.queries import fundings_visible_to, get_funding, refunds_of
 from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
 
@@ -26,7 +28,19 @@ def index(business_id: str) -> Any:
     require(may_see_funding(user, business.id), "see what this business paid in")
     found = page(fundings_visible_to(user).where(Funding.business_id == business.id).order_by(None),
                  Funding.id, cursor=request.args.get("cursor"), size=20)
-    return render_template("payments/fundings.html", business=business, fundings=found)
+    return render_template("payments/fundings.html", business=business, fundings=found, card=find_card(business.id),
+                           may_fund=may_fund(user, business.id))
+
+
+@bp.post("/businesses/<business_id>/card/removal")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def card_removal(business_id: str) -> Any:
+    user, business_id = signed_in_user(), get_business(business_id).id
+    with transaction():
+        remove_card(business_id, by=user)
+    flash("The card is removed: it is not charged again, and automatic top-ups are paused.", "ok")
+    return redirect(url_for(".index", business_id=business_id))
 
 
 @bp.get("/fundings/<funding_id>")
