@@ -55,7 +55,7 @@ def test_goes_from_hand_to_hand_and_the_ledger_knows_nothing_of_it(lead, ana, we
     do(offer_thing, the(), by=wes, offer="Come by on Friday.")
     do(fulfil_thing, the(), by=wes, receipt="Handed over on Friday")
     do(acknowledge_thing, the(), by=ana)
-    assert [action for action in actions_on(the().id)] == [
+    assert actions_on(the().id) == [
         "kind.owed", "kind.offered", "kind.fulfilled", "kind.acknowledged"]
     end_reading()
     assert trial_balance() == before
