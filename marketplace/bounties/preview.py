@@ -91,7 +91,7 @@ def _parted(terms: Terms) -> tuple[list[RewardRule], list[RewardRule]]:
 def plain_terms(terms: Terms) -> list[tuple[str, str]]:
     """The terms as (question, answer) pairs that anybody can read."""
     return [
-        ("What you earn", _earning_words(terms)),
+        *_earning_words(terms),
         *_buyer_words(terms),
         *_cap_words(terms),
         ("When it is paid", _hold_words(terms)),
@@ -107,11 +107,16 @@ def plain_terms(terms: Terms) -> list[tuple[str, str]]:
     ]
 
 
-def _earning_words(terms: Terms) -> str:
+def _earning_words(terms: Terms) -> list[tuple[str, str]]:
+    """One line for one reward on a sale; otherwise a line for each time that something is earned."""
     mine = [rule for rule in terms.rules if rule.whom is For.REFERRER]
-    if len(mine) == 1 and mine[0].happening is Happening.WON:
-        return f"{_capital(what_in_words(mine[0], terms.currency))}, when the buyer you pointed out buys."
-    return _listed(mine, terms) or "Nothing: here the buyer gets a share."
+    if not mine:
+        return [("What you earn", "Nothing: here the buyer gets a share.")]
+    if _is_plain(mine):
+        what = _capital(what_in_words(mine[0], terms.currency))
+        return [("What you earn", f"{what}, when the buyer you pointed out buys.")]
+    return [(_capital(when), f"You earn {' and '.join(what_in_words(rule, terms.currency) for rule in rules)}.")
+            for when, rules in groupby(mine, key=when_in_words)]
 
 
 def _buyer_words(terms: Terms) -> list[tuple[str, str]]:
@@ -152,9 +157,15 @@ def _capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
+def _is_plain(rules: list[RewardRule]) -> bool:
+    return len(rules) == 1 and rules[0].happening is Happening.WON
+
+
 def _hold_words(terms: Terms) -> str:
     if terms.hold_days == 0:
         return "At once, to your Stripe account."
+    if not _is_plain([rule for rule in terms.rules if rule.whom is For.REFERRER]):
+        return f"Each part {terms.hold_days} days after it is earned (the return period), to your Stripe account."
     return f"{terms.hold_days} days after the sale (the return period), to your Stripe account."
 
 

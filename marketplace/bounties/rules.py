@@ -78,8 +78,8 @@ def price(terms: Terms, event: Event, earned: Earned | None = None) -> RewardPre
     if not due:
         lines.append((f"Nothing is promised for {NOT_PROMISED[event.happening]}", None))
     cash = {whom: _total([share.amount for share in shares if share.whom is whom], terms.currency) for whom in For}
-    if len(due) > 1:
-        lines += [(f"For {WHOM[whom]}, together", cash[whom]) for whom in For if cash[whom].minor]
+    lines += [(f"For {WHOM[whom]}, together", cash[whom]) for whom in For
+              if sum(rule.whom is whom and not rule.thing for rule in due) > 1]
     return RewardPreview(tuple(shares), cash[For.REFERRER], cash[For.BUYER],
                          _total([share.fee for share in shares], terms.currency), tuple(lines))
 

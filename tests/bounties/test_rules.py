@@ -121,8 +121,7 @@ def test_the_buyer_has_a_share_of_their_own_and_the_fee_is_on_both():
         (For.REFERRER, 100_000, 5_000), (For.BUYER, 3_999, 199)]
     assert preview.lines == (
         ("The sale", Money(399_900, "usd")), ("A fixed reward, whatever the sale", Money(100_000, "usd")),
-        ("1% of the sale for the buyer, rounded down", Money(3_999, "usd")),
-        ("For the referrer, together", Money(100_000, "usd")), ("For the buyer, together", Money(3_999, "usd")))
+        ("1% of the sale for the buyer, rounded down", Money(3_999, "usd")))
     assert worst_case(terms).minor == 110_250
     assert highest_reward(terms).minor == 100_000
 
@@ -250,11 +249,12 @@ def test_the_lines_add_up_to_the_result(life):
         assert (shares[For.REFERRER], shares[For.BUYER]) == (preview.reward.minor, preview.buyer_share.minor)
         assert preview.fee.minor == sum(fee_on(terms, share.amount).minor for share in preview.shares)
         said = [amount for words, amount in preview.lines if amount and not words.startswith("The ")]
-        together = {words: amount for words, amount in preview.lines if words.endswith(", together")}
-        if together:
-            assert sum(amount.minor for amount in together.values()) == sum(shares.values())
-        elif said:
-            assert said[-1].minor == sum(shares.values())
+        for whom, name in ((For.REFERRER, "the referrer"), (For.BUYER, "the buyer")):
+            mine = [share.amount for share in preview.shares if share.whom is whom and not share.thing]
+            together = [amount.minor for words, amount in preview.lines if words == f"For {name}, together"]
+            assert together in ([], [shares[whom]])
+            assert together or len(mine) <= 1
+            assert all(amount in said for amount in mine)
         assert all(amount.minor % 10 == 0 for amount in said if terms.currency == "kwd")
 
 
@@ -296,13 +296,19 @@ def test_the_plain_words_name_every_part_the_cause_and_the_caps():
     said = dict(plain_terms(terms_of(
         *STAGED, percent(100, 5_000, whom=For.BUYER), cause="Denver Food Bank", cap_per_referrer_minor=500_000,
         cap_per_month_minor=1_000_000)))
-    assert said["What you earn"] == (
-        "$200 when they are qualified; $1,000 when they buy; $100 90 days after the sale; "
-        "$20 at each of the first 3 renewals.")
+    assert {when: said[when] for when in list(said)[:4]} == {
+        "When they are qualified": "You earn $200.", "When they buy": "You earn $1,000.",
+        "90 days after the sale": "You earn $100.", "At each of the first 3 renewals": "You earn $20."}
+    assert said["When it is paid"].startswith("Each part 30 days after it is earned")
     assert said["What the buyer gets"] == (
         "1% of the sale, at most $50, when they buy. They may take it, give it to Denver Food Bank, or decline it.")
     assert said["At the very most"] == (
         "$5,000 to one referrer, $10,000 in a month of the calendar. What goes beyond is not paid.")
+
+
+def test_two_flat_parts_at_once_are_added_up():
+    preview = price(terms_of(flat(5_000), flat(700)), Event(WON, Money(1, "usd")))
+    assert preview.lines[-1] == ("For the referrer, together", Money(5_700, "usd"))
 
 
 def test_the_plain_words_of_one_reward_are_as_ever():
