@@ -102,3 +102,12 @@ def stage(
     referrers = [market.make_person(name) for name in ("Ana", "Ben")]
     with market.quick_gateway():
         yield Stage(market, owner, market.make_business(owner, "Westside Auto"), admins, referrers, count(1))
+
+
+@pytest.fixture
+def stripe(app: Flask, sandbox):
+    """The sandbox, asked without the SDK's own retries, so that each fault reaches us."""
+    before = app.extensions["gateway"]
+    app.extensions["gateway"] = sandbox.gateway()
+    yield sandbox
+    app.extensions["gateway"] = before

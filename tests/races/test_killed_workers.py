@@ -18,37 +18,28 @@ from flask import Flask
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
-from marketplace.foundation import audit, outbox
 from marketplace.foundation import clock as product_clock
-from marketplace.foundation.db import db, transaction
-from marketplace.foundation.outbox import Errand, OutboxMessage
-from marketplace.identity.models import User
+from marketplace.foundation import outbox
+from marketplace.foundation.db import db
+from marketplace.foundation.outbox import Errand
 from marketplace.payments.books.reconciliation import compare_with_stripe
-from marketplace.payments.jobs import PAYMENTS_JOBS
 from marketplace.payments.ledger import check_ledger
 from marketplace.payments.models import Refund, RefundState, Transfer, TransferReversal, TransferState
-from marketplace.payments.money_in.refunds import refund_free_funds
-from marketplace.payments.money_out import transfers
-from tests.browsing import end_reading
 from tests.factories import make_business, make_user, owner_of
-from tests.payments.money_steps import fresh, make_ready, owe, pay_in, take_back, usd
+from tests.payments.money_steps import make_ready, pay_in, usd
+from tests.races.rounds import JOBS, PAYEES, TROUBLES, Round, open_jobs, press_try_again
 
 pytestmark = pytest.mark.long
 
 LENGTH = int(os.environ.get("FINGERPOST_LENGTH", "1"))
 SEED = int(os.environ.get("FINGERPOST_SEED", "20261122"))
 KILLS = 200 * LENGTH
-PAYEES = 8
 FURTHEST_POINT = 16  # About as many as a worker passes in two jobs.
 POINTS = [f"{when} {what}" for what in (
     "commit of a claim", "commit of send_transfer", "commit of deliver_transfer", "commit of deliver_reversal",
     "commit of deliver_refund", "read_connected_account of deliver_transfer", "send_transfer of deliver_transfer",
     "reverse_transfer of deliver_reversal", "refund_payment of deliver_refund",
 ) for when in ("before", "after")]
-TROUBLES = ["lost_before", "lost_after", "half_written", "error_unstored", "error_stored", "error_stored_after",
-            "rate_limited", "key_in_use"]
-IGNORED = {name: lambda **said: None for name in ("note_funding", "note_transfer", "note_reversal", "return_free_funds")}
-JOBS = {**PAYMENTS_JOBS, **IGNORED}
 
 
 class Clock:
@@ -68,14 +59,6 @@ def time(clock, tmp_path: Path) -> Clock:
     moved = Clock(tmp_path / "clock")
     product_clock.use(product_clock.shifted_by_file(moved.file))
     return moved
-
-
-@pytest.fixture
-def stripe(app: Flask, sandbox):
-    before = app.extensions["gateway"]
-    app.extensions["gateway"] = sandbox.gateway()
-    yield sandbox
-    app.extensions["gateway"] = before
 
 
 class Watched:
@@ -138,47 +121,6 @@ def start_worker(app: Flask, stripe: Any, die_at: str | int) -> int:
         os._exit(0)
     finally:
         os._exit(1)
-
-
-def open_jobs() -> list[str]:
-    """Each with what an operator would see of it."""
-    end_reading()
-    waiting = select(OutboxMessage).where(
-        OutboxMessage.done_at.is_(None), OutboxMessage.job.in_([
-            "request_transfers", "send_transfer", "deliver_transfer", "send_reversal", "deliver_reversal", "send_refund",
-            "deliver_refund"]))
-    return [f"{one.job} tried {one.attempts}, due {one.due_at}, dead {one.dead_at}: {one.last_error}"
-            for one in db.session.scalars(waiting)]
-
-
-def press_try_again() -> None:
-    """What an operator does with a job that met trouble fourteen times in a row."""
-    with transaction():
-        for message in db.session.scalars(outbox.dead_letters()):
-            outbox.revive(message, by="operator")
-
-
-class Round:
-    """New rewards for everybody, some of last time's taken back, and something to refund."""
-
-    def __init__(self, stripe: Any, wes: Any, payees: list[Any]) -> None:
-        self.stripe, self.number = stripe, 0
-        self.wes, self.payees = wes.id, [payee.id for payee in payees]
-
-    def begin(self) -> None:
-        self.number += 1
-        wes = fresh(User, self.wes)
-        business_id = wes.memberships[0].business_id
-        for number, payee_id in enumerate(self.payees):
-            owe(fresh(User, payee_id), business_id, usd(100), f"reward_{self.number}_{number}")
-        with transaction():
-            for payee_id in self.payees:
-                transfers.request_transfers(payee_id)
-        for number in range(0, len(self.payees), 2):
-            take_back(f"reward_{self.number}_{number}", usd(10), f"clawback_{self.number}_{number}")
-        pay_in(self.stripe, fresh(User, self.wes), usd(50), f"bounty_refunded_{self.number}")
-        with transaction():
-            refund_free_funds(f"bounty_refunded_{self.number}", "usd", by=audit.SYSTEM)
 
 
 def test_killed_workers_pay_everybody_once(app, stripe, time, record_property):
