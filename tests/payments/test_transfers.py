@@ -19,6 +19,7 @@ from marketplace.payments.models import (
     TransferState,
 )
 from marketplace.payments.money_out import transfers
+from marketplace.payments.money_out.requests import minimum_transfer
 from marketplace.payments.money_out.transfers import DELIVER_TRANSFER
 from tests.factories import make_business, make_user, owner_of
 from tests.payments.money_steps import (
@@ -105,8 +106,8 @@ def test_little_sums_wait_until_they_are_enough(stripe, funded, westside, ana, w
 
 
 def test_the_minimum_is_ten_of_the_currencys_main_unit():
-    assert transfers.minimum_transfer("usd") == Money(10_00, "usd")
-    assert transfers.minimum_transfer("jpy") == Money(10, "jpy")
+    assert minimum_transfer("usd") == Money(10_00, "usd")
+    assert minimum_transfer("jpy") == Money(10, "jpy")
 
 
 def test_what_is_owed_waits_for_an_account_and_goes_out_when_it_is_ready(stripe, funded, westside, ana, work):

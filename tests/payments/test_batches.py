@@ -1,0 +1,319 @@
+"""Transfers in batches: counted, seen, approved, run in chunks; nobody gets more than was approved, and nobody twice."""
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import func, select
+
+from marketplace.foundation import outbox
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.errors import Forbidden
+from marketplace.foundation.money import Money
+from marketplace.payments import ledger
+from marketplace.payments.models import (
+    AccountKind,
+    BatchLine,
+    BatchState,
+    LineState,
+    Payable,
+    PayableState,
+    Transfer,
+    TransferBatch,
+    TransferState,
+)
+from marketplace.payments.money_out import batches, stops, transfers
+from marketplace.payments.money_out.approvals import SecondAdminNeeded
+from marketplace.payments.money_out.batches import BatchUnderWay, NothingToSend
+from tests.factories import make_business, make_user, owner_of
+from tests.payments.money_steps import BOUNTY, fresh, holds, make_ready, owe, pay_in, promised, take_back, usd
+
+K = AccountKind
+
+
+@pytest.fixture
+def nightly(app):
+    """As in production: nothing goes before its batch; more than $500 takes a second admin."""
+    before = app.extensions["settings"]
+    app.extensions["settings"] = replace(before, transfer_batches="nightly", transfer_approval_above={"usd": 500})
+    yield
+    app.extensions["settings"] = before
+
+
+@pytest.fixture
+def funded(stripe, wes, nightly, later):
+    """$2,000 there, and available at Stripe."""
+    funding = pay_in(stripe, wes, usd(2100))
+    later(days=10)
+    return funding
+
+
+@pytest.fixture
+def mona(app):
+    return make_user("Mona Lind", is_admin=True)
+
+
+@pytest.fixture
+def milo(app):
+    return make_user("Milo Berg", is_admin=True)
+
+
+def plan(by) -> TransferBatch:
+    with transaction():
+        return batches.plan_batch(by=by)
+
+
+def approve(batch, by) -> None:
+    with transaction():
+        batches.approve_batch(fresh(TransferBatch, batch.id), by=by)
+
+
+def begin() -> None:
+    with transaction():
+        batches.begin_batch()
+
+
+def lines(batch) -> dict[str, tuple[str, int, str | None]]:
+    """State, amount and reason, by payee."""
+    found = db.session.scalars(select(BatchLine).filter_by(batch_id=batch.id))
+    return {line.payee_id: (line.state.value, line.amount_minor, line.reason) for line in found}
+
+
+def sent(stripe) -> list[int]:
+    return sorted(one["amount"] for one in stripe.box.world.store.all("transfer"))
+
+
+def test_what_is_released_waits_for_the_nightly_batch(stripe, funded, westside, ana, work):
+    make_ready(stripe, ana)
+    owe(ana, westside.id, usd(100))
+    with transaction():
+        transfers.request_transfers(ana.id)
+    work()
+    assert sent(stripe) == []
+    begin()
+    work()
+    assert sent(stripe) == [100_00]
+    assert db.session.scalars(select(TransferBatch)).one().state is BatchState.DONE
+    assert fresh(Payable, "reward_1").state is PayableState.SENT
+
+
+def test_a_night_has_one_batch_however_often_it_is_begun(stripe, funded, westside, ana, work, later):
+    make_ready(stripe, ana)
+    owe(ana, westside.id, usd(100))
+    begin()
+    work()
+    owe(ana, westside.id, usd(200), "reward_2")
+    begin()
+    work()
+    assert sent(stripe) == [100_00]
+    later(days=1)
+    begin()
+    work()
+    assert sent(stripe) == [100_00, 200_00]
+
+
+def test_who_is_left_out_is_named_with_the_reason(stripe, funded, westside, ana, mona, work):
+    people = {name: make_user(name) for name in ("Stopped", "Little", "Unready", "Partly")}
+    for person in (ana, people["Stopped"], people["Little"], people["Partly"]):
+        make_ready(stripe, person)
+    owe(ana, westside.id, usd(100), "reward_ana")
+    owe(people["Stopped"], westside.id, usd(70), "reward_stopped")
+    owe(people["Little"], westside.id, usd(9), "reward_little")
+    owe(people["Unready"], westside.id, usd(50), "reward_unready")
+    owe(people["Partly"], westside.id, usd(60), "reward_goes")
+    owe(people["Partly"], westside.id, usd(40), "reward_stays")
+    with transaction():
+        for payable in ("reward_stopped", "reward_stays"):
+            stops.stop_transfers("payable", payable, reason="Disputed", source="dispute_1", by="system")
+    batch = plan(mona)
+    assert lines(batch) == {
+        ana.id: ("planned", 100_00, None), people["Stopped"].id: ("left_out", 70_00, "stopped"),
+        people["Little"].id: ("left_out", 9_00, "below_minimum"), people["Unready"].id: ("left_out", 50_00, "not_ready"),
+        people["Partly"].id: ("planned", 60_00, None)}
+    assert batches.totals_of(batch) == [usd(160)]
+    assert sent(stripe) == [] and db.session.scalar(select(func.count(Transfer.id))) == 0
+    approve(batch, mona)
+    work()
+    assert sent(stripe) == [60_00, 100_00]
+    assert fresh(Payable, "reward_stays").state is PayableState.OWED
+
+
+def test_above_the_limit_another_admin_must_approve(stripe, funded, westside, ana, mona, milo, work):
+    make_ready(stripe, ana)
+    owe(ana, westside.id, usd(501))
+    batch = plan(mona)
+    with pytest.raises(SecondAdminNeeded):
+        approve(batch, mona)
+    with pytest.raises(Forbidden):
+        approve(batch, ana)
+    work()
+    assert sent(stripe) == []
+    approve(batch, milo)
+    work()
+    assert sent(stripe) == [501_00]
+    assert fresh(TransferBatch, batch.id).decided_by == milo.id
+
+
+def test_the_clocks_own_batch_waits_for_an_admin_above_the_limit(stripe, funded, westside, ana, mona, work):
+    make_ready(stripe, ana)
+    owe(ana, westside.id, usd(501))
+    begin()
+    assert "batch_waits" in [job.arguments["letter"] for job in promised("send_letter")]
+    batch = db.session.scalars(select(TransferBatch)).one()
+    assert batch.state is BatchState.PREVIEWED
+    approve(batch, mona)
+    work()
+    assert sent(stripe) == [501_00]
+
+
+def test_what_is_released_after_the_preview_goes_with_the_next_batch(stripe, funded, westside, ana, mona, work):
+    make_ready(stripe, ana)
+    owe(ana, westside.id, usd(100))
+    batch = plan(mona)
+    owe(ana, westside.id, usd(300), "reward_2")
+    approve(batch, mona)
+    work()
+    assert sent(stripe) == [100_00]
+    assert fresh(Payable, "reward_2").state is PayableState.OWED
+
+
+def test_what_was_taken_back_since_the_preview_does_not_go(stripe, funded, westside, ana, mona, work):
+    ben = make_user("Ben")
+    for person, reward in ((ana, "reward_1"), (ben, "reward_2")):
+        make_ready(stripe, person)
+        owe(person, westside.id, usd(100), reward)
+    batch = plan(mona)
+    take_back("reward_1", usd(100))
+    take_back("reward_2", usd(30), "clawback_2")
+    approve(batch, mona)
+    work()
+    assert sent(stripe) == [70_00]
+    assert lines(batch)[ana.id][2] == "nothing_left"
+
+
+def test_a_stop_between_approval_and_the_call_holds_the_money_back(stripe, funded, westside, ana, mona, work, jobs):
+    make_ready(stripe, ana)
+    owe(ana, westside.id, usd(100))
+    approve(plan(mona), mona)
+    while not promised("deliver_transfer"):
+        assert outbox.run_next(jobs)
+    with transaction():
+        stops.stop_transfers("business", westside.id, reason="Chargeback", source="dispute_1", by="system")
+    work()
+    transfer = db.session.scalars(select(Transfer)).one()
+    assert (transfer.state, transfer.failure_code, transfer.failure) == (TransferState.FAILED, "stopped", "Chargeback")
+    assert (sent(stripe), holds(K.PAYABLE, "reward_1")) == ([], 100_00)
+    with transaction():
+        stops.lift_stops("dispute_1", by=mona.id)
+    approve(plan(mona), mona)
+    work()
+    assert sent(stripe) == [100_00]
+
+
+def test_nothing_to_send_makes_no_batch(stripe, funded, westside, ana, mona):
+    owe(ana, westside.id, usd(100))
+    with pytest.raises(NothingToSend):
+        plan(mona)
+    begin()
+    assert db.session.scalar(select(func.count(TransferBatch.id))) == 0
+    with pytest.raises(Forbidden):
+        plan(ana)
+
+
+def test_a_newer_preview_takes_the_place_of_an_older_and_one_runs_at_a_time(stripe, funded, westside, ana, mona):
+    make_ready(stripe, ana)
+    owe(ana, westside.id, usd(100))
+    first, second = plan(mona), plan(mona)
+    assert fresh(TransferBatch, first.id).state is BatchState.DROPPED
+    approve(second, mona)
+    with pytest.raises(BatchUnderWay):
+        plan(mona)
+    begin()
+    assert db.session.scalar(select(func.count(TransferBatch.id))) == 2
+
+
+def test_a_worker_that_dies_in_the_middle_leaves_the_rest_to_the_next(
+        stripe, funded, westside, mona, work, later, jobs, monkeypatch):
+    """Chunks of two; the second one dies after all was written and before the commit."""
+    monkeypatch.setattr(batches, "AT_A_TIME", 2)
+    people = [make_user(f"Person {number}") for number in range(5)]
+    for number, person in enumerate(people):
+        make_ready(stripe, person)
+        owe(person, westside.id, usd(20), f"reward_{number}")
+    batch = plan(mona)
+    approve(batch, mona)
+
+    class Killed(BaseException):
+        pass
+
+    chunks = []
+
+    def die_in_the_second(batch_id: str) -> None:
+        batches.run_batch(batch_id)
+        chunks.append(batch_id)
+        if len(chunks) == 3:  # The first only says that it runs.
+            raise Killed
+
+    with pytest.raises(Killed):
+        while outbox.run_next({**jobs, "run_batch": die_in_the_second}):
+            pass
+    done = [state for state, _, _ in lines(batch).values()].count("requested")
+    assert done == 2
+    later(minutes=3)
+    work()
+    assert sent(stripe) == [20_00] * 5
+    assert fresh(TransferBatch, batch.id).state is BatchState.DONE
+    with transaction():
+        batches.run_batch(batch.id)  # And again: nothing.
+    work()
+    assert sent(stripe) == [20_00] * 5
+    assert len({line.transfer_id for line in db.session.scalars(select(BatchLine))}) == 5
+
+
+def test_businesses_and_currencies_go_apart_in_one_batch(stripe, funded, westside, ana, mona, work, later):
+    other = make_business(name="Brightroof")
+    pay_in(stripe, owner_of(other), usd(500), "bounty_roof")
+    later(days=10)
+    make_ready(stripe, ana)
+    owe(ana, westside.id, usd(100), "reward_1")
+    owe(ana, other.id, usd(50), "reward_2", "bounty_roof")
+    batch = plan(mona)
+    assert batches.totals_of(batch) == [usd(150)]
+    approve(batch, mona)
+    work()
+    assert sent(stripe) == [50_00, 100_00]
+
+
+def test_odd_units_of_a_currency_are_carried_over(stripe, funded, westside, ana, mona, work):
+    """Forints are paid out whole: the odd fillers stay owed, go with the next, and can be taken back like the rest."""
+    make_ready(stripe, ana)
+    with transaction():
+        ledger.move(Money(10_000_77, "huf"), source=ledger.clearing("huf"), target=ledger.account(K.FUNDS, BOUNTY, "huf"),
+                    kind="test", reference="test")
+    owe(ana, westside.id, Money(5_000_33, "huf"), "reward_1")
+    batch = plan(mona)
+    approve(batch, mona)
+    with transaction():
+        batches.run_batch(batch.id)
+    with transaction():
+        batches.run_batch(batch.id)
+    transfer = db.session.scalars(select(Transfer)).one()
+    assert (transfer.amount, holds(K.IN_TRANSIT, transfer.id, "huf")) == (Money(5_000_00, "huf"), 5_000_00)
+    rest = db.session.scalars(select(Payable).where(Payable.rest_of == "reward_1")).one()
+    assert (rest.amount, rest.state, holds(K.PAYABLE, rest.id, "huf")) == (
+        Money(33, "huf"), PayableState.OWED, 33)
+    assert ledger.check_ledger() == []
+    assert take_back("reward_1", Money(5_000_33, "huf")) == "reversing" and holds(K.PAYABLE, rest.id, "huf") == 0
+    with transaction():  # Level with Stripe, which never saw these forints.
+        transfers._settle_failed(transfers._lock(transfer.id), transfers.Refused("test", "test"))
+        ledger.move(Money(10_000_77, "huf"), source=ledger.account(K.FUNDS, BOUNTY, "huf"), target=ledger.clearing("huf"),
+                    kind="test", reference="test back")
+
+
+def test_no_line_is_both_sent_and_left_out(stripe, funded, westside, ana, mona, work):
+    make_ready(stripe, ana)
+    owe(ana, westside.id, usd(100))
+    batch = plan(mona)
+    approve(batch, mona)
+    work()
+    line = db.session.scalars(select(BatchLine)).one()
+    assert (line.state, line.reason) == (LineState.REQUESTED, None)
+    assert fresh(Transfer, line.transfer_id).amount == line.amount
