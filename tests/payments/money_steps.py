@@ -41,10 +41,10 @@ def pay_in(stripe: SandboxServer, by: User, amount: Money = ONE_LEAD, purpose: s
     return fresh(Funding, funding.id)
 
 
-def make_ready(stripe: SandboxServer, user: User) -> ConnectedAccount:
+def make_ready(stripe: SandboxServer, user: User, country: str = "US") -> ConnectedAccount:
     """With a connected account that may be paid."""
     with transaction():
-        payee = payees.start_payee(user, "US", by=user)
+        payee = payees.start_payee(user, country, by=user)
     do_now(payees.CREATE_PAYEE, payee_id=payee.id)
     stripe.control.set_account_state(fresh(ConnectedAccount, payee.id).stripe_account_id, state="active")
     do_now(payees.CHECK_PAYEE, payee_id=payee.id)

@@ -10,11 +10,14 @@ from marketplace.foundation.outbox import do_now
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
-from marketplace.payments.models import ConnectedAccount, PayeeState
+from marketplace.payments.models import ConnectedAccount, PayeeState, PayoutState
 from marketplace.payments.money_out import payees
-from marketplace.payments.money_out.countries import BY_NAME, COUNTRIES
+from marketplace.payments.money_out.bank_accounts import waits_until
+from marketplace.payments.money_out.bank_payouts import CHECK_BANK_PAYOUTS, payouts_of, why_failed
+from marketplace.payments.money_out.countries import BY_NAME, COUNTRIES, least_payout
 from marketplace.payments.money_out.payables import owed_to
-from marketplace.payments.money_out.transfers import minimum_transfer
+from marketplace.payments.money_out.payee_words import reason_in_words
+from marketplace.payments.money_out.requests import minimum_transfer
 from marketplace.payments.queries import owed_back_by, transfers_of
 from marketplace.payments.schemas import PayeeInput
 from marketplace.payments.stripe_gateway import gateway
@@ -42,11 +45,17 @@ def show() -> Any:
 
 def _page(user: User, form: Form) -> str:
     payee = payees.find_payee(user.id)
-    owed = owed_to(user.id)
+    country = COUNTRIES[payee.country] if payee else None
+    owed = sorted(owed_to(user.id).items())
     return render_template(
-        "payments/payouts.html", form=form, payee=payee, countries=BY_NAME,
-        country=COUNTRIES[payee.country][0] if payee else "",
-        owed=[(amount, minimum_transfer(currency)) for currency, amount in sorted(owed.items())],
+        "payments/payouts.html", form=form, payee=payee, countries=BY_NAME, country=country.name if country else "",
+        owed=[(amount, minimum_transfer(currency), country is None or country.takes(currency))
+              for currency, amount in owed],
+        restriction=reason_in_words(payee.restriction) if payee else "",
+        least_payout=least_payout(payee.country) if payee else None,
+        bank_waits_until=waits_until(payee) if payee else None,
+        payouts=[(payout, why_failed(payout) if payout.state is PayoutState.FAILED else "")
+                 for payout in payouts_of(user.id)],
         transfers=transfers_of(user), owed_back=owed_back_by(user), link_expired="link" in request.args)
 
 
@@ -121,5 +130,6 @@ def _check(payee: ConnectedAccount | None) -> None:
         return
     try:
         do_now(payees.CHECK_PAYEE, payee_id=payee.id)
+        do_now(CHECK_BANK_PAYOUTS, payee_id=payee.id)
     except (TemporaryFailure, PermanentFailure):
         flash(AWAY, "warn")
