@@ -85,7 +85,7 @@ def years_of(user_id: str) -> list[int]:
 def statement_of(user_id: str, year: int) -> YearStatement:
     moved = list(_moved(user_id, year))
     asked = select(Business.id, Business.name).where(Business.id.in_({one.business_id for one in moved}))
-    names = {business_id: name for business_id, name in db.session.execute(asked)}
+    names = dict(iter(db.session.execute(asked)))
     parts = []
     for currency in sorted({one.amount.currency for one in moved}):
         same = [one for one in moved if one.amount.currency == currency]
