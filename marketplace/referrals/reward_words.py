@@ -11,6 +11,7 @@ from marketplace.referrals.models import (
     RewardState,
     Thing,
 )
+from marketplace.referrals.waiting import why_waiting
 
 THINGS = {
     Thing.CREDIT: "a credit", Thing.THANK_YOU: "a thank-you", Thing.FAVOUR: "a favour owed",
@@ -56,6 +57,8 @@ def reward_next(reward: Reward) -> str:
     """One sentence: what happens next with this reward."""
     if reward.state is RewardState.VOIDED:
         return f"Nothing: {reward.void_reason}"
+    if why := why_waiting(reward):
+        return f"{why} It is neither lost nor taken back meanwhile."
     if reward.whom is For.BUYER and reward.state is RewardState.PENDING:
         if reward.choice is None:
             return ("The buyer chooses: money, the business's cause, or no. Without a choice it goes back."

@@ -78,6 +78,10 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
     "stage.unqualified": (EVERYONE, "Not a fit", "warn"),
     "sale.refunded": (frozenset({R, B, A}), "Part of the sale was refunded", "warn"),
     "reward.pending": (frozenset({R, B, A}), "Reward earned; it waits out the return period", "ok"),
+    "funds.frozen": (frozenset({R, B, A}), "Its funds were frozen: the bank disputes the business's payment", "warn"),
+    "funds.thawed": (frozenset({R, B, A}), "Its funds are back", "ok"),
+    "transfers.stopped": (frozenset({R, A}), "Its transfer is stopped", "warn"),
+    "transfers.resumed": (frozenset({R, A}), "Its transfer may go again", "ok"),
     "reward.on_hold": (frozenset({R, B, A}), "Reward put on hold", "warn"),
     "reward.payable": (frozenset({R, B, A}), "Reward released", "ok"),
     "reward.scheduled": (frozenset({R, B, A}), "Reward put into a transfer", "info"),
@@ -127,6 +131,8 @@ def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
         readers, title, tone = WORDS.get(event.action, (frozenset({A}), plain, "mute"))
         if audience in readers:
             words = TO_BUYER.get(event.action, title) if audience is Y else title
+            if event.action == "reward.pending" and event.details.get("was") == "on_hold":
+                words = "The hold is over"
             more = _more(event, lead, audience, about.get(event.subject_id, ""))
             told.append(Happening(event.created_at, words, more, tone))
     return told

@@ -45,6 +45,7 @@ from marketplace.referrals.queries import (
 )
 from marketplace.referrals.screening import read_signals
 from marketplace.referrals.timeline import Audience, next_step, tell_story
+from marketplace.referrals.waiting import why_waiting
 
 bp = Blueprint("lead", __name__)
 
@@ -98,7 +99,8 @@ def show_lead(
         plain_terms=plain_terms(lead.terms), reward=reward_in_words(lead.terms), reasons=REASONS,
         evidence=lead.evidence if audience is not Audience.BUSINESS or is_open else None,
         grant=grant if is_open else None, form=lambda name: sent.get(name, Blank()), is_sent=sent.__contains__,
-        sale_preview=sale_preview, refund_preview=refund_preview, today=clock.now().date(),
+        sale_preview=sale_preview, refund_preview=refund_preview,
+        waits={reward.id: why for reward in rewards if (why := why_waiting(reward))}, today=clock.now().date(),
         **_ACTIONS[audience](lead, user, rewards))
 
 
