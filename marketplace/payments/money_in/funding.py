@@ -184,8 +184,9 @@ def settle_funding(funding_id: str, reading: CheckoutReading, *, has_failed: boo
     """What Stripe says of the payment, whoever heard it, however often. ``has_failed``: the bank said no later on."""
     funding = lock_funding(funding_id)
     if reading.payment_status == "paid" and reading.status == "complete":
+        was_paid = funding.state is S.PAID
         settle_received(funding, reading)
-        if funding.state is S.PAID:
+        if funding.state is S.PAID and not was_paid:  # Heard of again, it must not bring an older card back.
             keep_card(funding, reading.paid_with)
     elif reading.status == "expired" and funding.state is S.OPEN:
         lifecycle.move_funding(funding, S.EXPIRED, by=SYSTEM)
