@@ -77,6 +77,7 @@ def play_the_whole_story(sandbox: SandboxServer, stripe_door: Any) -> dict[str, 
     stripe_door.find_reversal(stripe_transfer_id=transfer, reversal_id="back_1")
     stripe_door.find_refund(payment_intent_id=paid.payment_intent_id, refund_id="refund_1")
     tell_of_bad_days(sandbox, stripe_door, paid.charge_id)
+    play_with_banks(sandbox, stripe_door, account)
     stripe_door.read_balance()
     sandbox.control.top_up(amount=5_000, currency="usd")
     payout = sandbox.control.pay_out(amount=1_000, currency="usd")
@@ -93,6 +94,21 @@ def play_the_whole_story(sandbox: SandboxServer, stripe_door: Any) -> dict[str, 
     thin = next(event for event in map(json.loads, sandbox.received) if event["object"] == "v2.core.event")
     stripe_door.read_account_event(thin["id"])
     return {"account": account, "transfer": transfer, "reversal": reversal, "refund": refund.id, "paid": paid}
+
+
+def play_with_banks(sandbox: SandboxServer, stripe_door: Any, account: str) -> None:
+    """Payouts at the bank in every state, another bank account, and an account under the other agreement."""
+    for status in ("pending", "in_transit", "paid", "failed", "canceled"):
+        sandbox.control.pay_out_account(account, currency="usd", amount=100, status=status)
+    assert len(stripe_door.list_payouts(account)) == 5
+    sandbox.control.change_bank_account(account, number="000999888777")
+    stripe_door.read_connected_account(account)
+    recipient = stripe_door.create_connected_account(
+        user_id="user_2", email="yuki@example.com", display_name="Yuki", country="jp", currency="jpy", key="d2",
+        recipient_agreement=True)
+    stripe_door.read_connected_account(recipient)
+    stripe_door.open_onboarding(recipient, refresh_url="http://localhost/again", return_url="http://localhost/back")
+    sandbox.control.set_account_state(recipient, state="active")
 
 
 def play_with_kept_cards(sandbox: SandboxServer, stripe_door: Any, opening: dict[str, Any]) -> None:
@@ -160,6 +176,10 @@ def test_every_answer_the_sandbox_can_give_keeps_to_the_published_schema(sandbox
     client.v1.transfers.reversals.retrieve(made["transfer"], made["reversal"], {"expand": ["transfer"]})
     client.v1.transfers.retrieve(made["transfer"], {"expand": ["balance_transaction"]})
     client.v1.balance.retrieve(options={"stripe_account": made["account"]})
+    for payout in client.v1.payouts.list({"limit": 100}, {"stripe_account": made["account"]}).data:
+        client.v1.payouts.retrieve(payout.id, options={"stripe_account": made["account"]})
+    client.v1.payouts.list({"status": "paid"})
+    client.v1.events.list({"limit": 100}, {"stripe_account": made["account"]})
     client.v2.core.events.list({"limit": 20})
     client.v1.disputes.list({"limit": 20})
     sandbox.control.settle_refund(made["refund"], status="failed")
@@ -206,6 +226,8 @@ def test_a_thin_event_is_one_that_stripes_own_package_knows(sandbox: SandboxServ
     heard: list[Any] = []
 
     def listen(body: bytes, headers: dict[str, str]) -> int:
+        if json.loads(body)["object"] == "event":  # Of the account's bank: no thin one.
+            return 200
         heard.append(gateway.client.parse_event_notification(body, headers["Stripe-Signature"], sandbox.secrets[0]))
         return 200
 
