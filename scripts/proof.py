@@ -1,7 +1,8 @@
 """`make proof`: the long reliability runs, on both databases; a table, and docs/proof.json as the last record.
 
-Random lives of the whole market and races of threads, at ten times the length of `make test` (FINGERPOST_LENGTH). Each
-run is told its seed, so that it can be repeated: FINGERPOST_SEED=... make proof.
+Each run is told its seed, so that it can be repeated (FINGERPOST_SEED=... make proof), and how many times the length of
+`make test` it lasts. FINGERPOST_ONLY="webhook storm, races" runs these alone: lines of the record about the same
+product stay, older ones go.
 """
 import contextlib
 import json
@@ -21,15 +22,35 @@ from postgres import NoPostgres, temporary_postgres
 from processes import ROOT
 
 RECORD = ROOT / "docs" / "proof.json"
-FACTOR = os.environ.get("FINGERPOST_LENGTH", "10")
+PRODUCT = ("marketplace", "migrations")
+
+
+@dataclass(frozen=True)
+class Run:
+    """``length`` times as long as in `make test`; ``on`` the databases where it makes sense."""
+
+    tests: list[str]
+    length: int = 1
+    on: tuple[str, ...] = ("SQLite", "PostgreSQL")
+
+
 RUNS = {  # What it proves: what is run.
-    "random lives": ["tests/properties/test_money_never_lost.py"],
-    "seeded bugs": ["tests/properties/test_seeded_bugs.py"],
-    "races": ["tests/races", "--ignore=tests/races/test_killed_workers.py"],
-    "killed workers": ["tests/races/test_killed_workers.py"],
+    "ledger against a model": Run(["tests/properties/test_ledger_against_a_model.py"], 25),
+    "random lives": Run(["tests/properties/test_money_never_lost.py"], 10),
+    "killed workers": Run(["tests/races/test_killed_workers.py"], 10),
+    "faulty Stripe": Run(["tests/races/test_faulty_stripe.py"], 25),
+    "webhook storm": Run(["tests/payments/test_webhook_storm.py"], 10),
+    "clock jumps": Run(["tests/payments/test_clock_jumps.py"]),
+    "same on both": Run(["tests/payments/test_same_on_both_databases.py"], 10, ("PostgreSQL",)),
+    "discrepancies": Run(["tests/payments/test_discrepancies.py"], 50),
+    "restored backup": Run(["tests/payments/test_restored_backup.py"]),
+    "races": Run(["tests/races", "--ignore=tests/races/test_killed_workers.py",
+                  "--ignore=tests/races/test_faulty_stripe.py"], 10),
+    # The bugs are the product's; which database they meet does not matter.
+    "seeded bugs": Run(["tests/properties/test_seeded_bugs.py"], 10, ("SQLite",)),
 }
-ONCE = {"seeded bugs"}  # The bugs are the product's; which database they meet does not matter.
-COUNTED = ("steps", "kills", "threads", "rounds")  # The first of these that a test records; else it counts as one.
+# The first of these that a test records; else it counts as one.
+COUNTED = ("operations", "steps", "kills", "calls", "events", "threads", "rounds")
 DATABASES = {"SQLite": "sqlite", "PostgreSQL": "postgresql"}
 
 
@@ -55,12 +76,18 @@ class Outcome:
 def main() -> int:
     seed = int(os.environ.get("FINGERPOST_SEED") or int.from_bytes(os.urandom(3)))
     commit = current_commit()
-    say(f"seed {seed}, {FACTOR} times the length of `make test`, at {commit}\n")
+    only = {name.strip() for name in os.environ.get("FINGERPOST_ONLY", "").split(",")} - {""}
+    if unknown := only - RUNS.keys():
+        say(f"There is no run {', '.join(sorted(unknown))}. Choose among: {', '.join(RUNS)}.")
+        return 2
+    wanted = {name: run for name, run in RUNS.items() if not only or name in only}
+    say(f"seed {seed}, at {commit}\n")
     with database_server() as missing, ThreadPoolExecutor(len(DATABASES)) as pool:
-        running = [pool.submit(prove_all, database, missing, seed, commit) for database in DATABASES]
+        running = [pool.submit(prove_all, wanted, database, missing, seed, commit) for database in DATABASES]
         proofs = [proof for future in running for proof in future.result()]
-    RECORD.write_text(json.dumps([asdict(proof) for proof in proofs], indent=2) + "\n")
-    show(proofs)
+    record = sorted([*proofs, *still_true({proof.name for proof in proofs})], key=in_order)
+    RECORD.write_text(json.dumps([asdict(proof) for proof in record], indent=2) + "\n")
+    show(record)
     return 0 if all(proof.holds for proof in proofs) else 1
 
 
@@ -76,39 +103,57 @@ def database_server() -> Iterator[str]:
         yield missing
 
 
-def prove_all(database: str, missing: str, seed: int, commit: str) -> list[Proof]:
+def in_order(proof: Proof) -> tuple[int, str]:
+    return list(RUNS).index(proof.name.rpartition(", ")[0]), proof.name
+
+
+def still_true(said_anew: set[str]) -> list[Proof]:
+    """The lines of the last record that were not run again and are about this very product."""
+    if not RECORD.exists():
+        return []
+    before = [Proof(**line) for line in json.loads(RECORD.read_text())]
+    return [proof for proof in before if proof.name not in said_anew and proof.name.rpartition(", ")[0] in RUNS
+            and is_same_product(proof.commit)]
+
+
+def is_same_product(commit: str) -> bool:
+    same = ["git", "diff", "--quiet", commit, "--", *PRODUCT]
+    return subprocess.run(same, cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+def prove_all(wanted: dict[str, Run], database: str, missing: str, seed: int, commit: str) -> list[Proof]:
     proofs = []
-    for what, tests in RUNS.items():
-        if what in ONCE and database != "SQLite":
+    for what, run in wanted.items():
+        if database not in run.on:
             continue
         name = f"{what}, {database}"
         if missing and database == "PostgreSQL":
             proofs.append(Proof(name, 0, f"did not run: {missing}", holds=False, seed=seed, commit=commit))
         else:
-            proofs.append(prove(name, tests, DATABASES[database], seed, commit))
+            proofs.append(prove(name, run, DATABASES[database], seed, commit))
     return proofs
 
 
-def prove(name: str, tests: list[str], option: str, seed: int, commit: str) -> Proof:
+def prove(name: str, run: Run, option: str, seed: int, commit: str) -> Proof:
     began = time.monotonic()
-    say(f"{name} ...")
+    say(f"{name}, {run.length} times its usual length ...")
     with tempfile.TemporaryDirectory() as place:
         xml = Path(place) / "outcome.xml"
-        environment = os.environ | {"FINGERPOST_LENGTH": FACTOR, "FINGERPOST_SEED": str(seed)}
+        environment = os.environ | {"FINGERPOST_LENGTH": str(run.length), "FINGERPOST_SEED": str(seed)}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        run = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "--tb=short", "-o", "junit_family=xunit1", f"--junitxml={xml}",
-             "-p", "no:randomly", "--database", option, *tests],
+             "-p", "no:randomly", "--database", option, *run.tests],
             cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         outcome = read_outcome(xml)
-    if run.returncode:
-        say(f"---- {name}\n{(run.stdout + run.stderr)[-8000:]}\n----")
-        outcome.faults = outcome.faults or [f"pytest ended with {run.returncode}"]
+    if done.returncode:
+        say(f"---- {name}\n{(done.stdout + done.stderr)[-8000:]}\n----")
+        outcome.faults = outcome.faults or [f"pytest ended with {done.returncode}"]
     seconds = time.monotonic() - began
-    did = ", ".join(f"{count} {what}" for what, count in outcome.done.items())
-    found = "; ".join(outcome.faults) or f"nothing wrong in {did} ({seconds:.0f} s)"
+    counts = ", ".join(f"{count} {what}" for what, count in outcome.done.items())
+    found = "; ".join(outcome.faults) or f"nothing wrong in {counts} ({seconds:.0f} s)"
     say(f"{name}: {found}")
-    return Proof(name, outcome.count, found, holds=not run.returncode and outcome.count > 0, seed=seed, commit=commit)
+    return Proof(name, outcome.count, found, holds=not done.returncode and outcome.count > 0, seed=seed, commit=commit)
 
 
 def read_outcome(xml: Path) -> Outcome:
@@ -134,7 +179,7 @@ def current_commit() -> str:
     """With a plus where the tree differs from it."""
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-    is_changed = git("status", "--porcelain", "--", "marketplace", "migrations", "tests")
+    is_changed = git("status", "--porcelain", "--", *PRODUCT, "tests")
     return git("rev-parse", "--short", "HEAD") + ("+" if is_changed else "")
 
 

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, jsonify, request
 
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import transaction
+from marketplace.foundation.limits import limiter
 from marketplace.foundation.web import csrf
 from marketplace.payments.inbox import EventRefused, keep_event
 
@@ -25,6 +26,7 @@ def answer_refusal(refusal: EventRefused) -> tuple[Response, int]:
 
 
 @bp.post("/webhooks/stripe")
+@limiter.exempt  # Stripe decides how often it has news; what is not signed costs one hash.
 @csrf.exempt  # type: ignore[untyped-decorator]
 def receive() -> tuple[str, int]:
     said = _read_event(_read_body(), request.headers.get("Stripe-Signature", ""))
@@ -32,7 +34,7 @@ def receive() -> tuple[str, int]:
         with transaction():
             keep_event(said)
     except EventRefused as refusal:
-        with transaction():  # Signed by Stripe, so nobody else fills the trail with these; the admins' page counts them.
+        with transaction():  # Signed by Stripe: nobody else fills the trail with these. Admins see how many.
             audit.record("event.refused", "stripe", by=audit.SYSTEM, code=refusal.code, event=str(said.get("id"))[:64])
         raise
     return "", 200
