@@ -121,7 +121,7 @@ def _named(messages: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(nested, dict):
         return messages
     flat = {f"rules.{number}.{name}": said for number, inside in nested.items()
-            for name, said in (inside if isinstance(inside, dict) else {"kind": inside}).items()}
+            for name, said in inside.items()}
     return {name: said for name, said in messages.items() if name != "rules"} | flat
 
 
