@@ -14,7 +14,7 @@ STATUSES = ("pending", "in_transit", "paid", "failed", "canceled")
 WHY = {"account_closed": "The bank account has been closed.", "no_account": "The bank account could not be located.",
        "debit_not_authorized": "Debit transactions are not approved on the bank account.",
        "could_not_process": "The bank could not process this payout."}
-EMPTY = {"application_fee": None, "application_fee_amount": None, "automatic": True, "balance_transaction": None,
+EMPTY: Body = {"application_fee": None, "application_fee_amount": None, "automatic": True, "balance_transaction": None,
          "description": None, "failure_balance_transaction": None, "failure_code": None, "failure_message": None,
          "livemode": False, "metadata": {}, "method": "standard", "original_payout": None, "payout_method": None,
          "reconciliation_status": "in_progress", "reversed_by": None, "source_type": "card",
