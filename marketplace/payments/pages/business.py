@@ -10,6 +10,8 @@ from marketplace.foundation.outbox import do_now
 from marketplace.foundation.paging import page
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.payments.disputes.debts import owed_by
+from marketplace.payments.disputes.queries import chargebacks_of, warnings_of
 from marketplace.payments.models import Funding
 from marketplace.payments.money_in.agreements import remove_card
 from marketplace.payments.money_in.funding import CHECK_FUNDING
@@ -48,7 +50,9 @@ def card_removal(business_id: str) -> Any:
 def show(funding_id: str) -> Any:
     funding = get_funding(funding_id, seen_by=signed_in_user())
     return render_template("payments/funding.html", funding=funding, refunds=refunds_of(funding),
-                           business=get_business(funding.business_id), has_returned="paid" in request.args)
+                           business=get_business(funding.business_id), has_returned="paid" in request.args,
+                           chargebacks=[(one, owed_by(one.id, one.currency)) for one in chargebacks_of(funding)],
+                           warnings=warnings_of(funding))
 
 
 @bp.post("/fundings/<funding_id>/checks")
