@@ -238,7 +238,7 @@ def test_free_funds_go_back_as_the_page_said_and_the_bounty_pauses(as_user, pay,
     page = f"/bounties/{bounty.id}/refund"
     rows = [[words_of(cell) for cell in row.xpath("./td")][-2:] for row in as_user(owner).page(page).xpath("//tbody/tr")]
     assert rows == [["$1,050", "$1,050"], ["$2,000", "$950"]]
-    as_user(owner).submit(page, {})
+    as_user(owner).submit(page, press="Take it back")
     work()
     assert sorted(one["amount"] for one in stripe.box.world.store.all("refund")) == [950_00, 1050_00]
     assert (holds(AccountKind.FUNDS, bounty.id), state_of(bounty)) == (0, BountyState.PAUSED)
