@@ -18,7 +18,17 @@ from marketplace.referrals.clawbacks import refund_sale
 from marketplace.referrals.queries import rewards_of_lead
 from marketplace.referrals.rewards import release_reward
 from tests.browsing import end_reading, words_of
-from tests.factories import accept, consent, fund_bounty, make_bounty, make_business, make_lead, make_user, owner_of, win
+from tests.factories import (
+    accept,
+    consent,
+    fund_bounty,
+    make_bounty,
+    make_business,
+    make_lead,
+    make_user,
+    owner_of,
+    win,
+)
 
 K = AccountKind
 NOVEMBER, DECEMBER = date(2026, 11, 1), date(2026, 12, 1)
@@ -31,7 +41,7 @@ def usd(whole):
 @pytest.fixture
 def lived(app, later):
     """Funded for 4 leads, one of them won and half refunded by its buyer after the release, one still reserved."""
-    business = make_business(name="=Westside, \"Auto\"")
+    business = make_business(name='=Westside, "Auto"')
     bounty = make_bounty(business, is_live=True, funded_for=4)
     other = make_bounty(make_business(make_user("Pete Moss"), name="Eastside"), is_live=True, funded_for=2)
     accept(make_lead(other))
