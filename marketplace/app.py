@@ -9,10 +9,12 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from marketplace import cli, dev, home
+from marketplace.admin import disputes as admin_disputes
 from marketplace.admin import funds as admin_funds
 from marketplace.admin import ledger as admin_ledger
 from marketplace.admin import pages as admin_pages
 from marketplace.admin import reconciliation as admin_reconciliation
+from marketplace.admin import transfers as admin_transfers
 from marketplace.bounties import api as bounties_api
 from marketplace.bounties.pages import BLUEPRINTS as BOUNTIES_PAGES
 from marketplace.foundation import clock, crypto, limits, mail, web
@@ -25,14 +27,14 @@ from marketplace.identity.pages import BLUEPRINTS as IDENTITY_PAGES
 from marketplace.payments import webhooks
 from marketplace.payments.pages import BLUEPRINTS as PAYMENTS_PAGES
 from marketplace.payments.stripe_gateway import make_gateway
-from marketplace.referrals import api as referrals_api
+from marketplace.referrals.api import BLUEPRINTS as REFERRALS_API
 from marketplace.referrals.pages import BLUEPRINTS as REFERRALS_PAGES
 from marketplace.settings import Settings
 
 ICONS = ("heroicon_outline", "heroicon_solid", "heroicon_mini", "heroicon_micro")
 PAGES = [
     home.bp, *IDENTITY_PAGES, *BOUNTIES_PAGES, *REFERRALS_PAGES, *PAYMENTS_PAGES, admin_pages.bp,
-    admin_funds.bp, admin_ledger.bp, admin_reconciliation.bp, webhooks.bp,
+    admin_disputes.bp, admin_funds.bp, admin_ledger.bp, admin_reconciliation.bp, admin_transfers.bp, webhooks.bp,
 ]
 
 
@@ -53,7 +55,7 @@ def create_app(settings: Settings) -> Flask:
     web.register_security(app, production=settings.production, form_targets=settings.stripe_api_base or "")
     session.init_app(app)
     _prepare_templates(app)
-    register_api(app, [bounties_api.bp, referrals_api.bp])
+    register_api(app, [bounties_api.bp, *REFERRALS_API])
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
     if not settings.production:

@@ -49,6 +49,7 @@ from marketplace.referrals.figures import (
     pointed_counts,
     rewards_by_lead,
 )
+from marketplace.referrals.in_kind import things_owed_by, things_owed_to
 from marketplace.referrals.models import Lead, Moderation, ReasonCode
 from marketplace.referrals.permissions import may_moderate
 from marketplace.referrals.queries import (
@@ -57,6 +58,8 @@ from marketplace.referrals.queries import (
     leads_pointed_by,
     moderation_queue,
 )
+from marketplace.referrals.reward_words import thing_in_words
+from marketplace.referrals.sharing import count_splits_to_answer
 from marketplace.referrals.timeline import Audience, next_step
 
 bp = Blueprint("home", __name__)
@@ -134,7 +137,8 @@ def referrer_dashboard() -> Any:
         "home/referrer.html", leads=leads, rewards=rewards, earnings=earnings_of(user), counts=pointed_counts(user),
         steps={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id], is_address_known=lead.id in known)
                for lead in leads},
-        is_payable=_is_payable(user), is_confirmed=is_confirmed(user))
+        is_payable=_is_payable(user), is_confirmed=is_confirmed(user), to_answer=count_splits_to_answer(user),
+        things=things_owed_to(user), what=thing_in_words)
 
 
 @bp.get("/dashboard/business/<business_id>")
@@ -153,7 +157,7 @@ def business_dashboard(business_id: str) -> Any:
         reserved=reserved_among(bounties), funded=funded_among(bounties), sign=reward_sign, leads=leads,
         steps={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id]) for lead in leads},
         counts=count_pipeline(business.id, seen_by=user), to_contact=count_to_contact(business.id),
-        may_post=may_post_for(user, business.id))
+        may_post=may_post_for(user, business.id), owed=things_owed_by(business.id), what=thing_in_words)
 
 
 @bp.get("/dashboard/admin")
@@ -244,6 +248,7 @@ def _nav(user: User | None, hat: str) -> list[dict[str, Any]]:
         links = [board, (url_for("home.how_it_works"), "How it works"), (url_for("home.fairness"), "Why it is fair")]
     elif hat == PERSON:
         links = [(_dashboard_of(hat), "Dashboard"), (url_for("pointing.leads"), "My leads"), board,
+                 (url_for("rewards.index"), "Rewards"),
                  (url_for("payouts.show"), "Payouts")]
     elif hat == ADMIN:
         links = [(_dashboard_of(hat), "Dashboard"), (url_for("moderation.queue"), "Queue"),

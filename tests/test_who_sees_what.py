@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from marketplace.bounties.models import For, NonCash, RewardKind
 from marketplace.foundation import clock, mail, outbox
 from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db, transaction
@@ -18,10 +19,37 @@ from marketplace.foundation.limits import limiter
 from marketplace.foundation.money import Money
 from marketplace.identity.api_keys import SCOPES, create_key
 from marketplace.identity.confirmation import confirmation_link
-from marketplace.identity.models import ApiKey, Membership, User
+from marketplace.identity.models import ApiKey, Business, Membership, User
 from marketplace.identity.passwords import reset_link
+from marketplace.payments import ledger
+from marketplace.payments.models import (
+    AccountKind,
+    BusinessDebt,
+    Chargeback,
+    ChargebackState,
+    FraudWarning,
+    Funding,
+    LedgerAccount,
+    LedgerEntry,
+    MoneyOrder,
+    OpenItem,
+    OpenItemKind,
+    OrderKind,
+    Payable,
+    PayableState,
+    ReversalState,
+    StripeMovement,
+    Transfer,
+    TransferBatch,
+    TransferReversal,
+    TransferState,
+    WarningState,
+)
 from marketplace.payments.money_in.funding import request_funding
+from marketplace.referrals.in_kind import things_of_lead
+from marketplace.referrals.models import Lead
 from marketplace.referrals.queries import find_live_grant, rewards_of_lead
+from marketplace.referrals.sharing import propose_split
 from tests import factories as make
 from tests.browsing import Browser
 
@@ -32,6 +60,7 @@ SIGNED_IN = "in yes yes yes yes yes"
 REFERRER = "in yes 404 403 404 403"  # Of this lead; the business and the admins see it, but may not act for them.
 BEFORE_ACCEPTANCE = "in yes 404 404 404 403"  # The same while the business does not see it yet.
 MODERATOR = "in 403 404 404 404 yes"
+ONES_OWN = "in yes 404 404 404 yes"  # And the admins'.
 WORKS_THERE = "in 403 404 yes 404 403"
 OWNS_THERE = "in 403 403 yes 403 403"
 ADMIN = "in 403 403 403 403 yes"
@@ -101,12 +130,26 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /businesses/<business_id>/fundings": "in 403 403 yes 403 yes",
     "GET /fundings/<funding_id>": "in 404 404 yes 404 yes",
     "POST /fundings/<funding_id>/checks": "in 404 404 yes 404 yes",
+    "GET /bounties/<bounty_id>/top-up": OWNS_THERE,
+    "POST /bounties/<bounty_id>/top-up": (OWNS_THERE, {"amount": "1"}),
+    "POST /bounties/<bounty_id>/top-up/end": OWNS_THERE,
+    "GET /bounties/<bounty_id>/refund": OWNS_THERE,
+    "POST /bounties/<bounty_id>/refund": (OWNS_THERE, {"expected": "1"}),
+    "POST /businesses/<business_id>/card/removal": OWNS_THERE,
+    "GET /businesses/<business_id>/statements": "in 403 403 yes 403 yes",
+    "GET /businesses/<business_id>/statements/<currency>/<month>": "in 403 403 yes 403 yes",
+    "GET /businesses/<business_id>/statements/<currency>/<month>/csv": "in 403 403 yes 403 yes",
+    "GET /businesses/<business_id>/statements/<currency>/<month>/pdf": "in 403 403 yes 403 yes",
     "GET /payouts": SIGNED_IN,
     "POST /payouts": (SIGNED_IN, {"country": "ZZ"}),
     "POST /payouts/checks": SIGNED_IN,
     "POST /payouts/dashboard": SIGNED_IN,
+    "POST /payouts/objection": SIGNED_IN,
     "POST /payouts/onboarding": SIGNED_IN,
     "GET /payouts/return": SIGNED_IN,
+    "GET /people/<user_id>/statements": ONES_OWN,
+    "GET /people/<user_id>/statements.csv": ONES_OWN,
+    "GET /people/<user_id>/statements.pdf": ONES_OWN,
     "POST /webhooks/stripe": "400 400 400 400 400 400",
 
     # leads
@@ -134,12 +177,34 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /rewards/<reward_id>/hold": (ADMIN, {"reason": "To be looked into"}),
     "POST /rewards/<reward_id>/release-hold": ADMIN,
 
+    # what a lead earns
+    "POST /leads/<lead_id>/renewal": (WORKS_THERE, {"amount": "1", "currency": "usd", "occurred_on": "2026-11-02",
+                                                     "order_number": "O-1"}),
+    "POST /leads/<lead_id>/renewal/preview": (WORKS_THERE, {"amount": "1", "currency": "usd",
+                                                             "occurred_on": "2026-11-02", "order_number": "O-1"}),
+    "POST /leads/<lead_id>/renewals-end": WORKS_THERE,
+    "POST /leads/<lead_id>/split": ("in yes 404 403 404 403", {
+        "own_percent": "50", "email_1": "tom@example.com", "percent_1": "50"}),
+    "GET /rewards": SIGNED_IN,
+    "GET /splits/<split_id>": "in yes yes 404 404 404",
+    "POST /splits/<split_id>/answer": ("in 404 yes 404 404 404", {"agrees": "true"}),
+    "POST /splits/<split_id>/withdrawal": "in yes 403 404 404 404",
+    "GET /shares/<share_id>": "in 404 404 404 yes 404",  # The other business's owner bought here.
+    "POST /shares/<share_id>": "in 404 404 404 yes 404",
+    "POST /rewards-in-kind/<kind_id>/offer": ("in 403 404 yes 404 403", {"offer": "Come by"}),
+    "POST /rewards-in-kind/<kind_id>/fulfilment": ("in 403 404 yes 404 403", {"receipt": "Handed over"}),
+    "POST /rewards-in-kind/<kind_id>/thanks": "in yes 404 403 404 403",
+    "POST /rewards-in-kind/<kind_id>/refusal": "in yes 404 403 404 403",
+    "POST /rewards-in-kind/<kind_id>/forgiveness": "in yes 404 403 404 403",
+
     # the buyer: whoever holds the link
     "GET /buyer/<purpose>/<token>": EVERYONE,
     "POST /buyer/<purpose>/<token>/yes": (EVERYONE, {"name": "D"}),
     "POST /buyer/<purpose>/<token>/no": EVERYONE,
     "POST /buyer/<purpose>/<token>/never": EVERYONE,
     "POST /buyer/<purpose>/<token>/withdrawal": EVERYONE,
+    "POST /buyer/<purpose>/<token>/share": ("403 403 403 403 403 403", {"reward_id": "x", "choice": "declined"}),
+    "POST /buyer/<purpose>/<token>/thing": ("403 403 403 403 403 403", {"kind_id": "x", "say": "no"}),
     "GET /buyer/confirm/<token>": EVERYONE,
     "POST /buyer/confirm/<token>": EVERYONE,
 
@@ -148,6 +213,40 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /admin/jobs/<job_id>/revival": ADMIN,
     "GET /admin/audit": ADMIN,
     "GET /admin/ledger": ADMIN,
+    "GET /admin/chargebacks": ADMIN,
+    "GET /admin/chargebacks/<chargeback_id>": ADMIN,
+    "POST /admin/chargebacks/<chargeback_id>/evidence": (ADMIN, {"text": "They agreed to the terms."}),
+    "POST /admin/chargebacks/<chargeback_id>/acceptance": ADMIN,
+    "POST /admin/chargebacks/<chargeback_id>/rewards/<reward_id>/voiding": (ADMIN, {"reason": "They are gone."}),
+    "POST /admin/debts/<source_id>/write-off": (ADMIN, {"reason": "They are gone."}),
+    "POST /admin/fraud-warnings/<warning_id>/closure": (ADMIN, {"reason": "The card is theirs."}),
+    "POST /admin/unmatched/<funding_id>/refund": ADMIN,
+    "POST /admin/unmatched/<funding_id>/assignment": ADMIN,
+    "GET /admin/ledger/accounts": ADMIN,
+    "GET /admin/ledger/accounts/<account_id>": ADMIN,
+    "GET /admin/ledger/entries/<entry_id>": ADMIN,
+    "GET /admin/ledger/movements/<movement_id>": ADMIN,
+    "GET /admin/ledger/rewards/<reward_id>": ADMIN,
+    "GET /admin/ledger/search": ADMIN,
+    "GET /admin/reconciliation": ADMIN,
+    "POST /admin/reconciliation": ADMIN,
+    "GET /admin/reconciliation/items/<item_id>": ADMIN,
+    "POST /admin/reconciliation/items/<item_id>/closure": ADMIN,
+    "POST /admin/reconciliation/items/<item_id>/booking": ADMIN,
+    "POST /admin/reconciliation/items/<item_id>/adoption": ADMIN,
+    "GET /admin/funds": ADMIN,
+    "GET /admin/transfers": ADMIN,
+    "POST /admin/transfers/batches": ADMIN,
+    "GET /admin/transfers/batches/<batch_id>": ADMIN,
+    "POST /admin/transfers/batches/<batch_id>/approval": ADMIN,
+    "POST /admin/transfers/batches/<batch_id>/dropping": ADMIN,
+    "GET /admin/transfers/<transfer_id>": ADMIN,
+    "POST /admin/transfers/<transfer_id>": (ADMIN, {"amount": "0", "reason": "A test of it"}),
+    "GET /admin/receivables": ADMIN,
+    "GET /admin/receivables/<reversal_id>": ADMIN,
+    "POST /admin/receivables/<reversal_id>": (ADMIN, {"reason": "x"}),
+    "POST /admin/orders/<order_id>/grant": ADMIN,
+    "POST /admin/orders/<order_id>/refusal": ADMIN,
 
     # development only
     "GET /dev/blog/": EVERYONE,
@@ -192,6 +291,17 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /api/v1/leads/<lead_id>/refunds": (api(WORKS_THERE), {"amount": "1", "currency": "usd",
                                                                  "refund_number": "R-1"}),
     "GET /api/v1/rewards": API,
+    "GET /api/v1/leads/<lead_id>/conversions": "401 yes 404 yes 404 yes",
+    "POST /api/v1/leads/<lead_id>/renewals": (api(WORKS_THERE), {
+        "amount": "1", "currency": "usd", "occurred_on": "2026-11-02", "order_number": "O-1"}),
+    "POST /api/v1/leads/<lead_id>/renewals-end": api(WORKS_THERE),
+    "POST /api/v1/leads/<lead_id>/splits": ("401 yes 404 403 404 403", {
+        "own_percent": "50", "parts": [{"email": "tom@example.com", "percent": "50"}]}),
+    "POST /api/v1/splits/<split_id>/answers": ("401 404 yes 404 404 404", {"agrees": True}),
+    "GET /api/v1/rewards-in-kind": API,
+    "POST /api/v1/rewards-in-kind/<kind_id>/offers": ("401 403 404 yes 404 403", {"offer": "Come by"}),
+    "POST /api/v1/rewards-in-kind/<kind_id>/fulfilment": ("401 403 404 yes 404 403", {"receipt": "Handed over"}),
+    "POST /api/v1/rewards-in-kind/<kind_id>/thanks": "401 yes 404 403 404 403",
 }
 
 # Which of the world's leads a route is tried on; the others are tried on the one that is open to the business.
@@ -222,6 +332,7 @@ def world(app: Flask, settings_env: dict[str, str]) -> World:
     make.win(won, by=wes)
     asked = make.accept(make.make_lead(bounty, by=ana))
     in_review = make.review_lead(make.make_lead(bounty, by=ana))
+    split_id, share_id, kind_id = _earned(business, ana, tom, pete, in_review)
     key, _ = _key(ana)
     with transaction():
         funding = request_funding(business.id, bounty.id, Money(100_000, "usd"), by=wes)
@@ -232,13 +343,23 @@ def world(app: Flask, settings_env: dict[str, str]) -> World:
         dead.dead_at = clock.now()
     grant = find_live_grant(open_lead)
     assert grant is not None
+    money_out = _money_out(ana, business.id, bounty.id)
     unconfirmed = make.make_user("New Person", is_confirmed=False)
+    with transaction():
+        now = clock.now()
+        db.session.add(StripeMovement(
+            id="txn_1", type="payout", reporting_category="payout", amount_minor=-5, fee_minor=0, net_minor=-5,
+            currency="usd", occurred_at=now, available_on=now))
+        item = OpenItem(kind=OpenItemKind.EVENT_UNHANDLED, subject_id="evt_1", note="Stuck.", last_seen_at=now)
+        db.session.add(item)
     mail.send(mail.Mail("someone@example.com", "Hello", "A letter."), dedupe_id="x")
-    names = {
+    names = money_out | _bad_days(funding) | {
         "name": mail.list_kept(Path(settings_env["MAIL_DIR"]))[0].name,
         "business_id": business.id, "slug": business.slug, "bounty_id": bounty.id, "funding_id": funding.id,
-        "reward_id": rewards_of_lead(won)[0].id, "key_id": key.id, "job_id": dead.id, "purpose": "buyer",
+        "split_id": split_id, "share_id": share_id, "kind_id": kind_id, "reward_id": rewards_of_lead(won)[0].id, "user_id": ana.id, "key_id": key.id, "job_id": dead.id, "purpose": "buyer",
         "membership_id": db.session.query(Membership.id).filter_by(user_id=agent.id).scalar(),
+        "movement_id": "txn_1", "item_id": item.id, "entry_id": db.session.query(LedgerEntry.id).limit(1).scalar(),
+        "account_id": db.session.query(LedgerAccount.id).limit(1).scalar(),
         "buyer": sign("buyer", asked.id), "consent": sign("consent-confirm", grant.id),
         "confirm": confirmation_link(unconfirmed), "reset": reset_link(unconfirmed),
     }
@@ -247,9 +368,59 @@ def world(app: Flask, settings_env: dict[str, str]) -> World:
     return World(people, names, secrets, in_review=in_review.id, open=open_lead.id)
 
 
+def _bad_days(funding: Funding) -> dict[str, str]:
+    """A chargeback that is over, a warning that is closed, a debt that is paid: to decide about them is too late."""
+    with transaction():
+        of_funding = {"funding_id": funding.id, "business_id": funding.business_id, "purpose_id": funding.purpose_id}
+        over = Chargeback(
+            **of_funding, stripe_id="du_1", amount=Money(100, "usd"), state=ChargebackState.WON, stripe_status="won",
+            reason="general", opened_at=clock.now(), closed_at=clock.now(), settled_at=clock.now())
+        warning = FraudWarning(**of_funding, stripe_id="issfr_1", fraud_type="misc", state=WarningState.CLOSED,
+                               closed_at=clock.now())
+        db.session.add_all([over, warning, BusinessDebt(
+            id="refund_1", business_id=funding.business_id, purpose_id=funding.purpose_id, owed=Money(0, "usd"))])
+        db.session.flush()
+        return {"chargeback_id": over.id, "warning_id": warning.id, "source_id": "refund_1"}
+
+
+def _money_out(payee: User, business_id: str, bounty_id: str) -> dict[str, str]:
+    """A batch that waits, a transfer that was sent, a debt, and an order about it that is too late."""
+    with transaction():
+        batch = TransferBatch(asked_by="system")
+        sent = Transfer(payee_id=payee.id, business_id=business_id, destination="acct_1", amount=Money(5_000, "usd"),
+                        state=TransferState.SENT, idempotency_key="key-sent", stripe_transfer_id="tr_1")
+        db.session.add_all([batch, sent])
+        db.session.flush()
+        db.session.add(Payable(id="reward_sent", payee_id=payee.id, business_id=business_id, amount=Money(5_000, "usd"),
+                               state=PayableState.SENT, transfer_id=sent.id))
+        db.session.flush()
+        debt = TransferReversal(
+            reference="clawback_1", transfer_id=sent.id, payable_id="reward_sent", amount=Money(1_000, "usd"),
+            credit_account_id=ledger.account(AccountKind.FUNDS, bounty_id, "usd").id, state=ReversalState.OUTSTANDING,
+            idempotency_key="key-debt", failure_code="balance_insufficient", owed_since=clock.now())
+        order = MoneyOrder(kind=OrderKind.REVERSAL, subject_id=sent.id, amount=Money(5_000, "usd"), reason="Too late",
+                           asked_by=payee.id)
+        db.session.add_all([debt, order])
+        db.session.flush()
+        return {"batch_id": batch.id, "transfer_id": sent.id, "reversal_id": debt.id, "order_id": order.id}
+
+
 def _key(user: User) -> tuple[ApiKey, str]:
     with transaction():
         return create_key(user, name="All", scopes=list(SCOPES), days=None)
+
+
+def _earned(business: Business, ana: User, tom: User, pete: User, lead: Lead) -> tuple[str, str, str]:
+    """A split that names Tom, a share of the buyer's, who is Pete, and a cake for Ana."""
+    bounty = make.make_bounty(business, is_live=True, rules=[
+        make.flat(100_000), make.flat(5_000, whom=For.BUYER),
+        {"kind": RewardKind.NON_CASH, "thing": NonCash.THANK_YOU, "words": "A cake"}])
+    sold = make.consent(make.accept(make.make_lead(bounty, by=ana)), email=pete.email)
+    make.win(sold)
+    with transaction():
+        split = propose_split(db.session.get_one(Lead, lead.id), by=ana, own_bps=5_000, others=[(tom.email, 5_000)])
+    share = next(reward for reward in rewards_of_lead(sold) if reward.whom is For.BUYER)
+    return split.id, share.id, things_of_lead(sold)[0].id
 
 
 def _parameters(rule: str, arguments: set[str], world: World) -> dict[str, str]:
@@ -262,6 +433,8 @@ def _parameters(rule: str, arguments: set[str], world: World) -> dict[str, str]:
             if part in rule)]
     if "filename" in arguments:
         given["filename"] = "swagger-ui.css" if rule.startswith("/api") else "app.css"
+    if "month" in arguments:
+        given |= {"currency": "usd", "month": "2026-11"}
     if rule == "/dev/blog/<slug>":
         given["slug"] = "in-the-market-for-a-car"
     return given

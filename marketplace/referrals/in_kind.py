@@ -121,6 +121,20 @@ def things_visible_to(user: User) -> Select[RewardInKind]:
     return things.where(or_(RewardInKind.beneficiary_id == user.id, RewardInKind.business_id.in_(own)))
 
 
+def things_owed_to(user: User) -> list[RewardInKind]:
+    """What somebody may still have or thank for, oldest first."""
+    waiting = [S.OWED, S.OFFERED, S.FULFILLED]
+    return list(db.session.scalars(select(RewardInKind).where(
+        RewardInKind.beneficiary_id == user.id, RewardInKind.state.in_(waiting)).order_by(RewardInKind.id)))
+
+
+def things_owed_by(business_id: str) -> list[RewardInKind]:
+    """What a business still has to do, oldest first."""
+    open_ones = select(RewardInKind).where(
+        RewardInKind.business_id == business_id, RewardInKind.state.in_([S.OWED, S.OFFERED]))
+    return list(db.session.scalars(open_ones.order_by(RewardInKind.id)))
+
+
 def get_thing(kind_id: str, *, seen_by: User) -> RewardInKind:
     thing = db.session.scalar(things_visible_to(seen_by).where(RewardInKind.id == kind_id))
     if thing is None:

@@ -60,6 +60,10 @@ def rewards_visible_to(user: User) -> Select[Reward]:
     return rewards.where(or_(Reward.beneficiary_id == user.id, Reward.business_id.in_(own)))
 
 
+def rewards_earned_by(user: User) -> Select[Reward]:
+    return select(Reward).where(Reward.beneficiary_id == user.id)
+
+
 def get_reward(reward_id: str, *, seen_by: User) -> Reward:
     reward = db.session.scalar(rewards_visible_to(seen_by).where(Reward.id == reward_id))
     if reward is None:

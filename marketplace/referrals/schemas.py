@@ -4,7 +4,7 @@ from typing import Any
 import phonenumbers
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
-from marketplace.foundation.fields import Amount, EmailAddress, clean_text
+from marketplace.foundation.fields import EmailAddress, clean_text
 from marketplace.foundation.money import CURRENCIES, BadAmount, parse_amount
 from marketplace.foundation.urls import BadUrl, canonical_url
 from marketplace.referrals.models import Acquaintance, Channel, ReasonCode, Stage
@@ -95,7 +95,7 @@ class StageInput(Schema):
     version = fields.Integer(load_default=None, allow_none=True)
 
 
-class _MoneyInput(Schema):
+class MoneyInput(Schema):
     amount = fields.String(required=True, metadata={"example": "30000.00"})
     currency = fields.String(required=True, validate=validate.OneOf(tuple(CURRENCIES)))
 
@@ -109,7 +109,7 @@ class _MoneyInput(Schema):
         return data
 
 
-class SaleInput(_MoneyInput):
+class SaleInput(MoneyInput):
     """The sale that makes the conversion: amount without taxes, currency, day."""
 
     occurred_on = fields.Date(required=True)
@@ -117,8 +117,12 @@ class SaleInput(_MoneyInput):
     version = fields.Integer(load_default=None, allow_none=True)
 
 
-class SaleRefundInput(_MoneyInput):
+class SaleRefundInput(MoneyInput):
+    """Money given back, of the sale or of one renewal."""
+
     refund_number = clean_text(1, 100, required=True, metadata={"description": "Your own number; each counts once."})
+    conversion_id = clean_text(0, 60, load_default=None, allow_none=True, metadata={
+        "description": "The renewal that it is of; left out, it is of the sale."})
 
 
 class ConsentInput(Schema):
@@ -175,28 +179,6 @@ class LeadOutput(Schema):
     protected_until = fields.AwareDateTime(allow_none=True)
     evidence = fields.Nested(EvidenceOutput, allow_none=True)
     version = fields.Integer()
-
-
-class RewardOutput(Schema):
-    id = fields.String()
-    lead_id = fields.String()
-    business_id = fields.String()
-    amount = Amount()
-    clawed_back = Amount()
-    net = Amount()
-    state = fields.String()
-    release_at = fields.AwareDateTime()
-    created_at = fields.AwareDateTime()
-
-
-class ConversionOutput(Schema):
-    id = fields.String()
-    lead_id = fields.String()
-    amount = Amount()
-    occurred_on = fields.Date()
-    external_id = fields.String()
-    state = fields.String()
-    rewards = fields.List(fields.Nested(RewardOutput))
 
 
 class ContactOutput(Schema):

@@ -3,29 +3,33 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 
+from marketplace.bounties.models import For
 from marketplace.bounties.rules import Event, Happening, price
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import require
 from marketplace.foundation.limits import WRITING, caller, limiter
-from marketplace.foundation.money import show_money
+from marketplace.foundation.money import show_money, zero
 from marketplace.foundation.paging import page
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.permissions import may_see_members
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.referrals.afterwards import preview_renewal, record_renewal, stop_renewals
 from marketplace.referrals.clawbacks import preview_clawback, refund_sale
 from marketplace.referrals.contact import NoConsent, open_contact
 from marketplace.referrals.figures import rewards_by_lead
-from marketplace.referrals.models import Lead, Stage
+from marketplace.referrals.models import Conversion, Lead, Stage
 from marketplace.referrals.pages.lead_page import act_on_lead, show_lead
 from marketplace.referrals.queries import (
     PIPELINE,
     count_pipeline,
     get_lead,
     leads_for_business,
+    rewards_of_lead,
 )
-from marketplace.referrals.schemas import SaleInput, SaleRefundInput, StageInput
+from marketplace.referrals.reward_schemas import RenewalInput
+from marketplace.referrals.schemas import DecisionInput, SaleInput, SaleRefundInput, StageInput
 from marketplace.referrals.stages import change_stage, check_sale, win_lead
 from marketplace.referrals.timeline import Audience, next_step
 
@@ -88,8 +92,7 @@ def sale(lead_id: str) -> Any:
 
     def win(lead: Lead, user: User) -> str:
         conversion = win_lead(lead, by=user, **form.fields)
-        reward = price(lead.terms, Event(Happening.WON, conversion.amount)).reward
-        return f"Sold, for {show_money(conversion.amount)}. A reward of {show_money(reward)} is held for the referrer."
+        return f"Sold, for {show_money(conversion.amount)}. {_held(lead, conversion)}"
 
     return act_on_lead(lead_id, "sale", form, win)
 
@@ -113,7 +116,7 @@ def refund(lead_id: str) -> Any:
     form = Form(SaleRefundInput())
 
     def give_back(lead: Lead, user: User) -> str:
-        taken = preview_clawback(lead, form.fields["amount"], by=user)
+        taken = preview_clawback(lead, form.fields["amount"], by=user, conversion_id=form.fields["conversion_id"])
         refund_sale(lead, by=user, **form.fields)
         return f"Refunded. {show_money(taken)} of the reward is taken back, and comes to your bounty's funds."
 
@@ -128,5 +131,52 @@ def refund_preview(lead_id: str) -> Any:
     lead = get_lead(lead_id, seen_by=user)
     if form.is_ready:
         with form.keeping():
-            preview = preview_clawback(lead, form.fields["amount"], by=user)
+            preview = preview_clawback(lead, form.fields["amount"], by=user,
+                                       conversion_id=form.fields["conversion_id"])
     return show_lead(lead, user, forms={"refund": form}, refund_preview=preview), form.status
+
+
+@bp.post("/leads/<lead_id>/renewal")
+@signed_in
+def renewal(lead_id: str) -> Any:
+    form = Form(RenewalInput())
+
+    def renew(lead: Lead, user: User) -> str:
+        conversion = record_renewal(lead, by=user, **form.fields)
+        return f"Renewed, for {show_money(conversion.amount)}. {_held(lead, conversion)}"
+
+    return act_on_lead(lead_id, "renewal", form, renew)
+
+
+@bp.post("/leads/<lead_id>/renewal/preview")
+@signed_in
+def renewal_preview(lead_id: str) -> Any:
+    """What the renewal would make; nothing is written."""
+    user, form, preview = signed_in_user(), Form(RenewalInput()), None
+    lead = get_lead(lead_id, seen_by=user)
+    if form.is_ready:
+        with form.keeping():
+            preview = preview_renewal(lead, by=user, amount=form.fields["amount"],
+                                      occurred_on=form.fields["occurred_on"])
+    return show_lead(lead, user, forms={"renewal": form}, renewal_preview=preview), form.status
+
+
+@bp.post("/leads/<lead_id>/renewals-end")
+@signed_in
+def renewals_end(lead_id: str) -> Any:
+    def stop(lead: Lead, user: User) -> str:
+        stop_renewals(lead, by=user)
+        return "Noted. What was kept for renewals is free again, and the referrer is told."
+
+    return act_on_lead(lead_id, "renewals_end", Form(DecisionInput()), stop)
+
+
+def _held(lead: Lead, conversion: Conversion) -> str:
+    """What it earned, in a sentence or two."""
+    said = []
+    for whom, words in ((For.REFERRER, "A reward of {} is held for the referrer."),
+                        (For.BUYER, "A share of {} is held for the buyer.")):
+        held = sum((reward.amount for reward in rewards_of_lead(lead)
+                    if reward.conversion_id == conversion.id and reward.whom is whom), start=zero(conversion.currency))
+        said += [words.format(show_money(held))] if held.minor else []
+    return " ".join(said) or "It earns no money."

@@ -4,13 +4,15 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, url_for
 
+from marketplace.bounties.models import For
 from marketplace.bounties.preview import reward_in_words
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
-from marketplace.foundation.errors import DomainError
+from marketplace.foundation.errors import DomainError, Forbidden, Invalid
 from marketplace.foundation.limits import GUESSING, WRITING, limiter
 from marketplace.foundation.web import Form
 from marketplace.referrals.asking import is_mailed_to
+from marketplace.referrals.buyers_share import decline_share, give_to_cause, is_open, shares_of_buyer
 from marketplace.referrals.consent import (
     LONGEST_CONSENT,
     AlreadyAnswered,
@@ -21,16 +23,29 @@ from marketplace.referrals.consent import (
     refuse_consent,
     withdraw_consent,
 )
-from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Lead
+from marketplace.referrals.in_kind import acknowledge_thing, decline_thing, things_of_lead
+from marketplace.referrals.models import Buyer, Channel, Choice, Consent, ConsentGrant, Lead
 from marketplace.referrals.pages.buyer_words import find_grant, is_never, is_over, kinds_of_channel
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.queries import find_live_grant
+from marketplace.referrals.reward_schemas import ShareInput, ThingInput
+from marketplace.referrals.reward_words import (
+    buyer_share_in_words,
+    part_in_words,
+    reward_next,
+    thing_in_words,
+    thing_next,
+)
 from marketplace.referrals.schemas import ConsentInput, NeverInput
 from marketplace.referrals.timeline import Audience, tell_story
 
 bp = Blueprint("buyer", __name__, url_prefix="/buyer")
 
 USUAL_CONSENT = timedelta(days=14)
+
+
+class NotProven(Forbidden):
+    code = "not_proven"
 
 
 @bp.after_request
@@ -148,19 +163,80 @@ def _confirmed_page(grant: ConsentGrant, refusal: DomainError | None = None) -> 
                            channel=kinds_of_channel(grant.channel))
 
 
+@bp.post("/<purpose>/<token>/share")
+@limiter.limit(WRITING)
+def share(purpose: str, token: str) -> Any:
+    """What becomes of the buyer's share: given to the cause, or declined. Money is taken by signing in."""
+    lead, form = open_buyer_link(purpose, token), Form(ShareInput())
+    _require_proof(lead, purpose, token)
+    if form.is_ready:
+        with form.keeping():
+            with transaction():
+                said = _choose(lead, form.fields["reward_id"], form.fields["choice"])
+            flash(said, "ok")
+            return redirect(url_for(".show", purpose=purpose, token=token))
+    return _receipt(lead, purpose, token, refusal=form.refusal), form.status
+
+
+def _choose(lead: Lead, reward_id: str, choice: Choice) -> str:
+    reward = next((one for one in shares_of_buyer(lead) if one.id == reward_id), None)
+    if reward is None or choice is Choice.MONEY:
+        raise Invalid("Choose one of the ways that stand on the page.", next_step="Look at the page again.")
+    if choice is Choice.DONATION:
+        give_to_cause(reward)
+        return "Thank you. The business gives as much to its cause, and says here when it has."
+    decline_share(reward)
+    return "Declined. It goes back to the business."
+
+
+@bp.post("/<purpose>/<token>/thing")
+@limiter.limit(WRITING)
+def thing(purpose: str, token: str) -> Any:
+    """Thanks for what the business gave that is not money, or no thanks."""
+    lead, form = open_buyer_link(purpose, token), Form(ThingInput())
+    _require_proof(lead, purpose, token)
+    if form.is_ready:
+        with form.keeping():
+            with transaction():
+                owed = next((one for one in things_of_lead(lead) if one.id == form.fields["kind_id"]), None)
+                if owed is None:
+                    raise Invalid("That is not on this page.", next_step="Look at the page again.")
+                {"thanks": acknowledge_thing, "no": decline_thing}[form.fields["say"]](owed, by=None)
+            flash("They are told.", "ok")
+            return redirect(url_for(".show", purpose=purpose, token=token))
+    return _receipt(lead, purpose, token, refusal=form.refusal), form.status
+
+
+def _require_proof(lead: Lead, purpose: str, token: str) -> None:
+    """What is the buyer's own is theirs who read their mail; a link that was passed on proves nothing."""
+    if not _is_theirs(lead, purpose, token):
+        raise NotProven("This link does not show that it is you.", next_step="Open the link in the mail we sent you.")
+
+
+def _is_theirs(lead: Lead, purpose: str, token: str) -> bool:
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    return lead.stage is not None and is_mailed_to(buyer.email or "", purpose=purpose, token=token)
+
+
 def _ask(lead: Lead, purpose: str, token: str, form: Form) -> Any:
     today = clock.now().date()
     return render_template(
         "referrals/buyer_ask.html", lead=lead, purpose=purpose, token=token, form=form, channels=list(Channel),
-        reward=reward_in_words(lead.terms), earliest=today, latest=today + LONGEST_CONSENT,
+        reward=reward_in_words(lead.terms), promised=buyer_share_in_words(lead.terms), earliest=today,
+        latest=today + LONGEST_CONSENT,
         unconfirmed=find_live_grant(lead)), form.status
 
 
-def _receipt(lead: Lead, purpose: str, token: str, *, is_second_click: bool = False) -> str:
+def _receipt(
+    lead: Lead, purpose: str, token: str, *, is_second_click: bool = False, refusal: DomainError | None = None
+) -> str:
     grant = find_grant(lead)
     return render_template(
         "referrals/buyer_receipt.html", lead=lead, purpose=purpose, token=token, grant=grant,
-        is_second_click=is_second_click, is_never=is_never(lead), story=tell_story(lead, Audience.BUYER),
+        is_second_click=is_second_click, refusal=refusal, is_theirs=_is_theirs(lead, purpose, token),
+        shares=shares_of_buyer(lead), things=[one for one in things_of_lead(lead) if one.whom is For.BUYER],
+        is_open=is_open, part=part_in_words, next=reward_next, what=thing_in_words, thing_next=thing_next,
+        promised=buyer_share_in_words(lead.terms), is_never=is_never(lead), story=tell_story(lead, Audience.BUYER),
         has_ended=grant is not None and grant.until < clock.now().date(),
         channel=kinds_of_channel(grant.channel) if grant else "")
 

@@ -7,17 +7,20 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, url_for
 
 from marketplace.bounties.preview import plain_terms, reward_in_words
-from marketplace.bounties.rules import Event, Happening, price
+from marketplace.bounties.rule_words import percent_text
 from marketplace.foundation import clock
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import DomainError
+from marketplace.foundation.money import show_money
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.referrals.afterwards import may_renew
 from marketplace.referrals.appeals import may_be_appealed
 from marketplace.referrals.asking import buyer_link
 from marketplace.referrals.contact import is_open_to_business
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, INFO_WAITED_FOR, add_business_days, decision_due
+from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.lifecycle import STAGE_MOVES
 from marketplace.referrals.models import (
@@ -28,12 +31,15 @@ from marketplace.referrals.models import (
     ReasonCode,
     Reward,
     RewardState,
+    SplitState,
     Stage,
 )
+from marketplace.referrals.pages.earned import earned_parts
 from marketplace.referrals.pages.evidence_text import mark_quote
 from marketplace.referrals.pages.steps import steps_of
 from marketplace.referrals.permissions import may_give_money_back, may_moderate, may_work
 from marketplace.referrals.queries import (
+    conversions_of,
     find_conversion,
     find_live_grant,
     get_lead,
@@ -43,7 +49,10 @@ from marketplace.referrals.queries import (
     refunded_amounts,
     rewards_of_lead,
 )
+from marketplace.referrals.reward_schemas import ROWS, typed_split
+from marketplace.referrals.reward_words import part_in_words, reward_next, thing_in_words, thing_next
 from marketplace.referrals.screening import read_signals
+from marketplace.referrals.sharing import UNDECIDED, latest_split
 from marketplace.referrals.timeline import Audience, next_step, tell_story
 from marketplace.referrals.waiting import why_waiting
 
@@ -85,7 +94,7 @@ def act_on_lead(lead_id: str, name: str, form: Form, verb: Callable[[Lead, User]
 
 def show_lead(
     lead: Lead, user: User, *, forms: Mapping[str, Form] | None = None, refusal: DomainError | None = None,
-    sale_preview: Any = None, refund_preview: Any = None,
+    sale_preview: Any = None, refund_preview: Any = None, renewal_preview: Any = None,
 ) -> str:
     audience = audience_of(user, lead)
     rewards, conversion, grant = rewards_of_lead(lead), find_conversion(lead), find_live_grant(lead)
@@ -95,11 +104,12 @@ def show_lead(
         "referrals/lead.html", lead=lead, audience=audience, refusal=refusal, rewards=rewards, conversion=conversion,
         refunded=refunded_amounts(lead), steps=steps_of(lead, rewards),
         story=tell_story(lead, audience), say=next_step(lead, audience, rewards), due=_due(lead),
-        arithmetic=price(lead.terms, Event(Happening.WON, conversion.amount)).lines if conversion else (),
+        earned=earned_parts(lead, conversions_of(lead), rewards, things_of_lead(lead)), reward_next=reward_next,
+        thing_next=thing_next, thing_in_words=thing_in_words, percent=percent_text,
         plain_terms=plain_terms(lead.terms), reward=reward_in_words(lead.terms), reasons=REASONS,
         evidence=lead.evidence if audience is not Audience.BUSINESS or is_open else None,
         grant=grant if is_open else None, form=lambda name: sent.get(name, Blank()), is_sent=sent.__contains__,
-        sale_preview=sale_preview, refund_preview=refund_preview,
+        sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,
         waits={reward.id: why for reward in rewards if (why := why_waiting(reward))}, today=clock.now().date(),
         **_ACTIONS[audience](lead, user, rewards))
 
@@ -130,7 +140,18 @@ def _for_referrer(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
     return {
         "may_withdraw": lead.moderation in OPEN, "may_answer": lead.moderation is Moderation.NEEDS_INFO,
         "may_appeal": may_be_appealed(lead), "buyer_link": buyer_link(lead) if passes_on else None,
-        "takes_text": lead.evidence.state not in {EvidenceState.CAPTURED, EvidenceState.PENDING},
+        **_split_of(lead), "takes_text": lead.evidence.state not in {EvidenceState.CAPTURED, EvidenceState.PENDING},
+    }
+
+
+def _split_of(lead: Lead) -> dict[str, Any]:
+    """The split that stands, or was the last; what may be done with it; and the form for another."""
+    split = latest_split(lead)
+    is_open = split is not None and split.state is SplitState.PROPOSED
+    is_fixed = split is not None and split.state is SplitState.AGREED
+    return {
+        "split": split, "may_split": lead.moderation in UNDECIDED and not is_fixed, "may_withdraw_split": is_open,
+        "split_rows": ROWS, "split_typed": Blank(typed=typed_split(split if is_open else None)),
     }
 
 
@@ -141,12 +162,17 @@ def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
         "stages": [stage for stage in Stage if stage in moves and stage is not Stage.WON],
         "may_sell": Stage.WON in moves,
         "may_refund": lead.stage is Stage.WON and may_give_money_back(user, lead),
+        "refundable": [(one.id, f"{show_money(one.amount)}, {part_in_words(one)}") for one in conversions_of(lead)
+                       if one.amount_minor > one.refunded_minor],
+        "may_renew": may_work(user, lead) and may_renew(lead, find_conversion(lead)),
+        "may_settle": may_work(user, lead),
         "latest_until": clock.now().date() + timedelta(days=180),
     }
 
 
 def _for_admin(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
     return {
+        "split": latest_split(lead),
         "may_decide": lead.moderation is Moderation.IN_REVIEW, "signals": read_signals(lead),
         "is_late": lead.moderation is Moderation.IN_REVIEW and decision_due(lead.submitted_at) < clock.now(),
         "accepted_at_last": add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT),

@@ -6,29 +6,30 @@ from marshmallow import Schema, fields, validate
 
 from marketplace.bounties.queries import get_bounty
 from marketplace.foundation.idempotency import asked_anew, once
-from marketplace.foundation.paging import LARGEST_SIZE, Page, page
+from marketplace.foundation.paging import LARGEST_SIZE, page
 from marketplace.identity.session import require_scope, signed_in_user
-from marketplace.referrals import appeals, clawbacks, moderation, pointing, stages
+from marketplace.referrals import appeals, clawbacks, in_kind, moderation, pointing, stages
 from marketplace.referrals.contact import Contact, SeenLead, open_contact
-from marketplace.referrals.models import Lead, Moderation, Reward
+from marketplace.referrals.models import Conversion, Lead, Moderation
 from marketplace.referrals.queries import (
     find_conversion,
     get_lead,
     leads_visible_to,
     rewards_of_lead,
-    rewards_visible_to,
+)
+from marketplace.referrals.reward_schemas import (
+    ConversionOutput,
+    shown_conversion,
 )
 from marketplace.referrals.schemas import (
     AnswerInput,
     ApiLeadInput,
     AppealInput,
     ContactOutput,
-    ConversionOutput,
     DecisionInput,
     LeadOutput,
     QuestionInput,
     RejectionInput,
-    RewardOutput,
     SaleInput,
     SaleRefundInput,
     StageInput,
@@ -48,11 +49,6 @@ class LeadQuery(PageQuery):
 
 class LeadPage(Schema):
     data = fields.List(fields.Nested(LeadOutput), attribute="rows")
-    next_cursor = fields.String(allow_none=True)
-
-
-class RewardPage(Schema):
-    data = fields.List(fields.Nested(RewardOutput), attribute="rows")
     next_cursor = fields.String(allow_none=True)
 
 
@@ -212,17 +208,11 @@ def create_refund(written: dict[str, Any], lead_id: str) -> dict[str, Any]:
     return _conversion(lead)
 
 
-@bp.get("/rewards")
-@require_scope("rewards:read")
-@bp.arguments(PageQuery, location="query")
-@bp.response(200, RewardPage)
-def list_rewards(asked: dict[str, Any]) -> Page[Reward]:
-    """What you earned, and what your businesses pay; newest first."""
-    return page(rewards_visible_to(signed_in_user()), Reward.id, cursor=asked["cursor"], size=asked["limit"])
-
-
 def _conversion(lead: Lead) -> dict[str, Any]:
-    conversion = find_conversion(lead)
-    shown: dict[str, Any] = {name: getattr(conversion, name) for name in (
-        "id", "lead_id", "amount", "occurred_on", "external_id", "state")}
-    return {**shown, "rewards": rewards_of_lead(lead)}
+    sale = find_conversion(lead)
+    assert sale is not None
+    return _shown(lead, sale)
+
+
+def _shown(lead: Lead, conversion: Conversion) -> dict[str, Any]:
+    return shown_conversion(conversion, rewards_of_lead(lead), in_kind.things_of_lead(lead))

@@ -1,0 +1,160 @@
+"""What leads earn, for programs: conversions, renewals, splits, rewards in money and in kind."""
+from typing import Any
+
+from flask_smorest import Blueprint
+from marshmallow import Schema, fields, validate
+
+from marketplace.foundation.idempotency import once
+from marketplace.foundation.paging import LARGEST_SIZE, Page, page
+from marketplace.identity.session import require_scope, signed_in_user
+from marketplace.referrals import afterwards, in_kind, sharing
+from marketplace.referrals.contact import SeenLead
+from marketplace.referrals.models import Lead, Reward, RewardInKind, Split
+from marketplace.referrals.queries import conversions_of, get_lead, rewards_of_lead, rewards_visible_to
+from marketplace.referrals.reward_schemas import (
+    AgreementInput,
+    ConversionOutput,
+    KindOutput,
+    OfferInput,
+    ReceiptInput,
+    RenewalInput,
+    RewardOutput,
+    SplitInput,
+    SplitOutput,
+    shown_conversion,
+)
+from marketplace.referrals.schemas import LeadOutput
+
+bp = Blueprint("earnings", __name__, url_prefix="/api/v1", description="What leads earned, and what becomes of it")
+
+
+class PageQuery(Schema):
+    cursor = fields.String(load_default=None)
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, LARGEST_SIZE))
+
+
+class RewardPage(Schema):
+    data = fields.List(fields.Nested(RewardOutput), attribute="rows")
+    next_cursor = fields.String(allow_none=True)
+
+
+class ConversionList(Schema):
+    data = fields.List(fields.Nested(ConversionOutput))
+
+
+class KindPage(Schema):
+    data = fields.List(fields.Nested(KindOutput), attribute="rows")
+    next_cursor = fields.String(allow_none=True)
+
+
+def _mine(lead_id: str) -> Lead:
+    return get_lead(lead_id, seen_by=signed_in_user())
+
+
+@bp.get("/rewards")
+@require_scope("rewards:read")
+@bp.arguments(PageQuery, location="query")
+@bp.response(200, RewardPage)
+def list_rewards(asked: dict[str, Any]) -> Page[Reward]:
+    """What you earned, and what your businesses pay; newest first."""
+    return page(rewards_visible_to(signed_in_user()), Reward.id, cursor=asked["cursor"], size=asked["limit"])
+
+
+@bp.get("/leads/<lead_id>/conversions")
+@require_scope("leads:read")
+@bp.response(200, ConversionList)
+def list_conversions(lead_id: str) -> dict[str, Any]:
+    """All that this lead was paid for, oldest first: which part, how much, to whom it goes, what happens next."""
+    lead = _mine(lead_id)
+    rewards, things = rewards_of_lead(lead), in_kind.things_of_lead(lead)
+    return {"data": [shown_conversion(one, rewards, things) for one in conversions_of(lead)]}
+
+
+@bp.post("/leads/<lead_id>/renewals")
+@require_scope("leads:write")
+@once
+@bp.arguments(RenewalInput)
+@bp.response(201, ConversionOutput)
+def create_renewal(written: dict[str, Any], lead_id: str) -> dict[str, Any]:
+    """Members: the buyer renewed. Refused, with the reason, beyond what the terms pay for."""
+    lead = _mine(lead_id)
+    renewal = afterwards.record_renewal(lead, by=signed_in_user(), **written)
+    return shown_conversion(renewal, rewards_of_lead(lead), in_kind.things_of_lead(lead))
+
+
+@bp.post("/leads/<lead_id>/renewals-end")
+@require_scope("leads:write")
+@once
+@bp.response(201, LeadOutput)
+def create_renewals_end(lead_id: str) -> SeenLead:
+    """Members: no renewal follows any more; what was kept for them comes free, and the referrer is told."""
+    lead = _mine(lead_id)
+    afterwards.stop_renewals(lead, by=signed_in_user())
+    return SeenLead(lead, by=signed_in_user())
+
+
+@bp.post("/leads/<lead_id>/splits")
+@require_scope("leads:write")
+@once
+@bp.arguments(SplitInput)
+@bp.response(201, SplitOutput)
+def create_split(written: dict[str, Any], lead_id: str) -> Split:
+    """Share what your lead earns; it counts once everybody named has agreed."""
+    return sharing.propose_split(_mine(lead_id), by=signed_in_user(), **written)
+
+
+@bp.post("/splits/<split_id>/answers")
+@require_scope("leads:write")
+@once
+@bp.arguments(AgreementInput)
+@bp.response(201, SplitOutput)
+def create_split_answer(written: dict[str, Any], split_id: str) -> Split:
+    """Agree to a split that names you, or say no to it."""
+    split = sharing.get_split(split_id, seen_by=signed_in_user())
+    sharing.answer_split(split, by=signed_in_user(), **written)
+    return split
+
+
+@bp.get("/rewards-in-kind")
+@require_scope("rewards:read")
+@bp.arguments(PageQuery, location="query")
+@bp.response(200, KindPage)
+def list_rewards_in_kind(asked: dict[str, Any]) -> Page[RewardInKind]:
+    """What you are owed that is not money, and what your businesses owe; newest first."""
+    things = in_kind.things_visible_to(signed_in_user()).order_by(None)
+    return page(things, RewardInKind.id, cursor=asked["cursor"], size=asked["limit"])
+
+
+@bp.post("/rewards-in-kind/<kind_id>/offers")
+@require_scope("leads:write")
+@once
+@bp.arguments(OfferInput)
+@bp.response(201, KindOutput)
+def create_offer(written: dict[str, Any], kind_id: str) -> RewardInKind:
+    """Members: how to have it."""
+    thing = in_kind.get_thing(kind_id, seen_by=signed_in_user())
+    in_kind.offer_thing(thing, by=signed_in_user(), **written)
+    return thing
+
+
+@bp.post("/rewards-in-kind/<kind_id>/fulfilment")
+@require_scope("leads:write")
+@once
+@bp.arguments(ReceiptInput)
+@bp.response(201, KindOutput)
+def create_fulfilment(written: dict[str, Any], kind_id: str) -> RewardInKind:
+    """Members: it is done. A donation frees the money that is held for it."""
+    thing = in_kind.get_thing(kind_id, seen_by=signed_in_user())
+    in_kind.fulfil_thing(thing, by=signed_in_user(), **written)
+    return thing
+
+
+@bp.post("/rewards-in-kind/<kind_id>/thanks")
+@require_scope("leads:write")
+@once
+@bp.response(201, KindOutput)
+def create_thanks(kind_id: str) -> RewardInKind:
+    """Whoever it was for: thank you."""
+    thing = in_kind.get_thing(kind_id, seen_by=signed_in_user())
+    in_kind.acknowledge_thing(thing, by=signed_in_user())
+    return thing
