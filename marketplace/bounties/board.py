@@ -11,12 +11,6 @@ from marketplace.bounties.queries import bounties_visible_to
 from marketplace.foundation.db import db
 from marketplace.foundation.paging import Page, page
 
-SORTS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
-    "newest": (Bounty.published_at, Bounty.id),
-    # Amounts of two currencies do not compare, so each currency has its own ranking, one after the other.
-    "highest": (Bounty.currency, Bounty.highest_reward, Bounty.id),
-}
-
 
 @dataclass(frozen=True)
 class BoardSearch:
@@ -30,13 +24,21 @@ class BoardSearch:
 
 def search_board(search: BoardSearch, *, cursor: str | None = None, size: int = 20) -> Page[Bounty]:
     """Live bounties that contain every word, in one page of a keyset order."""
-    return page(_matching(search), *SORTS[search.sort], cursor=cursor, size=size)
+    return page(_matching(search), *_order(search), cursor=cursor, size=size)
 
 
 def some_wait_for_funds(search: BoardSearch) -> bool:
     """Whether the same search would find bounties that paused themselves for want of funds."""
     waiting = _matching(replace(search, waits_for_funds=True)).with_only_columns(Bounty.id).limit(1)
     return db.session.scalar(waiting) is not None
+
+
+def _order(search: BoardSearch) -> tuple[InstrumentedAttribute[Any], ...]:
+    """Amounts of two currencies do not compare: each currency has its own ranking, one after the other."""
+    if search.sort == "newest":
+        return Bounty.published_at, Bounty.id
+    by_reward = Bounty.highest_reward, Bounty.id
+    return by_reward if search.currency else (Bounty.currency, *by_reward)
 
 
 def _matching(search: BoardSearch) -> Select[Bounty]:

@@ -103,11 +103,16 @@ def test_the_board_puts_what_was_published_last_first(app):
 
 
 @pytest.mark.database("sqlite")
-@pytest.mark.parametrize(("order", "index"), [("published_at", "bounties_newest_idx"), ("highest_reward", "bounties_highest_idx")])
-def test_the_board_is_read_from_its_index_without_sorting(app, order, index):
+@pytest.mark.parametrize(("where", "order", "last", "index"), [
+    ("", "published_at", "'5'", "bounties_newest_idx"),
+    ("", "currency, highest_reward", "'usd', 5", "bounties_highest_idx"),
+    ("AND currency = 'usd'", "highest_reward", "5", "bounties_highest_idx"),
+])
+def test_the_board_is_read_from_its_index_without_sorting(app, where, order, last, index):
+    descending = order.replace(",", " DESC,")
     steps = db.session.execute(text(
-        f"EXPLAIN QUERY PLAN SELECT id FROM bounties WHERE state IN ('live', 'paused', 'closed') AND state = 'live' "
-        f"AND ({order}, id) < ('5', 'bounty_x') ORDER BY {order} DESC, id DESC LIMIT 21")).all()
+        f"EXPLAIN QUERY PLAN SELECT id FROM bounties WHERE state IN ('live', 'paused', 'closed') AND state = 'live' {where} "
+        f"AND ({order}, id) < ({last}, 'bounty_x') ORDER BY {descending} DESC, id DESC LIMIT 21")).all()
     plan = " ".join(str(step[-1]) for step in steps)
     assert index in plan and "TEMP B-TREE" not in plan
 
