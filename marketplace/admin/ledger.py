@@ -77,7 +77,7 @@ def search() -> Any:
     """By any id, ours or Stripe's. What leads to one reward leads to its chain."""
     wanted = request.args.get("q", "").strip()[:LONGEST]
     user = signed_in_user()
-    found = explorer.find_anything(wanted, seen_by=user) if wanted else explorer.Found((), (), ())
+    found = explorer.find_anything(wanted, seen_by=user)
     rewards = rewards_about(wanted) if wanted else []
     if len(rewards) == 1 and (wanted == rewards[0].id or not found):
         return redirect(url_for(".chain", reward_id=rewards[0].id))

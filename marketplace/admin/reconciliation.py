@@ -9,7 +9,7 @@ from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.money import Money
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
-from marketplace.payments.books import booking, open_items
+from marketplace.payments.books import adopting, booking, open_items
 from marketplace.payments.books.reconciliation import FourWays, last_runs, request_reconciliation
 from marketplace.payments.models import OpenItem
 from marketplace.payments.money_out.stops import why_stopped
@@ -61,7 +61,8 @@ def item(item_id: str) -> Any:
     kind, owner = booking.counterpart(one)
     return render_template(
         "admin/open_item.html", item=one, worth=open_items.worth(one), bookable=booking.may_be_booked(one),
-        counterpart=kind, owner=owner, does_stop=open_items.does_stop(one.kind, one.amount_minor),
+        counterpart=kind, owner=owner, owed=adopting.payables_it_may_have_paid(one),
+        does_stop=open_items.does_stop(one.kind, one.amount_minor),
         closed_by=db.session.get(User, one.resolved_by) if one.resolved_by else None)
 
 
@@ -87,4 +88,17 @@ def book(item_id: str) -> Any:
         one = open_items.get_item(item_id, seen_by=user)
         booking.book_item(one, reason=request.form.get("reason", ""), by=user)
     flash("The entry is posted, and the item is closed.", "ok")
+    return redirect(url_for(".show"))
+
+
+@bp.post("/items/<item_id>/adoption")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def adopt(item_id: str) -> Any:
+    """Which rewards an unknown transfer paid."""
+    with transaction():
+        user = signed_in_user()
+        one = open_items.get_item(item_id, seen_by=user)
+        adopting.adopt_transfer(one, request.form.getlist("payables"), reason=request.form.get("reason", ""), by=user)
+    flash("These rewards count as paid by that transfer, and the item is closed.", "ok")
     return redirect(url_for(".show"))

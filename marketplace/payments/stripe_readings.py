@@ -202,6 +202,7 @@ class BalanceTransaction:
     currency: str
     source: str | None
     our_id: str | None  # The id of our row, in the metadata of what we made.
+    destination: str | None  # Of a transfer: the connected account.
     created: datetime
     available_on: datetime
 

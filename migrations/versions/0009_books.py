@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column('currency', sa.String(length=3), nullable=False),
         sa.Column('source_id', sa.Text(), nullable=True),
         sa.Column('our_id', sa.Text(), nullable=True),
+        sa.Column('destination', sa.Text(), nullable=True),
         sa.Column('occurred_at', sa.DateTime(timezone=True), nullable=False),
         sa.Column('available_on', sa.DateTime(timezone=True), nullable=False),
         sa.Column('explained_at', sa.DateTime(timezone=True), nullable=True),

@@ -27,7 +27,7 @@ class Backup:
 
     def restore(self) -> None:
         end_reading()
-        db.session.remove()
+        db.session.expire_all()
         if _on_sqlite():
             with contextlib.closing(sqlite3.connect(db.engine.url.database, timeout=10)) as live:
                 self._pages.backup(live)

@@ -10,15 +10,12 @@ from marketplace.foundation.db import db, transaction
 from marketplace.identity.models import Business, User
 from marketplace.payments.books import reconciliation
 from marketplace.payments.models import (
-    Funding,
     OpenItem,
     Reconciliation,
-    Refund,
     Transfer,
-    TransferReversal,
 )
 from marketplace.payments.money_in.refunds import refund_free_funds
-from marketplace.payments.money_out.transfers import request_now
+from marketplace.payments.money_out.transfers import request_transfers
 from tests.browsing import end_reading
 from tests.moving_clock import MovingClock
 from tests.payments.money_steps import BOUNTY, make_ready, owe, pay_in, take_back, usd
@@ -55,7 +52,7 @@ class Market:
     def pay_ana(self, reference: str = "reward_1", amount: int = 1000) -> Transfer:
         owe(self.ana, self.westside.id, usd(amount), reference)
         with transaction():
-            request_now(self.ana.id)
+            request_transfers(self.ana.id)
         self.work()
         return self.newest(Transfer)
 

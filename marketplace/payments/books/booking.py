@@ -59,8 +59,7 @@ def book_item(item: OpenItem, *, reason: str, by: User) -> None:
     require(may_keep_books(by), "book a difference")
     if not may_be_booked(item):
         raise NotBookable("No entry can settle this item.", next_step="Find its cause; the runbook says how.")
-    if not reason.strip():
-        raise open_items.ReasonMissing("Say what this was.", fields={"reason": ["Write a sentence."]})
+    require_reason(reason)
     entry_id = _book_entry(item) if item.kind is K.MOVEMENT_MISSING else _book_movement(item)
     kind, owner_id = counterpart(item)
     audit.record("item.booked", item.id, by=by.id, entry=entry_id, about=item.subject_id, account=kind, owner=owner_id,
@@ -68,11 +67,22 @@ def book_item(item: OpenItem, *, reason: str, by: User) -> None:
     open_items.close_item(item, reason=reason, by=by)
 
 
-def _book_movement(item: OpenItem) -> str:
+def require_reason(reason: str) -> None:
+    if not reason.strip():
+        raise open_items.ReasonMissing("Say what this was.", fields={"reason": ["Write a sentence."]})
+
+
+def still_open_movement(item: OpenItem) -> StripeMovement:
+    """The item's movement, locked. NotBookable (409) where it is not any more what the list shows."""
     movement = db.session.get_one(StripeMovement, item.subject_id, with_for_update=True, populate_existing=True)
     still = explaining.explain(movement)
     if [(one.kind, one.amount_minor) for one in still] != [(item.kind, item.amount_minor)]:
         raise NotBookable("This difference has changed since it was found.", next_step="Reconcile again.")
+    return movement
+
+
+def _book_movement(item: OpenItem) -> str:
+    movement = still_open_movement(item)
     entry_id = _post(item, booked_reference(movement), item.amount_minor)
     db.session.add(Explanation(entry_id=entry_id, movement_id=movement.id))
     movement.explained_at = clock.now()

@@ -132,6 +132,8 @@ def items_about(*subject_ids: str) -> Sequence[OpenItem]:
 def find_anything(wanted: str, *, seen_by: User) -> Found:
     """By our id of anything, or Stripe's: of a charge, payment, page, refund, transfer, reversal, movement."""
     require(may_keep_books(seen_by), "see the ledger")
+    if not wanted:
+        return Found((), (), ())
     ids = [wanted, *_ours(wanted)]
     accounts = db.session.scalars(
         select(LedgerAccount).where(or_(LedgerAccount.id == wanted, LedgerAccount.owner_id.in_(ids)))

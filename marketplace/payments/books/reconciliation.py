@@ -192,8 +192,9 @@ def _keep_new(run: Reconciliation, read: Sequence[BalanceTransaction]) -> list[S
     new = list(db.session.scalars(made, [
         {"id": one.id, "type": one.type, "reporting_category": one.reporting_category, "amount_minor": one.amount,
          "fee_minor": one.fee, "net_minor": one.net, "currency": one.currency, "source_id": one.source,
-         "our_id": one.our_id, "occurred_at": one.created, "available_on": one.available_on,
-         "created_at": clock.now()} for one in {one.id: one for one in read}.values()]))
+         "our_id": one.our_id, "destination": one.destination, "occurred_at": one.created,
+         "available_on": one.available_on, "created_at": clock.now()}
+        for one in {one.id: one for one in read}.values()]))
     run.movements += len(new)
     return list(db.session.scalars(
         select(StripeMovement).where(StripeMovement.id.in_(new)).order_by(StripeMovement.id)))

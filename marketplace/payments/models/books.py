@@ -29,6 +29,7 @@ class StripeMovement(Base):
     currency: Mapped[str] = mapped_column(String(3))
     source_id: Mapped[str | None] = mapped_column(index=True)  # Stripe's object: ch_..., tr_..., re_...
     our_id: Mapped[str | None]  # Our row, as the object's metadata names it.
+    destination: Mapped[str | None]  # Of a transfer: the connected account.
     occurred_at: Mapped[datetime] = mapped_column(index=True)
     available_on: Mapped[datetime]
     explained_at: Mapped[datetime | None]  # Since when postings explain it to the cent.

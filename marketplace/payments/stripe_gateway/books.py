@@ -94,7 +94,14 @@ def _movement(one: stripe.BalanceTransaction) -> BalanceTransaction:
         id=one.id, type=one.type, reporting_category=one.reporting_category, amount=one.amount, fee=one.fee,
         net=one.net, currency=one.currency, source=source if isinstance(source, str) or source is None else source.id,
         our_id=next((str(said[name]) for name in OUR_IDS if name in said), None),
+        destination=_id_of(source.destination) if isinstance(source, stripe.Transfer) else None,
         created=moment(one.created), available_on=moment(one.available_on))
+
+
+def _id_of(account: object) -> str | None:
+    """Stripe gives an id, or the object where it was asked to."""
+    found = getattr(account, "id", account)
+    return found if isinstance(found, str) else None
 
 
 def _written(event: object) -> dict[str, Any]:
