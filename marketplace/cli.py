@@ -1,4 +1,4 @@
-"""Commands for operators: flask work | seed | make-admin | trial-balance | reconcile | doctor."""
+"""Commands for operators: flask work | seed | make-admin | resume-payee | trial-balance | reconcile | doctor."""
 import random
 import signal
 import time
@@ -11,22 +11,25 @@ import requests
 from flask import Flask, current_app
 
 from marketplace import seed as demo
-from marketplace.foundation import outbox
+from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.rota import Rota
 from marketplace.identity.admins import make_admin
+from marketplace.identity.queries import find_user
 from marketplace.jobs import JOBS, SCHEDULE
 from marketplace.payments import ledger
 from marketplace.payments.books import open_items, reconciliation
+from marketplace.payments.money_out import bank_accounts
+from marketplace.payments.money_out.payees import find_payee
 from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
 
 IDLE_SECONDS = 0.25  # Between two looks when nothing is due, ± half, so that workers do not march in step.
 
 
 def register(app: Flask) -> None:
-    for command in (work, seed, promote, show_trial_balance, reconcile, doctor):
+    for command in (work, seed, promote, resume_payee, show_trial_balance, reconcile, doctor):
         app.cli.add_command(command)
 
 
@@ -90,6 +93,19 @@ def promote(email: str) -> None:
     except DomainError as refusal:
         raise click.ClickException(f"{refusal.message} {refusal.next_step}".strip()) from refusal
     click.echo(f"{user.email} is an admin now.")
+
+
+@click.command("resume-payee")
+@click.argument("email")
+def resume_payee(email: str) -> None:
+    """Send money again to somebody who had said that another person changed their bank account."""
+    with transaction():
+        user = find_user(email)
+        payee = find_payee(user.id) if user else None
+        if payee is None or not bank_accounts.is_objected_to(payee):
+            raise click.ClickException(f"Nobody with the address {email} has objected to a bank account.")
+        bank_accounts.end_objection(payee, by=audit.SYSTEM)
+    click.echo("What they are owed goes out again, unless another stop names it.")
 
 
 @click.command("trial-balance")

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
+from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.money import Money
 from marketplace.foundation.outbox import do_now
 from marketplace.jobs import JOBS, LETTERS, SCHEDULE
@@ -20,7 +21,7 @@ from marketplace.payments.models import (
     TransferStop,
 )
 from marketplace.payments.money_out import bank_payouts, payees, transfers
-from marketplace.payments.money_out.bank_accounts import NEW_BANK_WAITS, waits_until
+from marketplace.payments.money_out.bank_accounts import NEW_BANK_WAITS, BankNotChanged, object_to_bank, waits_until
 from marketplace.payments.money_out.bank_payouts import UNNAMED, WHY, note_payouts, why_failed
 from marketplace.payments.sandbox.events import emit
 from marketplace.payments.stripe_readings import PayoutReading
@@ -194,6 +195,45 @@ def test_a_deleted_bank_account_alone_is_no_new_one(stripe, payee, heard):
     change_bank(stripe, payee)  # But what comes after it is.
     heard()
     assert waits_until(fresh(ConnectedAccount, payee.id)) is not None
+
+
+def test_who_says_it_was_not_them_is_sent_nothing_until_an_operator_has_looked(
+        stripe, app, payee, westside, ana, heard, work, later, news, as_user):
+    change_bank(stripe, payee)
+    heard()
+    answer = as_user(ana).submit("/payouts", press="It was not me")
+    assert answer.status_code == 200 and "Your payments are stopped" in answer.text
+    assert "It was not me" not in answer.text
+    work()
+    (said,) = letters(news, "bank_account_disowned")
+    admin = make_user("Mona Lind", is_admin=True)
+    (mail,) = LETTERS["bank_account_disowned"](payee_id=said["payee_id"])
+    assert mail.to == admin.email and f"flask resume-payee {ana.email}" in mail.text
+    owe(ana, westside.id, usd(1000))
+    later(days=30)
+    ask(ana)
+    work()
+    assert sent(stripe) == []
+    resumed = app.test_cli_runner().invoke(args=["resume-payee", ana.email])
+    assert resumed.exit_code == 0, resumed.output
+    work()
+    assert sent(stripe) == [1000_00]
+    assert app.test_cli_runner().invoke(args=["resume-payee", ana.email]).exit_code == 1
+    assert app.test_cli_runner().invoke(args=["resume-payee", "nobody@example.com"]).exit_code == 1
+
+
+def test_nobody_objects_without_a_change_or_for_somebody_else(stripe, payee, ana, heard):
+    with pytest.raises(BankNotChanged), transaction():
+        object_to_bank(payee.id, by=ana)
+    change_bank(stripe, payee)
+    heard()
+    other = make_user()
+    with pytest.raises(Forbidden), transaction():
+        object_to_bank(payee.id, by=other)
+    for _ in range(2):
+        with transaction():
+            object_to_bank(payee.id, by=ana)
+    assert len(promised("send_letter")) == 1
 
 
 def test_how_long_it_waits():

@@ -5,11 +5,18 @@ from sqlalchemy import exists, select
 
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
-from marketplace.payments.models import ConnectedAccount, PayeeState
+from marketplace.foundation.errors import Conflict, require
+from marketplace.identity.models import User
+from marketplace.payments.models import ConnectedAccount, PayeeState, TransferStop
 from marketplace.payments.money_out.stops import lift_stops, stop_transfers
+from marketplace.payments.permissions import may_be_paid_as
 from marketplace.payments.stripe_readings import ConnectedAccountReading
 
 NEW_BANK_WAITS = timedelta(hours=72)
+
+
+class BankNotChanged(Conflict):
+    code = "bank_not_changed"
 
 
 def note_banks(payee: ConnectedAccount, reading: ConnectedAccountReading) -> None:
@@ -45,6 +52,30 @@ def lift_bank_stop(payee_id: str) -> None:
     outbox.promise("request_transfers", payee_id=payee.user_id)
 
 
+def object_to_bank(payee_id: str, *, by: User) -> None:
+    """"It was not me": nothing is sent until an operator has looked at it with the person. BankNotChanged (409)."""
+    payee = db.session.get_one(ConnectedAccount, payee_id, populate_existing=True, with_for_update=True)
+    require(may_be_paid_as(by, payee.user_id), "say whose bank account this is")
+    if not waits_until(payee):
+        raise BankNotChanged("Your bank account at Stripe has not changed in the last 72 hours.",
+                             next_step="If something else looks wrong, write to us.")
+    if not is_objected_to(payee):
+        stop_transfers("payee", payee.user_id, source=_objection(payee), by=by.id,
+                       reason="The payee says that somebody else changed the bank account.")
+        outbox.promise("send_letter", letter="bank_account_disowned", payee_id=payee.id)
+
+
+def is_objected_to(payee: ConnectedAccount) -> bool:
+    return bool(db.session.scalar(select(exists().where(
+        TransferStop.source == _objection(payee), TransferStop.lifted_at.is_(None)))))
+
+
+def end_objection(payee: ConnectedAccount, *, by: str) -> None:
+    """An operator has looked: the bank account is the person's own."""
+    lift_stops(_objection(payee), by=by)
+    outbox.promise("request_transfers", payee_id=payee.user_id)
+
+
 def _stop(payee: ConnectedAccount) -> None:
     payee.bank_changed_at = clock.now()
     audit.record("payee.bank_changed", payee.id, by=audit.SYSTEM)
@@ -59,6 +90,10 @@ def _had_another_account(payee: ConnectedAccount) -> bool:
     return bool(db.session.scalar(select(exists().where(
         ConnectedAccount.user_id == payee.user_id, ConnectedAccount.id != payee.id,
         ConnectedAccount.state == PayeeState.CLOSED, ConnectedAccount.bank_marks.is_not(None)))))
+
+
+def _objection(payee: ConnectedAccount) -> str:
+    return f"objection:{payee.id}"
 
 
 def _source(payee: ConnectedAccount) -> str:

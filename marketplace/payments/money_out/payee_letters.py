@@ -4,6 +4,8 @@ A letter that no longer applies when its turn comes is not sent: the function an
 """
 from collections.abc import Callable
 
+from sqlalchemy import select
+
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import BECAUSE, compose, public_url
 from marketplace.foundation.mail import Mail
@@ -60,9 +62,21 @@ def bank_account_changed(payee_id: str, changed_at: str) -> list[Mail]:
         payee, "The bank account for your payments was changed",
         "Somebody, probably you, gave Stripe another bank account for the money you earn here. To keep it safe, we "
         "send nothing for 72 hours. Then it goes on by itself; there is nothing you need to do.",
-        "If it was not you: open your pages at Stripe from the page below and put your own bank account back, "
-        f"set a new password at {public_url('/settings/password')}, and answer this mail, so that we stop your "
-        "payments for longer.", label="Look at my payments", why=SECURITY)
+        "If it was not you: say so on the page below, so that nothing is sent until we have looked at it with you. "
+        "Then open your pages at Stripe from there and put your own bank account back, and set a new password at "
+        f"{public_url('/settings/password')}.", label="It was not me, or look", why=SECURITY)
+
+
+def bank_account_disowned(payee_id: str) -> list[Mail]:
+    """To all admins."""
+    user = db.session.get_one(User, db.session.get_one(ConnectedAccount, payee_id).user_id)
+    admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)))
+    return [compose(
+        admin.email, "A bank account may have been taken over",
+        f"{user.name} says that somebody else changed the bank account of their payments. Transfers to them are "
+        "stopped. Ask them, and Stripe, what happened.",
+        f"When their own bank account is back: flask resume-payee {user.email}",
+        name=admin.name, action=("See what is stopped", public_url("/admin/transfers"))) for admin in admins]
 
 
 def payout_failed(payout_id: str) -> list[Mail]:
@@ -77,5 +91,5 @@ def payout_failed(payout_id: str) -> list[Mail]:
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
-        payee_asked, payee_restricted, payee_closed, bank_account_changed, payout_failed)
+        payee_asked, payee_restricted, payee_closed, bank_account_changed, bank_account_disowned, payout_failed)
 }

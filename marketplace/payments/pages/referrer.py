@@ -11,14 +11,16 @@ from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.payments.models import ConnectedAccount, PayeeState, PayoutState
-from marketplace.payments.money_out import payees
-from marketplace.payments.money_out.bank_accounts import waits_until
+from marketplace.payments.money_out import bank_accounts, payees
 from marketplace.payments.money_out.bank_payouts import CHECK_BANK_PAYOUTS, payouts_of, why_failed
+from marketplace.payments.money_out.batches import next_batch_at
 from marketplace.payments.money_out.countries import BY_NAME, COUNTRIES, least_payout
 from marketplace.payments.money_out.payables import owed_to
 from marketplace.payments.money_out.payee_words import reason_in_words
 from marketplace.payments.money_out.requests import minimum_transfer
-from marketplace.payments.queries import owed_back_by, transfers_of
+from marketplace.payments.money_out.stops import held_up
+from marketplace.payments.money_out.transfers import pays_at_once
+from marketplace.payments.queries import nettings_of, owed_back_by, transfers_of
 from marketplace.payments.schemas import PayeeInput
 from marketplace.payments.stripe_gateway import gateway
 from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
@@ -53,10 +55,12 @@ def _page(user: User, form: Form) -> str:
               for currency, amount in owed],
         restriction=reason_in_words(payee.restriction) if payee else "",
         least_payout=least_payout(payee.country) if payee else None,
-        bank_waits_until=waits_until(payee) if payee else None,
+        bank_waits_until=bank_accounts.waits_until(payee) if payee else None,
+        is_bank_objected_to=bank_accounts.is_objected_to(payee) if payee else False,
         payouts=[(payout, why_failed(payout) if payout.state is PayoutState.FAILED else "")
                  for payout in payouts_of(user.id)],
-        transfers=transfers_of(user), owed_back=owed_back_by(user), link_expired="link" in request.args)
+        transfers=transfers_of(user), owed_back=owed_back_by(user), kept=nettings_of(user), stopped=held_up(user.id),
+        next_batch=None if pays_at_once() else next_batch_at(), link_expired="link" in request.args)
 
 
 @bp.post("/payouts/onboarding")
@@ -99,6 +103,18 @@ def dashboard() -> Any:
     except (TemporaryFailure, PermanentFailure):
         flash(AWAY, "warn")
         return redirect(url_for(".show"))
+
+
+@bp.post("/payouts/objection")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def object_to_bank() -> Any:
+    """The bank account was changed by somebody else."""
+    payee_id = _own_payee().id
+    with transaction():
+        bank_accounts.object_to_bank(payee_id, by=signed_in_user())
+    flash("Thank you. Nothing is sent until we have looked at it with you. Set a new password now.", "ok")
+    return redirect(url_for(".show"))
 
 
 def _own_payee() -> ConnectedAccount:
