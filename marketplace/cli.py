@@ -12,7 +12,7 @@ from flask import Flask, current_app
 
 from marketplace import seed as demo
 from marketplace.foundation import audit, outbox
-from marketplace.foundation.db import db, transaction
+from marketplace.foundation.db import db, finish_reading, transaction
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.rota import Rota
@@ -23,6 +23,7 @@ from marketplace.payments import ledger
 from marketplace.payments.books import open_items, reconciliation
 from marketplace.payments.money_out import bank_accounts
 from marketplace.payments.money_out.payees import find_payee
+from marketplace.payments.stripe_gateway import gateway
 from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
 
 IDLE_SECONDS = 0.25  # Between two looks when nothing is due, ± half, so that workers do not march in step.
@@ -146,14 +147,26 @@ def reconcile() -> None:
 
 @click.command("doctor")
 def doctor() -> None:
-    """Look at the ledger's invariants and the dead-letter list. Exit 1 if something is wrong."""
-    faults = ledger.check_ledger()
-    dead = list(db.session.scalars(outbox.dead_letters()))
+    """Look at the ledger's invariants, the dead-letter list, Stripe's payouts to us. Exit 1 if something is wrong."""
+    faults = [f"ledger: {fault}" for fault in ledger.check_ledger()]
+    faults += [f"dead job {message.id}: {message.job} {message.last_error}"
+               for message in db.session.scalars(outbox.dead_letters())]
+    faults += _payouts_by_themselves()
     for fault in faults:
-        click.echo(f"ledger: {fault}")
-    for message in dead:
-        click.echo(f"dead job {message.id}: {message.job} {message.last_error}")
-    if faults or dead:
+        click.echo(fault)
+    if faults:
         raise SystemExit(1)
     waiting = len(db.session.scalars(outbox.due_now()).all())
     click.echo(f"The ledger is sound, no job is dead, {waiting} due.")
+
+
+def _payouts_by_themselves() -> list[str]:
+    """A payout that Stripe makes to our bank by itself takes the money that is promised to referrers."""
+    finish_reading()
+    try:
+        interval = gateway().read_payout_interval()
+    except (TemporaryFailure, PermanentFailure) as failure:
+        click.echo(f"Stripe does not say how it pays out to us: {failure}")
+        return []
+    return [] if interval == "manual" else [
+        f"Stripe pays out to our bank by itself ({interval}). Set it to manual: dashboard, Settings, Payouts."]

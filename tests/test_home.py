@@ -87,7 +87,8 @@ def test_how_it_works_is_there_for_a_visitor(anonymous):
 
 
 def test_health_says_how_long_the_oldest_due_job_waits(app, anonymous, clock):
-    assert anonymous.get("/health").json == {"ok": True, "oldest_due_job_seconds": 0}
+    assert anonymous.get("/health").json == {
+        "ok": True, "oldest_due_job_seconds": 0, "open_items": 0, "transfers_stopped": False}
     with transaction():
         promise("send_letter", letter="none")
         promise("send_letter", after=timedelta(days=1), letter="none")

@@ -22,7 +22,7 @@ def accounts() -> Any:
     chosen = AccountKind(kind) if kind in set(AccountKind) else None
     shown = explorer.accounts_page(seen_by=signed_in_user(), kind=chosen, owner_id=owner, currency=currency,
                                    cursor=request.args.get("cursor"))
-    kept = {"kind": kind or None, "owner": owner or None, "currency": currency or None}
+    kept: Any = {"kind": kind or None, "owner": owner or None, "currency": currency or None}
     following = url_for(".accounts", **kept, cursor=shown.next_cursor) if shown.next_cursor else None
     return render_template(
         "admin/accounts.html", rows=[(account, ledger.balance(account)) for account in shown.rows],

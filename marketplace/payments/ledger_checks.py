@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Select, collate, func, or_, select
+from sqlalchemy import collate, func, or_, select
 
 from marketplace.foundation.db import db
 from marketplace.payments.models import (
@@ -79,18 +79,18 @@ def _looks() -> Iterator[tuple[str, Found]]:
     yield from _disagreements()
 
 
-def _wrong_snapshots() -> Select[Any]:
+def _wrong_snapshots() -> Any:
     held = select(SUM).where(Posting.account_id == BalanceSnapshot.subject_id,
                              Posting.entry_id <= BalanceSnapshot.through_entry_id).scalar_subquery()
     return select(BalanceSnapshot.subject_id, BalanceSnapshot.balance_minor).where(
         ~BalanceSnapshot.subject_id.contains(":"), func.coalesce(held, 0) != BalanceSnapshot.balance_minor)
 
 
-def _read(statement: Select[Any]) -> Found:
+def _read(statement: Any) -> Found:
     return db.session.execute(statement, execution_options={"yield_per": AT_ONCE})
 
 
-def _wrong_links() -> Select[Any]:
+def _wrong_links() -> Any:
     running = func.sum(Posting.amount_minor).over(partition_by=Posting.account_id, order_by=Posting.seq)
     chain = select(Posting.account_id, Posting.seq, Posting.balance_after_minor, running.label("running")).where(
         Posting.seq.is_not(None)).subquery()
@@ -124,7 +124,7 @@ def _disagreements() -> Iterator[tuple[str, Found]]:
         owed_back.with_only_columns(TransferReversal.id, -left))
 
 
-def _wrong_chargebacks() -> Select[Any]:
+def _wrong_chargebacks() -> Any:
     """Always: frozen - owed = parts in force - withdrawn + written off; and withdrawn is the sum of the movements."""
     parts = select(func.coalesce(func.sum(FrozenPart.amount_minor), 0)).where(
         FrozenPart.chargeback_id == Chargeback.id,
@@ -137,7 +137,7 @@ def _wrong_chargebacks() -> Select[Any]:
             .where(or_(rest != right, Chargeback.withdrawn_minor != moved)))
 
 
-def _differing(kind: AccountKind, rows: Select[Any]) -> Found:
+def _differing(kind: AccountKind, rows: Any) -> Found:
     """Two lists in the order of their owners, read side by side. Accounts that hold nothing are left out."""
     held = _read(select(LedgerAccount.owner_id, SUM).join(Posting, Posting.account_id == LedgerAccount.id)
                  .where(LedgerAccount.kind == kind).group_by(LedgerAccount.owner_id).having(SUM != 0)

@@ -94,7 +94,8 @@ def _book_entry(item: OpenItem) -> str:
     posted = db.session.scalar(
         select(Posting.amount_minor).join(LedgerAccount, LedgerAccount.id == Posting.account_id)
         .where(Posting.entry_id == item.subject_id, LedgerAccount.kind == AccountKind.CLEARING))
-    if posted != item.amount_minor or db.session.get(Explanation, item.subject_id):
+    explained = db.session.scalar(select(Explanation.entry_id).filter_by(entry_id=item.subject_id))
+    if posted != item.amount_minor or explained:
         raise NotBookable("Stripe shows this movement after all.", next_step="Reconcile again.")
     entry_id = _post(item, f"{item.subject_id}:taken_back", item.amount_minor)
     db.session.add_all([Explanation(entry_id=entry_id), Explanation(entry_id=item.subject_id)])

@@ -141,7 +141,7 @@ def _parts(movement: StripeMovement, references: list[str]) -> list[Part]:
 
     An entry that was explained by this movement before stays its own.
     """
-    rows = db.session.execute(
+    rows: Any = db.session.execute(
         select(LedgerEntry.id, LedgerEntry.reference, LedgerAccount.currency, Posting.amount_minor,
                Explanation.movement_id, Explanation.entry_id)
         .join(Posting, Posting.entry_id == LedgerEntry.id)

@@ -47,7 +47,7 @@ class Books(Calls):
         """How often Stripe pays our own balance out by itself: ``manual`` is the only safe answer."""
         with in_our_words():
             settings = self.client.v1.balance_settings.retrieve()
-            payouts = settings.payments.payouts if settings.payments else None
+            payouts = settings.payments.payouts
             return str(payouts.schedule.interval) if payouts and payouts.schedule else "unknown"
 
     def read_event(self, event_id: str) -> EventReading:
