@@ -72,7 +72,7 @@ def test_an_amount_that_cannot_be_is_said_beside_the_field_and_kept(app, bounty,
     assert answer.status_code == 422
     page = html.fromstring(answer.text)
     assert said in words_of(page)
-    assert page.xpath("//input[@name='amount']/@value") == [typed]
+    assert page.xpath("//form[@method='post']//input[@name='amount']/@value") == [typed]
     assert db.session.scalar(select(Funding)) is None
 
 
@@ -91,7 +91,7 @@ def test_a_field_that_the_form_does_not_have_is_refused(app, bounty, desk):
 
 def test_an_amount_from_the_address_fills_the_form(app, bounty, desk):
     page = desk.page(f"/bounties/{bounty.id}/funding?amount=3150.00")
-    assert page.xpath("//input[@name='amount']/@value") == ["3150.00"]
+    assert page.xpath("//form[@method='post']//input[@name='amount']/@value") == ["3150.00"]
 
 
 def test_stripe_away_leaves_a_page_that_says_so_and_goes_on_by_itself(stripe, bounty, desk, work, later):

@@ -214,7 +214,7 @@ def test_a_bank_that_says_no_late_ends_the_payment(stripe, wes, post, work):
     about = {"object": {"id": funding.checkout_session_id, "object": "checkout.session"}}
     post({**EVENT, "id": "evt_a", "type": "checkout.session.completed", "data": about})
     work()
-    assert fresh(Funding, funding.id).state is FundingState.OPEN
+    assert fresh(Funding, funding.id).state is FundingState.PROCESSING
     post({**EVENT, "id": "evt_b", "type": "checkout.session.async_payment_failed", "data": about})
     work()
     assert fresh(Funding, funding.id).state is FundingState.FAILED
