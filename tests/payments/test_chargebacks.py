@@ -26,12 +26,14 @@ from marketplace.payments.models import (
     FrozenPart,
     FrozenState,
     Funding,
+    OpenItem,
     StripeEvent,
 )
 from marketplace.payments.money_in import funds
 from marketplace.payments.money_in.refunds import refund_free_funds
 from tests.browsing import apart, end_reading
 from tests.factories import make_user
+from tests.payments.book_steps import reconcile
 from tests.payments.money_steps import BOUNTY, fresh, holds, owe, pay_in, promised, usd
 
 K, S = AccountKind, ChargebackState
@@ -353,6 +355,21 @@ class TestHeardBadly:
         ends = books()
         assert ends == {"funds": 800_00, "stripe_fees": ends["stripe_fees"], "clearing": -800_00 - ends["stripe_fees"]}
         assert db.session.scalars(select(Chargeback).where(Chargeback.settled_at.is_(None))).all() == []
+
+    def test_every_movement_of_bad_days_is_explained_to_the_cent(self, stripe, wes, heard, later):
+        for step in story_of_bad_days(stripe, wes):
+            step()
+        failed = pay_in(stripe, wes, usd(300))
+        heard()
+        stripe.control.fail_charge(failed.charge_id)
+        sent_back = stripe.control.refund_by_hand(pay_in(stripe, wes, usd(100)).charge_id, amount=40_00)
+        heard()
+        stripe.control.settle_refund(sent_back["id"], status="failed")
+        heard()
+        later(days=1)
+        reconcile()
+        assert [f"{item.kind} {item.note}" for item in db.session.scalars(
+            select(OpenItem).where(OpenItem.resolved_at.is_(None)))] == []
 
     def test_two_disputes_of_one_payment_share_what_is_there(self, stripe, wes, heard):
         funding = pay_in(stripe, wes, usd(1000))

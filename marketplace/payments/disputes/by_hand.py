@@ -45,7 +45,7 @@ def _record(funding: Funding, reading: MadeRefundReading) -> Refund:
     if is_parked:
         ledger.move(reading.amount, target=ledger.clearing(refund.currency), kind="refund_by_hand",
                     source=ledger.account(AccountKind.UNMATCHED, funding.id, refund.currency),
-                    reference=f"{refund_id}:by_hand")
+                    reference=f"{refund_id}:sent")
         return refund
     funding.refunded_minor += reading.amount.minor
     _take_from_funds(funding, refund)
@@ -63,4 +63,4 @@ def _take_from_funds(funding: Funding, refund: Refund) -> None:
                           currency=refund.currency)
     ledger.post([(funds, -pays), (debts.debt_account(refund.id, refund.currency), -owed),
                  (ledger.clearing(refund.currency), Money(refund.amount_minor, refund.currency))],
-                kind="refund_by_hand", reference=f"{refund.id}:by_hand")
+                kind="refund_by_hand", reference=f"{refund.id}:sent")
