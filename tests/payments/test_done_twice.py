@@ -62,6 +62,7 @@ def everything_done(stripe, wes, westside, ana, work, later):
 ARGUMENTS = {
     "open_checkout": "funding_id", "check_funding": "funding_id", "send_top_up": "funding_id",
     "deliver_top_up": "funding_id", "cancel_payment": "funding_id", "create_payee": "payee_id", "check_payee": "payee_id",
+    "check_bank_payouts": "payee_id", "lift_bank_stop": "payee_id",
     "send_transfer": "transfer_id", "deliver_transfer": "transfer_id", "send_reversal": "reversal_id",
     "deliver_reversal": "reversal_id", "send_refund": "refund_id", "deliver_refund": "refund_id", "check_refund": "refund_id",
 }
@@ -74,6 +75,7 @@ WITH_TESTS_OF_THEIR_OWN = {
     "handle_stripe_event",
     "request_transfers",
     "run_batch",
+    "watch_bank_payouts",
     "watch_funds_age",
 }
 
