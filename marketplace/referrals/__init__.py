@@ -9,8 +9,13 @@
     consent      the buyer says yes, no or never, and can take it back
     contact      the only door through which a buyer's contact data leaves
     stages       the business works the lead
-    conversion   the sale, recorded once
-    rewards      held for the return period, released, paid
+    conversion   an event that the bounty pays for, recorded once
+    rewards      what it earns: held for the return period, released, paid
+    caps         what the bounty's caps have used up; reserving: what stays reserved for a lead
+    sharing      several people share it, by a split that all have agreed to
+    buyers_share the buyer's part: money, the business's cause, or no
+    in_kind      what is owed that is not money
+    afterwards   later parts and renewals
     clawbacks    what a refunded sale takes back
 
 ``lifecycle`` has the tables of states, one per axis; ``timeline`` tells each party its own story.
