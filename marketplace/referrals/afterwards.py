@@ -10,6 +10,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money
 from marketplace.identity.models import User
+from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import catch_up_with_refunds
 from marketplace.referrals.conversion import record_conversion
 from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, ConversionState, Lead
@@ -81,7 +82,7 @@ def record_renewal(lead: Lead, *, by: User, amount: Money, occurred_on: date, or
 def preview_renewal(lead: Lead, *, by: User, amount: Money, occurred_on: date) -> RewardPreview:
     """What it would earn. Refuses what record_renewal would refuse."""
     _, event = check_renewal(lead, by=by, amount=amount, occurred_on=occurred_on)
-    return price(lead.terms, event)
+    return price(lead.terms, event, used_up(lead, is_preview=True))
 
 
 def check_renewal(lead: Lead, *, by: User, amount: Money, occurred_on: date) -> tuple[Conversion, Event]:

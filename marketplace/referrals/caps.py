@@ -13,12 +13,16 @@ from marketplace.foundation.money import Money
 from marketplace.referrals.models import Clawback, Lead, Reward, RewardState
 
 
-def used_up(lead: Lead) -> Earned | None:
-    """None where these terms have no cap. Nobody else earns under this bounty's caps until this transaction ends."""
+def used_up(lead: Lead, *, is_preview: bool = False) -> Earned | None:
+    """None where these terms have no cap. Nobody else earns under this bounty's caps until this transaction ends.
+
+    ``is_preview``: only looked at, and somebody may be faster.
+    """
     terms = lead.terms
     if not (terms.cap_per_referrer_minor or terms.cap_per_bounty_minor or terms.cap_per_month_minor):
         return None
-    _lock(lead.bounty_id)
+    if not is_preview:
+        _lock(lead.bounty_id)
     clawed = (select(Clawback.reward_id, func.sum(Clawback.amount_minor).label("minor"))
               .group_by(Clawback.reward_id).subquery())
     kept = case((Reward.lead_id == lead.id, Reward.amount_minor), (Reward.state == RewardState.VOIDED, 0),

@@ -1,4 +1,6 @@
 """Which part of what was promised a reward is, and what happens to it next, in plain words."""
+from collections.abc import Sequence
+
 from marketplace.bounties.models import For, Happening, RewardKind, RewardRule, Terms
 from marketplace.bounties.rule_words import what_in_words
 from marketplace.referrals.models import (
@@ -51,6 +53,11 @@ def _when_to_buyer(rule: RewardRule) -> str:
         Happening.QUALIFIED: "once you have talked and it could fit", Happening.WON: "if you buy",
         Happening.LATER: f"{rule.after_days} days after you buy", Happening.RENEWAL: "when you renew",
     }[rule.happening]
+
+
+def main_reward(rewards: Sequence[Reward]) -> Reward:
+    """Of several the one that tells how a lead stands: the referrer's newest, where there is one."""
+    return next((one for one in reversed(rewards) if one.whom is For.REFERRER), rewards[-1])
 
 
 def reward_next(reward: Reward) -> str:

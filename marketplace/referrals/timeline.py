@@ -20,11 +20,13 @@ from marketplace.referrals.models import (
     Moderation,
     Reward,
     RewardInKind,
+    RewardState,
     Split,
     Stage,
 )
 from marketplace.referrals.queries import is_buyer_address_known
-from marketplace.referrals.reward_words import part_in_words, reward_next, thing_in_words
+from marketplace.referrals.reserving import still_possible
+from marketplace.referrals.reward_words import main_reward, part_in_words, reward_next, thing_in_words
 
 
 class Audience(StrEnum):
@@ -185,10 +187,16 @@ def next_step(
     if lead.consent is Consent.ASKED:
         return _while_asked(lead, audience, is_address_known=is_address_known)
     if rewards and (lead.stage is Stage.WON or lead.stage in IN_THE_END):
-        return reward_next(rewards[-1])
+        return _reward_next(lead, main_reward(rewards))
     if lead.stage in IN_THE_END:
         return IN_THE_END[lead.stage]
     return _in_talks(lead, audience)
+
+
+def _reward_next(lead: Lead, reward: Reward) -> str:
+    if reward.state is RewardState.PAID and still_possible(lead).minor:
+        return "This part is paid. Later parts or renewals may still earn more."
+    return reward_next(reward)
 
 
 def _before_acceptance(lead: Lead, audience: Audience) -> str:

@@ -1,9 +1,11 @@
 """What a lead earns, through the pages of everybody it concerns."""
 import pytest
+from lxml import html
 
 from marketplace.bounties.models import For, Happening, NonCash, RewardKind
 from marketplace.foundation.db import db
 from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link
+from marketplace.referrals.lifecycle import move_reward
 from marketplace.referrals.models import (
     Choice,
     Conversion,
@@ -16,7 +18,9 @@ from marketplace.referrals.models import (
     SplitState,
     Stage,
 )
+from marketplace.referrals.queries import rewards_of_lead
 from marketplace.referrals.stages import change_stage
+from marketplace.referrals.timeline import Audience, next_step
 from tests.browsing import end_reading, words_of
 from tests.factories import accept, consent, flat, make_bounty, make_user, win
 from tests.referrals.steps import again, do, point
@@ -229,3 +233,31 @@ def test_nobody_has_earned_anything_yet(ana, as_user):
 def test_sums_stay_apart_from_the_buyers(sold, ana, as_user):
     """$200 and $1,000 are Ana's; the buyer's $50 is not."""
     assert "Held $1,200" in words_of(as_user(ana).page("/rewards"))
+
+
+def test_the_list_of_leads_shows_the_referrers_own_rewards_alone(sold, ana, as_user):
+    for page in ("/leads", "/dashboard/referrer"):
+        said = words_of(as_user(ana).page(page))
+        assert "$1,000" in said and "$50" not in said.replace("$50,", ""), page
+
+
+def test_a_sale_is_previewed_under_its_caps(westside, ana, mona, wes, as_user):
+    bounty = make_bounty(westside, is_live=True, funded_for=3, rules=[flat(100_000)], cap_per_referrer_minor=150_000)
+    win(consent(accept(point(bounty, ana), by=mona), email="one@example.com"))
+    second = consent(accept(point(bounty, ana), by=mona), email="two@example.com")
+    browser = as_user(wes)
+    page = browser.page(f"/leads/{second.id}")
+    form = next(form for form in page.forms if (form.action or "").endswith("/sale"))
+    shown = browser.post(f"/leads/{second.id}/sale/preview", data=dict(form.form_values()) | {"amount": "30000"})
+    assert "The referrer gets $500" in " ".join(html.fromstring(shown.text).text_content().split())
+
+
+def test_what_was_paid_may_be_followed_by_more(sold, ana, mona):
+    def pay():
+        reward = db.session.query(Reward).filter_by(part=ConversionKind.SALE, whom=For.REFERRER).one()
+        for state in (RewardState.PAYABLE, RewardState.SCHEDULED, RewardState.PAID):
+            move_reward(reward, state, by=mona.id)
+
+    do(pay)
+    said = next_step(again(sold), Audience.REFERRER, rewards_of_lead(again(sold)))
+    assert "may still earn more" in said

@@ -16,6 +16,7 @@ from marketplace.identity.permissions import may_see_members
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.afterwards import preview_renewal, record_renewal, stop_renewals
+from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import preview_clawback, refund_sale
 from marketplace.referrals.contact import NoConsent, open_contact
 from marketplace.referrals.figures import rewards_by_lead
@@ -106,7 +107,7 @@ def sale_preview(lead_id: str) -> Any:
     if form.is_ready:
         with form.keeping():
             check_sale(lead, by=user, **{name: form.fields[name] for name in ("amount", "occurred_on", "version")})
-            preview = price(lead.terms, Event(Happening.WON, form.fields["amount"]))
+            preview = price(lead.terms, Event(Happening.WON, form.fields["amount"]), used_up(lead, is_preview=True))
     return show_lead(lead, user, forms={"sale": form}, sale_preview=preview), form.status
 
 

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marketplace.referrals.models import Consent, Lead, Moderation, Reward, RewardState, Stage
+from marketplace.referrals.reward_words import main_reward
 
 
 @dataclass(frozen=True)
@@ -60,4 +61,4 @@ def _sale(lead: Lead) -> tuple[str, str]:
 
 
 def _reward(lead: Lead, rewards: Sequence[Reward]) -> tuple[str, str]:
-    return REWARD[rewards[-1].state] if rewards else ("bad", "nothing earned")
+    return REWARD[main_reward(rewards).state] if rewards else ("bad", "nothing earned")
