@@ -2,13 +2,14 @@
 import pytest
 
 from marketplace.bounties.models import For, RewardKind
+from marketplace.bounties.publishing import publish_bounty
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.money import Money
 from marketplace.foundation.states import IllegalMove
 from marketplace.identity.permissions import EmailUnconfirmed
 from marketplace.payments.ledger_checks import check_ledger
-from marketplace.payments.models import AccountKind, Payable
+from marketplace.payments.models import AccountKind, Payable, Transfer
 from marketplace.referrals.buyers_share import (
     NoCause,
     NotYourShare,
@@ -44,6 +45,7 @@ from marketplace.referrals.sharing import (
 )
 from tests.browsing import end_reading
 from tests.factories import accept, consent, make_bounty, make_member, make_user, owner_of, win
+from tests.payments.money_steps import make_ready, pay_in
 from tests.referrals.steps import actions_on, again, do, holds, point
 
 WON = {"kind": RewardKind.FLAT, "amount_minor": 100_000}
@@ -351,3 +353,45 @@ class TestBuyersShare:
         do(decline_share, self.share())
         assert "share.declined" in actions_on(self.share().id)
         assert owner_of(lead.business)
+
+
+class TestTransfers:
+    """With Stripe's sandbox: each beneficiary is paid to their own account, and gives back their own part."""
+
+    @pytest.fixture
+    def paid(self, app, sandbox, westside, wes, ana, mona, work, later):
+        before = app.extensions["gateway"]
+        app.extensions["gateway"] = sandbox.gateway()
+        tom, david = make_user("Tom Berg"), make_user("David Brandt", email="david@example.com")
+        bounty = make_bounty(westside, rules=[WON, BUYERS])
+        pay_in(sandbox, wes, usd(240_000), purpose=bounty.id)
+        do(publish_bounty, bounty, by=wes)
+        for person in (ana, tom, david):
+            make_ready(sandbox, person)
+        lead = point(bounty, ana)
+        split = do(propose_split, lead, by=ana, own_bps=7_500, others=[(tom.email, 2_500)])
+        do(answer_split, db.session.get_one(Split, split.id), by=tom, agrees=True)
+        win(again(consent(accept(again(lead), by=mona))))
+        end_reading()
+        do(take_as_money, db.session.query(Reward).filter_by(whom=For.BUYER).one(), by=david)
+        later(days=31)
+        work()
+        yield again(lead), {ana.id: 75_000, tom.id: 25_000, david.id: 5_000}
+        app.extensions["gateway"] = before
+
+    def test_go_to_everybody_of_a_split_and_to_the_buyer(self, paid):
+        _, wanted = paid
+        end_reading()
+        rewards = db.session.query(Reward).all()
+        assert {r.beneficiary_id: r.amount_minor for r in rewards} == wanted
+        assert {r.state for r in rewards} == {RewardState.PAID}
+        assert {t.payee_id: t.amount_minor for t in db.session.query(Transfer)} == wanted
+        assert holds(AccountKind.PLATFORM_FEES, "platform") == 5_250
+
+    def test_are_taken_back_from_everybody_when_the_sale_is_refunded(self, paid, wes, work):
+        lead, wanted = paid
+        do(refund_sale, lead, by=wes, amount=usd(1_000_000), refund_number="R-1")
+        work()
+        end_reading()
+        back = {t.payee_id: t.reversed_minor for t in db.session.query(Transfer)}
+        assert back == {payee: amount // 3 for payee, amount in wanted.items()}
