@@ -110,6 +110,21 @@ def test_all_years_together_are_the_ledger_and_the_transfers_to_the_cent(two_yea
                 assert sums.net == sums.gross - sums.taken_back
 
 
+def test_what_others_were_sent_is_on_theirs(stripe, ana, westside, later, work, pay):
+    fund(stripe, owner_of(westside), dollars(500), f"bounty_{westside.id}_usd")
+    later(days=10)
+    bea = make_user("Bea Other")
+    make_ready(stripe, ana)
+    make_ready(stripe, bea)
+    owe(bea, westside.id, dollars(30), "r9", purpose=f"bounty_{westside.id}_usd")
+    with transaction():
+        transfers.request_transfers(bea.id)
+    work()
+    pay(westside, dollars(20), "r1")
+    assert [[part.gross for part in statement_of(person.id, 2026).currencies] for person in (ana, bea)] == [
+        [dollars(20)], [dollars(30)]]
+
+
 def test_what_was_never_sent_is_on_no_statement(stripe, ana, westside, later):
     fund(stripe, owner_of(westside), dollars(100), "bounty_1")
     owe(ana, westside.id, dollars(50), purpose="bounty_1")
