@@ -170,6 +170,16 @@ def test_no_forged_old_future_or_foreign_event_is_taken(app, stripe, clock):
     assert every_event_handled_once() == 0
 
 
+def test_an_event_of_the_other_mode_is_refused(app, stripe):
+    body = '{"id": "evt_live", "object": "event", "type": "charge.updated", "livemode": true, "data": {"object": {"id": "ch_1"}}}'
+    secret, now = app.extensions["settings"].stripe_webhook_secrets[0], int(product_clock.system_time().timestamp())
+    header = stripe_package.WebhookSignature.generate_signature_header(body, secret, timestamp=now)
+    with app.app_context():
+        answer = app.test_client().post("/webhooks/stripe", data=body, headers={"Stripe-Signature": header})
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "wrong_mode")
+    assert every_event_handled_once() == 0
+
+
 @pytest.fixture
 def work_on(work: Callable[[], int]) -> Callable[[], int]:
     return many(work)
