@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import select
 
 from marketplace.bounties.models import Bounty
+from marketplace.bounties.used_up import why_used_up
 from marketplace.foundation import clock
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import compose, public_url
@@ -153,9 +154,20 @@ def funds_aged_out(funding_id: str) -> list[Mail]:
         "What is reserved for leads stays. You can pay in again at any time.")
 
 
+def bounty_used_up(bounty_id: str) -> list[Mail]:
+    bounty = db.session.get_one(Bounty, bounty_id)
+    if bounty.paused_because != why_used_up(bounty.terms):
+        return []
+    return _to_money_people(
+        bounty.business_id, "Your bounty has paid all that it pays", f"“{bounty.title}”: {bounty.paused_because}",
+        "It is paused: nobody shall point for a reward that is not there. Leads that were accepted keep their terms.",
+        "Raise the limit for all of it, or take it out, and publish it again.",
+        path=f"/bounties/{bounty.id}/edit", label="Change the bounty")
+
+
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
         funding_receipt, funding_processing, funding_failed, top_up_needs_owner, top_up_refused, top_up_paused,
-        top_up_month_full, refund_receipt, funds_ageing, funds_aged_out,
+        top_up_month_full, refund_receipt, funds_ageing, funds_aged_out, bounty_used_up,
     )
 }

@@ -7,6 +7,7 @@ from marketplace.bounties.models import Bounty, BountyState
 from marketplace.bounties.permissions import may_edit
 from marketplace.bounties.queries import free_funds_of
 from marketplace.bounties.rules import worst_case
+from marketplace.bounties.used_up import refuse_used_up
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
@@ -50,10 +51,11 @@ def can_fund_one_more(bounty: Bounty) -> bool:
 
 
 def publish_bounty(bounty: Bounty, *, by: User) -> None:
-    """draft or paused -> live. NotFunded (409) without funds for one reward and its fee; PaymentInDoubt (409)."""
+    """draft or paused -> live. NotFunded (409) without funds for one lead; PaymentInDoubt, UsedUp (409)."""
     require(may_edit(by, bounty), "publish this bounty")
     if why := why_bounty_stopped(bounty.id):
         raise PaymentInDoubt(why, next_step="It goes on by itself when the payment is settled.")
+    refuse_used_up(bounty)
     if not can_fund_one_more(bounty):
         missing = worst_case(bounty.terms) - free_funds_of(bounty)
         raise NotFunded(

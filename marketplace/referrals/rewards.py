@@ -6,6 +6,7 @@ from sqlalchemy import select
 from marketplace.bounties.models import For
 from marketplace.bounties.publishing import PaymentInDoubt, pause_if_out_of_funds
 from marketplace.bounties.rules import Event, RewardPreview, price
+from marketplace.bounties.used_up import pause_if_used_up
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import require
@@ -29,7 +30,8 @@ from marketplace.referrals.sharing import divide
 
 def earn(lead: Lead, conversion: Conversion, event: Event, *, by: str) -> list[Reward]:
     """What ``event`` earns by the lead's frozen terms: reserved -> held, with the fee on it; things become owed."""
-    preview = price(lead.terms, event, used_up(lead))
+    used = used_up(lead)
+    preview = price(lead.terms, event, used)
     conversion.payload = {**conversion.payload, "lines": [
         [words, amount.minor if amount else None] for words, amount in preview.lines]}
     rewards = [
@@ -43,6 +45,8 @@ def earn(lead: Lead, conversion: Conversion, event: Event, *, by: str) -> list[R
             owe_thing(lead, conversion, share, by=by)
     free_what_cannot_be_earned(lead, why="what can no longer be earned")
     pause_if_out_of_funds(lead.bounty)
+    if used:
+        pause_if_used_up(lead.bounty, used.on_bounty + preview.reward + preview.buyer_share)
     return rewards
 
 
