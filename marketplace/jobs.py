@@ -10,6 +10,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.outbox import Errand, Jobs
 from marketplace.identity.letters import LETTERS as IDENTITY_LETTERS
+from marketplace.payments.books.letters import LETTERS as BOOKS_LETTERS
 from marketplace.payments.disputes.letters import LETTERS as DISPUTES_LETTERS
 from marketplace.payments.jobs import PAYMENTS_JOBS
 from marketplace.payments.models import Funding
@@ -32,7 +33,7 @@ from marketplace.referrals.reward_letters import LETTERS as REWARD_LETTERS
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     **IDENTITY_LETTERS, **BOUNTIES_LETTERS, **REFERRALS_LETTERS, **REWARD_LETTERS, **PAYEE_LETTERS, **TRANSFER_LETTERS,
-    **DISPUTES_LETTERS,
+    **DISPUTES_LETTERS, **BOOKS_LETTERS,
 }
 
 

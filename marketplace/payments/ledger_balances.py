@@ -6,7 +6,7 @@ balances cost a look-up and a short sum instead, however long the ledger is.
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from marketplace.foundation import clock
@@ -25,6 +25,15 @@ from marketplace.payments.models import (
 # Entries sort by their ids, which are made before they are committed, on machines whose clocks differ a little. A
 # snapshot ends this long ago, when nothing older can still appear.
 SETTLED_AFTER = timedelta(hours=1)
+
+_id = bindparam("account_id")
+_snapshot = BalanceSnapshot.subject_id == _id
+_through = select(BalanceSnapshot.through_entry_id).where(_snapshot).scalar_subquery()
+SNAPSHOT_AND_TAIL = select(
+    func.coalesce(select(BalanceSnapshot.balance_minor).where(_snapshot).scalar_subquery(), 0)
+    + func.coalesce(
+        select(func.sum(Posting.amount_minor))
+        .where(Posting.account_id == _id, Posting.entry_id > func.coalesce(_through, "")).scalar_subquery(), 0))
 
 
 def take_snapshots() -> None:
@@ -62,14 +71,7 @@ def balance(of: LedgerAccount) -> Money:
     """Above zero: we owe it. Below: it is ours, or kept for us."""
     if of.floor_minor is not None:
         return Money(_last_link(of)[1], of.currency)
-    snapshot = db.session.execute(
-        select(BalanceSnapshot.balance_minor, BalanceSnapshot.through_entry_id)
-        .where(BalanceSnapshot.subject_id == of.id)).one_or_none()
-    tail = select(func.sum(Posting.amount_minor)).where(Posting.account_id == of.id)
-    if snapshot is None:
-        return Money(int(db.session.scalar(tail) or 0), of.currency)
-    since = db.session.scalar(tail.where(Posting.entry_id > snapshot.through_entry_id))
-    return Money(snapshot.balance_minor + int(since or 0), of.currency)
+    return Money(int(db.session.scalar(SNAPSHOT_AND_TAIL, {"account_id": of.id}) or 0), of.currency)
 
 
 def find_balance(kind: AccountKind, owner_id: str, currency: str) -> Money:

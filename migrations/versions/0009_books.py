@@ -105,7 +105,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id', name='event_polls_pk')
     )
 
-    op.create_index('postings_account_id_entry_id_idx', 'postings', ['account_id', 'entry_id'], unique=False)
+    op.create_index('postings_balance_idx', 'postings', ['account_id', 'entry_id', 'amount_minor'], unique=False)
     op.drop_index('postings_account_id_idx', 'postings')
     # Statements are parted by empty lines.
     for statement in (SQL / f"0009_{op.get_bind().dialect.name}.sql").read_text().split("\n\n"):
@@ -114,6 +114,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.create_index('postings_account_id_idx', 'postings', ['account_id'], unique=False)
-    op.drop_index('postings_account_id_entry_id_idx', 'postings')
+    op.drop_index('postings_balance_idx', 'postings')
     for table in ('event_polls', 'balance_snapshots', 'open_items', 'reconciliations', 'explanations', 'stripe_movements'):
         op.drop_table(table)

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from marketplace.foundation.db import db, transaction
+from marketplace.identity.models import User
 from marketplace.payments.books import reconciliation
 from marketplace.payments.models import (
     AccountKind,
@@ -134,11 +135,17 @@ class TestReconciliation:
         assert "Nothing is open" in said and "$96.80" in said and "None" in said
         app.extensions["gateway"] = before
 
-    def test_an_item_is_seen_everywhere_and_settled_with_a_reason(self, browser, stripe_sandbox, app, as_user):
+    def test_an_item_is_seen_everywhere_and_settled_with_a_reason(
+        self, browser, stripe_sandbox, app, as_user, work, mailbox,
+    ):
         app.extensions["gateway"], before = stripe_sandbox.gateway(), app.extensions["gateway"]
         stripe_sandbox.control.top_up(amount=70_00, currency="usd")
         reconcile_now()
         item = db.session.scalars(select(OpenItem)).one()
+        work()
+        letter = mailbox.to(db.session.scalars(select(User.email).where(User.is_admin)).one())[-1]
+        assert letter["Subject"] == "Our books and Stripe's disagree"
+        assert "Topup unexplained · Stripe has $70 more" in letter.get_body(("plain",)).get_content()
         page = browser.page("/admin/reconciliation")
         assert "Topup unexplained" in words_of(page) and "Transfers are stopped" in words_of(page)
         assert "transfers are stopped" in words_of(browser.page("/dashboard/admin"))

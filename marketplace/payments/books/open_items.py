@@ -31,14 +31,14 @@ def does_stop(kind: OpenItemKind, amount_minor: int) -> bool:
     return kind in ALWAYS_STOP or (amount_minor != 0 and kind not in NEVER_STOP)
 
 
-def note_findings(findings: Iterable[Finding]) -> int:
-    """Open what is new, note what is still there, resolve what is gone; how many stand open then.
+def note_findings(findings: Iterable[Finding]) -> tuple[int, int]:
+    """Open what is new, note what is still there, resolve what is gone; how many stand open then, how many are new.
 
     What an admin has closed stays closed for as long as it is the same to the cent.
     """
     now = clock.now()
     known = {(item.kind, item.subject_id, item.currency): item for item in db.session.scalars(open_items())}
-    still, named = 0, set()
+    still, new, named = 0, 0, set()
     for finding in findings:
         name = (finding.kind, finding.subject_id, finding.currency)
         if not finding.ripe or name in named:
@@ -49,6 +49,7 @@ def note_findings(findings: Iterable[Finding]) -> int:
             continue
         still += 1
         if item is None:
+            new += 1
             _open(finding)
         else:
             item.last_seen_at, item.amount_minor, item.note = now, finding.amount_minor, finding.note
@@ -56,7 +57,7 @@ def note_findings(findings: Iterable[Finding]) -> int:
     for gone in known.values():
         _resolve(gone, by=SYSTEM, reason="A later run no longer finds it.")
     db.session.flush()
-    return still
+    return still, new
 
 
 def _open(finding: Finding) -> None:

@@ -214,7 +214,9 @@ def _finish(run: Reconciliation, read: Read) -> None:
             believed.get(currency, 0), sums.get(currency, 0), stripe,
             named_minor=sum(one.amount_minor for one in worth if one.ripe),
             under_way_minor=sum(one.amount_minor for one in worth if not one.ripe)))
-    still_open = open_items.note_findings([*findings, *read.in_rows])
+    still_open, new = open_items.note_findings([*findings, *read.in_rows])
+    if new:
+        outbox.promise("send_letter", letter="books_disagree", run_id=run.id)
     run.lines, run.finished_at = lines, clock.now()
     audit.record("reconciliation.finished", run.id, by=audit.SYSTEM, movements=run.movements, open_items=still_open,
                  balance_moved=True if read.balances is None else None)

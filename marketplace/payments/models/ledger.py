@@ -68,8 +68,8 @@ class Posting(Base):
         UniqueConstraint("account_id", "seq"),
         CheckConstraint("amount_minor <> 0", name="not_zero"),
         CheckConstraint("(seq IS NULL) = (balance_after_minor IS NULL)", name="chain_whole"),
-        # An account's postings in the order of time: its page, and its balance since a snapshot.
-        Index("postings_account_id_entry_id_idx", "account_id", "entry_id"),
+        # An account's postings in the order of time: its page, and its balance since a snapshot from the index alone.
+        Index("postings_balance_idx", "account_id", "entry_id", "amount_minor"),
     )
 
     entry_id: Mapped[str] = mapped_column(
