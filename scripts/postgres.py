@@ -16,7 +16,7 @@ from typing import Any
 SETTINGS = {  # Nothing here outlives the run, so nothing waits for a disk.
     "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "wal_level": "minimal",
     "max_wal_senders": "0", "autovacuum": "off", "max_connections": "150", "shared_buffers": "64MB",
-    "timezone": "UTC", "listen_addresses": "''",
+    "timezone": "UTC", "listen_addresses": "''", "jit": "off",
 }
 
 

@@ -19,6 +19,8 @@ import pytest
 from marketplace.foundation import clock, fetch
 from marketplace.foundation.fetch import Fetched, FetchFailed, FetchFailure
 
+pytestmark = pytest.mark.once  # No database in here.
+
 PUBLIC = "93.184.216.34"
 OTHER_PUBLIC = "93.184.216.35"
 REAL_CONNECT, REAL_LOOK_UP = socket.socket.connect, socket.getaddrinfo

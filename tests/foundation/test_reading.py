@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from marketplace.foundation import clock
 from marketplace.foundation.reading import AROUND_CHARACTERS, PageReading, find_quote, read_page
 
+pytestmark = pytest.mark.once  # No database in here.
+
 BLOG = """<!doctype html>
 <html lang="en-GB"><head><meta charset="utf-8"><title>In the market for a car – David’s notebook</title>
 <meta property="og:title" content="In the market for a car"><meta name="author" content="David Miller">

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from marketplace.foundation.urls import MAX_URL_CHARACTERS, BadUrl, canonical_url, page_key
 
+pytestmark = pytest.mark.once  # No database in here.
+
 SAME_PAGE = [
     ("HTTPS://Blog.Example.ORG/Post", "https://blog.example.org/Post"),
     ("https://blog.example.org:443/post", "https://blog.example.org/post"),
