@@ -112,8 +112,7 @@ def test_the_referrer_reads_the_reason(lead, ana, mona, work, mailbox):
 
 
 def test_the_criterion_is_one_of_the_terms_of_that_day(bounty, lead, mona, wes):
-    fields = {name: getattr(bounty.terms, name) for name in TERMS}
-    do(change_bounty, bounty, by=wes, title=bounty.title, offer=bounty.offer, **{**fields, "criteria": ["Something new"]})
+    do(change_bounty, bounty, by=wes, title=bounty.title, offer=bounty.offer, **{**TERMS, "criteria": ["Something new"]})
     with pytest.raises(Invalid):
         do(reject_lead, lead, by=mona, reason_code=ReasonCode.OUT_OF_SCOPE, missed_criterion="Something new")
 
