@@ -41,6 +41,9 @@ def test_whole_and_safe_settings_start(env):
     settings = Settings.from_env(env(STRIPE_WEBHOOK_SECRETS="whsec_a, whsec_b", PROXY_HOPS="1", PLATFORM_COUNTRY="DE"))
     assert settings.production is (env is production)
     assert settings.stripe_webhook_secrets == ("whsec_a", "whsec_b") and settings.proxy_hops == 1
+    limits = Settings.from_env(env(TRANSFER_BATCHES="hourly", TRANSFER_APPROVAL_ABOVE="usd 500, eur 80"))
+    assert (limits.transfer_batches, limits.transfer_approval_above) == ("hourly", {"usd": 500, "eur": 80})
+    assert settings.transfer_batches == ("nightly" if env is production else "at_once")
     assert (settings.platform_country, Settings.from_env(env()).platform_country) == ("DE", "US")
     assert not settings.public_url.endswith("/")
 
@@ -111,6 +114,9 @@ def test_what_is_unsafe_for_this_kind_of_start_is_refused(env, name, value, said
     ("PUBLIC_URL", "fingerpost.example", "https://"),
     ("PLATFORM_COUNTRY", "us", "country of our own Stripe account"),
     ("PLATFORM_COUNTRY", "Germany", "country of our own Stripe account"),
+    ("TRANSFER_BATCHES", "weekly", "nightly, hourly, at_once"),
+    ("TRANSFER_APPROVAL_ABOVE", "10000", "usd 10000, eur 8000"),
+    ("TRANSFER_APPROVAL_ABOVE", "usd 10000 eur", "usd 10000, eur 8000"),
     ("PROXY_HOPS", "one", "number of proxies"),
     ("PROXY_HOPS", "-1", "number of proxies"),
     ("PROXY_HOPS", "²", "number of proxies"),
@@ -145,5 +151,6 @@ def test_the_server_says_it_in_plain_words_and_stops():
 def test_every_setting_is_explained_in_the_example():
     explained = (ROOT / ".env.example").read_text()
     read = {*NEEDED, "FINGERPOST_ENV", "SMTP_URL", "MAIL_FROM", "RATE_LIMIT_STORAGE", "PROXY_HOPS", "PLATFORM_COUNTRY",
+            "TRANSFER_BATCHES", "TRANSFER_APPROVAL_ABOVE",
             "STRIPE_API_BASE", "MAIL_DIR", "FETCH_ALLOW", "CLOCK_FILE"}
     assert [name for name in sorted(read) if f"{name}=" not in explained] == []

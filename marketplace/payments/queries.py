@@ -6,7 +6,7 @@ from sqlalchemy import Select, select
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.identity.models import User
-from marketplace.payments.models import Funding, Refund, ReversalState, Transfer, TransferReversal
+from marketplace.payments.models import Funding, Netting, Payable, Refund, ReversalState, Transfer, TransferReversal
 from marketplace.payments.permissions import MONEY_ROLES, may_see_statement_of
 
 
@@ -39,6 +39,13 @@ def transfers_visible_to(user: User) -> Select[Transfer]:
 
 def transfers_of(payee: User) -> Sequence[Transfer]:
     return db.session.scalars(transfers_visible_to(payee).where(Transfer.payee_id == payee.id).limit(100)).all()
+
+
+def nettings_of(payee: User) -> Sequence[Netting]:
+    """What was kept of their rewards for what they owed, newest first."""
+    return db.session.scalars(
+        select(Netting).join(Payable, Payable.id == Netting.payable_id).where(Payable.payee_id == payee.id)
+        .order_by(Netting.id.desc()).limit(100)).all()
 
 
 def owed_back_by(payee: User) -> Sequence[TransferReversal]:

@@ -3,6 +3,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
+from marketplace.foundation.fields import clean_text
 from marketplace.foundation.money import BadAmount, parse_amount, refuse_odd, show_money
 from marketplace.payments.money_in.funding import minimum_funding
 from marketplace.payments.money_out.countries import COUNTRIES
@@ -63,3 +64,27 @@ class PayeeInput(Schema):
     country = fields.String(
         required=True, validate=validate.OneOf(sorted(COUNTRIES), error="Choose a country from the list."),
         error_messages={"required": "Choose a country from the list."})
+
+
+class WriteOffInput(Schema):
+    """Why nobody will pay; kept in the audit trail."""
+
+    reason = clean_text(5, 500, required=True, error_messages={"required": "Say why."})
+
+
+class ReversalInput(WriteOffInput):
+    """``amount`` in the transfer's currency; loads as Money."""
+
+    amount = fields.String(required=True, validate=validate.Length(max=40),
+                           error_messages={"required": "Say how much."})
+
+    def __init__(self, in_currency: str) -> None:
+        super().__init__()
+        self.in_currency = in_currency
+
+    @post_load
+    def as_money(self, given: dict[str, Any], **options: Any) -> dict[str, Any]:
+        try:
+            return {**given, "amount": parse_amount(given["amount"], self.in_currency)}
+        except BadAmount as bad:
+            raise ValidationError({"amount": [bad.message]}) from bad

@@ -68,6 +68,10 @@ class BatchLine(Base):
 
     amount: Mapped[Money] = composite("amount_minor", "currency")
 
+    @property
+    def stopped(self) -> Money:
+        return Money(self.stopped_minor, self.currency)
+
 
 class OrderKind(StrEnum):
     WRITE_OFF = "write_off"

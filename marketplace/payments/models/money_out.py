@@ -178,6 +178,10 @@ class TransferReversal(Versioned, Base):
         return self.reference.partition("/")[0]
 
     @property
+    def netted(self) -> Money:
+        return Money(self.netted_minor, self.currency)
+
+    @property
     def left(self) -> Money:
         """What Stripe is asked for: less what later rewards paid of it."""
         return Money(self.amount_minor - self.netted_minor, self.currency)

@@ -49,7 +49,7 @@ def order_waits(order_id: str) -> list[Mail]:
         return []
     what = "write off a debt" if order.kind == "write_off" else "take back a transfer"
     return _to_admins("An admin asks for your agreement",
-                      f"They want to {what} of {show_money(order.amount)}, which takes two. Their reason: {order.reason}",
+                      f"They want to {what} of {show_money(order.amount)}, which takes two. Why: {order.reason}",
                       path="/admin/receivables", label="Look at it", but=order.asked_by)
 
 
@@ -65,8 +65,8 @@ def owed_back(reversal_id: str) -> list[Mail]:
     reversal = db.session.get_one(TransferReversal, reversal_id)
     return [] if reversal.state in OVER else _to_payee(
         db.session.get_one(Transfer, reversal.transfer_id).payee_id, "You owe something back",
-        f"A sale was refunded after you were paid, and Stripe could not take {show_money(reversal.left)} back from your "
-        "account there. It is kept of your next rewards, and Stripe is asked again every day. Nothing else is asked of "
+        f"A sale was refunded after you were paid, and Stripe could not take {show_money(reversal.left)} back from "
+        "your account there. It is kept of your next rewards, and Stripe is asked again every day. Nothing else is asked of "
         "you.")
 
 
@@ -74,14 +74,14 @@ def debt_written_off(reversal_id: str) -> list[Mail]:
     reversal = db.session.get_one(TransferReversal, reversal_id)
     return _to_payee(
         db.session.get_one(Transfer, reversal.transfer_id).payee_id, "You owe nothing more",
-        f"We gave up {show_money(reversal.left)} that you owed back after a refunded sale. It will not be asked for again.")
+        f"We gave up {show_money(reversal.left)} that you owed back after a refunded sale. It is forgotten.")
 
 
 def transfer_reversed_by_hand(order_id: str) -> list[Mail]:
     order = db.session.get_one(MoneyOrder, order_id)
     return _to_payee(
         db.session.get_one(Transfer, order.subject_id).payee_id, "A payment to you is taken back",
-        f"{show_money(order.amount)} of a transfer to your Stripe account is taken back by us. The reason: {order.reason}",
+        f"We take back {show_money(order.amount)} of a transfer to your Stripe account. The reason: {order.reason}",
         "If you think that this is wrong, answer this mail.")
 
 

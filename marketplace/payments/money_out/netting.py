@@ -1,7 +1,7 @@
 """What a payee owes back is kept of what they are owed, before anything is sent: a newer reward pays the older debt.
 
 Nothing moves at Stripe: the payee has the money already, in the transfer that could not be taken back. In the books the
-payable's money goes where that reversal's was to go; see docs/decisions/0012-netting.md.
+payable's money goes where that reversal's was to go; see docs/decisions/0012-batches-and-netting.md.
 """
 from collections.abc import Sequence
 

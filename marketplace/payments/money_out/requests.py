@@ -128,7 +128,7 @@ def must_wait(payee_ids: Iterable[str]) -> dict[Key, str]:
     for payee_id, business_id, currency, state, failed_at, code in rows:
         if state in OPEN:
             found[payee_id, business_id, currency] = "one_open"
-        elif clock.now() < failed_at + retry_after(code):
+        elif failed_at and clock.now() < failed_at + retry_after(code):
             found[payee_id, business_id, currency] = "refused_lately"
     return found
 

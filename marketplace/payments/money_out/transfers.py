@@ -72,11 +72,8 @@ def request_transfers(payee_id: str) -> None:
 
     Only where the market pays at once; else, and above what one admin may send, the next batch takes it.
     """
-    if current_app.extensions["settings"].transfer_batches == AT_ONCE:
-        request_now(payee_id)
-
-
-def request_now(payee_id: str) -> None:
+    if not pays_at_once():
+        return
     destinations = ready_destinations([payee_id])
     if not destinations:
         return  # Asked again when the account gets ready: payees.py.
@@ -87,6 +84,11 @@ def request_now(payee_id: str) -> None:
     request_groups([
         group for group in groups if not why_not(group, destinations, waiting) and not takes_two([group.total])
     ], destinations)
+
+
+def pays_at_once() -> bool:
+    """Whether a released reward waits for no batch (a small market's choice: TRANSFER_BATCHES)."""
+    return bool(current_app.extensions["settings"].transfer_batches == AT_ONCE)
 
 
 def send_transfer(transfer_id: str) -> None:

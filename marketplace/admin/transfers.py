@@ -1,0 +1,228 @@
+"""The rooms for money that goes out: transfers, batches with preview and progress, and what payees owe back."""
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from sqlalchemy import func, select
+
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.errors import NotFound, require
+from marketplace.foundation.limits import WRITING, caller, limiter
+from marketplace.foundation.money import Money
+from marketplace.foundation.paging import page
+from marketplace.foundation.web import Form
+from marketplace.identity.models import Business, User
+from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.payments.models import (
+    BatchLine,
+    BatchState,
+    LineState,
+    MoneyOrder,
+    OrderState,
+    Transfer,
+    TransferBatch,
+    TransferReversal,
+    TransferState,
+)
+from marketplace.payments.money_out import batches, orders
+from marketplace.payments.money_out.approvals import approval_limit, takes_two
+from marketplace.payments.money_out.counting import REASONS, what_waits
+from marketplace.payments.money_out.receivables import aged_receivables, sums_by_age
+from marketplace.payments.money_out.requests import OPEN
+from marketplace.payments.money_out.stops import open_stops
+from marketplace.payments.queries import transfers_visible_to
+from marketplace.payments.schemas import ReversalInput, WriteOffInput
+
+bp = Blueprint("transfers", __name__, url_prefix="/admin")
+
+SHOWN = 100
+SHOWS = {
+    "all": tuple(TransferState), "open": OPEN, "failed": (TransferState.FAILED,),
+    "sent": (TransferState.SENT, TransferState.PARTLY_REVERSED, TransferState.REVERSED),
+}
+
+
+def _operator() -> User:
+    user = signed_in_user()
+    require(user.is_admin, "enter the operators' rooms")
+    return user
+
+
+@bp.get("/transfers")
+@signed_in
+def overview() -> Any:
+    user = _operator()
+    show = request.args.get("show", "all") if request.args.get("show") in SHOWS else "all"
+    found = page(transfers_visible_to(user).where(Transfer.state.in_(SHOWS[show])), Transfer.id,
+                 cursor=request.args.get("cursor"))
+    recent = db.session.scalars(select(TransferBatch).order_by(TransferBatch.id.desc()).limit(10)).all()
+    return render_template(
+        "admin/transfers.html", show=show, shows=list(SHOWS), transfers=found, names=_names(found.rows),
+        waits=[(reason, REASONS.get(reason, ""), amount, many) for reason, amount, many in what_waits()],
+        stops=db.session.scalars(open_stops().limit(SHOWN)).all(), batches=recent,
+        totals={batch.id: batches.totals_of(batch) for batch in recent}, next_batch=batches.next_batch_at())
+
+
+def _names(rows: Any) -> dict[str, str]:
+    """Of payees and businesses, by id."""
+    people = {row.payee_id for row in rows}
+    shops = {row.business_id for row in rows}
+    named = db.session.execute(select(User.id, User.name).where(User.id.in_(people)).union_all(
+        select(Business.id, Business.name).where(Business.id.in_(shops))))
+    return {row[0]: row[1] for row in named}
+
+
+@bp.post("/transfers/batches")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def prepare_batch() -> Any:
+    user = _operator()
+    with transaction():
+        batch_id = batches.plan_batch(by=user).id
+    return redirect(url_for(".batch", batch_id=batch_id))
+
+
+@bp.get("/transfers/batches/<batch_id>")
+@signed_in
+def batch(batch_id: str) -> Any:
+    """Before it runs: who would get what. While it runs: how far it is."""
+    user = _operator()
+    found = _get_batch(batch_id)
+    counts = {row[0]: row[1] for row in db.session.execute(
+        select(BatchLine.state, func.count()).where(BatchLine.batch_id == batch_id).group_by(BatchLine.state))}
+    lines = db.session.scalars(
+        select(BatchLine).where(BatchLine.batch_id == batch_id, BatchLine.state != LineState.LEFT_OUT)
+        .order_by(BatchLine.amount_minor.desc(), BatchLine.number)
+        .limit(SHOWN)).all()
+    left_out = db.session.execute(
+        select(BatchLine.reason, BatchLine.currency, func.sum(BatchLine.amount_minor), func.count())
+        .where(BatchLine.batch_id == batch_id, BatchLine.state == LineState.LEFT_OUT)
+        .group_by(BatchLine.reason, BatchLine.currency).order_by(BatchLine.currency, BatchLine.reason))
+    totals = batches.totals_of(found)
+    needs_two = takes_two(totals)
+    return render_template(
+        "admin/batch.html", batch=found, lines=lines, names=_names(lines), totals=totals, needs_two=needs_two,
+        may_approve=not (needs_two and user.id == found.asked_by),
+        limits=[approval_limit(total.currency) for total in totals],
+        left_out=[(REASONS[str(reason)], Money(int(minor), currency), many)
+                  for reason, currency, minor, many in left_out],
+        done=counts.get(LineState.REQUESTED, 0), planned=counts.get(LineState.PLANNED, 0),
+        under_way=found.state in {BatchState.APPROVED, BatchState.RUNNING})
+
+
+@bp.post("/transfers/batches/<batch_id>/approval")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def approve(batch_id: str) -> Any:
+    user = _operator()
+    with transaction():
+        batches.approve_batch(_get_batch(batch_id), by=user)
+    flash("The batch is on its way.", "ok")
+    return redirect(url_for(".batch", batch_id=batch_id))
+
+
+@bp.post("/transfers/batches/<batch_id>/dropping")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def drop(batch_id: str) -> Any:
+    user = _operator()
+    with transaction():
+        batches.drop_batch(_get_batch(batch_id), by=user)
+    flash("Nothing of it is sent. What is owed goes with the next batch.", "ok")
+    return redirect(url_for(".overview"))
+
+
+def _get_batch(batch_id: str) -> TransferBatch:
+    found = db.session.get(TransferBatch, batch_id)
+    if found is None:
+        raise NotFound("There is no such batch.", next_step="Look for it in the list.")
+    return found
+
+
+@bp.route("/transfers/<transfer_id>", methods=["GET", "POST"])
+@signed_in
+@limiter.limit(WRITING, key_func=caller, methods=["POST"])
+def transfer(transfer_id: str) -> Any:
+    """POST: take part or all of it back, with a reason."""
+    user = _operator()
+    found = db.session.get(Transfer, transfer_id)
+    if found is None:
+        raise NotFound("There is no such transfer.", next_step="Look for it in the list.")
+    form = Form(ReversalInput(found.currency))
+    if form.is_ready:
+        with form.keeping():
+            with transaction():
+                order = orders.ask_reversal(db.session.get_one(Transfer, transfer_id), form.fields["amount"],
+                                            reason=form.fields["reason"], by=user)
+                _say(order)
+            return redirect(url_for(".transfer", transfer_id=transfer_id))
+    found = db.session.get_one(Transfer, transfer_id)
+    reversals = db.session.scalars(
+        select(TransferReversal).filter_by(transfer_id=transfer_id).order_by(TransferReversal.id)).all()
+    return render_template(
+        "admin/transfer.html", transfer=found, form=form, names=_names([found]), reversals=reversals,
+        can_be_taken=orders.can_be_taken(found), limit=approval_limit(found.currency)), form.status
+
+
+@bp.get("/receivables")
+@signed_in
+def receivables() -> Any:
+    user = _operator()
+    owed = aged_receivables()
+    asked = db.session.execute(
+        select(MoneyOrder, User.name).join(User, User.id == MoneyOrder.asked_by)
+        .where(MoneyOrder.state == OrderState.ASKED).order_by(MoneyOrder.id)).all()
+    return render_template(
+        "admin/receivables.html", owed=owed[:SHOWN], sums=sums_by_age(owed),
+        orders=[(order, name, order.asked_by != user.id) for order, name in asked])
+
+
+@bp.route("/receivables/<reversal_id>", methods=["GET", "POST"])
+@signed_in
+@limiter.limit(WRITING, key_func=caller, methods=["POST"])
+def receivable(reversal_id: str) -> Any:
+    """POST: write it off, with a reason."""
+    user = _operator()
+    found = db.session.get(TransferReversal, reversal_id)
+    if found is None:
+        raise NotFound("There is no such debt.", next_step="Look for it in the list.")
+    form = Form(WriteOffInput())
+    if form.is_ready:
+        with form.keeping():
+            with transaction():
+                order = orders.ask_write_off(db.session.get_one(TransferReversal, reversal_id),
+                                             reason=form.fields["reason"], by=user)
+                _say(order)
+            return redirect(url_for(".receivables"))
+    found = db.session.get_one(TransferReversal, reversal_id)
+    payee = db.session.get_one(User, db.session.get_one(Transfer, found.transfer_id).payee_id)
+    return render_template("admin/receivable.html", reversal=found, payee=payee, form=form,
+                           limit=approval_limit(found.currency)), form.status
+
+
+@bp.post("/orders/<order_id>/grant")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def grant(order_id: str) -> Any:
+    user = _operator()
+    with transaction():
+        orders.grant_order(orders.get_order(order_id), by=user)
+    flash("It is done.", "ok")
+    return redirect(url_for(".receivables"))
+
+
+@bp.post("/orders/<order_id>/refusal")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def refuse(order_id: str) -> Any:
+    user = _operator()
+    with transaction():
+        orders.decline_order(orders.get_order(order_id), by=user)
+    flash("Nothing is done about it.", "ok")
+    return redirect(url_for(".receivables"))
+
+
+def _say(order: MoneyOrder) -> None:
+    if order.state is OrderState.GRANTED:
+        flash("It is done.", "ok")
+    else:
+        flash("This is more than one admin may decide alone: the others have been asked.", "info")

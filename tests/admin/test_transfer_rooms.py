@@ -1,0 +1,141 @@
+"""The rooms for money out, as admins use them: preview, approval by two, progress, debts, taking back by hand."""
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from marketplace.foundation.db import db, transaction
+from marketplace.payments.models import AccountKind, BatchState, Transfer, TransferBatch
+from marketplace.payments.money_out import stops
+from tests.browsing import words_of
+from tests.factories import make_business, make_user, owner_of
+from tests.payments.conftest import stripe  # noqa: F401 - the fixture
+from tests.payments.money_steps import BOUNTY, fresh, holds, make_ready, owe, pay_in, take_back, usd
+
+
+@pytest.fixture
+def nightly(app):
+    before = app.extensions["settings"]
+    app.extensions["settings"] = replace(before, transfer_batches="nightly", transfer_approval_above={"usd": 500})
+    yield
+    app.extensions["settings"] = before
+
+
+@pytest.fixture
+def ana(app):
+    return make_user("Ana Flores")
+
+
+@pytest.fixture
+def westside(app):
+    return make_business()
+
+
+@pytest.fixture
+def funded(stripe, nightly, westside, ana, later):  # noqa: F811
+    pay_in(stripe, owner_of(westside), usd(2100))
+    later(days=10)
+    return make_ready(stripe, ana)
+
+
+@pytest.fixture
+def mona(app, as_user):
+    return as_user(make_user("Mona Lind", is_admin=True))
+
+
+@pytest.fixture
+def milo(app, as_user):
+    return as_user(make_user("Milo Berg", is_admin=True))
+
+
+def press(browser, page: str, action: str):
+    """The button of ``page`` whose form leads to ``action``."""
+    token = browser.page(page).xpath("//input[@name='csrf_token']/@value")[0]
+    return browser.post(action, data={"csrf_token": token}, follow_redirects=True)
+
+
+def test_a_batch_is_seen_approved_by_another_and_followed_to_its_end(
+        stripe, funded, westside, ana, mona, milo, work, mailbox):  # noqa: F811
+    owe(ana, westside.id, usd(600))
+    little = make_user("Little Earner")
+    make_ready(stripe, little)
+    owe(little, westside.id, usd(3), "reward_2")
+    words = words_of(mona.page("/admin/transfers"))
+    assert "Goes with the next batch $600" in words and "Less than the smallest transfer: waits for more $3" in words
+    answer = press(mona, "/admin/transfers", "/admin/transfers/batches")
+    batch = db.session.scalars(select(TransferBatch)).one()
+    page = f"/admin/transfers/batches/{batch.id}"
+    assert answer.request.path == page
+    words = words_of(mona.page(page))
+    assert "Ana Flores" in words and "$600" in words and "another admin must approve it" in words
+    assert "Less than the smallest transfer" in words
+    assert press(mona, page, f"{page}/approval").status_code == 403
+    assert press(milo, page, f"{page}/approval").status_code == 200
+    assert "0 of 1" in words_of(milo.page(page)) and "Look again" in words_of(milo.page(page))
+    work()
+    words = words_of(milo.page(page))
+    assert "1 of 1" in words and "Done" in words and "Look again" not in words
+    assert "Sent" in words_of(milo.page("/admin/transfers?show=sent"))
+    assert "No such transfer" in words_of(milo.page("/admin/transfers?show=failed"))
+    assert mailbox.to(db.session.get(type(ana), batch.asked_by).email)
+
+
+def test_a_batch_that_is_not_wanted_is_put_away(funded, westside, ana, mona, work, stripe):  # noqa: F811
+    owe(ana, westside.id, usd(100))
+    press(mona, "/admin/transfers", "/admin/transfers/batches")
+    batch = db.session.scalars(select(TransferBatch)).one()
+    page = f"/admin/transfers/batches/{batch.id}"
+    assert "Nothing of it is sent" in press(mona, page, f"{page}/dropping").text
+    work()
+    assert fresh(TransferBatch, batch.id).state is BatchState.DROPPED
+    assert db.session.scalar(select(Transfer)) is None
+
+
+def test_stopped_money_is_shown_with_its_reason_to_admin_and_payee(funded, westside, ana, mona, as_user, stripe):  # noqa: F811
+    owe(ana, westside.id, usd(100))
+    with transaction():
+        stops.stop_transfers("business", westside.id, reason="A chargeback is open.", source="dispute_1", by="system")
+    words = words_of(mona.page("/admin/transfers"))
+    assert "A chargeback is open." in words and "Stopped: a dispute" in words
+    words = words_of(as_user(ana).page("/payouts"))
+    assert "$100 of it waits. A chargeback is open." in words and "with the next batch" in words
+
+
+def test_a_debt_is_listed_aged_and_written_off(funded, westside, ana, mona, work, later, stripe):  # noqa: F811
+    owe(ana, westside.id, usd(100))
+    press(mona, "/admin/transfers", "/admin/transfers/batches")
+    batch = db.session.scalars(select(TransferBatch)).one()
+    press(mona, f"/admin/transfers/batches/{batch.id}", f"/admin/transfers/batches/{batch.id}/approval")
+    work()
+    stripe.control.pay_out_account(funded.stripe_account_id, currency="usd")
+    take_back("reward_1", usd(40))
+    work()
+    later(days=45)
+    words = words_of(mona.page("/admin/receivables"))
+    assert "31 to 60 days $40" in words and "Ana Flores" in words
+    link = mona.page("/admin/receivables").xpath("//a[text()='Write off']/@href")[0]
+    answer = mona.submit(link, {"reason": ""}, follow=False)
+    assert answer.status_code == 422
+    mona.submit(link, {"reason": "She cannot be reached any more"})
+    assert "Nobody owes anything back" in words_of(mona.page("/admin/receivables"))
+    assert holds(AccountKind.LOSSES, "platform") == -40_00
+
+
+def test_a_transfer_is_taken_back_by_two_admins(funded, westside, ana, mona, milo, work, stripe):  # noqa: F811
+    owe(ana, westside.id, usd(600))
+    press(mona, "/admin/transfers", "/admin/transfers/batches")
+    batch = db.session.scalars(select(TransferBatch)).one()
+    press(milo, f"/admin/transfers/batches/{batch.id}", f"/admin/transfers/batches/{batch.id}/approval")
+    work()
+    transfer = db.session.scalars(select(Transfer)).one()
+    page, funds = f"/admin/transfers/{transfer.id}", holds(AccountKind.FUNDS, BOUNTY)
+    assert mona.submit(page, {"amount": "601", "reason": "The wrong Ana"}, follow=False).status_code == 422
+    mona.submit(page, {"amount": "600", "reason": "The wrong Ana"})
+    work()
+    assert holds(AccountKind.FUNDS, BOUNTY) == funds
+    assert "Agree" not in words_of(mona.page("/admin/receivables"))
+    [action] = milo.page("/admin/receivables").xpath("//form[contains(@action, '/grant')]/@action")
+    press(milo, "/admin/receivables", action)
+    work()
+    assert holds(AccountKind.FUNDS, BOUNTY) == funds + 600_00
+    assert "Taken back" in words_of(milo.page(page))
