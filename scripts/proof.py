@@ -42,12 +42,12 @@ RUNS = {  # What it proves: what is run.
     "webhook storm": Run(["tests/payments/test_webhook_storm.py"], 10),
     "clock jumps": Run(["tests/payments/test_clock_jumps.py"]),
     "same on both": Run(["tests/payments/test_same_on_both_databases.py"], 10, ("PostgreSQL",)),
-    "discrepancies": Run(["tests/payments/test_discrepancies.py"], 50),
-    "restored backup": Run(["tests/payments/test_restored_backup.py"]),
+    "discrepancies": Run(["tests/payments/test_reconciliation.py"]),
+    "restored backup": Run(["tests/payments/test_restore.py"], 10),
     "races": Run(["tests/races", "--ignore=tests/races/test_killed_workers.py",
                   "--ignore=tests/races/test_faulty_stripe.py"], 10),
     # The bugs are the product's; which database they meet does not matter.
-    "seeded bugs": Run(["tests/properties/test_seeded_bugs.py"], 10, ("SQLite",)),
+    "seeded bugs": Run(["tests/properties/test_seeded_bugs.py", "tests/properties/test_named_bugs.py"], 10, ("SQLite",)),
 }
 # The first of these that a test records; else it counts as one.
 COUNTED = ("operations", "steps", "kills", "calls", "events", "threads", "rounds")
