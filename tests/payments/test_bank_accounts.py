@@ -137,7 +137,7 @@ def test_the_owner_who_puts_the_old_one_back_starts_no_new_wait(stripe, payee, h
     assert len(letters(news, "bank_account_changed")) == 1
 
 
-@pytest.mark.parametrize("how", [{"copies": 3}, {"order": "reversed", "copies": 2}, {"order": "shuffled", "seed": 7}])
+@pytest.mark.parametrize("how", [{"order": "reversed", "copies": 2}, {"order": "shuffled", "seed": 7}])
 def test_however_its_events_come_in_one_change_is_one_stop_and_one_mail(stripe, payee, heard, news, how):
     change_bank(stripe, payee)
     heard(**how)
@@ -269,7 +269,7 @@ def test_a_payout_is_shown_with_its_amount_its_day_and_its_state(stripe, paid, a
     assert "Paid out" in words_of(as_user(ana).page("/payouts"))
 
 
-@pytest.mark.parametrize("how", [{}, {"copies": 2}, {"order": "reversed"}])
+@pytest.mark.parametrize("how", [{}, {"order": "reversed", "copies": 2}])
 def test_a_failed_payout_is_told_once_shown_in_words_and_never_paid_again(
         stripe, paid, ana, heard, news, later, work, as_user, how):
     stripe.control.pay_out_account(paid.stripe_account_id, currency="usd", status="in_transit")
@@ -290,11 +290,12 @@ def test_a_failed_payout_is_told_once_shown_in_words_and_never_paid_again(
     assert holds(AccountKind.PAYABLE, "reward_1") == 0
 
 
-@pytest.mark.parametrize("code", [*WHY, "could_not_process", "something_new", None])
-def test_every_reason_of_the_banks_is_said_in_words(code):
-    said = why_failed(BankPayout(failure_code=code))
-    assert said.endswith(".") and "_" not in said
-    assert (said == UNNAMED) is (code not in WHY)
+@pytest.mark.once
+def test_every_reason_of_the_banks_is_said_in_words():
+    for code in [*WHY, "could_not_process", "something_new", None]:
+        said = why_failed(BankPayout(failure_code=code))
+        assert said.endswith(".") and "_" not in said
+        assert (said == UNNAMED) is (code not in WHY)
 
 
 def test_a_payout_only_goes_forward(stripe, paid):
@@ -381,12 +382,13 @@ def test_an_event_of_the_platforms_own_payout_is_not_a_payees(stripe, paid, hear
 # --- the currencies of payouts
 
 
-@pytest.mark.parametrize(("currency", "there", "paid_out"), [
-    ("huf", 123_456, 123_400), ("isk", 199, 100), ("kwd", 1_234, 1_230), ("usd", 1_234, 1_234), ("jpy", 7, 7)])
-def test_the_sandbox_pays_a_bank_whole_units_only(stripe, payee, currency, there, paid_out):
-    store = stripe.box.world.store
-    store.save(store.get("v2.core.account", payee.stripe_account_id) | {"_balance": {currency: there}})
-    stripe.control.pay_out_account(payee.stripe_account_id, currency=currency)
-    (found,) = stripe.gateway().list_payouts(payee.stripe_account_id)
-    assert found.amount == Money(paid_out, currency)
-    assert stripe.control.read_balances()["accounts"][payee.stripe_account_id][currency] == there - paid_out
+@pytest.mark.once
+def test_the_sandbox_pays_a_bank_whole_units_only(stripe, payee):
+    store, account_id = stripe.box.world.store, payee.stripe_account_id
+    for currency, there, paid_out in (
+            ("huf", 123_456, 123_400), ("isk", 199, 100), ("kwd", 1_234, 1_230), ("usd", 1_234, 1_234), ("jpy", 7, 7)):
+        store.save(store.get("v2.core.account", account_id) | {"_balance": {currency: there}})
+        stripe.control.pay_out_account(account_id, currency=currency)
+        found = stripe.gateway().list_payouts(account_id, at_most=1)[0]
+        assert found.amount == Money(paid_out, currency)
+        assert stripe.control.read_balances()["accounts"][account_id][currency] == there - paid_out
