@@ -1,4 +1,6 @@
 """The room for bad days: chargebacks with what we know, fraud warnings, payments that matched nothing, debts."""
+import json
+
 import pytest
 from sqlalchemy import select
 
@@ -18,13 +20,17 @@ from marketplace.payments.models import (
     FundingState,
     Refund,
     RefundState,
+    StripeEvent,
 )
 from marketplace.payments.money_in.funding import settle_funding
+from marketplace.payments.sandbox.webhooks import sign
 from marketplace.payments.stripe_readings import CheckoutReading
 from marketplace.referrals.models import Lead
 from tests.browsing import body_of, end_reading, words_of
 from tests.factories import accept, consent, make_bounty, make_business, make_lead, make_user, owner_of, win
 from tests.payments.money_steps import ask_to_fund, fresh, holds, pay_in, usd
+
+pytestmark = pytest.mark.once  # What the rooms do is a verb of payments or referrals, tested there on both databases.
 
 
 @pytest.fixture
@@ -216,6 +222,22 @@ def test_another_currency_can_only_go_back(app, stripe_sandbox, wes, room):
     assert "Give it to the bounty" not in words_of(room.page("/admin/chargebacks"))
     answer = room.post(f"/admin/unmatched/{funding.id}/assignment", data={"csrf_token": token_of(room)})
     assert answer.status_code == 409
+
+
+def test_an_event_of_stripes_other_mode_is_refused_and_counted(app, anonymous, room):
+    body = json.dumps({"id": "evt_live", "object": "event", "type": "payout.paid", "livemode": True,
+                       "data": {"object": {"id": "po_1"}}}).encode()
+    secret = app.extensions["settings"].stripe_webhook_secrets[0]
+    for _ in range(2):
+        answer = anonymous.post("/webhooks/stripe", data=body, headers={"Stripe-Signature": sign(body, secret)})
+        assert (answer.status_code, answer.get_json()["code"]) == (400, "wrong_mode")
+    assert db.session.scalars(select(StripeEvent)).all() == []
+    assert "Refused: of Stripe's other mode (test or live), or no event at all 2" in words_of(room.page("/admin/chargebacks"))
+
+
+def test_a_stranger_is_refused_without_a_trace(app, anonymous, room):
+    anonymous.post("/webhooks/stripe", data=b"{}", headers={"Stripe-Signature": "t=1,v1=0"})
+    assert db.session.scalars(select(AuditEvent).filter_by(action="event.refused")).all() == []
 
 
 def token_of(browser):

@@ -338,7 +338,7 @@ class TestHeardBadly:
         work()
         assert promised("check_chargeback") == []
 
-    @pytest.mark.parametrize("seed", range(6))
+    @pytest.mark.parametrize("seed", range(3))
     def test_any_order_of_any_number_of_events_ends_alike(self, stripe, wes, heard, mona, seed):
         """The same two bad days, told in order or doubled and mixed with new money, a lead and a refund by hand."""
         dice = random.Random(seed)
@@ -400,6 +400,7 @@ def story_of_bad_days(stripe, wes):
     ]
 
 
+@pytest.mark.once
 class TestAnswered:
     def test_evidence_goes_to_the_bank_once(self, stripe, wes, heard, work, mona):
         funding = pay_in(stripe, wes, usd(1000))
