@@ -8,8 +8,8 @@ from pathlib import Path
 from fpdf import FPDF
 from fpdf.fonts import FontFace
 
-MARGIN, LINE = 18.0, 5.5  # Millimetres.
-TITLE, HEADING, TEXT, SMALL = 20.0, 12.0, 9.5, 8.0  # Points.
+MARGIN, LINE = 18, 6  # Millimetres.
+TITLE, HEADING, TEXT, SMALL = 20, 12, 10, 8  # Points.
 INK, FAINT, RULE = (20, 24, 33), (96, 103, 117), (214, 218, 226)
 NOTO = "Noto"
 
@@ -77,7 +77,7 @@ def draw_statement(statement: Statement) -> bytes:
         _write(pdf, role, SMALL, colour=FAINT)
         for line in lines:
             _write(pdf, line, TEXT)
-        pdf.ln(LINE / 2)
+        pdf.ln(LINE // 2)
     for table in statement.tables:
         _draw_table(pdf, table)
     pdf.ln(LINE)
@@ -115,7 +115,7 @@ def _draw_table(pdf: FPDF, table: Table) -> None:
 
 
 def _write(
-    pdf: FPDF, text: str, size: float, *, colour: tuple[int, int, int] = INK, height: float = LINE
+    pdf: FPDF, text: str, size: int, *, colour: tuple[int, int, int] = INK, height: int = LINE
 ) -> None:
     pdf.set_font(NOTO, size=size)
     pdf.set_text_color(*colour)
