@@ -27,7 +27,8 @@ COLUMNS = {
     "transfers": "id, payee_id, business_id, destination, amount_minor, currency, state, stripe_transfer_id, "
                  "reversed_minor",
     "transfer_reversals": "id, reference, transfer_id, payable_id, amount_minor, currency, state, stripe_reversal_id, "
-                          "failure_code",
+                          "failure_code, netted_minor",
+    "nettings": "id, reversal_id, payable_id, amount_minor, currency",
 }
 BALANCES = """
 SELECT a.kind, a.owner_id, a.currency, sum(p.amount_minor) AS minor

@@ -54,7 +54,7 @@ def expected_balances(model: Model, facts: Facts) -> dict[tuple[str, str, str], 
     for lead in model.leads.values():
         move(reserved_for(facts.leads[lead.id], lead.promise.cost), ("funds", lead.bounty), ("reserved", lead.id),
              lead.promise.currency)
-    reversals = {row["reference"]: row for row in facts.transfer_reversals.values()}
+    asked = reversals_by_clawback(facts)
     for reward in facts.rewards.values():
         sale, currency = model.leads[reward["lead_id"]].sale, reward["currency"]
         assert sale is not None
@@ -73,14 +73,28 @@ def expected_balances(model: Model, facts: Facts) -> dict[tuple[str, str, str], 
             if clawback["reward_id"] != reward["id"]:
                 continue
             move(clawback["fee_minor"], fees if payable else keeps, funds, currency)
-            reversal = reversals.get(clawback["id"])
-            if reversal is None:
-                move(clawback["amount_minor"], ("payable", reward["id"]) if payable else keeps, funds, currency)
-            elif reversal["state"] == "done":
-                move(clawback["amount_minor"], clearing, funds, currency)
-            elif reversal["failure_code"] is not None:
-                move(clawback["amount_minor"], ("receivable", reversal["id"]), ("clawback_due", reversal["id"]), currency)
+            parts = asked[clawback["id"]]
+            at_once = clawback["amount_minor"] - sum(part["amount_minor"] for part in parts)
+            move(at_once, ("payable", reward["id"]) if payable else keeps, funds, currency)
+            for part in parts:
+                left = part["amount_minor"] - part["netted_minor"]
+                if part["state"] == "done":
+                    move(left, clearing, funds, currency)
+                elif part["failure_code"] is not None and part["state"] in {"outstanding", "sending"}:
+                    move(left, ("receivable", part["id"]), ("clawback_due", part["id"]), currency)
+    for netting in facts.nettings.values():
+        clawback = facts.clawbacks[facts.transfer_reversals[netting["reversal_id"]]["reference"].partition("/")[0]]
+        move(netting["amount_minor"], ("payable", netting["payable_id"]),
+             ("funds", facts.rewards[clawback["reward_id"]]["bounty_id"]), netting["currency"])
     return {account: minor for account, minor in books.items() if minor}
+
+
+def reversals_by_clawback(facts: Facts) -> dict[str, list[Row]]:
+    """What lay in several transfers has a reversal for each."""
+    asked: dict[str, list[Row]] = defaultdict(list)
+    for row in facts.transfer_reversals.values():
+        asked[row["reference"].partition("/")[0]].append(row)
+    return asked
 
 
 def reserved_for(row: Row, cost: int) -> int:
@@ -179,7 +193,7 @@ def stripe_did_what_we_say_once(facts: Facts) -> tuple[list[str], int]:
                 faults.append(f"Stripe made two {kind}s of {ours}")
             elif row is None or (row[column] != thing["id"] and row["state"] not in unsure):
                 faults.append(f"Stripe made a {kind} of {ours} that we know nothing of ({row and row['state']})")
-            elif (row["amount_minor"], row["currency"]) != (thing["amount"], thing["currency"]):
+            elif (row["amount_minor"] - row.get("netted_minor", 0), row["currency"]) != (thing["amount"], thing["currency"]):
                 faults.append(f"{kind} of {ours}: {thing['amount']} at Stripe, {row['amount_minor']} here")
             else:
                 under_way += row[column] is None
@@ -211,7 +225,7 @@ def nobody_got_more_than_released(model: Model, facts: Facts) -> Iterator[str]:
     accounts = {row["stripe_account_id"]: row["user_id"] for row in facts.connected_accounts.values()}
     for transfer in facts.stripe["transfer"]:
         got[accounts.get(transfer["destination"], "?"), transfer["currency"]] += transfer["amount"] - transfer["amount_reversed"]
-    reversals = {row["reference"]: row for row in facts.transfer_reversals.values()}
+    asked = reversals_by_clawback(facts)
     for payable in facts.payables.values():
         reward = facts.rewards[payable["id"]]
         sale = model.leads[reward["lead_id"]].sale
@@ -219,9 +233,10 @@ def nobody_got_more_than_released(model: Model, facts: Facts) -> Iterator[str]:
         may[payable["payee_id"], payable["currency"]] += sale.reward
     for clawback in facts.clawbacks.values():
         reward = facts.rewards[clawback["reward_id"]]
-        reversal = reversals.get(clawback["id"])
-        if reward["id"] in facts.payables and (reversal is None or reversal["state"] == "done"):
-            may[reward["beneficiary_id"], reward["currency"]] -= clawback["amount_minor"]
+        if reward["id"] in facts.payables:
+            open_parts = sum(part["amount_minor"] - part["netted_minor"] for part in asked[clawback["id"]]
+                             if part["state"] not in {"done", "netted"})
+            may[reward["beneficiary_id"], reward["currency"]] -= clawback["amount_minor"] - open_parts
     for who, minor in got.items():
         if minor > may[who]:
             yield f"{who} has {minor} of which {may[who]} was released and not taken back"

@@ -91,10 +91,10 @@ def a_decision_without_a_trace(patch: Patch) -> None:
 
 def a_reversal_takes_from_what_is_owed_too(patch: Patch) -> None:
     """What was taken back of a sent transfer is given to the business before Stripe has taken it back."""
-    def ask_reversal(payable: Any, amount: Money, *, credit: Any, clawback_id: str) -> None:
+    def ask_reversal(payable: Any, amount: Money, *where: Any, credit: Any, clawback_id: str, **named: Any) -> Any:
         ledger.move(amount, source=ledger.account(AccountKind.CLEARING, "platform", amount.currency), target=credit,
                     kind="too_early", reference=f"{clawback_id}:early")
-        usual(payable, amount, credit=credit, clawback_id=clawback_id)
+        return usual(payable, amount, *where, credit=credit, clawback_id=clawback_id, **named)
     usual = payables._ask_reversal
     patch.setattr(payables, "_ask_reversal", ask_reversal)
 
