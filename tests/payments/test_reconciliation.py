@@ -12,7 +12,7 @@ from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden
 from marketplace.identity.models import Business, User
 from marketplace.payments import ledger
-from marketplace.payments.books import booking, open_items, reconciliation
+from marketplace.payments.books import booking, event_poll, open_items, reconciliation
 from marketplace.payments.models import (
     PLATFORM,
     AccountKind,
@@ -114,6 +114,33 @@ def test_what_is_on_its_way_is_counted_and_called_a_fault_only_when_it_is_old(ma
     assert named() == {"charge_not_posted": 300_00 - 900}
     market.work()  # The hourly look at an open payment.
     assert unnamed(reconcile()) == {} and named() == {}
+
+
+def test_bad_days_that_we_heard_of_are_no_discrepancies(market):
+    """A chargeback taken and given back, a refund by hand, one that came back: each has its own entries."""
+    lost, won, handed = (pay_in(market.stripe, market.wes, usd(400), purpose=f"bounty_{name}") for name in ("lost", "won", "handed"))
+    control = market.stripe.control
+    control.open_dispute(lost.charge_id, amount=400_00)
+    disputed = control.open_dispute(won.charge_id, amount=300_00)["id"]
+    control.refund_by_hand(handed.charge_id, amount=100_00)
+    control.settle_refund(market.newest(Refund).stripe_refund_id, status="failed")
+    listen(market)
+    control.settle_dispute(disputed, status="won", fee_back=True)
+    listen(market)
+    market.later(hours=3)
+    run = reconcile()
+    assert named() == {} and unnamed(run) == {}
+    assert {"adjustment", "refund", "refund_failure"} <= {one.type for one in db.session.scalars(select(StripeMovement))}
+
+
+def listen(market: Market) -> None:
+    """No webhook comes through: the hourly reading tells."""
+    end_reading()
+    with transaction():
+        event_poll.poll_events()
+    market.work()
+    market.later(minutes=5)
+    market.work()
 
 
 # ---- One of each kind, injected: found, named, worth what it is worth, and nothing else is called a fault

@@ -67,7 +67,9 @@ def _kind_of(name: str) -> OpenItemKind:
 
 
 def _rows_without_posting(model: Any, states: tuple[Any, ...], what: str) -> Iterator[Finding]:
-    entry = select(LedgerEntry.id).where(LedgerEntry.reference == model.id + f":{what}").exists()
+    # A payment that matched nothing, and that an admin gave to its bounty after all, was not posted as paid.
+    entry = select(LedgerEntry.id).where(
+        LedgerEntry.reference.in_([model.id + f":{what}", model.id + ":assigned"])).exists()
     for row_id, state in _read(select(model.id, model.state).where(model.state.in_(states), ~entry)):
         yield Finding(K.ROW_WITHOUT_POSTING, row_id, f"{row_id} is {state}, and the ledger has no {row_id}:{what}.")
 

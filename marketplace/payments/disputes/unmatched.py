@@ -49,7 +49,9 @@ def all_unmatched() -> Sequence[Unmatched]:
     total = func.sum(Posting.amount_minor)
     found = db.session.execute(
         select(LedgerAccount.owner_id, LedgerAccount.currency, total)
-        .join(Posting, Posting.account_id == LedgerAccount.id).where(LedgerAccount.kind == AccountKind.UNMATCHED)
+        .join(Posting, Posting.account_id == LedgerAccount.id)
+        .join(Funding, Funding.id == LedgerAccount.owner_id)  # What admins booked of unknown movements is not theirs.
+        .where(LedgerAccount.kind == AccountKind.UNMATCHED)
         .group_by(LedgerAccount.owner_id, LedgerAccount.currency).having(total > 0).order_by(LedgerAccount.owner_id))
     return [Unmatched(db.session.get_one(Funding, owner_id), Money(int(minor), currency))
             for owner_id, currency, minor in found]
