@@ -47,7 +47,8 @@ RUNS = {  # What it proves: what is run.
     "races": Run(["tests/races", "--ignore=tests/races/test_killed_workers.py",
                   "--ignore=tests/races/test_faulty_stripe.py"], 10),
     # The bugs are the product's; which database they meet does not matter.
-    "seeded bugs": Run(["tests/properties/test_seeded_bugs.py", "tests/properties/test_named_bugs.py"], 10, ("SQLite",)),
+    "seeded bugs": Run(["tests/properties/test_seeded_bugs.py", "tests/properties/test_named_bugs.py"], 10,
+                       ("SQLite",)),
 }
 # The first of these that a test records; else it counts as one.
 COUNTED = ("operations", "steps", "kills", "calls", "events", "threads", "rounds")
