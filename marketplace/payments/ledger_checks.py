@@ -112,7 +112,8 @@ def _disagreements() -> Iterator[tuple[str, Found]]:
     yield "I13 chargeback and what is frozen", _differing(
         AccountKind.DISPUTED, select(Chargeback.id, Chargeback.frozen_minor).where(Chargeback.frozen_minor != 0))
     yield "I13 debt and what is owed", _differing(
-        AccountKind.OWED_BY_BUSINESS, select(BusinessDebt.id, -BusinessDebt.owed_minor).where(BusinessDebt.owed_minor != 0))
+        AccountKind.OWED_BY_BUSINESS,
+        select(BusinessDebt.id, -BusinessDebt.owed_minor).where(BusinessDebt.owed_minor != 0))
     yield "I13 chargeback is not the sum of its parts", _read(_wrong_chargebacks())
     left = TransferReversal.amount_minor - TransferReversal.netted_minor
     owed_back = select(TransferReversal.id, left).where(
