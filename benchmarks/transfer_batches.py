@@ -44,7 +44,8 @@ def measure() -> list[Figure]:
         single = _per_transfer(business_id, ONE_BY_ONE, _run_singly, "single")
     told = f"{chunked * 1e6:.0f} us a transfer of {A_PAYEE} rewards; whole {whole * 1e6:.0f}; singly {single * 1e6:.0f}"
     return [
-        Figure(f"{REWARDS:,} due rewards: chunks / one transaction", round(whole / chunked, 2), "x", 0.8, "higher", told),
+        Figure(f"{REWARDS:,} due rewards: chunks / one transaction", round(whole / chunked, 2), "x", 0.8, "higher",
+               told),
         Figure("due rewards: chunks / one payee at a time", round(single / chunked, 1), "x", 20, "higher"),
         Figure("due rewards: memory of the process", round(memory), "MiB", MOST_MEMORY, "lower"),
         Figure("due rewards: transfers that a rerun makes", again, "", 0, "lower"),
