@@ -6,7 +6,7 @@ balances cost a look-up and a short sum instead, however long the ledger is.
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import BindParameter, Text, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from marketplace.foundation import clock
@@ -26,7 +26,7 @@ from marketplace.payments.models import (
 # snapshot ends this long ago, when nothing older can still appear.
 SETTLED_AFTER = timedelta(hours=1)
 
-_id = bindparam("account_id")
+_id: BindParameter[str] = bindparam("account_id", type_=Text)
 _snapshot = BalanceSnapshot.subject_id == _id
 _through = select(BalanceSnapshot.through_entry_id).where(_snapshot).scalar_subquery()
 SNAPSHOT_AND_TAIL = select(
