@@ -10,6 +10,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money
 from marketplace.identity.models import User
+from marketplace.payments.money_in import funds
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import catch_up_with_refunds
 from marketplace.referrals.conversion import record_conversion
@@ -71,12 +72,21 @@ def earn_later(sale_id: str, days: str) -> None:
 def record_renewal(lead: Lead, *, by: User, amount: Money, occurred_on: date, order_number: str) -> Conversion:
     """The buyer renewed: counted, and paid for as the terms say.
 
-    NoRenewals, RenewalsUsedUp, RenewalsOver, RenewalTooSoon, AlreadyCounted (409); Invalid for the day or the amount.
+    NoRenewals, RenewalsUsedUp, RenewalsOver, RenewalTooSoon, AlreadyCounted (409); Invalid for the day or the amount;
+    NotEnoughMoney (409) for one that comes so late that its money is gone.
     """
     sale, event = check_renewal(lead, by=by, amount=amount, occurred_on=occurred_on)
+    _reserve_what_was_freed(lead, price(lead.terms, event, used_up(lead)))
     return record_conversion(
         lead, event, occurred_on, kind=ConversionKind.RENEWAL, source=ConversionSource.MANUAL,
         external_id=order_number, amount=amount, sale=sale, number=event.number, by=by.id)
+
+
+def _reserve_what_was_freed(lead: Lead, earned: RewardPreview) -> None:
+    """A renewal of the paid months that is recorded after them: the referrer does not pay for the delay."""
+    short = earned.reward + earned.buyer_share + earned.fee - funds.reserved_for(lead.id, lead.terms.currency)
+    if short.minor > 0:
+        funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=short)
 
 
 def preview_renewal(lead: Lead, *, by: User, amount: Money, occurred_on: date) -> RewardPreview:

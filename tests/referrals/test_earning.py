@@ -214,7 +214,7 @@ class TestRefund:
         lead = open_lead(QUALIFIED, WON, RENEWALS)
         win(lead)
         renew(lead, "O-2")
-        assert preview_clawback(again(lead), SALE, by=owner_of(lead.business)) == usd(100_000)
+        assert preview_clawback(again(lead), SALE, by=owner_of(lead.business)).reward == usd(100_000)
         refund(lead, SALE.minor)
         assert [(reward.part.value, reward.net.minor) for reward in rewards_of_lead(again(lead))] == [
             ("qualified", 20_000), ("sale", 0), ("renewal", 10_000)]
@@ -260,6 +260,16 @@ class TestRenewals:
         assert reserved(lead) == 0
         with pytest.raises(RenewalsOver):
             renew(lead, "O-1")
+
+    def test_of_the_paid_months_count_also_when_they_are_recorded_late(self, open_lead, work, later):
+        lead = open_lead(WON, MONTHLY)
+        day = clock.now().date()
+        win(lead)
+        later(days=130)
+        work()
+        assert reserved(lead) == 0
+        renew(lead, "O-1", on=day + timedelta(days=40))
+        assert (parts(lead)[1:], reserved(lead)) == ([("renewal", 10_000)], 0)
 
     def test_come_once_a_month_where_they_are_paid_by_month(self, open_lead, later):
         lead = open_lead(WON, MONTHLY)
