@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from marketplace import cli
 from marketplace.bounties.models import Bounty, BountyState
+from marketplace.bounties.publishing import OUT_OF_FUNDS
 from marketplace.foundation import outbox
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db, transaction
@@ -108,6 +109,7 @@ def test_the_worker_does_what_is_due_and_stops_when_told(flask, app, mailbox, mo
     bounty = make.make_bounty()
     address = make.owner_of(bounty.business).email
     with transaction():
+        db.session.get_one(Bounty, bounty.id).paused_because = OUT_OF_FUNDS
         outbox.promise("send_letter", letter="bounty_out_of_funds", bounty_id=bounty.id)
     told_to_stop = []
 
