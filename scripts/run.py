@@ -9,6 +9,11 @@ from types import FrameType
 
 from processes import ROOT, Stopped, environment, flask, is_free, started, uses_sandbox, worker_command
 
+USAGE = """usage: scripts/run.py                       site, worker and Stripe sandbox, until Ctrl-C (make run)
+       scripts/run.py --work                the worker alone (make work)
+       scripts/run.py --migration "words"   a new migration from the models (make db m="words")
+PORT=5050 in the environment chooses another port."""
+
 
 class Interrupted(Exception):
     """Ctrl-C, a closed terminal, or a polite kill."""
@@ -22,8 +27,11 @@ def main(arguments: list[str]) -> int:
         port = chosen_port()
         if arguments == ["--work"]:
             return subprocess.call(worker_command(), cwd=ROOT, env=environment(folder, port))
-        if arguments[:1] == ["--migration"]:
+        if arguments[:1] == ["--migration"] and len(arguments) == 2:
             return make_migration(arguments[1].strip(), folder, port)
+        if arguments:
+            sys.stderr.write(f"Unknown: {' '.join(arguments)}\n{USAGE}\n")
+            return 2
         check_ports(port)
         serve(folder, port)
     except Interrupted:

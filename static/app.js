@@ -92,13 +92,18 @@ document.addEventListener("keydown", (event) => {
   menu?.querySelector("summary").focus();
 });
 
-// A part that waits for a job renews itself, less and less often, and stops when the server drops the attribute.
+// Nobody loses a word, or the place they type at, to a page that renews itself.
+const isTyping = () => document.querySelector("form[data-changed]") ?? document.activeElement?.matches("input, textarea, select");
+
+// A part that waits for a job renews itself, less and less often. When the server drops the attribute, the wait is
+// over for the rest of the page too: all of it is fetched anew, so that it says one thing.
 const renew = (part, wait) => setTimeout(async () => {
   let waiting = part;
   if (!document.hidden) {
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
       const fresh = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(part.id);
+      if (fresh && !fresh.dataset.refresh && !isTyping()) return location.reload();
       if (fresh && !part.contains(document.activeElement)) {
         part.replaceWith(fresh);
         showLocalTimes(fresh);

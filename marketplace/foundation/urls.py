@@ -1,6 +1,7 @@
 """Takes web addresses apart and brings two spellings of one page to the same text."""
 import ipaddress
 import re
+import socket
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import idna
@@ -56,6 +57,27 @@ def split_web_url(url: str) -> SplitResult:
         raise BadUrl("This address does not name a web site.")
     shown = f"[{ip}]" if (ip := _ipv6(parts.netloc, host)) else _ascii_host(host)
     return parts._replace(netloc=shown if port is None else f"{shown}:{port}")
+
+
+def refuse_private(url: str, *, allow: frozenset[str] = frozenset()) -> None:
+    """BadUrl for an address that says itself that it is not on the public web: this machine, or a private number.
+
+    Nothing is looked up; the fetch vets what a name leads to. ``allow`` as there: ``host:port`` of development.
+    """
+    parts = split_web_url(url)
+    host = (parts.hostname or "").rstrip(".")
+    if f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}" in allow:
+        return
+    try:
+        # Also 127.1, 0x7f.1 and 2130706433, as browsers read them.
+        number: ipaddress.IPv4Address | ipaddress.IPv6Address | None = (
+            ipaddress.IPv6Address(host) if ":" in host else ipaddress.IPv4Address(socket.inet_aton(host)))
+    except OSError:
+        number = None
+    is_local_name = host.rpartition(".")[2] in {"localhost", "local", "internal"}
+    if is_local_name or (number is not None and not number.is_global):
+        raise BadUrl("This address is not on the public web.",
+                     "Give the address of a page that anyone can open, or paste its text instead.")
 
 
 def canonical_url(url: str) -> str:

@@ -45,23 +45,31 @@ class Unreadable(DomainError):
 class Form:
     """One HTML form: what was typed, what was wrong with it, and the checked fields."""
 
-    def __init__(self, schema: Schema, *, initial: Mapping[str, str] | None = None) -> None:
-        """``initial`` fills the form before anything was typed. Shapes: field name to text."""
+    def __init__(
+        self, schema: Schema, *, initial: Mapping[str, str] | None = None, takes_address: bool = False
+    ) -> None:
+        """``initial`` fills the form before anything was typed. Shapes: field name to text.
+
+        ``takes_address``: what a GET brings in its address counts as sent, for a page that changes nothing.
+        """
         self.typed: dict[str, str] = dict(initial or {})
         self.errors: dict[str, list[str]] = {}
+        self.labels: dict[str, str] = {}  # What the page calls each field: the macros of forms.html fill it.
         self.fields: dict[str, Any] = {}
         self.refusal: DomainError | None = None
-        if request.method == "POST":
-            _refuse_nul(request.form)
-            self.typed = {name: value for name, value in request.form.items() if name != "csrf_token"}
+        sent = request.form if request.method == "POST" else request.args
+        self.was_sent = request.method == "POST" or (takes_address and bool(sent))
+        if self.was_sent:
+            _refuse_nul(sent)
+            self.typed = {name: value for name, value in sent.items() if name != "csrf_token"}
             try:
-                self.fields = schema.load(_form_values(schema), unknown=RAISE)
+                self.fields = schema.load(_form_values(schema, sent), unknown=RAISE)
             except ValidationError as error:
-                self.errors = _flat(error)
+                self.errors = {name: [_plain(one) for one in said] for name, said in _flat(error).items()}
 
     @property
     def is_ready(self) -> bool:
-        return request.method == "POST" and not self.errors
+        return self.was_sent and not self.errors
 
     @property
     def status(self) -> int:
@@ -85,10 +93,10 @@ class Form:
         self.errors = refusal.fields or {"": [f"{refusal.message} {refusal.next_step}".strip()]}
 
 
-def _form_values(schema: Schema) -> dict[str, Any]:
+def _form_values(schema: Schema, sent: MultiDict[str, str]) -> dict[str, Any]:
     """Empty boxes are left out, as in JSON nothing is sent for them; lists keep all their values."""
     values: dict[str, Any] = {}
-    for name, several in request.form.lists():
+    for name, several in sent.lists():
         if name == "csrf_token":
             continue
         is_list = isinstance(schema.fields.get(name), fields.List)
@@ -104,6 +112,24 @@ def _flat(error: ValidationError) -> dict[str, list[str]]:
     for name, said in error.normalized_messages().items():  # type: ignore[no-untyped-call]
         flat["" if name == "_schema" else str(name)] = _sentences(said)
     return flat
+
+
+# marshmallow's words, as a person would say them beside a box. Programs keep the library's.
+PLAIN = {
+    "Missing data for required field.": "Please fill this in.",
+    "Field may not be null.": "Please fill this in.",
+    "Not a valid date.": "Choose a day that exists, written like 2026-12-31.",
+    "Not a valid datetime.": "Choose a day and a time that exist, written like 2026-12-31 14:00.",
+    "Not a valid integer.": "Write a whole number, like 3.",
+    "Not a valid number.": "Write a number, like 2.5.",
+    "Not a valid string.": "Write some text.",
+    "Not a valid boolean.": "Answer with yes or no.",
+    "Not a valid URL.": "Write a whole address, like https://example.com.",
+}
+
+
+def _plain(sentence: str) -> str:
+    return "Choose one of the list." if sentence.startswith("Must be one of:") else PLAIN.get(sentence, sentence)
 
 
 def _sentences(said: Any) -> list[str]:

@@ -10,9 +10,11 @@ from marketplace.foundation.db import db
 from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.models import Buyer, Consent, Lead, Moderation, Stage
+from marketplace.referrals.queries import is_buyer_address_known
 
 PASSED_ON = "buyer"  # A link that the referrer may pass on: it proves nothing about who opens it.
 MAILED = "buyer-mail"  # A link mailed to one address, which it names by a mark, and proves for that one only.
+BY_MAIL, BY_REFERRER = "mail", "referrer"  # Who asks the buyer: kept in the trail, for the story of the lead.
 CONFIRMING = "consent-confirm"  # A link mailed to the address that a buyer typed in.
 
 
@@ -20,7 +22,8 @@ def ask_consent(lead: Lead) -> None:
     """unknown -> asked, at acceptance. By mail where the buyer's address is known, else through the referrer."""
     wait = timedelta(days=lead.terms.consent_days)
     lead.consent_due_at = clock.now() + wait
-    lifecycle.move_consent(lead, Consent.ASKED, by=audit.SYSTEM)
+    through = BY_MAIL if is_buyer_address_known(lead) else BY_REFERRER
+    lifecycle.move_consent(lead, Consent.ASKED, by=audit.SYSTEM, through=through)
     outbox.promise("send_letter", letter="lead_accepted", lead_id=lead.id)
     outbox.promise("send_letter", letter="buyer_asked", lead_id=lead.id)
     outbox.promise("remind_buyer", after=wait / 2, lead_id=lead.id)

@@ -1,5 +1,6 @@
 """What a refunded sale takes back: p% of the sale, p% of every reward of it, odd units to whose it is."""
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Select, or_, select
 
@@ -100,16 +101,29 @@ def _end_what_followed(lead: Lead, conversion: Conversion, *, by: str) -> None:
     free_what_cannot_be_earned(lead, why="the whole sale was refunded")
 
 
-def preview_clawback(lead: Lead, amount: Money, *, by: User, conversion_id: str | None = None) -> Money:
+@dataclass(frozen=True)
+class TakenBack:
+    """What a refund takes back: of the rewards, and of our fee on them. All of it returns to the bounty's funds."""
+
+    reward: Money
+    fee: Money
+
+    @property
+    def to_bounty(self) -> Money:
+        return self.reward + self.fee
+
+
+def preview_clawback(lead: Lead, amount: Money, *, by: User, conversion_id: str | None = None) -> TakenBack:
     """What a refund of ``amount`` would take back of all rewards. Refuses what refund_sale would refuse."""
     require(may_give_money_back(by, lead), "record a refund of this sale")
     conversion = _get_conversion(lead, conversion_id)
     _check_refund(conversion, amount)
     refunded = conversion.refunded_minor + amount.minor
-    due = zero(conversion.currency)
+    of_reward = of_fee = zero(conversion.currency)
     for reward in db.session.scalars(_live_rewards(conversion)):
-        due += _due(reward, conversion, refunded)[0]
-    return due
+        amount, fee = _due(reward, conversion, refunded)
+        of_reward, of_fee = of_reward + amount, of_fee + fee
+    return TakenBack(of_reward, of_fee)
 
 
 def _due(reward: Reward, conversion: Conversion, refunded_minor: int) -> tuple[Money, Money]:
@@ -119,7 +133,7 @@ def _due(reward: Reward, conversion: Conversion, refunded_minor: int) -> tuple[M
     """
     amount = reward.amount.part(refunded_minor, conversion.amount_minor) - reward.clawed_back
     fee = reward.fee.part(refunded_minor, conversion.amount_minor)
-    return amount, fee - Money(sum(c.fee_minor for c in reward.clawbacks), reward.currency)
+    return amount, fee - reward.fee_given_back
 
 
 def _get_conversion(lead: Lead, conversion_id: str | None) -> Conversion:

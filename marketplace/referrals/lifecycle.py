@@ -137,9 +137,9 @@ def move(lead: Lead, target: Moderation, *, by: str, reason: str = "") -> None:
     lead.moderation = target
 
 
-def move_consent(lead: Lead, target: Consent, *, by: str, reason: str = "") -> None:
+def move_consent(lead: Lead, target: Consent, *, by: str, reason: str = "", **details: str) -> None:
     check_move(CONSENT_MOVES, lead.consent, target)
-    audit.record(f"consent.{target}", lead.id, by=by, was=lead.consent, reason=reason)
+    audit.record(f"consent.{target}", lead.id, by=by, was=lead.consent, reason=reason, **details)
     lead.consent = target
 
 

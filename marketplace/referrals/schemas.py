@@ -2,14 +2,16 @@
 from typing import Any
 
 import phonenumbers
+from flask import current_app, has_app_context
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from marketplace.foundation.fields import EmailAddress, clean_text
 from marketplace.foundation.money import CURRENCIES, BadAmount, parse_amount
-from marketplace.foundation.urls import BadUrl, canonical_url
+from marketplace.foundation.urls import BadUrl, canonical_url, refuse_private
 from marketplace.referrals.models import Acquaintance, Channel, ReasonCode, Stage
 
 LONGEST_URL = 2048
+NOWHERE: frozenset[str] = frozenset()
 
 
 class PhoneNumber(fields.String):
@@ -33,6 +35,7 @@ class WebAddress(fields.String):
         text = (super()._deserialize(value, attr, data, **options) or "").strip()
         try:
             canonical_url(text)
+            refuse_private(text, allow=current_app.extensions["settings"].fetch_allow if has_app_context() else NOWHERE)
         except BadUrl as error:
             raise ValidationError(f"{error.message} {error.next_step}".strip()) from error
         return text

@@ -1,6 +1,6 @@
 """Each party's own story of a lead, told from the audit trail: what happened, and what happens next."""
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import select
@@ -11,6 +11,7 @@ from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.money import show_money
 from marketplace.identity.models import User
+from marketplace.referrals.asking import BY_REFERRER
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.models import (
     Clawback,
@@ -46,6 +47,7 @@ class Happening:
     tone: str
 
 
+ONE_OPENING = timedelta(minutes=10)  # A page that is loaded again is one line here; the trail has every one.
 R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYER
 EVERYONE = frozenset(Audience)
 INSIDERS = frozenset({R, A})
@@ -110,6 +112,12 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
 }
 
 
+# Without an address nobody was asked yet: there is a private page, and the referrer has its link.
+PASSED_ON = {
+    R: "You pass the private link on to the buyer", Y: "Your private page was made",
+    B: "The referrer passes the private link on to the buyer",
+    A: "The referrer passes the private link on to the buyer",
+}
 # What the buyer reads instead, of the own doings.
 TO_BUYER = {
     "lead.submitted": "Somebody pointed at your post",
@@ -127,12 +135,18 @@ TO_BUYER = {
 def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
     """Oldest first. Actors are named by their part, never by their name, but for admins."""
     about = _subjects(lead)
-    told = []
+    told, opened_at = [], dict[str, datetime]()
     for event in db.session.scalars(audit.events_about(lead.id, *about)):
+        if event.action == "contact.opened":
+            last, opened_at[event.actor_id] = opened_at.get(event.actor_id), event.created_at
+            if last is not None and event.created_at - last < ONE_OPENING:
+                continue
         plain = event.action.replace(".", " ").replace("_", " ").capitalize()
         readers, title, tone = WORDS.get(event.action, (frozenset({A}), plain, "mute"))
         if audience in readers:
             words = TO_BUYER.get(event.action, title) if audience is Y else title
+            if event.action == "consent.asked" and event.details.get("through") == BY_REFERRER:
+                words = PASSED_ON[audience]
             if event.action == "reward.pending" and event.details.get("was") == "on_hold":
                 words = "The hold is over"
             more = _more(event, lead, audience, about.get(event.subject_id, ""))
@@ -220,10 +234,11 @@ def _in_talks(lead: Lead, audience: Audience) -> str:
 def _while_asked(lead: Lead, audience: Audience, *, is_address_known: bool | None) -> str:
     if audience is Y:
         return "Nothing happens unless you say yes."
-    if audience is R and is_address_known is None:
+    if is_address_known is None:
         is_address_known = is_buyer_address_known(lead)
-    if audience is R and not is_address_known:
-        return "Pass the private link on to the buyer; they decide."
+    if not is_address_known:
+        return ("Pass the private link on to the buyer; they decide." if audience is R else
+                "The referrer passes the private link on to the buyer. Nobody learns who they are before they say yes.")
     return "The buyer has been asked. Nobody learns who they are before they say yes."
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.foundation.urls import MAX_URL_CHARACTERS, BadUrl, canonical_url, page_key
+from marketplace.foundation.urls import MAX_URL_CHARACTERS, BadUrl, canonical_url, page_key, refuse_private
 
 pytestmark = pytest.mark.once  # No database in here.
 
@@ -97,3 +97,26 @@ def test_a_canonical_address_is_its_own_canonical_address(url: str) -> None:
 def test_any_text_is_an_address_or_is_refused(text: str) -> None:
     with suppress(BadUrl):
         assert page_key(canonical_url(text)) == page_key(text)
+
+
+@pytest.mark.parametrize("address", [
+    "http://localhost/", "http://LOCALHOST:8080/", "https://blog.localhost/", "http://localhost./", "http://127.0.0.1/", "http://127.1/",
+    "http://2130706433/", "http://0x7f.0.0.1/", "http://10.1.2.3/", "http://192.168.0.1/", "http://169.254.169.254/latest", "http://[::1]/",
+    "http://[fe80::1]/", "http://printer.local/", "http://0.0.0.0/"])
+def test_an_address_that_says_that_it_is_private_is_refused_without_a_look(address):
+    with pytest.raises(BadUrl, match="not on the public web"):
+        refuse_private(address)
+
+
+@pytest.mark.parametrize("address", [
+    "https://david.example/car", "https://93.184.216.34/", "https://[2606:4700:4700::1111]/", "https://localhost.example.com/", "https://1.example/"])
+def test_every_other_address_may_be_tried(address):
+    refuse_private(address)
+
+
+def test_development_names_what_is_allowed_with_its_port():
+    allow = frozenset({"localhost:5000", "127.0.0.1:80"})
+    refuse_private("http://localhost:5000/dev/blog", allow=allow)
+    refuse_private("http://127.0.0.1/", allow=allow)
+    with pytest.raises(BadUrl):
+        refuse_private("http://localhost:5001/", allow=allow)

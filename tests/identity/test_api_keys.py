@@ -159,8 +159,8 @@ def test_a_key_is_revoked_by_its_owner_alone(as_user):
 
 
 @pytest.mark.parametrize(("fields", "said"), [
-    ({"name": "", "scopes": ["leads:read"]}, "Missing data"), ({"name": "My program"}, "Choose at least one"),
-    ({"name": "My program", "scopes": ["everything"]}, "Must be one of"), ({"name": "My program", "scopes": ["leads:read"], "days": "7"}, "Must be one of")])
+    ({"name": "", "scopes": ["leads:read"]}, "Please fill this in"), ({"name": "My program"}, "Choose at least one"),
+    ({"name": "My program", "scopes": ["everything"]}, "Choose one of the list"), ({"name": "My program", "scopes": ["leads:read"], "days": "7"}, "Choose one of the list")])
 def test_a_key_needs_a_name_a_scope_and_a_known_length(as_user, fields, said):
     browser = as_user(make_person())
     token = browser.page("/settings/keys").xpath("//input[@name='csrf_token']/@value")[0]

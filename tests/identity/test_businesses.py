@@ -53,7 +53,7 @@ def test_a_slug_is_made_of_the_name_and_is_nobody_elses(app, name, slug):
 
 
 @pytest.mark.parametrize(("changed", "said"), [
-    ({"name": ""}, "Missing data"), ({"name": "Cars at //evil.example"}, "just a name"), ({"website": "javascript:alert(1)"}, "begins with https"),
+    ({"name": ""}, "Please fill this in"), ({"name": "Cars at //evil.example"}, "just a name"), ({"website": "javascript:alert(1)"}, "begins with https"),
     ({"website": "https://user:x@westside.example"}, "user name in it"), ({"about": "x" * 2001}, "under 2000"), ({"place": "x" * 101}, "under 100")])
 def test_what_cannot_be_taken_of_a_business_keeps_what_was_typed(as_user, changed, said):
     typed = {"name": "Westside Auto", "place": "Portland", "website": "https://w.example", "about": "Cars, mostly."} | changed

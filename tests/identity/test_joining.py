@@ -70,7 +70,7 @@ def test_a_closed_address_hears_nothing(anonymous, work, mailbox, clock):
     ({"email": "marigold@example.com", "password": "marigold and thyme"}, "Leave your name"),
     ({"email": "not an address"}, "whole address"),
     ({"email": "ana@example.com\r\nBcc: x@example.com"}, "whole address"),
-    ({"email": ""}, "Missing data"),
+    ({"email": ""}, "Please fill this in"),
     ({"name": "Win money at http://evil.example"}, "just a name"),
     ({"name": "x" * 101}, "under 100 characters"),
 ])

@@ -148,7 +148,7 @@ def test_changing_the_password_ends_every_other_session(as_user, anonymous, work
 
 
 @pytest.mark.parametrize(("current", "new", "said"), [
-    ("wrong wrong wrong", NEW, "not your present password"), (PASSWORD, "short", "12 to 128"), (PASSWORD, "", "Missing data")])
+    ("wrong wrong wrong", NEW, "not your present password"), (PASSWORD, "short", "12 to 128"), (PASSWORD, "", "Please fill this in")])
 def test_a_password_is_changed_only_by_who_knows_it_and_for_a_good_one(as_user, current, new, said):
     user = make_person()
     before = user.password_hash

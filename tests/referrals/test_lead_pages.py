@@ -306,7 +306,9 @@ class TestTheBusinesssPages:
         page = browser.page(f"/leads/{talks.id}")
         form = next(form for form in page.forms if form.action.endswith("/sale"))
         sent = dict(form.form_values()) | {"amount": "30,000", "order_number": "W-1"}
-        preview = browser.post(form.xpath(".//button/@formaction")[0], data=sent)
+        sent_on = browser.post(form.xpath(".//button/@formaction")[0], data=sent)
+        assert sent_on.status_code == 302 and "csrf" not in sent_on.location
+        preview = browser.get(sent_on.location)  # Back and Reload find it again.
         assert preview.status_code == 200 and "What this sale would make" in preview.text and 'value="30,000"' in preview.text
         assert db.session.query(Conversion).count() == 0
         answer = browser.submit(f"/leads/{talks.id}", {"amount": "30,000", "order_number": "W-1"}, action="/sale")
@@ -340,9 +342,13 @@ class TestTheBusinesssPages:
         browser = as_user(wes)
         form = next(form for form in browser.page(f"/leads/{talks.id}").forms if form.action.endswith("/refund"))
         sent = dict(form.form_values()) | {"amount": "1000", "refund_number": "R-1"}
-        assert "$33.33" in browser.post(f"/leads/{talks.id}/refund/preview", data=sent).text
+        shown = words_of(browser.page(browser.post(f"/leads/{talks.id}/refund/preview", data=sent).location))
+        assert "Of the reward $33.33" in shown and "Of our fee, given back $1.66" in shown and "bounty's funds $34.99" in shown
         assert db.session.query(Conversion).one().refunded_minor == 0
-        assert "$33.33 of the reward is taken back" in browser.submit(f"/leads/{talks.id}", {"amount": "1000", "refund_number": "R-1"}, action="/refund").text
+        done = browser.submit(f"/leads/{talks.id}", {"amount": "1000", "refund_number": "R-1"}, action="/refund")
+        assert "$33.33 of the reward is taken back and $1.66 of our fee is given back: $34.99 returns" in done.text
+        card = words_of(browser.page(f"/leads/{talks.id}"))
+        assert "Our fee, given back -$1.66" in card and "Our fee, what is left $48.34" in card
         twice = browser.post(form.action, data=sent)
         assert twice.status_code == 409 and "recorded already" in twice.text
         for typed, status in (({"amount": "29000.01", "refund_number": "R-2"}, 422), ({"amount": "0", "refund_number": "R-2"}, 422), ({"refund_number": ""}, 422)):

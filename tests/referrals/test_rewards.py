@@ -212,9 +212,11 @@ class TestRefund:
 
     def test_takes_back_the_part_that_it_had_earned(self, bounty, won, wes):
         before = holds(AccountKind.FUNDS, bounty.id)
-        assert preview_clawback(won, usd(100_000), by=wes) == usd(3_333)
+        taken = preview_clawback(won, usd(100_000), by=wes)
+        assert (taken.reward, taken.fee, taken.to_bounty) == (usd(3_333), usd(166), usd(3_333 + 166))
         self.refund(won, 100_000, "R-1")
         reward = the(Reward)
+        assert reward.fee_given_back == usd(166)
         assert (reward.clawed_back, reward.net) == (usd(3_333), usd(96_667))  # odd cents stay with the referrer
         assert the(Conversion).state is ConversionState.PARTIALLY_REVERSED
         assert holds(AccountKind.FUNDS, bounty.id) - before == 3_333 + 166

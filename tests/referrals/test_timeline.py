@@ -37,8 +37,23 @@ def lead(bounty, ana):
 
 def test_the_business_reads_nothing_from_before_the_acceptance(lead, mona):
     accept(lead, by=mona)
-    assert titles(lead, Audience.BUSINESS) == ["Accepted by moderation; funds reserved", "The buyer was asked"]
+    assert titles(lead, Audience.BUSINESS) == ["Accepted by moderation; funds reserved", "The referrer passes the private link on to the buyer"]
     assert titles(lead, Audience.REFERRER)[0] == "Pointed out"
+
+
+def test_nobody_reads_that_the_buyer_was_asked_while_only_the_referrer_can_ask(lead, mona):
+    accept(lead, by=mona)
+    for audience in Audience:
+        assert not any("asked" in title for title in titles(lead, audience))
+        assert "has been asked" not in says(lead, audience)
+    assert "You pass the private link on to the buyer" in titles(lead, Audience.REFERRER)
+
+
+def test_with_an_address_the_story_says_that_the_buyer_was_asked(bounty, ana, mona):
+    known = accept(point(bounty, ana, buyer_email="david@example.com"), by=mona)
+    assert "The buyer was asked" in titles(known, Audience.BUSINESS)
+    assert "You were asked" in titles(known, Audience.BUYER)
+    assert "has been asked" in says(known, Audience.BUSINESS)
 
 
 def test_only_the_business_the_buyer_and_admins_read_that_the_contact_was_opened(lead, mona, wes):
@@ -46,6 +61,14 @@ def test_only_the_business_the_buyer_and_admins_read_that_the_contact_was_opened
     do(open_contact, again(lead), by=wes)
     readers = {audience for audience in Audience if any("opened" in title for title in titles(lead, audience))}
     assert readers == {Audience.BUSINESS, Audience.BUYER, Audience.ADMIN}
+
+
+def test_a_page_that_is_loaded_again_is_one_opening(lead, mona, wes, later):
+    consent(accept(lead, by=mona))
+    for wait, lines in ((0, 1), (5, 1), (9, 1), (10, 2)):
+        later(minutes=wait)
+        do(open_contact, again(lead), by=wes)
+        assert sum("opened" in title for title in titles(lead, Audience.BUYER)) == lines
 
 
 def test_an_answer_that_is_not_confirmed_is_between_the_buyer_and_us(lead, mona):
@@ -77,7 +100,7 @@ def test_the_next_step_follows_the_lead(lead, mona, wes, work, later):
     assert "Accept it, reject it" in says(lead, Audience.ADMIN)
     accept(lead, by=mona)
     assert "Pass the private link on" in says(lead)
-    assert "has been asked" in says(lead, Audience.BUSINESS)
+    assert "referrer passes the private link on" in says(lead, Audience.BUSINESS)
     assert "unless you say yes" in says(lead, Audience.BUYER)
     consent(lead)
     assert "Get in touch" in says(lead, Audience.BUSINESS)

@@ -54,6 +54,15 @@ class Running:
         return code
 
 
+@pytest.mark.parametrize("given", [["--help"], ["--nonsense"], ["--work", "more"], ["--migration"]])
+def test_what_it_does_not_know_is_refused_with_how_to_use_it(tmp_path, given):
+    env = {**os.environ, "PORT": str(free_port()), "FINGERPOST_INSTANCE": str(tmp_path)}
+    ended = subprocess.run([sys.executable, ROOT / "scripts" / "run.py", *given], cwd=ROOT, env=env, text=True,
+                           capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, "usage: scripts/run.py" in ended.stderr, ended.stdout) == (2, True, "")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def start(tmp_path):
     begun = []

@@ -147,6 +147,10 @@ class Reward(Versioned, Base):
         return Money(self.fee_minor, self.currency)
 
     @property
+    def fee_given_back(self) -> Money:
+        return Money(sum(c.fee_minor for c in self.clawbacks), self.currency)
+
+    @property
     def clawed_back(self) -> Money:
         return Money(sum(c.amount_minor for c in self.clawbacks), self.currency)
 

@@ -15,7 +15,7 @@ from marketplace.referrals.models import Lead
 from marketplace.referrals.moderation import accept_lead, ask_for_info, reject_lead
 from marketplace.referrals.pages.lead_page import act_on_lead, show_lead
 from marketplace.referrals.permissions import may_freeze, may_moderate
-from marketplace.referrals.queries import get_lead, get_reward, moderation_queue
+from marketplace.referrals.queries import get_lead, get_reward, is_buyer_address_known, moderation_queue
 from marketplace.referrals.rewards import freeze_reward, unfreeze_reward
 from marketplace.referrals.schemas import DecisionInput, FreezeInput, QuestionInput, RejectionInput
 
@@ -44,7 +44,8 @@ def acceptance(lead_id: str) -> Any:
 
     def accept(lead: Lead, user: User) -> str:
         accept_lead(lead, by=user, **form.fields)
-        return "Accepted. The funds are reserved, and the buyer is asked."
+        who = "the buyer is asked" if is_buyer_address_known(lead) else "the referrer passes the private link on"
+        return f"Accepted. The funds are reserved, and {who}."
 
     return act_on_lead(lead_id, "acceptance", form, accept)
 

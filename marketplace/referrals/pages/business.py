@@ -1,7 +1,7 @@
 """For the business: its pipeline by stage, the one door to contact data, stages, the sale, a refund of it."""
 from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 
 from marketplace.bounties.models import For
 from marketplace.bounties.rules import Event, Happening, price
@@ -17,9 +17,9 @@ from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.afterwards import preview_renewal, record_renewal, stop_renewals
 from marketplace.referrals.caps import used_up
-from marketplace.referrals.clawbacks import preview_clawback, refund_sale
+from marketplace.referrals.clawbacks import TakenBack, preview_clawback, refund_sale
 from marketplace.referrals.contact import NoConsent, open_contact
-from marketplace.referrals.figures import rewards_by_lead
+from marketplace.referrals.figures import leads_with_address, rewards_by_lead
 from marketplace.referrals.models import Conversion, Lead, Stage
 from marketplace.referrals.pages.lead_page import act_on_lead, show_lead
 from marketplace.referrals.queries import (
@@ -49,14 +49,15 @@ def leads(business_id: str) -> Any:
     if wanted in PIPELINE:
         found = found.where(PIPELINE[wanted])
     shown = page(found, Lead.id, cursor=request.args.get("cursor"))
-    rewards = rewards_by_lead(shown.rows)
+    rewards, known = rewards_by_lead(shown.rows), leads_with_address(shown.rows)
     following = url_for(".leads", business_id=business_id, stage=wanted or None,
                         cursor=shown.next_cursor) if shown.next_cursor else None
     return render_template(
         "referrals/pipeline.html", business=business, rows=shown.rows, following=following, labels=LABELS,
         counts=count_pipeline(business.id, seen_by=user), wanted=wanted if wanted in PIPELINE else "",
         is_first="cursor" not in request.args,
-        says={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id]) for lead in shown.rows})
+        says={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id], is_address_known=lead.id in known)
+              for lead in shown.rows})
 
 
 @bp.post("/leads/<lead_id>/contact")
@@ -98,17 +99,17 @@ def sale(lead_id: str) -> Any:
     return act_on_lead(lead_id, "sale", form, win)
 
 
-@bp.post("/leads/<lead_id>/sale/preview")
+@bp.route("/leads/<lead_id>/sale/preview", methods=["GET", "POST"])
 @signed_in
 def sale_preview(lead_id: str) -> Any:
     """What the sale would make; nothing is written."""
-    user, form, preview = signed_in_user(), Form(SaleInput()), None
+    user, form, preview = signed_in_user(), Form(SaleInput(), takes_address=True), None
     lead = get_lead(lead_id, seen_by=user)
     if form.is_ready:
         with form.keeping():
             check_sale(lead, by=user, **{name: form.fields[name] for name in ("amount", "occurred_on", "version")})
             preview = price(lead.terms, Event(Happening.WON, form.fields["amount"]), used_up(lead, is_preview=True))
-    return show_lead(lead, user, forms={"sale": form}, sale_preview=preview), form.status
+    return _show_preview(".sale_preview", "sale", lead, form, preview)
 
 
 @bp.post("/leads/<lead_id>/refund")
@@ -119,22 +120,22 @@ def refund(lead_id: str) -> Any:
     def give_back(lead: Lead, user: User) -> str:
         taken = preview_clawback(lead, form.fields["amount"], by=user, conversion_id=form.fields["conversion_id"])
         refund_sale(lead, by=user, **form.fields)
-        return f"Refunded. {show_money(taken)} of the reward is taken back, and comes to your bounty's funds."
+        return f"Refunded. {_comes_back(taken)}"
 
     return act_on_lead(lead_id, "refund", form, give_back)
 
 
-@bp.post("/leads/<lead_id>/refund/preview")
+@bp.route("/leads/<lead_id>/refund/preview", methods=["GET", "POST"])
 @signed_in
 def refund_preview(lead_id: str) -> Any:
     """What the refund would take back; nothing is written."""
-    user, form, preview = signed_in_user(), Form(SaleRefundInput()), None
+    user, form, preview = signed_in_user(), Form(SaleRefundInput(), takes_address=True), None
     lead = get_lead(lead_id, seen_by=user)
     if form.is_ready:
         with form.keeping():
             preview = preview_clawback(lead, form.fields["amount"], by=user,
                                        conversion_id=form.fields["conversion_id"])
-    return show_lead(lead, user, forms={"refund": form}, refund_preview=preview), form.status
+    return _show_preview(".refund_preview", "refund", lead, form, preview)
 
 
 @bp.post("/leads/<lead_id>/renewal")
@@ -149,17 +150,26 @@ def renewal(lead_id: str) -> Any:
     return act_on_lead(lead_id, "renewal", form, renew)
 
 
-@bp.post("/leads/<lead_id>/renewal/preview")
+@bp.route("/leads/<lead_id>/renewal/preview", methods=["GET", "POST"])
 @signed_in
 def renewal_preview(lead_id: str) -> Any:
     """What the renewal would make; nothing is written."""
-    user, form, preview = signed_in_user(), Form(RenewalInput()), None
+    user, form, preview = signed_in_user(), Form(RenewalInput(), takes_address=True), None
     lead = get_lead(lead_id, seen_by=user)
     if form.is_ready:
         with form.keeping():
             preview = preview_renewal(lead, by=user, amount=form.fields["amount"],
                                       occurred_on=form.fields["occurred_on"])
-    return show_lead(lead, user, forms={"renewal": form}, renewal_preview=preview), form.status
+    return _show_preview(".renewal_preview", "renewal", lead, form, preview)
+
+
+def _show_preview(endpoint: str, name: str, lead: Lead, form: Form, preview: Any) -> Any:
+    """A good preview has an address of its own, so that Back and Reload find it again; a bad one stays as it is."""
+    if request.method == "POST" and form.is_ready:
+        typed: dict[str, Any] = dict(form.typed)
+        return redirect(url_for(endpoint, lead_id=lead.id, **typed, _anchor=name))
+    shown: dict[str, Any] = {f"{name}_preview": preview, "forms": {name: form} if form.was_sent else {}}
+    return show_lead(lead, signed_in_user(), **shown), form.status
 
 
 @bp.post("/leads/<lead_id>/renewals-end")
@@ -170,6 +180,13 @@ def renewals_end(lead_id: str) -> Any:
         return "Noted. What was kept for renewals is free again, and the referrer is told."
 
     return act_on_lead(lead_id, "renewals_end", Form(DecisionInput()), stop)
+
+
+def _comes_back(taken: TakenBack) -> str:
+    if not taken.to_bounty.minor:
+        return "It takes nothing of the reward back."
+    return (f"{show_money(taken.reward)} of the reward is taken back and {show_money(taken.fee)} of our fee is given "
+            f"back: {show_money(taken.to_bounty)} returns to your bounty's funds.")
 
 
 def _held(lead: Lead, conversion: Conversion) -> str:
