@@ -18,8 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from marketplace.bounties.board import BoardSearch, search_board
 from marketplace.bounties.drafting import PLATFORM_FEE_BPS
 from marketplace.bounties.permissions import may_post_for
-from marketplace.bounties.preview import percent_text, reward_sign
+from marketplace.bounties.preview import reward_sign
 from marketplace.bounties.queries import bounties_of, free_among, funded_among, reserved_among
+from marketplace.bounties.rule_words import percent_text
 from marketplace.bounties.schemas import CONSENT_DAYS, EVIDENCE_DAYS, HOLD_DAYS, PROTECTION_DAYS
 from marketplace.foundation import clock
 from marketplace.foundation.db import db
@@ -58,7 +59,7 @@ from marketplace.referrals.queries import (
     leads_pointed_by,
     moderation_queue,
 )
-from marketplace.referrals.reward_words import thing_in_words
+from marketplace.referrals.reward_words import thing_at_start
 from marketplace.referrals.sharing import count_splits_to_answer
 from marketplace.referrals.timeline import Audience, next_step
 
@@ -138,7 +139,7 @@ def referrer_dashboard() -> Any:
         steps={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id], is_address_known=lead.id in known)
                for lead in leads},
         is_payable=_is_payable(user), is_confirmed=is_confirmed(user), to_answer=count_splits_to_answer(user),
-        things=things_owed_to(user), what=thing_in_words)
+        things=things_owed_to(user), what=thing_at_start)
 
 
 @bp.get("/dashboard/business/<business_id>")
@@ -157,7 +158,7 @@ def business_dashboard(business_id: str) -> Any:
         reserved=reserved_among(bounties), funded=funded_among(bounties), sign=reward_sign, leads=leads,
         steps={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id]) for lead in leads},
         counts=count_pipeline(business.id, seen_by=user), to_contact=count_to_contact(business.id),
-        may_post=may_post_for(user, business.id), owed=things_owed_by(business.id), what=thing_in_words)
+        may_post=may_post_for(user, business.id), owed=things_owed_by(business.id), what=thing_at_start)
 
 
 @bp.get("/dashboard/admin")

@@ -23,7 +23,7 @@ from marketplace.referrals.models import (
     SplitState,
     Thing,
 )
-from marketplace.referrals.reward_words import part_in_words, thing_in_words
+from marketplace.referrals.reward_words import part_in_words, thing_at_start, thing_in_words
 
 BUYER_WHY = "You get this mail because you were introduced to a business on Fingerpost, and said yes to it."
 
@@ -177,7 +177,7 @@ def kind_owed(kind_id: str) -> list[Mail]:
     owed, lead = _thing(kind_id)
     what, is_donation = thing_in_words(owed), owed.thing is Thing.DONATION
     to_business = to_members(
-        lead.business, "You owe something that is not money", f"{what.capitalize()}, as your terms promise.",
+        lead.business, "You owe something that is not money", f"{thing_at_start(owed)}, as your terms promise.",
         "Note on the lead's page when you have given it." if is_donation
         else "Say on the lead's page how they can have it.", path=f"/leads/{lead.id}", label="Open the lead")
     return to_business if is_donation else [*to_business, *_to_receiver(
@@ -189,7 +189,7 @@ def kind_reminded(kind_id: str) -> list[Mail]:
     owed, lead = _thing(kind_id)
     if owed.state is not KindState.OWED:
         return []
-    return to_members(lead.business, "You still owe something", f"{thing_in_words(owed).capitalize()}, until "
+    return to_members(lead.business, "You still owe something", f"{thing_at_start(owed)}, until "
                       f"{owed.expires_at.date().isoformat()}.", path=f"/leads/{lead.id}", label="Open the lead")
 
 
@@ -201,18 +201,18 @@ def kind_offered(kind_id: str) -> list[Mail]:
 
 def kind_fulfilled(kind_id: str) -> list[Mail]:
     owed, lead = _thing(kind_id)
-    return _to_receiver(owed, lead, "Done, says the business", f"{thing_in_words(owed).capitalize()}: {owed.receipt}")
+    return _to_receiver(owed, lead, "Done, says the business", f"{thing_at_start(owed)}: {owed.receipt}")
 
 
 def kind_let_go(kind_id: str) -> list[Mail]:
     owed, lead = _thing(kind_id)
-    return to_members(lead.business, "You owe one thing less", f"{thing_in_words(owed).capitalize()}: it was "
+    return to_members(lead.business, "You owe one thing less", f"{thing_at_start(owed)}: it was "
                       f"{owed.state}.", path=f"/leads/{lead.id}", label="Open the lead")
 
 
 def kind_expired(kind_id: str) -> list[Mail]:
     owed, lead = _thing(kind_id)
-    what = f"{thing_in_words(owed).capitalize()} came to nothing."
+    what = f"{thing_at_start(owed)} came to nothing."
     return [*_to_receiver(owed, lead, "Something you were owed has expired", what),
             *to_members(lead.business, "Something you owed has expired", what, path=f"/leads/{lead.id}",
                         label="Open the lead")]

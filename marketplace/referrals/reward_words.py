@@ -38,6 +38,12 @@ def thing_in_words(thing: RewardInKind) -> str:
     return f"{THINGS[thing.thing]} ({thing.words})"
 
 
+def thing_at_start(thing: RewardInKind) -> str:
+    """The same where a sentence or a line begins."""
+    words = thing_in_words(thing)
+    return words[:1].upper() + words[1:]
+
+
 def buyer_share_in_words(terms: Terms) -> str:
     """To the buyer: ``$50 if you buy; you may take it as money, give it to X, or decline it.`` Empty: no share."""
     theirs = [rule for rule in terms.rules if rule.whom is For.BUYER]

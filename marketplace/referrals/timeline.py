@@ -129,6 +129,10 @@ TO_BUYER = {
     "consent.no_answer": "You did not answer",
     "consent.withdrawn": "You took your yes back",
     "contact.opened": "The business opened your contact data",
+    "share.waiting": "You were asked what becomes of your share",
+    "share.taken": "You take your share as money",
+    "share.donated": "You give your share to the cause",
+    "share.declined": "Your share goes back to the business",
 }
 
 

@@ -33,7 +33,7 @@ from marketplace.referrals.reward_words import (
     buyer_share_in_words,
     part_in_words,
     reward_next,
-    thing_in_words,
+    thing_at_start,
     thing_next,
 )
 from marketplace.referrals.schemas import ConsentInput, NeverInput
@@ -235,7 +235,7 @@ def _receipt(
         "referrals/buyer_receipt.html", lead=lead, purpose=purpose, token=token, grant=grant,
         is_second_click=is_second_click, refusal=refusal, is_theirs=_is_theirs(lead, purpose, token),
         shares=shares_of_buyer(lead), things=[one for one in things_of_lead(lead) if one.whom is For.BUYER],
-        is_open=is_open, part=part_in_words, next=reward_next, what=thing_in_words, thing_next=thing_next,
+        is_open=is_open, part=part_in_words, next=reward_next, what=thing_at_start, thing_next=thing_next,
         promised=buyer_share_in_words(lead.terms), is_never=is_never(lead), story=tell_story(lead, Audience.BUYER),
         has_ended=grant is not None and grant.until < clock.now().date(),
         channel=kinds_of_channel(grant.channel) if grant else "")

@@ -50,7 +50,7 @@ from marketplace.referrals.queries import (
     rewards_of_lead,
 )
 from marketplace.referrals.reward_schemas import ROWS, typed_split
-from marketplace.referrals.reward_words import part_in_words, reward_next, thing_in_words, thing_next
+from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
 from marketplace.referrals.screening import read_signals
 from marketplace.referrals.sharing import UNDECIDED, latest_split
 from marketplace.referrals.timeline import Audience, next_step, tell_story
@@ -105,7 +105,7 @@ def show_lead(
         refunded=refunded_amounts(lead), steps=steps_of(lead, rewards),
         story=tell_story(lead, audience), say=next_step(lead, audience, rewards), due=_due(lead),
         earned=earned_parts(lead, conversions_of(lead), rewards, things_of_lead(lead)), reward_next=reward_next,
-        thing_next=thing_next, thing_in_words=thing_in_words, percent=percent_text,
+        thing_next=thing_next, thing_in_words=thing_at_start, percent=percent_text,
         plain_terms=plain_terms(lead.terms), reward=reward_in_words(lead.terms), reasons=REASONS,
         evidence=lead.evidence if audience is not Audience.BUSINESS or is_open else None,
         grant=grant if is_open else None, form=lambda name: sent.get(name, Blank()), is_sent=sent.__contains__,

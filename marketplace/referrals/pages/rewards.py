@@ -20,7 +20,7 @@ from marketplace.referrals.models import Lead, Reward, RewardInKind, Split
 from marketplace.referrals.pages.lead_page import act_on_lead
 from marketplace.referrals.queries import rewards_earned_by
 from marketplace.referrals.reward_schemas import AgreementInput, OfferInput, ReceiptInput, SplitForm
-from marketplace.referrals.reward_words import part_in_words, reward_next, thing_in_words, thing_next
+from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
 from marketplace.referrals.schemas import DecisionInput
 
 bp = Blueprint("rewards", __name__)
@@ -40,7 +40,7 @@ def index() -> Any:
     return render_template(
         "referrals/rewards.html", rows=found.rows, things=things, earnings=earnings_of(user), leads=leads, user=user,
         splits=splits, mine=lambda split: sharing.find_part(split, user), part=part_in_words, next=reward_next,
-        what=thing_in_words, thing_next=thing_next, is_first="cursor" not in request.args,
+        what=thing_at_start, thing_next=thing_next, is_first="cursor" not in request.args,
         following=url_for(".index", cursor=found.next_cursor) if found.next_cursor else None)
 
 
