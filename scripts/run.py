@@ -11,6 +11,7 @@ from processes import ROOT, Stopped, environment, flask, is_free, started, uses_
 
 USAGE = """usage: scripts/run.py                       site, worker and Stripe sandbox, until Ctrl-C (make run)
        scripts/run.py --work                the worker alone (make work)
+       scripts/run.py --flask doctor        a flask command with the settings and the data of make run
        scripts/run.py --migration "words"   a new migration from the models (make db m="words")
 PORT=5050 in the environment chooses another port."""
 
@@ -29,6 +30,8 @@ def main(arguments: list[str]) -> int:
             return subprocess.call(worker_command(), cwd=ROOT, env=environment(folder, port))
         if arguments[:1] == ["--migration"] and len(arguments) == 2:
             return make_migration(arguments[1].strip(), folder, port)
+        if arguments[:1] == ["--flask"] and len(arguments) > 1:
+            return subprocess.call(flask(*arguments[1:]), cwd=ROOT, env=environment(folder, port))
         if arguments:
             sys.stderr.write(f"Unknown: {' '.join(arguments)}\n{USAGE}\n")
             return 2

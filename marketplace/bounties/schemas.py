@@ -23,6 +23,7 @@ HOLD_DAYS = (0, 7, 14, 30, 60, 90)
 PROTECTION_DAYS = (30, 60, 90, 120, 180)
 CONSENT_DAYS = (7, 14, 30)
 EVIDENCE_DAYS = (7, 14, 30, 60, 90)
+MAIN = ("reward", "reward_kind", "reward_percent", "reward_floor", "reward_cap")
 CAPS = ("cap_per_referrer", "cap_per_bounty", "cap_per_month")
 
 
@@ -61,15 +62,22 @@ class BountyInput(Schema):
         if not data.get("reward_kind") and not data.get("rules"):
             raise ValidationError({"reward_kind": ["Say what you pay."]})
 
+    @validates_schema(skip_on_field_errors=False)
+    def says_how_much(self, data: dict[str, Any], **options: object) -> None:
+        """In the same round as the fields that are missing: nobody is sent back twice."""
+        if data.get("reward_kind") and data.get("currency"):
+            read_what(_what(data), data["currency"], "reward")
+
     @post_load
     def to_terms(self, data: dict[str, Any], **options: object) -> dict[str, Any]:
         """What is paid becomes ``rules``, as drafting takes them; caps become minor units."""
         currency, problems = data["currency"], _Problems()
-        main = {name: data.pop(f"reward_{name}", None) for name in ("kind", "percent", "floor", "cap")}
-        amount, said, rules = data.pop("reward", None), data.pop("rules", []), []
-        if main["kind"]:
+        said, rules = data.pop("rules", []), []
+        what = _what(data) if data.get("reward_kind") else None
+        for name in MAIN:
+            data.pop(name, None)
+        if what:
             with problems.noting():
-                what = {**main, "kind": RewardKind(main["kind"]), "amount": amount}
                 rules.append({"kind": what["kind"], **read_what(what, currency, "reward")})
         for number, rule in enumerate(said):
             with problems.noting(f"rules.{number}."):
@@ -89,6 +97,12 @@ class BountyInput(Schema):
     def handle_error(self, error: ValidationError, data: Any, **options: Any) -> None:
         """``rules.1.amount``: which part is wrong, and what in it."""
         error.messages = _named(error.messages_dict)
+
+
+def _what(data: dict[str, Any]) -> dict[str, Any]:
+    """The one reward that the form's own fields tell of, as read_what takes it."""
+    main = {name.removeprefix("reward_"): data.get(name) for name in MAIN[1:]}
+    return {**main, "kind": RewardKind(data["reward_kind"]), "amount": data.get("reward")}
 
 
 class _Problems:

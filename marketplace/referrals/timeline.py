@@ -9,12 +9,13 @@ from marketplace.bounties.models import For
 from marketplace.foundation import audit
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
-from marketplace.foundation.money import show_money
+from marketplace.foundation.money import show_money, zero
 from marketplace.identity.models import User
 from marketplace.referrals.asking import BY_REFERRER
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.models import (
     Clawback,
+    ClawbackState,
     Consent,
     Conversion,
     Lead,
@@ -212,6 +213,17 @@ def next_step(
 
 
 def _reward_next(lead: Lead, reward: Reward) -> str:
+    if asked := [one for one in reward.clawbacks if one.state is not ClawbackState.TAKEN]:
+        taken = show_money(sum((one.amount for one in asked), start=zero(reward.currency)))
+        if asked[-1].state is ClawbackState.REVERSING:
+            return f"Part of the sale was refunded: {taken} is being taken back from the Stripe account."
+        return f"Part of the sale was refunded: {taken} could not be taken back yet. We ask again."
+    if reward.clawbacks and reward.state is not RewardState.VOIDED:
+        return f"{_and_then(lead, reward)} {show_money(reward.clawed_back)} was taken back, for a refund of the sale."
+    return _and_then(lead, reward)
+
+
+def _and_then(lead: Lead, reward: Reward) -> str:
     if reward.state is RewardState.PAID and still_possible(lead).minor:
         return "This part is paid. Later parts or renewals may still earn more."
     return reward_next(reward)

@@ -44,6 +44,16 @@ def test_the_arithmetic_stands_before_paying(as_user):
     assert "Fund 3 leads: $3,150" in said
 
 
+def test_everything_that_is_wrong_is_said_in_one_round_by_the_names_on_the_page(as_user):
+    business = make_business()
+    url = f"/businesses/{business.id}/bounties/new"
+    answer = as_user(owner_of(business)).submit(url, {**FILLED, "title": "", "offer": "", "reward": ""}, follow=False)
+    summary = html.fromstring(answer.text).xpath("//div[@role='alert']//li")
+    assert [" ".join(line.text_content().split()) for line in summary][:2] == [
+        "Title: Please fill this in.", "The offer: Please fill this in."]
+    assert {line.xpath(".//a/@href")[0] for line in summary} == {"#f-title", "#f-offer", "#f-reward"}
+
+
 @pytest.mark.parametrize(("change", "field"), [
     ({"title": "short"}, "title"), ({"criteria": "\n \n"}, "criteria"), ({"reward": "-5"}, "reward"),
     ({"reward": ""}, "reward"), ({"reward": "0.5"}, "reward"), ({"reward": "99999999999"}, "reward"),

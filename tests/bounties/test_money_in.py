@@ -9,10 +9,11 @@ from marketplace.bounties.topping_up import watch_top_ups
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Conflict, Forbidden
 from marketplace.foundation.money import Money
+from marketplace.identity.models import MemberRole
 from marketplace.payments.models import AccountKind, Funding, FundingState, FundingWay, Refund, TopUpState
 from marketplace.payments.money_in.top_ups import find_top_up
 from tests.browsing import body_of, end_reading, words_of
-from tests.factories import accept, make_bounty, make_business, make_lead, make_user, owner_of, review_lead
+from tests.factories import accept, make_bounty, make_business, make_lead, make_member, make_user, owner_of, review_lead
 from tests.payments.money_steps import fresh, holds, usd
 
 ONE_LEAD = usd(1050)
@@ -303,3 +304,39 @@ def test_with_stripe_away_the_wish_is_kept_and_goes_on_by_itself(as_user, stripe
         later(minutes=2)
         work(may_fail=True)
     assert latest_funding().state is FundingState.OPEN
+
+
+class TestWhoComesAgain:
+    """A payment page that was left is not paid beside a second one."""
+
+    def ask(self, as_user, bounty, amount="1050"):
+        return as_user(owner_of(bounty.business)).submit(f"/bounties/{bounty.id}/funding", {"amount": amount}, follow=False).location
+
+    def test_gets_the_page_that_is_still_open(self, as_user, stripe):
+        bounty = make_bounty()
+        assert self.ask(as_user, bounty) == self.ask(as_user, bounty)
+        assert db.session.query(Funding).count() == 1
+
+    def test_gets_another_page_for_another_amount_or_by_another_person(self, as_user, stripe):
+        bounty = make_bounty()
+        manager = make_member(bounty.business, MemberRole.MANAGER)
+        pages = {self.ask(as_user, bounty), self.ask(as_user, bounty, "2100"),
+                 as_user(manager).submit(f"/bounties/{bounty.id}/funding", {"amount": "1050"}, follow=False).location}
+        assert len(pages) == 3
+
+    def test_pays_twice_where_the_first_was_paid_and_nobody_has_told_us_yet(self, as_user, stripe):
+        bounty = make_bounty()
+        first = self.ask(as_user, bounty)
+        stripe.control.pay_checkout(latest_funding().checkout_session_id, card="visa")
+        assert self.ask(as_user, bounty) != first
+        assert [one.state for one in db.session.scalars(select(Funding).order_by(Funding.id))] == [FundingState.PAID, FundingState.OPEN]
+
+
+def test_a_paid_draft_says_that_it_must_still_be_published(as_user, pay):
+    bounty = make_bounty()
+    funding, wes = pay(bounty), as_user(owner_of(bounty.business))
+    page = wes.page(f"/fundings/{funding.id}")
+    assert "still a draft" in words_of(page) and page.xpath(f"//a[@href='/bounties/{bounty.id}'][contains(., 'publish')]")
+    wes.submit(f"/bounties/{bounty.id}", press="Publish")
+    assert "still a draft" not in words_of(wes.page(f"/fundings/{funding.id}"))
+    assert bounty.title in words_of(wes.page(f"/businesses/{bounty.business_id}/fundings"))

@@ -54,7 +54,7 @@ class Running:
         return code
 
 
-@pytest.mark.parametrize("given", [["--help"], ["--nonsense"], ["--work", "more"], ["--migration"]])
+@pytest.mark.parametrize("given", [["--help"], ["--nonsense"], ["--work", "more"], ["--migration"], ["--flask"]])
 def test_what_it_does_not_know_is_refused_with_how_to_use_it(tmp_path, given):
     env = {**os.environ, "PORT": str(free_port()), "FINGERPOST_INSTANCE": str(tmp_path)}
     ended = subprocess.run([sys.executable, ROOT / "scripts" / "run.py", *given], cwd=ROOT, env=env, text=True,

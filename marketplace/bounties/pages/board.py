@@ -8,7 +8,7 @@ from marketplace.bounties.models import BountyState, Category
 from marketplace.bounties.pages.asked import preview_asked, read_asked
 from marketplace.bounties.pages.showing import show_bounty
 from marketplace.bounties.preview import reward_sign
-from marketplace.bounties.queries import bounties_of, funded_among, get_bounty
+from marketplace.bounties.queries import bounties_by_id, bounties_of, funded_among, get_bounty
 from marketplace.bounties.schemas import BoardInput
 from marketplace.foundation.money import CURRENCIES
 from marketplace.identity.permissions import is_member
@@ -16,6 +16,8 @@ from marketplace.identity.queries import get_business
 from marketplace.identity.session import find_signed_in_user
 
 bp = Blueprint("board", __name__)
+
+bp.add_app_template_global(bounties_by_id)  # Payments know a bounty by its id alone; their pages name it.
 
 # From one page of the board to the next.
 KEPT = frozenset({"q", "category", "place", "currency", "sort", "funds", "url"})

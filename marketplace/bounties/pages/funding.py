@@ -14,12 +14,19 @@ from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.money import plain_amount
 from marketplace.foundation.outbox import do_now
 from marketplace.foundation.web import Form
+from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
-from marketplace.payments.models import Funding
-from marketplace.payments.money_in.funding import OPEN_CHECKOUT, minimum_funding, request_funding
+from marketplace.payments.models import Funding, FundingState
+from marketplace.payments.money_in.funding import (
+    CHECK_FUNDING,
+    OPEN_CHECKOUT,
+    find_unpaid,
+    minimum_funding,
+    request_funding,
+)
 from marketplace.payments.money_in.kept_cards import find_card
 from marketplace.payments.schemas import FundingInput
-from marketplace.payments.stripe_readings import TemporaryFailure
+from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
 
 bp = Blueprint("funding", __name__)
 
@@ -39,6 +46,8 @@ def new(bounty_id: str) -> Any:
     form = Form(FundingInput(bounty.terms.currency), initial={"amount": suggested[:20]})
     if form.is_ready:
         with form.keeping():
+            if (address := _address_of_unpaid(bounty.id, user, form)) is not None:
+                return redirect(address, 303)
             with transaction():
                 bounty = get_bounty(bounty_id, seen_by=user)
                 if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
@@ -50,6 +59,21 @@ def new(bounty_id: str) -> Any:
         "bounties/funding.html", form=form, bounty=bounty, suggestions=funding_suggestions(bounty),
         arithmetic=cost_arithmetic(bounty.terms), cover=cover_of(bounty, form.typed["amount"]),
         card=find_card(bounty.business_id), least=minimum_funding(bounty.terms.currency)), form.status
+
+
+def _address_of_unpaid(bounty_id: str, user: User, form: Form) -> str | None:
+    """Whoever left Stripe's page and comes again gets the same page, not a second one beside it."""
+    unpaid = find_unpaid(bounty_id, form.fields["amount"], by=user, keeps_card=form.fields["keeps_card"])
+    if unpaid is None:
+        return None
+    funding_id = unpaid.id
+    db.session.expunge(unpaid)
+    try:
+        do_now(CHECK_FUNDING, funding_id=funding_id)
+    except (TemporaryFailure, PermanentFailure):
+        return None
+    unpaid = db.session.get_one(Funding, funding_id)
+    return unpaid.checkout_url if unpaid.state is FundingState.OPEN else None
 
 
 def _go_and_pay(funding_id: str) -> Any:

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import current_app
+from sqlalchemy import select
 
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
@@ -99,6 +100,15 @@ def request_funding(
     audit.record("funding.requested", funding_id, by=by.id, amount_minor=amount.minor, currency=amount.currency)
     outbox.promise("open_checkout", after=JOB_AFTER, funding_id=funding_id)
     return funding
+
+
+def find_unpaid(purpose_id: str, amount: Money, *, by: User, keeps_card: bool) -> Funding | None:
+    """The newest page of this person at Stripe for the very same payment that is still to be paid, or None."""
+    return db.session.scalar(select(Funding).where(
+        Funding.purpose_id == purpose_id, Funding.requested_by == by.id, Funding.state == S.OPEN,
+        Funding.way == FundingWay.CHECKOUT, Funding.keeps_card.is_(keeps_card), Funding.currency == amount.currency,
+        Funding.amount_minor == amount.minor, Funding.created_at > clock.now() - NO_USE_AFTER,
+    ).order_by(Funding.id.desc()).limit(1))
 
 
 def _open(funding_id: str) -> Outcome:
