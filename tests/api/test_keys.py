@@ -15,6 +15,7 @@ NEEDS = {  # Everything else under /leads and /bounties that is written needs th
     "GET /bounties": "bounties:read", "GET /bounties/<bounty_id>": "bounties:read",
     "GET /bounties/<bounty_id>/reward-preview": "bounties:read", "GET /leads": "leads:read", "GET /leads/<lead_id>": "leads:read",
     "POST /leads/<lead_id>/contact-disclosures": "leads:read", "GET /rewards": "rewards:read",
+    "GET /leads/<lead_id>/conversions": "leads:read", "GET /rewards-in-kind": "rewards:read",
 }
 
 

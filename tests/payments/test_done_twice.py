@@ -69,14 +69,9 @@ ARGUMENTS = {
 
 
 WITH_TESTS_OF_THEIR_OWN = {
-    "age_funds",
-    "begin_batch",
-    "forget_card",
-    "handle_stripe_event",
-    "request_transfers",
-    "run_batch",
-    "watch_bank_payouts",
-    "watch_funds_age",
+    "age_funds", "begin_batch", "check_chargeback", "deliver_answer", "forget_card",
+    "handle_stripe_event", "poll_event_page", "poll_events", "read_movements", "reconcile", "request_transfers",
+    "run_batch", "send_answer", "take_snapshots", "watch_bank_payouts", "watch_funds_age",
 }
 
 
