@@ -42,6 +42,7 @@ def create_app(settings: Settings) -> Flask:
     """A WSGI application for ``settings``; nothing is read from the environment here."""
     app = Flask(__name__, template_folder="../templates", static_folder="../static")
     app.config.update(SECRET_KEY=settings.secret_key, PERMANENT_SESSION_LIFETIME=timedelta(days=14))
+    app.url_map.redirect_defaults = False  # The buyer's older, longer links are answered as they are.
     app.extensions["settings"] = settings
     app.extensions["gateway"] = make_gateway(settings.stripe_secret_key, api_base=settings.stripe_api_base)
     if settings.clock_file:

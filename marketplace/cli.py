@@ -169,4 +169,4 @@ def _payouts_by_themselves() -> list[str]:
         click.echo(f"Stripe does not say how it pays out to us: {failure}")
         return []
     return [] if interval == "manual" else [
-        f"Stripe pays out to our bank by itself ({interval}). Set it to manual: dashboard, Settings, Payouts."]
+        f"Stripe pays out to our bank automatically ({interval}). Set it to manual: dashboard, Settings, Payouts."]

@@ -152,11 +152,12 @@ def business_dashboard(business_id: str) -> Any:
     bounties = bounties_of(business.id, seen_by=user)
     accepted = leads_for_business(business.id, seen_by=user).where(Lead.moderation == Moderation.ACCEPTED)
     leads = db.session.scalars(accepted.order_by(Lead.accepted_at.desc(), Lead.id.desc()).limit(LATEST)).all()
-    rewards = rewards_by_lead(leads)
+    rewards, known = rewards_by_lead(leads), leads_with_address(leads)
     return render_template(
         "home/business.html", business=business, bounties=bounties, free=free_among(bounties),
         reserved=reserved_among(bounties), funded=funded_among(bounties), sign=reward_sign, leads=leads,
-        steps={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id]) for lead in leads},
+        steps={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id], is_address_known=lead.id in known)
+               for lead in leads},
         counts=count_pipeline(business.id, seen_by=user), to_contact=count_to_contact(business.id),
         may_post=may_post_for(user, business.id), owed=things_owed_by(business.id), what=thing_at_start)
 

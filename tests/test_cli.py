@@ -97,7 +97,7 @@ def test_the_doctor_finds_payouts_that_stripe_makes_by_itself_and_says_when_stri
     assert flask("doctor").exit_code == 0
     stripe_sandbox.control.schedule_payouts(interval="daily")
     said = flask("doctor")
-    assert said.exit_code == 1 and "pays out to our bank by itself (daily)" in said.output
+    assert said.exit_code == 1 and "pays out to our bank automatically (daily)" in said.output
     from marketplace.payments.stripe_gateway import make_gateway  # noqa: PLC0415
 
     monkeypatch.setitem(app.extensions, "gateway", make_gateway("sk_test_x", api_base="http://127.0.0.1:1", network_retries=0))

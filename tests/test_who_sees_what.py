@@ -201,6 +201,13 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /rewards-in-kind/<kind_id>/forgiveness": "in yes 404 403 404 403",
 
     # the buyer: whoever holds the link
+    "GET /buyer/<token>": EVERYONE,
+    "POST /buyer/<token>/yes": (EVERYONE, {"name": "D"}),
+    "POST /buyer/<token>/no": EVERYONE,
+    "POST /buyer/<token>/never": EVERYONE,
+    "POST /buyer/<token>/withdrawal": EVERYONE,
+    "POST /buyer/<token>/share": ("403 403 403 403 403 403", {"reward_id": "x", "choice": "declined"}),
+    "POST /buyer/<token>/thing": ("403 403 403 403 403 403", {"kind_id": "x", "say": "no"}),
     "GET /buyer/<purpose>/<token>": EVERYONE,
     "POST /buyer/<purpose>/<token>/yes": (EVERYONE, {"name": "D"}),
     "POST /buyer/<purpose>/<token>/no": EVERYONE,

@@ -125,7 +125,7 @@ def evidence(chargeback_id: str) -> Any:
 
     def submit() -> str:
         answers.submit_evidence(chargeback_id, by=user, **form.fields)
-        return "It goes to the bank through Stripe now. It cannot be changed any more."
+        return "It goes to the bank through Stripe now. It can no longer be changed."
 
     return _act_on_one(chargeback_id, form, submit)
 

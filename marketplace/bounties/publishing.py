@@ -54,7 +54,7 @@ def publish_bounty(bounty: Bounty, *, by: User) -> None:
     """draft or paused -> live. NotFunded (409) without funds for one lead; PaymentInDoubt, UsedUp (409)."""
     require(may_edit(by, bounty), "publish this bounty")
     if why := why_bounty_stopped(bounty.id):
-        raise PaymentInDoubt(why, next_step="It goes on by itself when the payment is settled.")
+        raise PaymentInDoubt(why, next_step="It continues automatically when the payment is settled.")
     refuse_used_up(bounty)
     if not can_fund_one_more(bounty):
         missing = worst_case(bounty.terms) - free_funds_of(bounty)
@@ -97,7 +97,7 @@ def refund_free(bounty: Bounty, *, expected: Money, by: User) -> None:
     """
     require(may_edit(by, bounty), "take back the free funds of this bounty")
     if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
-        raise Conflict("A closed bounty gives its free funds back by itself.", next_step="Look at its payments.")
+        raise Conflict("A closed bounty gives its free funds back automatically.", next_step="Look at its payments.")
     planned = plan_refunds(bounty.id, bounty.terms.currency, is_binding=True)
     total = total_of(planned, bounty.terms.currency)
     if total.minor == 0:

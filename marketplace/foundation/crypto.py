@@ -34,7 +34,8 @@ class BadLink(NotFound):
 
     def __init__(self) -> None:
         super().__init__(
-            "This link is not valid.", next_step="Open the link in the message or mail you got, or copy the whole of it."
+            "This link is not valid.",
+            next_step="Open the link in the message or mail you got, or copy the whole of it."
         )
 
 

@@ -90,6 +90,11 @@ _WHAT_TO_SAY = {
 }
 
 
+def say_failure(reason: FetchFailure) -> str:
+    """The sentence for people, without what to do."""
+    return _WHAT_TO_SAY[reason][0]
+
+
 class FetchFailed(Invalid):
     """No page: ``reason`` for programs, message and next step for the referrer, naming no address and no cause."""
 

@@ -13,22 +13,39 @@ LOCALE = "en_US"
 
 def show_when(moment: datetime) -> Markup:
     """A <time> that reads well without script (UTC) and that script turns into the reader's own zone."""
-    text = format_datetime(moment.astimezone(UTC), "d MMM y, HH:mm", locale=LOCALE) + " UTC"
-    return Markup('<time datetime="{}">{}</time>').format(moment.astimezone(UTC).isoformat(timespec="seconds"), text)
+    return Markup('<time datetime="{}">{}</time>').format(
+        moment.astimezone(UTC).isoformat(timespec="seconds"), _exact(moment))
 
 
 def show_ago(moment: datetime) -> Markup:
     """``3 hours ago`` or ``in 2 days``, with the exact time in the title."""
     words = format_timedelta(moment - clock.now(), add_direction=True, locale=LOCALE)
-    exact = format_datetime(moment.astimezone(UTC), "d MMM y, HH:mm", locale=LOCALE) + " UTC"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        moment.astimezone(UTC).isoformat(timespec="seconds"), exact, words)
+        moment.astimezone(UTC).isoformat(timespec="seconds"), _exact(moment), words)
+
+
+def show_since(moment: datetime) -> Markup:
+    """``3 hours``: how long it has been, with the exact time in the title."""
+    words = format_timedelta(clock.now() - moment, locale=LOCALE)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        moment.astimezone(UTC).isoformat(timespec="seconds"), _exact(moment), words)
+
+
+def _exact(moment: datetime) -> str:
+    return format_datetime(moment.astimezone(UTC), "d MMM y, HH:mm", locale=LOCALE) + " UTC"
+
+
+def day_in_words(day: date | datetime) -> str:
+    """``2 Nov 2026``, for sentences and mails."""
+    if isinstance(day, datetime):
+        day = day.astimezone(UTC).date()
+    return str(format_date(day, "d MMM y", locale=LOCALE))
 
 
 def show_day(day: date | datetime) -> Markup:
     if isinstance(day, datetime):
         day = day.astimezone(UTC).date()
-    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), format_date(day, "d MMM y", locale=LOCALE))
+    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), day_in_words(day))
 
 
 def show_words(state: str) -> str:
@@ -38,4 +55,4 @@ def show_words(state: str) -> str:
 
 def register_filters(app: Flask) -> None:
     app.jinja_env.filters.update(
-        money=show_money, when=show_when, ago=show_ago, day=show_day, words=show_words)
+        money=show_money, when=show_when, ago=show_ago, since=show_since, day=show_day, words=show_words)

@@ -9,6 +9,7 @@ from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money
+from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.payments.money_in import funds
 from marketplace.referrals.caps import used_up
@@ -104,7 +105,8 @@ def check_renewal(lead: Lead, *, by: User, amount: Money, occurred_on: date) -> 
                       fields={"amount": [f"More than zero, in {lead.terms.currency.upper()}."]})
     if not sale.occurred_on <= occurred_on <= clock.now().date():
         raise Invalid("A renewal comes after the sale, and not in the future.",
-                      fields={"occurred_on": [f"From {sale.occurred_on.isoformat()} to today."]})
+                      fields={"occurred_on": [
+                          f"From {day_in_words(sale.occurred_on)}, the day of the sale, to today."]})
     event = Event(Happening.RENEWAL, amount, count_renewals(sale) + 1, whole_months(sale.occurred_on, occurred_on))
     _refuse_beyond(lead, sale, event)
     return sale, event
@@ -122,7 +124,7 @@ def _lock_sale(lead: Lead) -> Conversion:
         raise RenewalsOver("The whole sale was refunded, so nothing follows it.",
                            next_step="Nothing needs to be recorded.")
     if sale.renewals_ended_at is not None:
-        raise RenewalsOver("You said that no renewal follows this sale any more.",
+        raise RenewalsOver("You said that no further renewal follows this sale.",
                            next_step="Write to us if that was a mistake.")
     return sale
 

@@ -72,10 +72,11 @@ def free_reserved(lead: Lead, *, why: str) -> None:
 
 def buyer_link(lead: Lead, purpose: str = PASSED_ON) -> str:
     """The buyer's private page, as an absolute URL. The mailed one is for the address that we have of them now."""
-    value = lead.id
+    value, address = lead.id, "/buyer"
     if purpose == MAILED:
+        address = f"/buyer/{MAILED}"
         value = f"{lead.id}~{_mark(db.session.get_one(Buyer, lead.buyer_id).email or '')}"
-    return f"{current_app.extensions['settings'].public_url}/buyer/{purpose}/{sign(purpose, value)}"
+    return f"{current_app.extensions['settings'].public_url}{address}/{sign(purpose, value)}"
 
 
 def is_mailed_to(email: str, *, purpose: str, token: str) -> bool:

@@ -13,6 +13,7 @@ from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import compose, public_url
 from marketplace.foundation.mail import Mail
+from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import Business, Membership, User
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, buyer_link
 from marketplace.referrals.models import (
@@ -43,6 +44,10 @@ REASONS = {
 }
 BUYER_WHY = ("You get this mail because someone pointed a business at a post of yours on Fingerpost. "
              "We never write again unless you say yes; “never contact me” on the page ends it for good.")
+
+CONFIRM_WHY = ("You get this mail because somebody gave this address with a yes on Fingerpost. "
+               "If it was not you, do nothing: without your confirmation the yes does not count.")
+RECEIPT_WHY = "You get this mail because you said yes to being introduced to a business on Fingerpost."
 
 
 def _lead(lead_id: str) -> Lead:
@@ -161,7 +166,7 @@ def consent_confirm(grant_id: str) -> list[Mail]:
         f"{lead.referrer.name} pointed them at a post of yours, and is paid {reward_in_words(lead.terms)} if you end "
         "up buying.", *_your_share(lead),
         "Only when you confirm do they learn how to reach you. If it was not you, do nothing.",
-        name=buyer.name or "", why=BUYER_WHY,
+        name=buyer.name or "", why=CONFIRM_WHY,
         action=("Yes, introduce me", public_url(f"/buyer/confirm/{sign(CONFIRMING, grant.id)}")))]
 
 
@@ -174,9 +179,9 @@ def buyer_receipt(lead_id: str) -> list[Mail]:
         return []
     return [compose(
         buyer.email, "Your yes, in writing",
-        f"To {lead.business.name}, {grant.purpose}, by {grant.channel}, until {grant.until.isoformat()}.",
-        "You can take it back at any time on your page; it ends by itself on that day.",
-        name=buyer.name or "", action=("Open my page", buyer_link(lead, MAILED)), why=BUYER_WHY)]
+        f"To {lead.business.name}, {grant.purpose}, by {grant.channel}, until {day_in_words(grant.until)}.",
+        "You can take it back at any time on your page; it ends automatically on that day.",
+        name=buyer.name or "", action=("Open my page", buyer_link(lead, MAILED)), why=RECEIPT_WHY)]
 
 
 def business_introduced(lead_id: str) -> list[Mail]:
@@ -189,7 +194,7 @@ def business_introduced(lead_id: str) -> list[Mail]:
 def business_consent_withdrawn(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
     return to_members(lead.business, "A buyer took their yes back",
-                       "Please do not contact them any more. Their contact data is closed.",
+                       "Please do not contact them again. Their contact data is closed.",
                        path=f"/leads/{lead.id}", label="Open the lead")
 
 
@@ -212,9 +217,10 @@ def bounty_out_of_funds(bounty_id: str) -> list[Mail]:
     bounty = db.session.get_one(Bounty, bounty_id)
     if bounty.paused_because != OUT_OF_FUNDS:
         return []
-    return to_members(bounty.business, "Your bounty paused itself",
+    return to_members(bounty.business, "Your bounty is paused",
                        f"“{bounty.title}” has no free funds for one more lead, so it takes none for now.",
-                       "Fund it and it goes on by itself.", path=f"/bounties/{bounty.id}", label="Open the bounty")
+                       "Fund it and it continues automatically.", path=f"/bounties/{bounty.id}",
+                       label="Open the bounty")
 
 
 def lead_waits_for_funds(bounty_id: str) -> list[Mail]:

@@ -149,7 +149,7 @@ def _accept(lead: Lead, *, by: str) -> None:
         funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=worst_case(lead.terms))
     except NotEnoughMoney as short:
         raise FundsGone(
-            "The bounty has no free funds for this lead any more.",
+            "The bounty no longer has free funds for this lead.",
             next_step="The business has been asked to fund it; the lead waits in the queue.") from short
     now = clock.now()
     lead.accepted_at = now

@@ -21,6 +21,7 @@ class BountyNotOpen(Conflict):
 
 class AlreadyPointed(Conflict):
     code = "already_pointed"
+    lead_id = ""  # The one that is there already.
 
 
 class SelfReferral(Forbidden):
@@ -85,8 +86,10 @@ def _add_first_or_duplicate(lead: Lead, by: User) -> None:
             start_review(lead)
             return
     if twin.referrer_id == by.id:
-        raise AlreadyPointed("You have pointed at this buyer already.",
-                             next_step="Find it under your leads; nothing needs to be sent twice.")
+        known = AlreadyPointed("You have pointed at this buyer already.",
+                               next_step="Find it under your leads; nothing needs to be sent twice.")
+        known.lead_id = twin.id
+        raise known
     lifecycle.open_duplicate(lead, of=twin, by=by.id)
     outbox.promise("send_letter", letter="lead_duplicate", lead_id=lead.id)
 

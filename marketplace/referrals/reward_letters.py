@@ -6,6 +6,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.letters import compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money
+from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.holds import why_held
@@ -57,7 +58,7 @@ def reward_earned(reward_id: str) -> list[Mail]:
     return _to_whose_it_is(
         reward, lead, "You earned a reward",
         f"{show_money(reward.amount)} is yours, {part_in_words(reward)}, from {lead.business.name}.",
-        f"It waits out the return period until {reward.release_at.date().isoformat()}, then it is "
+        f"It waits out the return period until {day_in_words(reward.release_at)}, then it is "
         "transferred to your Stripe account. Set that up now if you have not.")
 
 
@@ -114,7 +115,7 @@ def buyer_share_earned(reward_id: str) -> list[Mail]:
         lead, "There is something for you too",
         f"{lead.business.name} promised you a share: {show_money(reward.amount)}, {part_in_words(reward)}.",
         f"You may take it as money{cause}, or decline it. It is kept for you until you choose, and for ninety days "
-        f"from {reward.release_at.date().isoformat()} on.", label="Choose")
+        f"from {day_in_words(reward.release_at)} on.", label="Choose")
 
 
 def buyer_share_waiting(reward_id: str) -> list[Mail]:
@@ -124,7 +125,7 @@ def buyer_share_waiting(reward_id: str) -> list[Mail]:
     return _to_buyer(
         lead, "Your share waits for your choice",
         f"{show_money(reward.net)} from {lead.business.name} is ready. Tell us by "
-        f"{reward.choice_due_at.date().isoformat()} what becomes of it.",
+        f"{day_in_words(reward.choice_due_at)} what becomes of it.",
         "Without a word from you it goes back to the business on that day.", label="Choose")
 
 
@@ -190,7 +191,7 @@ def kind_reminded(kind_id: str) -> list[Mail]:
     if owed.state is not KindState.OWED:
         return []
     return to_members(lead.business, "You still owe something", f"{thing_at_start(owed)}, until "
-                      f"{owed.expires_at.date().isoformat()}.", path=f"/leads/{lead.id}", label="Open the lead")
+                      f"{day_in_words(owed.expires_at)}.", path=f"/leads/{lead.id}", label="Open the lead")
 
 
 def kind_offered(kind_id: str) -> list[Mail]:

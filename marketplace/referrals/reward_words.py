@@ -3,6 +3,7 @@ from collections.abc import Sequence
 
 from marketplace.bounties.models import For, Happening, RewardKind, RewardRule, Terms
 from marketplace.bounties.rule_words import what_in_words
+from marketplace.foundation.show import day_in_words
 from marketplace.referrals.models import (
     Choice,
     Conversion,
@@ -78,6 +79,8 @@ def reward_next(reward: Reward) -> str:
                     if reward.choice_due_at else "The buyer may choose what becomes of it; it is held meanwhile.")
         if reward.choice is Choice.DONATION:
             return "The business gives as much to its cause, and then has this back."
+    if reward.state is RewardState.PENDING:
+        return f"The reward waits out the return period until {day_in_words(reward.release_at)}, then it is released."
     return REWARD_NEXT[reward.state]
 
 
@@ -89,7 +92,6 @@ def thing_next(thing: RewardInKind) -> str:
 
 
 REWARD_NEXT: dict[RewardState, str] = {
-    RewardState.PENDING: "The reward waits out the return period, then it is released.",
     RewardState.ON_HOLD: "An admin looks into the reward; it is neither lost nor released meanwhile.",
     RewardState.PAYABLE: "The reward goes out with the next transfer, once the Stripe account is ready.",
     RewardState.SCHEDULED: "The transfer is on its way to Stripe.",

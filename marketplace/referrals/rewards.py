@@ -118,7 +118,7 @@ def unfreeze_reward(reward: Reward, *, by: User) -> None:
     """on_hold -> pending; if its day has come meanwhile, it is released at once."""
     require(may_freeze(by, reward), "take a reward off hold")
     if why := why_held(reward):
-        raise PaymentInDoubt(why, next_step="It goes on by itself when the payment is settled.")
+        raise PaymentInDoubt(why, next_step="It continues automatically when the payment is settled.")
     lifecycle.move_reward(reward, RewardState.PENDING, by=by.id)
     wait = max(reward.release_at - clock.now(), timedelta(0))
     outbox.promise("release_reward", after=wait, reward_id=reward.id)

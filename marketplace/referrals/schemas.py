@@ -2,7 +2,7 @@
 from typing import Any
 
 import phonenumbers
-from flask import current_app, has_app_context
+from flask import current_app
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from marketplace.foundation.fields import EmailAddress, clean_text
@@ -11,7 +11,6 @@ from marketplace.foundation.urls import BadUrl, canonical_url, refuse_private
 from marketplace.referrals.models import Acquaintance, Channel, ReasonCode, Stage
 
 LONGEST_URL = 2048
-NOWHERE: frozenset[str] = frozenset()
 
 
 class PhoneNumber(fields.String):
@@ -35,7 +34,7 @@ class WebAddress(fields.String):
         text = (super()._deserialize(value, attr, data, **options) or "").strip()
         try:
             canonical_url(text)
-            refuse_private(text, allow=current_app.extensions["settings"].fetch_allow if has_app_context() else NOWHERE)
+            refuse_private(text, allow=current_app.extensions["settings"].fetch_allow)
         except BadUrl as error:
             raise ValidationError(f"{error.message} {error.next_step}".strip()) from error
         return text

@@ -6,6 +6,7 @@ from marketplace.bounties.rules import Event, Happening, worst_case
 from marketplace.foundation import clock
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money
+from marketplace.foundation.show import day_in_words
 from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
@@ -92,8 +93,8 @@ def check_sale(lead: Lead, *, by: User, amount: Money, occurred_on: date, versio
     if occurred_on > clock.now().date():
         raise Invalid("That day has not come yet.", fields={"occurred_on": ["Today or earlier."]})
     if lead.accepted_at and occurred_on < lead.accepted_at.date():
-        raise Invalid("A sale before the lead was accepted cannot come from it.",
-                      fields={"occurred_on": [f"On or after {lead.accepted_at.date().isoformat()}."]})
+        why = f"On or after {day_in_words(lead.accepted_at)}, when it was accepted: no sale before that came from it."
+        raise Invalid("A sale before the lead was accepted cannot come from it.", fields={"occurred_on": [why]})
 
 
 def _check_may_work(lead: Lead, by: User, version: int | None) -> None:

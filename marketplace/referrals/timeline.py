@@ -9,10 +9,12 @@ from marketplace.bounties.models import For
 from marketplace.foundation import audit
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
+from marketplace.foundation.fetch import FetchFailure, say_failure
 from marketplace.foundation.money import show_money, zero
 from marketplace.identity.models import User
 from marketplace.referrals.asking import BY_REFERRER
 from marketplace.referrals.consent import BUYER
+from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import (
     Clawback,
     ClawbackState,
@@ -20,6 +22,7 @@ from marketplace.referrals.models import (
     Conversion,
     Lead,
     Moderation,
+    ReasonCode,
     Reward,
     RewardInKind,
     RewardState,
@@ -74,8 +77,9 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
     "consent.no_answer": (EVERYONE, "The buyer did not answer", "mute"),
     "consent.withdrawn": (EVERYONE, "The buyer took the yes back", "warn"),
     "contact.opened": (frozenset({A, B, Y}), "The business opened the contact data", "info"),
+    "stage.new": (frozenset({A}), "Open for the business to work on", "mute"),
     "stage.introduced": (EVERYONE, "In touch", "info"),
-    "stage.qualified": (EVERYONE, "A real need, confirmed by the business", "info"),
+    "stage.qualified": (EVERYONE, "Qualified: a real need, says the business", "info"),
     "stage.meeting": (EVERYONE, "Meeting", "info"),
     "stage.negotiation": (EVERYONE, "Negotiating", "info"),
     "stage.won": (EVERYONE, "Sold", "ok"),
@@ -180,13 +184,22 @@ def _which(reward: Reward) -> str:
 def _more(event: AuditEvent, lead: Lead, audience: Audience, about: str) -> str:
     parts = [about, _actor(event.actor_id, lead, audience)]
     if reason := event.details.get("reason"):
-        parts.append(str(reason).replace("_", " "))
+        parts.append(_reason_in_words(str(reason)))
     return " · ".join(part for part in parts if part)
+
+
+def _reason_in_words(reason: str) -> str:
+    """Codes as sentences; what a person or a rule wrote stays as it is."""
+    if reason in set(ReasonCode):
+        return REASONS[ReasonCode(reason)]
+    if reason in set(FetchFailure):
+        return say_failure(FetchFailure(reason))
+    return {"never": "and never again", "empty": "There was no text on the page."}.get(reason, reason.replace("_", " "))
 
 
 def _actor(actor_id: str, lead: Lead, audience: Audience) -> str:
     if actor_id == audit.SYSTEM:
-        return "by itself" if audience is A else ""
+        return "automatically" if audience is A else ""
     if actor_id == BUYER:
         return "" if audience is Y else "by the buyer"
     if actor_id == lead.referrer_id:
@@ -261,7 +274,7 @@ def _while_asked(lead: Lead, audience: Audience, *, is_address_known: bool | Non
 IN_THE_END: dict[Stage | None, str] = {
     Stage.WON: "Nothing: this sale was too small to earn anything.",
     Stage.LOST: "Nothing, unless the buyer comes back inside the protection window.",
-    Stage.UNQUALIFIED: "Nothing: the business says that it is not a fit, and why stands below.",
+    Stage.UNQUALIFIED: "Nothing: the business says that it is not a fit; the lead's page says why.",
 }
 
 

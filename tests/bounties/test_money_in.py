@@ -135,7 +135,7 @@ def test_a_bounty_that_runs_short_is_topped_up_and_goes_on(as_user, pay, work, m
     assert (funding.way, funding.state, funding.amount) == (FundingWay.TOP_UP, FundingState.PAID, ONE_LEAD)
     assert state_of(bounty) is BountyState.LIVE
     assert holds(AccountKind.FUNDS, bounty.id) == 1050_00
-    assert letter(mailbox, "Your bounty paused itself", owner_of(bounty.business)) is None
+    assert letter(mailbox, "Your bounty is paused", owner_of(bounty.business)) is None
 
 
 def test_a_top_up_that_was_missed_is_made_up_by_the_hourly_look(as_user, pay, work):
@@ -225,7 +225,7 @@ def test_everybody_who_looks_is_told_that_a_bounty_waits_for_funds(as_user, anon
         as_user(owner_of(bounty.business)).page(f"/dashboard/business/{bounty.business_id}"))
     assert "The bounty is paused." in words_of(as_user(ana).page(f"/leads/{waiting.id}"))
     assert letter(mailbox, "Your lead waits for funds", ana)
-    assert letter(mailbox, "Your bounty paused itself", owner_of(bounty.business))
+    assert letter(mailbox, "Your bounty is paused", owner_of(bounty.business))
 
 
 def test_free_funds_go_back_as_the_page_said_and_the_bounty_pauses(as_user, pay, stripe, work, mailbox):

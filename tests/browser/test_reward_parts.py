@@ -46,7 +46,7 @@ def test_parts_are_added_one_by_one_without_script(visit: Callable[..., Page], s
     page.locator("#f-part_3_amount").fill("75")
     page.locator("#f-cause").fill("Denver Food Bank")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.get_by_role("button", name="Keep the draft").click()
+    page.get_by_role("button", name="Save the draft").click()
     expect(page.locator("body")).to_contain_text("You earn 2.5% of the sale, at most $500.")
     expect(page.locator("body")).to_contain_text("$75 when they buy. They may take it, give it to Denver Food Bank, or decline it.")
     end_reading()

@@ -129,7 +129,7 @@ def say_yes(story: Story, lead: str) -> None:
     david.fill(name="David Brandt", email="david@example.net", channel="email", note="Mornings are best.",
                until=(story.today() + timedelta(days=12)).isoformat())
     david.press("Yes, introduce me")
-    david.says("One step is left")
+    david.says("One step left")
     david.look("david-has-a-mail-to-open")
     confirm = story.stage.link_in_mail_to("david@example.net", "confirm", "/buyer/confirm/")
     david.open("/dev/mail")
@@ -160,11 +160,11 @@ def sell(story: Story, lead: str) -> None:
     wes.press("Show how to reach them")
     wes.says("david@example.net")
     wes.look("davids-contact")
-    for stage in ("introduced", "meeting"):
+    for stage, name in (("introduced", "In touch"), ("meeting", "Meeting")):
         wes.open(lead)
         wes.fill(stage=stage)
         wes.press("Move")
-        wes.says(f"The lead stands at: {stage}")
+        wes.says(f"The lead stands at: {name}")
     wes.look("wes-lead-meeting")
     story.days_pass(5)
     wes.open(lead)
@@ -237,7 +237,7 @@ def look_back(story: Story, lead: str) -> None:
     pictures: list[tuple[Window, str, str, str]] = [
         (ana, "/dashboard/referrer", "$966.67", "ana-dashboard-in-the-end"),
         (ana, "/leads", "Westside Auto", "ana-leads-in-the-end"),
-        (wes, "/dashboard", "Won", "wes-dashboard-in-the-end"),
+        (wes, "/dashboard", "Sold", "wes-dashboard-in-the-end"),
         (mona, lead, "$966.67", "mona-lead-in-the-end"),
         (mona, "/dashboard/admin", "Sound", "mona-dashboard-in-the-end"),
         (mona, "/admin/ledger", "Balance", "ledger-in-the-end"),

@@ -34,7 +34,7 @@ def test_pointing_accepting_and_the_buyers_yes_need_no_script(stage: "Stage") ->
     david.keeps_to_the_rules("without script: the buyer's page")
     david.fill(name="David Brandt", email="david.brandt@example.net", channel="email")
     david.press("Yes, introduce me")
-    david.says("One step is left")
+    david.says("One step left")
     david.open(stage.link_in_mail_to("david.brandt@example.net", "confirm", "/buyer/confirm/"))
     david.press("Yes, introduce me")
     david.says("you are introduced")

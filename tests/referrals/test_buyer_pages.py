@@ -72,7 +72,7 @@ class TestAsking:
 class TestYes:
     def test_from_a_passed_on_link_waits_for_the_mail(self, asked, anonymous, work, mailbox):
         page = anonymous.submit(address(asked), answer(note="Mornings are best."), action="/yes")
-        assert page.status_code == 200 and DAVID in page.text and "One step is left" in page.text
+        assert page.status_code == 200 and DAVID in page.text and "One step left" in page.text
         assert again(asked).consent is Consent.ASKED
         work()
         link = mailbox.link_to(DAVID, "/buyer/confirm/")
@@ -206,7 +206,9 @@ class TestTakingBack:
         link = address(mailed, MAILED)
         anonymous.submit(link, answer(days=1), action="/yes")
         later(days=3)
-        assert "the day you chose is over" in words_of(anonymous.page(link))
+        page = anonymous.page(link)
+        assert "the day you chose is over" in words_of(page) and "Take it back" not in words_of(page)
+        assert page.xpath("//form[contains(@action, '/never')]")
 
 
 class TestDeadEnds:
@@ -234,7 +236,15 @@ class TestDeadEnds:
 
     @pytest.mark.parametrize("path", ["yes", "no", "never", "withdrawal"])
     def test_nothing_is_answered_by_opening_an_address(self, asked, anonymous, path):
-        assert anonymous.get(f"{address(asked)}/{path}").status_code == 405
+        assert anonymous.get(f"{address(asked)}/{path}").status_code == 404
+        assert anonymous.get(f"/buyer/buyer/{sign(PASSED_ON, asked.id)}/{path}").status_code == 405
+        assert again(asked).consent is Consent.ASKED
+
+    def test_an_older_link_with_the_doubled_word_still_opens_the_page_and_is_answered_under_the_short_one(self, asked, anonymous):
+        old = f"/buyer/buyer/{sign(PASSED_ON, asked.id)}"
+        assert address(asked) == f"/buyer/{sign(PASSED_ON, asked.id)}"
+        assert "Would you like to be introduced?" in words_of(anonymous.page(old))
+        assert anonymous.submit(old, action="/no").request.path == address(asked)
 
     def test_a_lead_that_is_not_accepted_has_no_page_to_answer(self, bounty, ana, anonymous):
         lead = point(bounty, ana)

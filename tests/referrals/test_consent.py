@@ -53,7 +53,7 @@ def mailed(bounty, ana, mona):
 class TestAsking:
     def test_without_an_address_the_referrer_passes_the_link_on(self, asked, ana, work, mailbox):
         work()
-        assert mailbox.link_to(ana.email, "/buyer/").startswith("/buyer/buyer/")
+        assert mailbox.link_to(ana.email, "/buyer/").startswith(f"/buyer/{asked.id}.")
         assert mailbox.to(DAVID) == []
 
     def test_with_an_address_the_buyer_is_asked_by_mail(self, mailed, ana, work, mailbox):

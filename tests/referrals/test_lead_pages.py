@@ -103,6 +103,12 @@ class TestPointing:
             answer = browser.submit(f"/bounties/{bounty.id}/point", {**POINTED, "url": "https://x.example/p"}, follow=False)
             assert answer.status_code == status
         assert "already" in answer.text and "I have read his blog" in answer.text
+        assert f'href="/leads/{only_lead().id}"' in answer.text
+
+    def test_a_private_address_is_refused_before_anything_is_kept(self, bounty, ana, as_user):
+        answer = as_user(ana).submit(f"/bounties/{bounty.id}/point", {**POINTED, "url": "http://192.168.0.1/post"}, follow=False)
+        assert answer.status_code == 422 and "not on the public web" in answer.text
+        assert db.session.query(Lead).count() == 0
 
     def test_who_was_slower_is_told(self, bounty, lead, as_user):
         answer = as_user(make_user("Bo Li")).submit(f"/bounties/{bounty.id}/point", {**POINTED, "url": lead.evidence.url})
@@ -364,7 +370,7 @@ class TestTheBusinesssPages:
         accept(point(bounty, ana), by=mona)
         browser = as_user(wes)
         said = words_of(browser.page(f"/businesses/{bounty.business_id}/leads"))
-        assert "All2" in said and "Buyer is asked1" in said and "New1" in said
+        assert "All2" in said and "Waiting for the buyer1" in said and "New1" in said
         assert words_of(browser.page(f"/businesses/{bounty.business_id}/leads?stage=asked")).count("Terms no. 1") == 1
         assert "None of your leads" in words_of(browser.page(f"/businesses/{bounty.business_id}/leads?stage=won"))
         assert words_of(browser.page(f"/businesses/{bounty.business_id}/leads?stage=nonsense")).count("Terms no. 1") == 2
@@ -414,7 +420,7 @@ class TestTheModeratorsPages:
     def test_everything_for_a_decision_is_on_one_page(self, lead, mona, as_user):
         page = as_user(mona).page(f"/leads/{lead.id}")
         said = words_of(page)
-        for words in ("word for word", "The transmission has given up", TERMS["criteria"][0], "0 of 1 accepted", "Waiting for a moderator", "By "):
+        for words in ("word for word", "The transmission has given up", TERMS["criteria"][0], "0 of 1 accepted", "Waiting for a moderator", "The decision is due by"):
             assert words in said
         assert [mark.text for mark in page.xpath("//*[contains(@class, 'post-text')]//mark")] == [QUOTE]
 
@@ -467,7 +473,7 @@ class TestTheModeratorsPages:
         browser = as_user(mona)
         browser.submit(f"/leads/{first.id}", action="/acceptance")
         answer = browser.submit(f"/leads/{second.id}", action="/acceptance")
-        assert answer.status_code == 409 and "no free funds" in answer.text
+        assert answer.status_code == 409 and "no longer has free funds" in answer.text
 
     def test_an_admin_who_pointed_reads_it_as_a_referrer(self, bounty, as_user, work):
         pointer = make_user(is_admin=True)

@@ -52,7 +52,7 @@ def test_the_last_reservation_pauses_the_bounty(ana, mona, work, mailbox):
     do(accept_lead, lead, by=mona)
     assert again(lead).bounty.state is BountyState.PAUSED
     work()
-    assert "paused itself" in " ".join(str(mail["Subject"]) for mail in mailbox.to(owner.email))
+    assert "is paused" in " ".join(str(mail["Subject"]) for mail in mailbox.to(owner.email))
 
 
 def test_only_an_admin_without_a_stake_decides(lead, ana, wes, westside, mona):

@@ -15,6 +15,8 @@ from marketplace.referrals.timeline import Audience, next_step, tell_story
 from tests.factories import PERCENT, accept, consent, make_bounty, make_user, review_lead, win
 from tests.referrals.steps import again, do, point
 
+WHY = "It is outside the place that the bounty is for."
+
 
 def titles(lead, audience):
     return [told.title for told in tell_story(again(lead), audience)]
@@ -81,10 +83,10 @@ def test_an_answer_that_is_not_confirmed_is_between_the_buyer_and_us(lead, mona)
 def test_admins_read_names_and_everything_others_read_parts(lead, mona, ana):
     do(reject_lead, review_lead(lead), by=mona, reason_code=ReasonCode.OUT_OF_AREA)
     told = {audience: tell_story(again(lead), audience)[-1].text for audience in (Audience.ADMIN, Audience.REFERRER)}
-    assert told == {Audience.ADMIN: "by Mona Lind · out of area", Audience.REFERRER: "out of area"}
+    assert told == {Audience.ADMIN: f"by Mona Lind · {WHY}", Audience.REFERRER: WHY}
     accept(point(make_bounty(is_live=True), ana), by=mona)
     texts = [told.text for told in tell_story(again(lead), Audience.ADMIN)]
-    assert "by the referrer" in texts and "by itself" not in texts[0]
+    assert "by the referrer" in texts and "automatically" not in texts[0]
 
 
 def test_an_event_that_nobody_put_into_words_is_for_admins(lead, mona):

@@ -69,7 +69,7 @@ def end(bounty_id: str) -> Any:
     user = signed_in_user()
     with transaction():
         end_top_up(_own_bounty(bounty_id, user), by=user)
-    flash("Nothing is charged by itself any more.", "ok")
+    flash("Nothing is charged automatically any longer.", "ok")
     return redirect(url_for(".top_up", bounty_id=bounty_id))
 
 

@@ -74,5 +74,5 @@ def revoke(key_id: str) -> Any:
     user = signed_in_user()
     with transaction():
         revoke_key(get_api_key(key_id, seen_by=user), by=user)
-    flash("The key is revoked: no program can use it any more.", "ok")
+    flash("The key is revoked: no program can use it from now on.", "ok")
     return redirect(url_for(".keys"))

@@ -32,7 +32,7 @@ def ask_write_off(reversal: TransferReversal, *, reason: str, by: User) -> Money
     """Nobody will pay this: it becomes our loss, at once or when a second admin agrees. NotOwed, OrderOpen (409)."""
     require(by.is_admin, "write off a debt")
     if reversal.state is not ReversalState.OUTSTANDING:
-        raise NotOwed("This is not owed any more, or Stripe is being asked for it right now.",
+        raise NotOwed("This is no longer owed, or Stripe is being asked for it right now.",
                       next_step="Reload the page to see where it stands.")
     return _ask(OrderKind.WRITE_OFF, reversal.id, reversal.left, reason=reason, by=by)
 

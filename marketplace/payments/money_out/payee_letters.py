@@ -43,7 +43,7 @@ def payee_restricted(payee_id: str) -> list[Mail]:
         return []
     return _to_payee(
         payee, "Stripe has paused your account", reason_in_words(payee.restriction),
-        "What you earned stays yours and waits; it is sent by itself once Stripe lets your account go on. "
+        "What you earned stays yours and waits; it is sent automatically once Stripe lets your account go on. "
         "Your own pages at Stripe, reached from the page below, say what you can do.", label="See where you stand")
 
 
@@ -51,7 +51,7 @@ def payee_closed(payee_id: str) -> list[Mail]:
     payee = db.session.get_one(ConnectedAccount, payee_id)
     return _to_payee(
         payee, "Your Stripe account is closed",
-        "The account at Stripe to which your rewards went is closed, so nothing can be sent there any more.",
+        "The account at Stripe to which your rewards went is closed, so nothing can be sent there.",
         "What you earned and have not been sent stays yours. Start a new account on the page below, and it goes there.",
         label="Start a new account")
 
@@ -61,7 +61,7 @@ def bank_account_changed(payee_id: str, changed_at: str) -> list[Mail]:
     return _to_payee(
         payee, "The bank account for your payments was changed",
         "Somebody, probably you, gave Stripe another bank account for the money you earn here. To keep it safe, we "
-        "send nothing for 72 hours. Then it goes on by itself; there is nothing you need to do.",
+        "send nothing for 72 hours. Then it continues automatically; there is nothing you need to do.",
         "If it was not you: say so on the page below, so that nothing is sent until we have looked at it with you. "
         "Then open your pages at Stripe from there and put your own bank account back, and set a new password at "
         f"{public_url('/settings/password')}.", label="It was not me, or look", why=SECURITY)
@@ -85,7 +85,7 @@ def payout_failed(payout_id: str) -> list[Mail]:
         db.session.get_one(ConnectedAccount, payout.payee_id), "Your bank sent a payment back",
         f"Stripe paid {show_money(payout.amount)} out to your bank, and it came back. {why_failed(payout)}",
         "The money is in your account at Stripe and stays yours. Correct your bank account on your pages at Stripe, "
-        "reached from the page below; Stripe then tries again by itself.",
+        "reached from the page below; Stripe then tries again automatically.",
         label="Correct my bank account")
 
 

@@ -20,8 +20,9 @@ from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import TakenBack, preview_clawback, refund_sale
 from marketplace.referrals.contact import NoConsent, open_contact
 from marketplace.referrals.figures import leads_with_address, rewards_by_lead
-from marketplace.referrals.models import Conversion, Lead, Stage
+from marketplace.referrals.models import Conversion, Lead
 from marketplace.referrals.pages.lead_page import act_on_lead, show_lead
+from marketplace.referrals.pages.steps import STAGE_NAMES
 from marketplace.referrals.queries import (
     PIPELINE,
     count_pipeline,
@@ -36,7 +37,8 @@ from marketplace.referrals.timeline import Audience, next_step
 
 bp = Blueprint("pipeline", __name__)
 
-LABELS = {"asked": "Buyer is asked", **{stage.value: stage.value.capitalize() for stage in Stage}, "ended": "Ended"}
+LABELS: dict[str, str] = {
+    "asked": "Waiting for the buyer", **{stage.value: name for stage, name in STAGE_NAMES.items()}, "ended": "Ended"}
 
 
 @bp.get("/businesses/<business_id>/leads")
@@ -82,7 +84,7 @@ def stage(lead_id: str) -> Any:
 
     def move(lead: Lead, user: User) -> str:
         change_stage(lead, by=user, **form.fields)
-        return f"Moved. The lead stands at: {form.fields['stage'].value}."
+        return f"Moved. The lead stands at: {STAGE_NAMES[form.fields['stage']]}."
 
     return act_on_lead(lead_id, "stage", form, move)
 

@@ -11,7 +11,7 @@ from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import DomainError, Forbidden, Invalid
 from marketplace.foundation.limits import GUESSING, WRITING, limiter
 from marketplace.foundation.web import Form
-from marketplace.referrals.asking import is_mailed_to
+from marketplace.referrals.asking import PASSED_ON, is_mailed_to
 from marketplace.referrals.buyers_share import decline_share, give_to_cause, is_open, shares_of_buyer
 from marketplace.referrals.consent import (
     LONGEST_CONSENT,
@@ -41,6 +41,7 @@ from marketplace.referrals.timeline import Audience, tell_story
 
 bp = Blueprint("buyer", __name__, url_prefix="/buyer")
 
+SHORT = {"purpose": PASSED_ON}  # The link that is passed on needs no word for it; the long form is still good.
 USUAL_CONSENT = timedelta(days=14)
 
 
@@ -60,6 +61,7 @@ def closed(refusal: DomainError) -> Any:
     return render_template("referrals/buyer_closed.html", refusal=refusal), refusal.status
 
 
+@bp.get("/<token>", defaults=SHORT)
 @bp.get("/<purpose>/<token>")
 def show(purpose: str, token: str) -> Any:
     lead = open_buyer_link(purpose, token)
@@ -70,6 +72,7 @@ def show(purpose: str, token: str) -> Any:
     return _ask(lead, purpose, token, Form(ConsentInput(), initial=_known_of_buyer(lead, purpose, token)))
 
 
+@bp.post("/<token>/yes", defaults=SHORT)
 @bp.post("/<purpose>/<token>/yes")
 @limiter.limit(WRITING)
 def yes(purpose: str, token: str) -> Any:
@@ -94,12 +97,14 @@ def yes(purpose: str, token: str) -> Any:
     return _ask(lead, purpose, token, form)
 
 
+@bp.post("/<token>/no", defaults=SHORT)
 @bp.post("/<purpose>/<token>/no")
 @limiter.limit(WRITING)
 def no(purpose: str, token: str) -> Any:
     return _refuse(purpose, token, never=False)
 
 
+@bp.post("/<token>/never", defaults=SHORT)
 @bp.post("/<purpose>/<token>/never")
 @limiter.limit(WRITING)
 def never(purpose: str, token: str) -> Any:
@@ -119,6 +124,7 @@ def _refuse(purpose: str, token: str, *, never: bool) -> Any:
     return redirect(url_for(".show", purpose=purpose, token=token))
 
 
+@bp.post("/<token>/withdrawal", defaults=SHORT)
 @bp.post("/<purpose>/<token>/withdrawal")
 @limiter.limit(WRITING)
 def withdrawal(purpose: str, token: str) -> Any:
@@ -163,6 +169,7 @@ def _confirmed_page(grant: ConsentGrant, refusal: DomainError | None = None) -> 
                            channel=kinds_of_channel(grant.channel))
 
 
+@bp.post("/<token>/share", defaults=SHORT)
 @bp.post("/<purpose>/<token>/share")
 @limiter.limit(WRITING)
 def share(purpose: str, token: str) -> Any:
@@ -189,6 +196,7 @@ def _choose(lead: Lead, reward_id: str, choice: Choice) -> str:
     return "Declined. It goes back to the business."
 
 
+@bp.post("/<token>/thing", defaults=SHORT)
 @bp.post("/<purpose>/<token>/thing")
 @limiter.limit(WRITING)
 def thing(purpose: str, token: str) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 
-from marketplace.bounties.preview import plain_terms, reward_in_words
+from marketplace.bounties.preview import plain_terms, reward_in_words, reward_sign
 from marketplace.bounties.rule_words import percent_text
 from marketplace.foundation import clock
 from marketplace.foundation.db import transaction
@@ -107,6 +107,7 @@ def show_lead(
         earned=earned_parts(lead, conversions_of(lead), rewards, things_of_lead(lead)), reward_next=reward_next,
         thing_next=thing_next, thing_in_words=thing_at_start, percent=percent_text,
         plain_terms=plain_terms(lead.terms), reward=reward_in_words(lead.terms), reasons=REASONS,
+        sign=reward_sign(lead.terms),
         evidence=lead.evidence if audience is not Audience.BUSINESS or is_open else None,
         grant=grant if is_open else None, form=lambda name: sent.get(name, Blank()), is_sent=sent.__contains__,
         sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,

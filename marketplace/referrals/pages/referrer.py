@@ -19,7 +19,14 @@ from marketplace.referrals.figures import leads_with_address, pointed_counts, re
 from marketplace.referrals.models import Acquaintance, Lead, Moderation
 from marketplace.referrals.moderation import answer_info
 from marketplace.referrals.pages.lead_page import act_on_lead
-from marketplace.referrals.pointing import BountyNotOpen, SelfReferral, check_may_point, point_at_buyer, withdraw_lead
+from marketplace.referrals.pointing import (
+    AlreadyPointed,
+    BountyNotOpen,
+    SelfReferral,
+    check_may_point,
+    point_at_buyer,
+    withdraw_lead,
+)
 from marketplace.referrals.queries import leads_pointed_by
 from marketplace.referrals.schemas import AnswerInput, AppealInput, DecisionInput, LeadInput
 from marketplace.referrals.timeline import Audience, next_step
@@ -55,6 +62,7 @@ def point(bounty_id: str) -> Any:
     return render_template(
         "referrals/point.html", form=form, bounty=bounty, reward=reward_in_words(bounty.terms), known=KNOWN,
         plain_terms=plain_terms(bounty.terms), obstacle=obstacle,
+        known_lead=form.refusal.lead_id if isinstance(form.refusal, AlreadyPointed) else "",
         is_unconfirmed=isinstance(obstacle, EmailUnconfirmed)), obstacle.status if obstacle else form.status
 
 
@@ -122,6 +130,6 @@ def appeal(lead_id: str) -> Any:
 
     def send_appeal(lead: Lead, user: User) -> str:
         appeal_decision(lead, by=user, why=form.fields["why"])
-        return "We look at it again. The clock of moderation starts anew."
+        return "We look at it again. The clock starts again from now."
 
     return act_on_lead(lead_id, "appeal", form, send_appeal)

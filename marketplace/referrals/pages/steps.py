@@ -17,14 +17,18 @@ class Step:
 
 MODERATION = {
     Moderation.SUBMITTED: ("current", "reading the post"), Moderation.IN_REVIEW: ("current", "in review"),
-    Moderation.NEEDS_INFO: ("current", "a question is open"), Moderation.ACCEPTED: ("done", ""),
+    Moderation.NEEDS_INFO: ("current", "question open"), Moderation.ACCEPTED: ("done", ""),
     Moderation.REJECTED: ("bad", "not accepted"), Moderation.DUPLICATE: ("bad", "duplicate"),
     Moderation.WITHDRAWN: ("bad", "taken back"), Moderation.EXPIRED: ("bad", "not answered"),
 }
 CONSENT = {
-    Consent.UNKNOWN: ("todo", ""), Consent.ASKED: ("current", "being asked"), Consent.GRANTED: ("done", ""),
+    Consent.UNKNOWN: ("todo", ""), Consent.ASKED: ("current", "waiting for the buyer"), Consent.GRANTED: ("done", ""),
     Consent.REFUSED: ("bad", "said no"), Consent.NO_ANSWER: ("bad", "no answer"),
     Consent.WITHDRAWN: ("bad", "taken back"),
+}
+STAGE_NAMES = {  # The same words as on the chips (templates/parts.html).
+    Stage.NEW: "New", Stage.INTRODUCED: "In touch", Stage.QUALIFIED: "Qualified", Stage.MEETING: "Meeting",
+    Stage.NEGOTIATION: "Negotiating", Stage.WON: "Sold", Stage.LOST: "Lost", Stage.UNQUALIFIED: "Not a fit",
 }
 REWARD = {
     RewardState.PENDING: ("current", "held"), RewardState.ON_HOLD: ("current", "on hold"),
@@ -56,8 +60,12 @@ def _sale(lead: Lead) -> tuple[str, str]:
     if lead.stage is Stage.WON:
         return "done", ""
     if lead.moderation is Moderation.EXPIRED or lead.stage in {Stage.LOST, Stage.UNQUALIFIED}:
-        return "bad", "ended" if lead.moderation is Moderation.EXPIRED else str(lead.stage)
-    return "current", "not in touch yet" if lead.stage is Stage.NEW else str(lead.stage)
+        return "bad", "ended" if lead.moderation is Moderation.EXPIRED else _name(lead)
+    return "current", "not in touch yet" if lead.stage is Stage.NEW else _name(lead)
+
+
+def _name(lead: Lead) -> str:
+    return STAGE_NAMES[lead.stage or Stage.NEW].lower()
 
 
 def _reward(lead: Lead, rewards: Sequence[Reward]) -> tuple[str, str]:
