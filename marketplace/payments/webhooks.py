@@ -84,6 +84,6 @@ def _check_age(header: str) -> None:
         raise EventRefused("unsigned", "The event is not signed.")
     age = int(clock.system_time().timestamp()) - int(found[1])
     if age > TOLERANCE.total_seconds():
-        raise EventRefused("event_too_old", "The event was signed more than five minutes ago.", "Stripe sends it again.")
+        raise EventRefused("event_too_old", "The event was signed more than five minutes ago.", "Stripe sends another.")
     if age < -TOLERANCE.total_seconds():
         raise EventRefused("event_from_the_future", "The event was signed in the future.", "Set the server's clock.")

@@ -217,7 +217,7 @@ def give_back(story: Story, lead: str) -> None:
     wes.open(lead)
     wes.fill(amount="1000.00", refund_number="R-1")
     wes.press("Show what is taken back")
-    wes.says("This would take back $33.33")
+    wes.says("What this refund would take back")
     wes.look("wes-refund-preview")
     wes.press("Record the refund")
     wes.says("Refunded. $33.33")
