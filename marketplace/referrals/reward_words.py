@@ -3,9 +3,11 @@ from collections.abc import Sequence
 
 from marketplace.bounties.models import For, Happening, RewardKind, RewardRule, Terms
 from marketplace.bounties.rule_words import what_in_words
+from marketplace.foundation.money import show_money, zero
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.models import (
     Choice,
+    ClawbackState,
     Conversion,
     ConversionKind,
     KindState,
@@ -71,8 +73,9 @@ def reward_next(reward: Reward) -> str:
     """One sentence: what happens next with this reward."""
     if reward.state is RewardState.VOIDED:
         return f"Nothing: {reward.void_reason}"
-    if why := why_waiting(reward):
-        return f"{why} It is neither lost nor taken back meanwhile."
+    why = why_waiting(reward)
+    if said := taking_back(reward) or (why and f"{why} It is neither lost nor taken back meanwhile."):
+        return said
     if reward.whom is For.BUYER and reward.state is RewardState.PENDING:
         if reward.choice is None:
             return ("The buyer chooses: money, the business's cause, or no. Without a choice it goes back."
@@ -82,6 +85,17 @@ def reward_next(reward: Reward) -> str:
     if reward.state is RewardState.PENDING:
         return f"The reward waits out the return period until {day_in_words(reward.release_at)}, then it is released."
     return REWARD_NEXT[reward.state]
+
+
+def taking_back(reward: Reward) -> str | None:
+    """What is asked of Stripe, or could not be had yet, of a refunded sale; None where nothing is."""
+    asked = [one for one in reward.clawbacks if one.state is not ClawbackState.TAKEN]
+    if not asked:
+        return None
+    taken = show_money(sum((one.amount for one in asked), start=zero(reward.currency)))
+    if asked[-1].state is ClawbackState.REVERSING:
+        return f"Part of the sale was refunded: {taken} is being taken back from the Stripe account."
+    return f"Part of the sale was refunded: {taken} could not be taken back yet. We ask again."
 
 
 def thing_next(thing: RewardInKind) -> str:

@@ -10,14 +10,13 @@ from marketplace.foundation import audit
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.fetch import FetchFailure, say_failure
-from marketplace.foundation.money import show_money, zero
+from marketplace.foundation.money import show_money
 from marketplace.identity.models import User
 from marketplace.referrals.asking import BY_REFERRER
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import (
     Clawback,
-    ClawbackState,
     Consent,
     Conversion,
     Lead,
@@ -31,7 +30,7 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.queries import is_buyer_address_known
 from marketplace.referrals.reserving import still_possible
-from marketplace.referrals.reward_words import main_reward, part_in_words, reward_next, thing_in_words
+from marketplace.referrals.reward_words import main_reward, part_in_words, reward_next, taking_back, thing_in_words
 
 
 class Audience(StrEnum):
@@ -226,11 +225,8 @@ def next_step(
 
 
 def _reward_next(lead: Lead, reward: Reward) -> str:
-    if asked := [one for one in reward.clawbacks if one.state is not ClawbackState.TAKEN]:
-        taken = show_money(sum((one.amount for one in asked), start=zero(reward.currency)))
-        if asked[-1].state is ClawbackState.REVERSING:
-            return f"Part of the sale was refunded: {taken} is being taken back from the Stripe account."
-        return f"Part of the sale was refunded: {taken} could not be taken back yet. We ask again."
+    if taking := taking_back(reward):
+        return taking
     if reward.clawbacks and reward.state is not RewardState.VOIDED:
         return f"{_and_then(lead, reward)} {show_money(reward.clawed_back)} was taken back, for a refund of the sale."
     return _and_then(lead, reward)
