@@ -74,7 +74,10 @@ def pause_bounty(bounty: Bounty, *, by: User) -> None:
 
 def pause_if_out_of_funds(bounty: Bounty) -> None:
     """Called after funds were reserved: nobody shall point at a reward that is not there."""
-    if bounty.state is BountyState.LIVE and not can_fund_one_more(bounty):
+    if bounty.state is not BountyState.LIVE or can_fund_one_more(bounty):
+        return
+    lifecycle.lock(bounty)
+    if bounty.state is BountyState.LIVE:
         lifecycle.move(bounty, BountyState.PAUSED, by=audit.SYSTEM, reason=OUT_OF_FUNDS)
         bounty.paused_because = OUT_OF_FUNDS
         wait = FOR_A_TOP_UP if is_topped_up(bounty.id) else timedelta(0)

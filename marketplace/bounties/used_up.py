@@ -18,7 +18,10 @@ def why_used_up(terms: Terms) -> str:
 def pause_if_used_up(bounty: Bounty, awarded: Money) -> None:
     """Called after something was earned, with all that was ever awarded under this bounty (fees apart)."""
     cap = bounty.terms.cap_per_bounty_minor
-    if cap is None or awarded.minor < cap or bounty.state not in {BountyState.LIVE, BountyState.PAUSED}:
+    if cap is None or awarded.minor < cap:
+        return
+    lifecycle.lock(bounty)
+    if bounty.state not in {BountyState.LIVE, BountyState.PAUSED}:
         return
     why = why_used_up(bounty.terms)
     if bounty.state is BountyState.LIVE:

@@ -9,7 +9,7 @@ LONGEST = 12  # Funds, reserved, held, payable, and what shares and rests add.
 
 
 def find_source(account: LedgerAccount, kind: AccountKind) -> LedgerAccount:
-    """The account of this ``kind`` from which money first came here. LookupError where the trail does not lead to one."""
+    """The account of this ``kind`` from which money first came here. LookupError where the trail leads to none."""
     here = account
     for _ in range(LONGEST):
         if here.kind is kind:

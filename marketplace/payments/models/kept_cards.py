@@ -10,7 +10,7 @@ from marketplace.foundation.money import Money
 
 
 class StripeCustomer(Versioned, Base):
-    """A business as Stripe knows it, once, with the one card it keeps for top-ups. The card's number is at Stripe only."""
+    """A business as Stripe knows it, once, with the one card it keeps for top-ups. Its number is at Stripe."""
 
     __tablename__ = "stripe_customers"
     __table_args__ = (

@@ -66,8 +66,8 @@ def owed_back(reversal_id: str) -> list[Mail]:
     return [] if reversal.state in OVER else _to_payee(
         db.session.get_one(Transfer, reversal.transfer_id).payee_id, "You owe something back",
         f"A sale was refunded after you were paid, and Stripe could not take {show_money(reversal.left)} back from "
-        "your account there. It is kept of your next rewards, and Stripe is asked again every day. Nothing else is asked of "
-        "you.")
+        "your account there. It is kept of your next rewards, and Stripe is asked again every day. Nothing else is "
+        "asked of you.")
 
 
 def debt_written_off(reversal_id: str) -> list[Mail]:
