@@ -23,7 +23,7 @@ def move(bounty: Bounty, target: S, *, by: str, reason: str = "") -> None:
 def lock(bounty: Bounty) -> None:
     """Its state as it is now, until this transaction ends: several sales at once may each want to pause it.
 
-    Not against those who only point at the row (``key_share``), as each new conversion does: they would wait in a circle.
+    Not against those who only point at the row (``key_share``), as each new conversion does: that would be a circle.
     """
     db.session.flush()
     db.session.refresh(bounty, attribute_names=["state", "paused_because", "version"],
