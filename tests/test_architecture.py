@@ -146,6 +146,14 @@ SECONDS_NOT_MONEY = {
 }
 
 
+def test_no_two_letters_have_one_name():
+    """They are promised by name: of two, one would never be written."""
+    modules = [importlib.import_module(f"marketplace.{name_of(path)[:-3].replace('/', '.')}")
+               for path in MODULES if path.stem.endswith("letters")]
+    names = [name for module in modules for name in getattr(module, "LETTERS", ())]
+    assert len(names) > 40 and sorted(names) == sorted(importlib.import_module("marketplace.jobs").LETTERS)
+
+
 def test_every_module_begins_with_its_one_job():
     assert [name_of(path) for path in MODULES if path.read_text().strip() and not ast.get_docstring(tree_of(path))] == []
 

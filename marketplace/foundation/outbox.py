@@ -30,6 +30,7 @@ ADDRESS = re.compile(r"[^\s<>'\"(){},;:]+@[^\s<>'\"(){},;:]+")
 log = logging.getLogger(__name__)
 
 _in_hand: ContextVar[str] = ContextVar("job_in_hand")
+_attempt: ContextVar[int] = ContextVar("attempt_in_hand", default=1)
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ def run_next(jobs: Jobs) -> bool:
     message = db.session.get_one(OutboxMessage, message_id)
     name, arguments = message.job, message.arguments
     _in_hand.set(message_id)
+    _attempt.set(attempt)
     try:
         _do(jobs[name], arguments, message_id, attempt)
     except Exception as error:  # noqa: BLE001 - whatever it was: kept with the job, tried again, seen by an admin
@@ -118,6 +120,11 @@ def do_now(errand: Errand, **arguments: str) -> None:
 def job_in_hand() -> str:
     """The id of the job that runs now: the same each time it is tried again."""
     return _in_hand.get()
+
+
+def attempt_in_hand() -> int:
+    """How often the job that runs now was begun: above one, a call of an earlier attempt may still be under way."""
+    return _attempt.get()
 
 
 def _claim() -> tuple[str, int] | None:

@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar
 
 from marketplace.foundation import clock
 from marketplace.foundation.db import Base, db, finish_reading
+from marketplace.foundation.outbox import attempt_in_hand
 from marketplace.payments.stripe_readings import OutcomeUnknown, PermanentFailure, TemporaryFailure
 
 KEY_LIVES = timedelta(hours=23)
@@ -65,6 +66,12 @@ def make_key(row_id: str, attempt_no: int = 1) -> str:
 def start_sending(row: Sendable) -> None:
     """From the commit of this on, the row's key may be in use."""
     row.first_sent_at = clock.now()
+
+
+def may_be_under_way(row: Sendable) -> bool:
+    """Whether a call begun by an earlier attempt of the job in hand may not have ended: it is not there *yet*."""
+    assert row.first_sent_at is not None
+    return attempt_in_hand() > 1 and clock.now() < row.first_sent_at + QUIET
 
 
 def renew_key(row: Sendable, outcome: NotThere) -> bool:

@@ -11,6 +11,7 @@ from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
+from marketplace.payments.disputes.freezing import frozen_of
 from marketplace.payments.money_in import funds
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import catch_up_with_refunds
@@ -85,7 +86,9 @@ def record_renewal(lead: Lead, *, by: User, amount: Money, occurred_on: date, or
 
 def _reserve_what_was_freed(lead: Lead, earned: RewardPreview) -> None:
     """A renewal of the paid months that is recorded after them: the referrer does not pay for the delay."""
-    short = earned.reward + earned.buyer_share + earned.fee - funds.reserved_for(lead.id, lead.terms.currency)
+    currency = lead.terms.currency
+    kept = funds.reserved_for(lead.id, currency) + frozen_of(lead.id, currency)
+    short = earned.reward + earned.buyer_share + earned.fee - kept
     if short.minor > 0:
         funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=short)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from marketplace.bounties.models import Bounty
+from marketplace.bounties.models import Bounty, BountyState
 from marketplace.bounties.publishing import note_funds_came_free, pause_if_out_of_funds, resume_bounty, stop_bounty
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
@@ -33,6 +33,7 @@ from marketplace.payments.models import (
     Payable,
     PayableState,
     Refund,
+    RefundState,
     WarningState,
 )
 from marketplace.payments.money_out import stops
@@ -60,7 +61,10 @@ def note_bad_day(source_id: str) -> None:
         bounty = _find_bounty(db.session.get_one(Funding, refund.funding_id).purpose_id)
         if bounty:
             pause_if_out_of_funds(bounty)
-            note_funds_came_free(bounty)
+            # Refused, it is asked for a day later; sent back by the bank, it is for a person: a closed bounty would
+            # send it to the same card at once, and again.
+            if refund.state is not RefundState.FAILED or bounty.state not in {BountyState.CLOSED, BountyState.ARCHIVED}:
+                note_funds_came_free(bounty)
 
 
 def _follow_chargeback(chargeback_id: str) -> None:

@@ -13,7 +13,7 @@ from marketplace.foundation.money import Money, show_money, zero
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.payments.disputes.freezing import thaw_owner
-from marketplace.payments.models import PLATFORM, AccountKind
+from marketplace.payments.models import PLATFORM, AccountKind, Payable
 from marketplace.payments.money_out import payables
 from marketplace.payments.money_out.reversals import standing_of
 from marketplace.referrals import lifecycle
@@ -242,8 +242,11 @@ def _void_if_nothing_left(reward: Reward, *, by: str) -> None:
 def note_reversal(reference: str) -> None:
     """Job, promised by payments when Stripe answered about taking money back: the clawback follows."""
     clawback = db.session.get(Clawback, reference)
-    if clawback is None or clawback.state is ClawbackState.TAKEN:
-        return  # None: taken back by hand, or for a chargeback.
+    if clawback is None:
+        _note_taken_by_order(reference)
+        return
+    if clawback.state is ClawbackState.TAKEN:
+        return
     standing = standing_of(reference)
     if standing == "taken":
         lifecycle.move_clawback(clawback, ClawbackState.TAKEN, by=audit.SYSTEM)
@@ -251,3 +254,11 @@ def note_reversal(reference: str) -> None:
         note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
     elif standing == "outstanding" and clawback.state is ClawbackState.REVERSING:
         lifecycle.move_clawback(clawback, ClawbackState.OUTSTANDING, by=audit.SYSTEM)
+
+
+def _note_taken_by_order(reference: str) -> None:
+    """An admin took a transfer back ("order:payable"): what came of it is the bounty's again."""
+    payable = db.session.get(Payable, reference.rpartition(":")[2])
+    reward = db.session.get(Reward, payable.rest_of or payable.id) if payable else None
+    if reward:
+        note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))

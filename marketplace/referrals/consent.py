@@ -24,6 +24,7 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.queries import find_live_grant
+from marketplace.referrals.sharing import shares_in
 from marketplace.referrals.suppression import hash_email, hash_phone, hashes_of, refuse_suppressed, suppress
 
 BUYER = "buyer"  # The actor in the audit trail: a party without an account.
@@ -65,6 +66,9 @@ def give_consent(
         raise SelfReferral("This is the address of the person who pointed: nobody is paid for pointing at themselves.",
                            next_step="Use your own address.",
                            fields={"email": ["Use your own address: this one is the referrer's."]})
+    if shares_in(lead, email):
+        raise SelfReferral("This is the address of somebody who shares in the reward for pointing at you.",
+                           next_step="Use your own address.", fields={"email": ["Use your own address."]})
     # Whoever has a passed-on link may type in anybody: those who said never get no mail and no call from it.
     refuse_suppressed(hash_email(email), hash_phone(phone) if phone else None)
     grant = _replace_grant(lead, channel, until, note)

@@ -14,6 +14,7 @@ from marketplace.referrals.letters import to_members, to_referrer
 from marketplace.referrals.models import (
     Buyer,
     Clawback,
+    Consent,
     KindState,
     Lead,
     PartState,
@@ -22,9 +23,11 @@ from marketplace.referrals.models import (
     Split,
     SplitPart,
     SplitState,
+    Suppression,
     Thing,
 )
 from marketplace.referrals.reward_words import part_in_words, thing_at_start, thing_in_words
+from marketplace.referrals.suppression import hash_email
 
 BUYER_WHY = "You get this mail because you were introduced to a business on Fingerpost, and said yes to it."
 
@@ -47,8 +50,8 @@ def _to_whose_it_is(reward: Reward, lead: Lead, subject: str, *paragraphs: str) 
 
 def _to_buyer(lead: Lead, subject: str, *paragraphs: str, label: str = "Open my page") -> list[Mail]:
     buyer = db.session.get_one(Buyer, lead.buyer_id)
-    if not buyer.email:
-        return []
+    if not buyer.email or db.session.get(Suppression, hash_email(buyer.email)) is not None:
+        return []  # Never means never, also of good news: it stands on their page.
     return [compose(buyer.email, subject, *paragraphs, name=buyer.name or "", why=BUYER_WHY,
                     action=(label, buyer_link(lead, MAILED)))]
 
@@ -143,6 +146,8 @@ def split_asked(part_id: str) -> list[Mail]:
     part = db.session.get_one(SplitPart, part_id)
     if part.state is not PartState.ASKED or part.split.state is not SplitState.PROPOSED:
         return []
+    if db.session.get(Suppression, part.email_hash):
+        return []
     lead = db.session.get_one(Lead, part.split.lead_id)
     return [compose(
         part.email, "Somebody wants to share a reward with you",
@@ -170,7 +175,7 @@ def _thing(kind_id: str) -> tuple[RewardInKind, Lead]:
 
 def _to_receiver(owed: RewardInKind, lead: Lead, subject: str, *paragraphs: str) -> list[Mail]:
     if owed.beneficiary_id is None:
-        return _to_buyer(lead, subject, *paragraphs)
+        return _to_buyer(lead, subject, *paragraphs) if lead.consent is Consent.GRANTED else []
     return to_referrer(lead, subject, *paragraphs)
 
 
@@ -202,7 +207,9 @@ def kind_offered(kind_id: str) -> list[Mail]:
 
 def kind_fulfilled(kind_id: str) -> list[Mail]:
     owed, lead = _thing(kind_id)
-    return _to_receiver(owed, lead, "Done, says the business", f"{thing_at_start(owed)}: {owed.receipt}")
+    # What the business writes stands on the page; no mail of ours carries its words to a buyer.
+    said = thing_at_start(owed) if owed.beneficiary_id is None else f"{thing_at_start(owed)}: {owed.receipt}"
+    return _to_receiver(owed, lead, "Done, says the business", said)
 
 
 def kind_let_go(kind_id: str) -> list[Mail]:

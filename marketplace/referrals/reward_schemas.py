@@ -117,10 +117,15 @@ class KindOutput(Schema):
     thing = fields.String()
     words = fields.String()
     state = fields.String()
-    offer = fields.String(allow_none=True)
     receipt = fields.String(allow_none=True)
     expires_at = fields.AwareDateTime()
     next = fields.Function(thing_next, metadata={"type": "string"})
+
+
+class OwnKindOutput(KindOutput):
+    """With what only those read whom it concerns: how to have it, a code perhaps."""
+
+    offer = fields.String(allow_none=True)
 
 
 class RewardOutput(Schema):

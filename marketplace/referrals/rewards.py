@@ -13,7 +13,7 @@ from marketplace.foundation.errors import require
 from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
 from marketplace.payments import ledger
-from marketplace.payments.disputes.freezing import thaw_owner
+from marketplace.payments.disputes.freezing import doubts_about, thaw_owner
 from marketplace.payments.disputes.queries import PAYMENT_DISPUTED
 from marketplace.payments.models import PLATFORM, AccountKind, Payable, PayableState, Transfer
 from marketplace.payments.money_out import payables
@@ -68,14 +68,15 @@ def _hold(
     db.session.add(reward)
     db.session.flush()
     audit.record("reward.pending", reward.id, by=by, conversion=conversion.id)
-    in_doubt = thaw_owner(lead.id)
+    thaw_owner(lead.id)
     ledger.move(
         amount + fee,
         source=ledger.account(AccountKind.RESERVED, lead.id, amount.currency),
         target=ledger.account(AccountKind.HELD, reward.id, amount.currency),
         kind="reward_earned", reference=f"{reward.id}:earned")
-    for chargeback_id in in_doubt:  # Before it could be released; whether it must wait is looked at by its job.
+    for chargeback_id in doubts_about(lead.id):  # Before it could be released; its job looks whether it must wait.
         hold_reward(reward, source_id=chargeback_id, reason=PAYMENT_DISPUTED)
+        outbox.promise("note_bad_day", source_id=chargeback_id)
     outbox.promise("release_reward", after=wait, reward_id=reward.id)
     outbox.promise("send_letter", letter="reward_earned" if beneficiary_id else "buyer_share_earned",
                    reward_id=reward.id)

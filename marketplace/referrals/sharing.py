@@ -1,21 +1,23 @@
 """Several people share what a lead earns: proposed by the referrer, agreed by everybody named, then frozen."""
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import Select, func, or_, select
 
-from marketplace.foundation import audit, outbox
+from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, NotFound, require
 from marketplace.foundation.money import BASIS, Money
 from marketplace.identity.models import User
 from marketplace.identity.permissions import require_confirmed
 from marketplace.referrals import lifecycle
-from marketplace.referrals.models import Lead, Moderation, PartState, Split, SplitPart, SplitState
+from marketplace.referrals.models import Buyer, Lead, Moderation, PartState, Split, SplitPart, SplitState
 from marketplace.referrals.permissions import is_referrer
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.suppression import hash_email
 
 MOST_PARTS = 5  # Other people than the referrer.
+MOST_A_DAY = 20  # Splits that one person proposes: each writes to everybody named.
 UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
 
 
@@ -44,6 +46,7 @@ def propose_split(lead: Lead, *, by: User, own_bps: int, others: Sequence[tuple[
     if earlier is not None and earlier.state is SplitState.AGREED:
         raise SplitFixed("Everybody has agreed to your split, so it is fixed.", next_step="Nothing more is needed.")
     _check(lead, by, own_bps, others)
+    _refuse_too_many(by)
     if earlier is not None:
         lifecycle.move_split(earlier, SplitState.WITHDRAWN, by=by.id, reason="another one was proposed")
         db.session.flush()
@@ -68,9 +71,31 @@ def _check(lead: Lead, by: User, own_bps: int, others: Sequence[tuple[str, int]]
         raise BadSplit("Somebody is named twice.", fields={"parts": ["Name each person once."]})
     if hash_email(by.email) in hashes:
         raise BadSplit("Your own part is what you keep.", fields={"parts": ["Your own address is not one of these."]})
-    if lead.buyer_hash in hashes:
+    if _buyer_marks(lead) & set(hashes):
         raise BadSplit("The buyer cannot be paid for being pointed at.",
                        fields={"parts": ["This is the buyer's address."]})
+
+
+def _buyer_marks(lead: Lead) -> set[str | None]:
+    """Every hash under which this lead's buyer is known."""
+    return {lead.buyer_hash, db.session.get_one(Buyer, lead.buyer_id).email_hash} - {None}
+
+
+def shares_in(lead: Lead, email: str) -> bool:
+    """Whether somebody of this address agreed to a part of what the lead earns."""
+    return db.session.scalar(
+        select(SplitPart.id).join(Split, Split.id == SplitPart.split_id).where(
+            Split.lead_id == lead.id, Split.state.in_([SplitState.PROPOSED, SplitState.AGREED]),
+            SplitPart.email_hash == hash_email(email), SplitPart.state == PartState.AGREED).limit(1)) is not None
+
+
+def _refuse_too_many(by: User) -> None:
+    """Each proposal writes to people who never asked for it."""
+    lately = clock.now() - timedelta(days=1)
+    made = db.session.scalar(select(func.count()).select_from(Split).join(Lead, Lead.id == Split.lead_id).where(
+        Lead.referrer_id == by.id, Split.created_at > lately)) or 0
+    if made >= MOST_A_DAY:
+        raise SplitFixed("You have proposed many splits today.", next_step="Go on tomorrow.")
 
 
 def withdraw_split(split: Split, *, by: User) -> None:
@@ -93,6 +118,10 @@ def answer_split(split: Split, *, by: User, agrees: bool) -> None:
     lead = db.session.get_one(Lead, split.lead_id)
     if agrees and by.role_in(lead.business_id) is not None:
         raise SelfReferral("You work there: a business cannot earn its own bounty.", next_step="Say no to this split.")
+    if agrees and hash_email(by.email) in _buyer_marks(lead):
+        raise SelfReferral("The buyer cannot be paid for being pointed at.", next_step="Say no to this split.")
+    if agrees and by.is_admin:
+        raise SelfReferral("Moderators take no part in what they decide about.", next_step="Say no to this split.")
     lifecycle.move_part(part, PartState.AGREED if agrees else PartState.DECLINED, by=by.id,
                         user_id=by.id if agrees else None)
     if not agrees or all(one.state is PartState.AGREED for one in split.parts):

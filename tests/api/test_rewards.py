@@ -57,6 +57,15 @@ def test_a_thing_is_offered_done_and_thanked_for(sold, ana, westside, program):
     assert program(ana).post(f"/rewards-in-kind/{kind_id}/thanks").get_json()["state"] == "acknowledged"
 
 
+def test_how_to_have_a_thing_is_read_by_whom_it_concerns_alone(sold, ana, westside, program):
+    """The buyer's code is no business of the referrer's, nor of an answer that is kept to be repeated."""
+    wes, kind_id = program(make.owner_of(westside)), program(ana).get("/rewards-in-kind").get_json()["data"][0]["id"]
+    offered = wes.post(f"/rewards-in-kind/{kind_id}/offers", {"offer": "Code 4711."}, key="offer-1")
+    told = [offered, program(ana).get(f"/leads/{sold.id}/conversions"), wes.get(f"/leads/{sold.id}/conversions")]
+    assert all("4711" not in answer.get_data(as_text=True) for answer in told)
+    assert "4711" in program(ana).get("/rewards-in-kind").get_data(as_text=True)
+
+
 def test_renewals_end_when_the_business_says_so(sold, westside, program):
     wes = program(make.owner_of(westside))
     assert wes.post(f"/leads/{sold.id}/renewals-end").status_code == 201

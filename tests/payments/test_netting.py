@@ -4,6 +4,7 @@ from sqlalchemy import select
 
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid
+from marketplace.identity.models import User
 from marketplace.payments.models import (
     PLATFORM,
     AccountKind,
@@ -21,7 +22,7 @@ from marketplace.payments.money_out import netting, orders, payables, stops, tra
 from marketplace.payments.money_out.approvals import SecondAdminNeeded
 from marketplace.payments.money_out.receivables import aged_receivables
 from marketplace.payments.money_out.reversals import standing_of
-from tests.factories import make_business, make_user, owner_of
+from tests.factories import make_business, make_member, make_user, owner_of
 from tests.payments.money_steps import BOUNTY, fresh, holds, make_ready, owe, pay_in, take_back, usd
 
 K, V = AccountKind, ReversalState
@@ -188,6 +189,32 @@ def test_above_the_limit_a_second_admin_writes_off(stripe, debt, mona, milo, ana
     with transaction():
         orders.grant_order(fresh(MoneyOrder, order.id), by=milo)
     assert reversal().state is V.WRITTEN_OFF
+
+
+def test_the_limit_counts_for_all_slices_of_one_transfer(stripe, debt, mona, milo, settings_of, work):
+    settings_of(transfer_approval_above={"usd": 30})
+    transfer_id = debt.transfer_id
+    asked = []
+    for _ in range(2):
+        transfer = fresh(Transfer, transfer_id)
+        with transaction():
+            asked.append(orders.ask_reversal(transfer, usd(20), reason="Fraud", by=mona).id)
+    first, second = (fresh(MoneyOrder, order_id) for order_id in asked)
+    assert (first.state, second.state) == (OrderState.GRANTED, OrderState.ASKED)
+    with pytest.raises(SecondAdminNeeded), transaction():
+        orders.grant_order(second, by=mona)
+
+
+def test_nobody_decides_about_money_of_their_own(stripe, debt, ana, westside):
+    at_westside = make_member(westside)
+    with transaction():
+        for person in (ana, at_westside):
+            db.session.get_one(User, person.id).is_admin = True
+    for stakeholder in (fresh(User, ana.id), fresh(User, at_westside.id)):
+        with pytest.raises(Forbidden), transaction():
+            orders.ask_write_off(reversal(), reason="Mine", by=stakeholder)
+        with pytest.raises(Forbidden), transaction():
+            orders.ask_reversal(fresh(Transfer, debt.transfer_id), usd(5), reason="Mine", by=stakeholder)
 
 
 def test_an_admin_takes_a_transfer_back_to_where_it_came_from(stripe, funded, westside, ana, mona, work, news):

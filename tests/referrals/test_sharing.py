@@ -3,7 +3,7 @@ import pytest
 
 from marketplace.bounties.models import For, RewardKind
 from marketplace.bounties.publishing import publish_bounty
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.money import Money
 from marketplace.foundation.states import IllegalMove
@@ -13,7 +13,6 @@ from marketplace.payments.models import AccountKind, Payable, Transfer
 from marketplace.referrals.buyers_share import (
     NoCause,
     NotYourShare,
-    PaidAlready,
     ShareNotOpen,
     decline_share,
     give_to_cause,
@@ -22,6 +21,7 @@ from marketplace.referrals.buyers_share import (
 from marketplace.referrals.clawbacks import refund_sale
 from marketplace.referrals.in_kind import fulfil_thing, offer_thing
 from marketplace.referrals.models import (
+    Buyer,
     Choice,
     KindState,
     Reward,
@@ -29,11 +29,13 @@ from marketplace.referrals.models import (
     RewardState,
     Split,
     SplitState,
+    Suppression,
     Thing,
 )
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.rewards import freeze_reward
 from marketplace.referrals.sharing import (
+    MOST_A_DAY,
     BadSplit,
     NotAsked,
     SplitFixed,
@@ -43,6 +45,7 @@ from marketplace.referrals.sharing import (
     propose_split,
     withdraw_split,
 )
+from marketplace.referrals.suppression import hash_email
 from tests.browsing import end_reading
 from tests.factories import accept, consent, make_bounty, make_member, make_user, owner_of, win
 from tests.payments.money_steps import make_ready, pay_in
@@ -184,6 +187,31 @@ class TestSplit:
         with pytest.raises(SelfReferral):
             self.answer(split, member)
         self.answer(split, member, agrees=False)
+
+    def test_is_not_for_the_buyer_whatever_was_known_of_them_when_it_was_proposed(self, lead, ana, mona):
+        david = make_user("David", email="david@example.com")
+        split = self.propose(lead, 0, (david, 10_000))
+        end_reading()
+        buyer = db.session.get_one(Buyer, lead.buyer_id)
+        with transaction():
+            db.session.get_one(Buyer, buyer.id).email_hash = hash_email(david.email)
+        with pytest.raises(SelfReferral):
+            self.answer(split, david)
+
+    def test_is_not_for_those_who_moderate(self, lead, mona):
+        split = self.propose(lead, 5_000, (mona, 5_000))
+        with pytest.raises(SelfReferral):
+            self.answer(split, mona)
+
+    def test_writes_to_no_more_people_a_day_and_never_to_those_who_said_never(self, lead, tom, work, mailbox):
+        with transaction():
+            db.session.add(Suppression(hash=hash_email(tom.email)))
+        for _ in range(MOST_A_DAY):
+            self.propose(lead, 5_000, (tom, 5_000))
+        with pytest.raises(SplitFixed):
+            self.propose(lead, 5_000, (tom, 5_000))
+        work()
+        assert mailbox.to(tom.email) == []
 
     def test_asks_by_mail_with_the_way_to_answer(self, lead, tom, work, mailbox):
         split = self.propose(lead, 5_000, (tom, 5_000))
@@ -345,9 +373,8 @@ class TestBuyersShare:
         lead = point(make_bounty(westside, is_live=True, rules=[WON, BUYERS]), ana)
         split = do(propose_split, lead, by=ana, own_bps=5_000, others=[(david.email, 5_000)])
         do(answer_split, db.session.get_one(Split, split.id), by=david, agrees=True)
-        win(consent(accept(again(lead), by=mona)))
-        with pytest.raises(PaidAlready):
-            do(take_as_money, self.share(), by=david)
+        with pytest.raises(SelfReferral):
+            consent(accept(again(lead), by=mona), email=david.email)
 
     def test_is_in_the_story_of_everybody(self, lead):
         do(decline_share, self.share())

@@ -8,6 +8,7 @@ from marketplace.payments.disputes import debts
 from marketplace.payments.disputes.queries import find_funding
 from marketplace.payments.models import AccountKind, Funding, FundingState, Refund, RefundOrigin, RefundState
 from marketplace.payments.money_in import refunds
+from marketplace.payments.money_in.agreements import pause_for
 from marketplace.payments.sending import make_key
 from marketplace.payments.stripe_readings import MadeRefundReading, TemporaryFailure
 
@@ -49,6 +50,7 @@ def _record(funding: Funding, reading: MadeRefundReading) -> Refund:
         return refund
     funding.refunded_minor += reading.amount.minor
     _take_from_funds(funding, refund)
+    pause_for(funding.purpose_id, "A payment was refunded at Stripe by hand.")
     outbox.promise("send_letter", letter="refund_by_hand", refund_id=refund_id)
     outbox.promise("note_bad_day", source_id=refund_id)
     return refund

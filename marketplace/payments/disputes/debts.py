@@ -4,6 +4,7 @@ from sqlalchemy import Select, select
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
+from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money
 from marketplace.identity.models import User
 from marketplace.payments import ledger
@@ -61,10 +62,11 @@ def write_off(source_id: str, *, by: User, reason: str) -> Money:
     debt = find_debt(source_id)
     if debt is None or debt.owed_minor == 0:
         raise NothingOwed("The business owes nothing for this.", next_step="Reload the page.")
+    require(may_settle(by, debt.business_id), "write off what a business of yours owes")
     lost = debt.owed
     ledger.move(lost, source=ledger.account(AccountKind.LOSSES, PLATFORM, lost.currency),
                 target=debt_account(source_id, lost.currency), kind="debt_written_off",
-                reference=f"{source_id}:written_off:{debt.written_off_minor + lost.minor}")
+                reference=f"{source_id}:written_off:{new_id('write_off')}")
     debt.written_off_minor += lost.minor
     debt.owed_minor = 0
     audit.record("debt.written_off", source_id, by=by.id, amount_minor=lost.minor, currency=lost.currency,

@@ -222,6 +222,21 @@ def thaw_owner(subject_id: str) -> list[str]:
     return sorted(naming)
 
 
+def doubts_about(subject_id: str) -> Sequence[str]:
+    """The chargebacks, not settled yet, that named this lead's or reward's money, also where it was thawed since."""
+    return db.session.scalars(
+        select(FrozenPart.chargeback_id).distinct().join(Chargeback, Chargeback.id == FrozenPart.chargeback_id)
+        .where(FrozenPart.subject_id == subject_id, Chargeback.settled_at.is_(None))
+        .order_by(FrozenPart.chargeback_id)).all()
+
+
+def frozen_of(subject_id: str, currency: str) -> Money:
+    """What is kept for it, and frozen now."""
+    total = db.session.scalar(select(func.sum(FrozenPart.amount_minor)).where(
+        FrozenPart.subject_id == subject_id, FrozenPart.state == FrozenState.FROZEN))
+    return Money(int(total or 0), currency)
+
+
 def parts_of(chargeback: Chargeback, *states: FrozenState) -> Sequence[FrozenPart]:
     """Oldest first, as they are now."""
     wanted: Iterable[FrozenState] = states or tuple(FrozenState)

@@ -16,6 +16,7 @@ from marketplace.payments.models import (
     Funding,
     FundingState,
     Refund,
+    RefundOrigin,
 )
 from marketplace.payments.stripe_gateway import gateway
 
@@ -71,8 +72,8 @@ def is_covered(refund: Refund, funding: Funding) -> bool:
     fees = ledger.find_balance(AccountKind.STRIPE_FEES, PLATFORM, refund.currency)
     finish_reading()
     told = gateway().read_balance().get(refund.currency)
-    if told is None:
-        return False
+    if told is None:  # What was parked may be in a currency that Stripe keeps in another one for us, and takes there.
+        return refund.origin is RefundOrigin.UNMATCHED
     is_coming = funding.available_on is None or funding.available_on > clock.now()
     coming = min(max(told.pending_minor, 0), funding.amount_minor) if is_coming else 0
     return told.available_minor + coming - fees.minor >= refund.amount_minor

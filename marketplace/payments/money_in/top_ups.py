@@ -20,7 +20,7 @@ from marketplace.payments.money_in.refusals import put_code_plainly
 from marketplace.payments.money_in.settling import lock_funding, settle_received
 from marketplace.payments.sending import NotThere, Refused
 from marketplace.payments.stripe_gateway import gateway
-from marketplace.payments.stripe_readings import PaymentReading, PermanentFailure
+from marketplace.payments.stripe_readings import PaymentReading, PermanentFailure, TemporaryFailure
 
 MOST_REFUSALS = 2  # In a row; then a person must look.
 NOT_AGAIN_FOR = timedelta(days=1)  # After a refusal: the same hour would only bring the same answer.
@@ -113,7 +113,10 @@ def _call(funding_id: str) -> Outcome:
         return stripe.find_payment(funding_id=funding.id, created_from=funding.created_at - CLOCKS_DIFFER)
 
     if customer_id is None or method_id is None:  # Deleted at Stripe; an earlier attempt may have been faster.
-        return find() or Refused("resource_missing", CARD_GONE)
+        found = find()
+        if found is None and sending.may_be_under_way(funding):
+            raise TemporaryFailure("an earlier call may still be under way")
+        return found or Refused("resource_missing", CARD_GONE)
 
     def send(key: str) -> PaymentReading:
         return stripe.charge_card(

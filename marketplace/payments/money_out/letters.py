@@ -70,7 +70,7 @@ def owed_back(reversal_id: str) -> list[Mail]:
         "asked of you.")
 
 
-def debt_written_off(reversal_id: str) -> list[Mail]:
+def payee_debt_written_off(reversal_id: str) -> list[Mail]:
     reversal = db.session.get_one(TransferReversal, reversal_id)
     return _to_payee(
         db.session.get_one(Transfer, reversal.transfer_id).payee_id, "You owe nothing more",
@@ -99,5 +99,6 @@ def _to_admins(subject: str, *paragraphs: str, path: str, label: str, but: str =
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
-        batch_waits, batch_done, order_waits, reward_netted, owed_back, debt_written_off, transfer_reversed_by_hand)
+        batch_waits, batch_done, order_waits, reward_netted, owed_back, payee_debt_written_off,
+        transfer_reversed_by_hand)
 }

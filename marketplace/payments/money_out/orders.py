@@ -49,7 +49,9 @@ def ask_reversal(transfer: Transfer, amount: Money, *, reason: str, by: User) ->
 
 def grant_order(order: MoneyOrder, *, by: User) -> None:
     """asked -> granted: it is done. SecondAdminNeeded (403) above the limit for the admin who asked."""
-    require_decider(by, asked_by=order.asked_by, amounts=[order.amount], action="decide about this")
+    _require_no_stake(order.kind, order.subject_id, by)
+    require_decider(by, asked_by=order.asked_by, amounts=[_with_earlier(order.kind, order.subject_id, order.amount)],
+                    action="decide about this")
     move_order(order, OrderState.GRANTED, by=by.id)
     if order.kind is OrderKind.WRITE_OFF:
         _write_off(order, by=by.id)
@@ -67,7 +69,22 @@ def can_be_taken(transfer: Transfer) -> Money:
     return sum((payables.left_of(payable) for payable in _sent_in(transfer)), zero(transfer.currency))
 
 
+def _require_no_stake(kind: OrderKind, subject_id: str, by: User) -> None:
+    """Nobody decides about money of their own, or of a business they work for."""
+    reversed_id = subject_id if kind is OrderKind.REVERSAL else db.session.get_one(
+        TransferReversal, subject_id).transfer_id
+    transfer = db.session.get_one(Transfer, reversed_id)
+    require(by.id != transfer.payee_id and by.role_in(transfer.business_id) is None, "decide about money of your own")
+
+
+def _with_earlier(kind: OrderKind, subject_id: str, amount: Money) -> Money:
+    """The limit counts for each transfer or debt, in however many slices it is asked for."""
+    granted = db.session.query(MoneyOrder).filter_by(kind=kind, subject_id=subject_id, state=OrderState.GRANTED)
+    return sum((order.amount for order in granted), start=amount)
+
+
 def _ask(kind: OrderKind, subject_id: str, amount: Money, *, reason: str, by: User) -> MoneyOrder:
+    _require_no_stake(kind, subject_id, by)
     if db.session.query(MoneyOrder).filter_by(kind=kind, subject_id=subject_id, state=OrderState.ASKED).first():
         raise OrderOpen("This has been asked for already, and waits for another admin.")
     order = MoneyOrder(kind=kind, subject_id=subject_id, amount=amount, reason=reason, asked_by=by.id)
@@ -75,7 +92,7 @@ def _ask(kind: OrderKind, subject_id: str, amount: Money, *, reason: str, by: Us
     db.session.flush()
     audit.record("order.asked", order.id, by=by.id, kind=kind, subject=subject_id, amount_minor=amount.minor,
                  reason=reason)
-    if takes_two([amount]):
+    if takes_two([_with_earlier(kind, subject_id, amount)]):
         outbox.promise("send_letter", letter="order_waits", order_id=order.id)
     else:
         grant_order(order, by=by)

@@ -2,6 +2,7 @@
 
 A letter that no longer applies when its turn comes is not sent: the function answers an empty list.
 """
+import shlex
 from collections.abc import Callable
 
 from sqlalchemy import select
@@ -75,7 +76,7 @@ def bank_account_disowned(payee_id: str) -> list[Mail]:
         admin.email, "A bank account may have been taken over",
         f"{user.name} says that somebody else changed the bank account of their payments. Transfers to them are "
         "stopped. Ask them, and Stripe, what happened.",
-        f"When their own bank account is back: flask resume-payee {user.email}",
+        f"When their own bank account is back: flask resume-payee {shlex.quote(user.email)}",
         name=admin.name, action=("See what is stopped", public_url("/admin/transfers"))) for admin in admins]
 
 

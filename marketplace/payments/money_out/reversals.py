@@ -143,7 +143,7 @@ def write_off(reversal: TransferReversal, *, by: str, reason: str) -> None:
         kind="written_off", reference=f"{reversal.id}:written_off")
     lifecycle.move_reversal(reversal, ReversalState.WRITTEN_OFF, by=by, amount_minor=left.minor, reason=reason)
     outbox.promise("note_reversal", reference=reversal.asked_for)
-    outbox.promise("send_letter", letter="debt_written_off", reversal_id=reversal.id)
+    outbox.promise("send_letter", letter="payee_debt_written_off", reversal_id=reversal.id)
 
 
 def lock_reversal(reversal_id: str) -> TransferReversal:

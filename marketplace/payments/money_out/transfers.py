@@ -37,7 +37,7 @@ from marketplace.payments.money_out.requests import (
 )
 from marketplace.payments.sending import NotThere, Refused
 from marketplace.payments.stripe_gateway import gateway
-from marketplace.payments.stripe_readings import ConnectedAccountReading, PermanentFailure
+from marketplace.payments.stripe_readings import ConnectedAccountReading, PermanentFailure, TemporaryFailure
 
 SYSTEM = audit.SYSTEM
 AT_ONCE = "at_once"
@@ -113,8 +113,11 @@ def _call(transfer_id: str) -> Outcome:
     wait_for_turn("transfers", a_second=A_SECOND)
     not_now = _why_not_now(transfer)
     if not_now:
-        # An earlier attempt may have gone through before the account or the money was stopped.
-        return _find(transfer) or not_now
+        # An earlier attempt may have gone through before the account or the money was stopped, or may be under way.
+        found = _find(transfer)
+        if found is None and sending.may_be_under_way(transfer):
+            raise TemporaryFailure("an earlier call may still be under way")
+        return found or not_now
 
     def send(key: str) -> Sent:
         return Sent(stripe.send_transfer(transfer_id=transfer.id, destination=transfer.destination,

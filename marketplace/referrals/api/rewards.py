@@ -16,6 +16,7 @@ from marketplace.referrals.reward_schemas import (
     ConversionOutput,
     KindOutput,
     OfferInput,
+    OwnKindOutput,
     ReceiptInput,
     RenewalInput,
     RewardOutput,
@@ -43,7 +44,7 @@ class ConversionList(Schema):
 
 
 class KindPage(Schema):
-    data = fields.List(fields.Nested(KindOutput), attribute="rows")
+    data = fields.List(fields.Nested(OwnKindOutput), attribute="rows")
     next_cursor = fields.String(allow_none=True)
 
 
