@@ -181,7 +181,7 @@ def test_a_wrong_method_is_told_the_right_ones(anonymous):
 
 def test_what_is_not_there_is_a_page_for_people_and_a_problem_for_programs(anonymous):
     page = anonymous.get("/no/such/page")
-    assert page.status_code == 404 and page.mimetype == "text/html" and "There is nothing at this address." in page.text
+    assert page.status_code == 404 and page.mimetype == "text/html" and "There is nothing at this address" in page.text
     problem = anonymous.get("/api/v1/no/such/thing")
     assert problem.status_code == 404 and problem.mimetype == "application/problem+json"
     assert set(problem.json) == {"type", "title", "status", "code", "detail", "errors", "request_id"}

@@ -152,7 +152,7 @@ def test_a_key_is_revoked_by_its_owner_alone(as_user):
     assert stranger.post(f"/settings/keys/{key.id}/revocation", data={"csrf_token": token}).status_code == 404
     assert authenticate(secret) is not None
     answer = as_user(user).submit("/settings/keys", press="Revoke")
-    assert "no program can use it any more" in answer.text
+    assert "no program can use it from now on" in answer.text
     end_reading()
     assert authenticate(secret) is None
     assert db.session.scalars(select(ApiKey.revoked_by)).one() == user.id
