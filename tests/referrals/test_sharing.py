@@ -13,6 +13,7 @@ from marketplace.payments.models import AccountKind, Payable, Transfer
 from marketplace.referrals.buyers_share import (
     NoCause,
     NotYourShare,
+    PaidAlready,
     ShareNotOpen,
     decline_share,
     give_to_cause,
@@ -24,6 +25,7 @@ from marketplace.referrals.models import (
     Buyer,
     Choice,
     KindState,
+    Lead,
     Reward,
     RewardInKind,
     RewardState,
@@ -375,6 +377,14 @@ class TestBuyersShare:
         do(answer_split, db.session.get_one(Split, split.id), by=david, agrees=True)
         with pytest.raises(SelfReferral):
             consent(accept(again(lead), by=mona), email=david.email)
+        # A yes from before that was refused: the database would not take two rewards of one person either.
+        win(consent(again(lead), email="david.at.work@example.com"))
+        end_reading()
+        with transaction():
+            sold = db.session.get_one(Lead, lead.id)
+            sold.buyer_hash = db.session.get_one(Buyer, sold.buyer_id).email_hash = hash_email(david.email)
+        with pytest.raises(PaidAlready):
+            do(take_as_money, self.share(), by=david)
 
     def test_is_in_the_story_of_everybody(self, lead):
         do(decline_share, self.share())
