@@ -332,6 +332,16 @@ def test_without_any_event_the_daily_look_finds_it(stripe, paid, work, later, ne
     assert promised("check_bank_payouts") == []
 
 
+def test_an_account_that_stripe_shows_nothing_of_keeps_what_was_seen(stripe, paid):
+    """Not made yet, or closed and gone."""
+    stripe.control.pay_out_account(paid.stripe_account_id, currency="usd")
+    for known in (paid.stripe_account_id, None, "acct_of_nobody"):
+        with transaction():
+            db.session.get_one(ConnectedAccount, paid.id).stripe_account_id = known
+        do_now(bank_payouts.CHECK_BANK_PAYOUTS, payee_id=paid.id)
+        assert [one.state for one in payouts()] == [PayoutState.PAID]
+
+
 def test_looking_again_fetches_them(stripe, paid, ana, as_user):
     stripe.control.pay_out_account(paid.stripe_account_id, currency="usd")
     as_user(ana).page("/payouts/return")

@@ -8,6 +8,8 @@ from marketplace.foundation import outbox
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.money import Money
+from marketplace.foundation.outbox import do_now
+from marketplace.jobs import LETTERS
 from marketplace.payments import ledger
 from marketplace.payments.models import (
     AccountKind,
@@ -20,11 +22,21 @@ from marketplace.payments.models import (
     TransferBatch,
     TransferState,
 )
-from marketplace.payments.money_out import batches, stops, transfers
+from marketplace.payments.money_out import batches, payees, stops, transfers
 from marketplace.payments.money_out.approvals import SecondAdminNeeded
 from marketplace.payments.money_out.batches import BatchUnderWay, NothingToSend
 from tests.factories import make_business, make_user, owner_of
-from tests.payments.money_steps import BOUNTY, fresh, holds, make_ready, owe, pay_in, promised, take_back, usd
+from tests.payments.money_steps import (
+    BOUNTY,
+    fresh,
+    holds,
+    make_ready,
+    owe,
+    pay_in,
+    promised,
+    take_back,
+    usd,
+)
 
 K = AccountKind
 
@@ -159,7 +171,10 @@ def test_the_clocks_own_batch_waits_for_an_admin_above_the_limit(stripe, funded,
     assert "batch_waits" in [job.arguments["letter"] for job in promised("send_letter")]
     batch = db.session.scalars(select(TransferBatch)).one()
     assert batch.state is BatchState.PREVIEWED
+    (mail,) = LETTERS["batch_waits"](batch_id=batch.id)
+    assert mail.to == mona.email and "A batch of $501 is more" in mail.text and batch.id in mail.text
     approve(batch, mona)
+    assert LETTERS["batch_waits"](batch_id=batch.id) == []  # Decided before the mail's turn came.
     work()
     assert sent(stripe) == [501_00]
 
@@ -317,3 +332,48 @@ def test_no_line_is_both_sent_and_left_out(stripe, funded, westside, ana, mona, 
     line = db.session.scalars(select(BatchLine)).one()
     assert (line.state, line.reason) == (LineState.REQUESTED, None)
     assert fresh(Transfer, line.transfer_id).amount == line.amount
+
+
+def test_what_changed_between_preview_and_run_goes_with_a_later_batch(stripe, funded, westside, ana, mona, work):
+    """Ana is owed more than was seen, Ben's account was closed, Cy has too little left: nobody of them is sent anything."""
+    ben, cy = make_user("Ben"), make_user("Cy")
+    accounts = {person.id: make_ready(stripe, person) for person in (ana, ben, cy)}
+    for person in (ana, ben, cy):
+        owe(person, westside.id, usd(60), f"reward_{person.name}")
+    owe(ana, westside.id, usd(40), "reward_disputed")
+    with transaction():
+        stops.stop_transfers("payable", "reward_disputed", reason="Disputed", source="dispute_1", by="system")
+    batch = plan(mona)
+    assert {state for state, _, _ in lines(batch).values()} == {"planned"}
+    with transaction():
+        stops.lift_stops("dispute_1", by=mona.id)
+    stripe.control.set_account_state(accounts[ben.id].stripe_account_id, state="closed")
+    do_now(payees.CHECK_PAYEE, payee_id=accounts[ben.id].id)
+    take_back("reward_Cy", usd(55))
+    approve(batch, mona)
+    work()
+    assert lines(batch) == {
+        ana.id: ("left_out", 60_00, "changed"), ben.id: ("left_out", 60_00, "not_ready"),
+        cy.id: ("left_out", 60_00, "below_minimum")}
+    assert (sent(stripe), fresh(TransferBatch, batch.id).state) == ([], BatchState.DONE)
+    assert holds(K.PAYABLE, "reward_Ana Flores") == 60_00
+
+
+def test_a_batch_is_done_once_and_not_before_its_last_lines_are(stripe, funded, westside, ana, mona, work, later, news,
+                                                                monkeypatch):
+    """A worker that is given no line, because another one has the last in hand, looks again a little later."""
+    make_ready(stripe, ana)
+    owe(ana, westside.id, usd(100))
+    batch = plan(mona)
+    approve(batch, mona)
+    with monkeypatch.context() as patch:
+        patch.setattr(batches, "AT_A_TIME", 0)
+        work()
+    assert fresh(TransferBatch, batch.id).state is BatchState.RUNNING and len(promised("run_batch")) == 1
+    later(seconds=6)
+    work()
+    assert sent(stripe) == [100_00]
+    with transaction():  # The other worker comes to its end too.
+        batches._finish(batch.id)
+    work()
+    assert [said["letter"] for name, said in news if name == "send_letter"].count("batch_done") == 1

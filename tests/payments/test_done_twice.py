@@ -172,8 +172,9 @@ def test_nothing_to_say_settles_nothing(stripe, on_its_way, wes):
     assert fresh(Funding, waiting.id).state is FundingState.OPEN
 
 
-def test_a_payee_that_is_gone_is_not_missed(app):
+def test_a_payee_that_is_gone_is_not_missed(app, ana):
     with transaction():
+        payees.note_link_issued("payee_gone", by=ana)
         payees.CREATE_PAYEE.settle(sending.Refused("late", "too late"), payee_id="payee_gone")
         payees.CHECK_PAYEE.settle(None, payee_id="payee_gone")
     do_now(payees.CREATE_PAYEE, payee_id="payee_gone")

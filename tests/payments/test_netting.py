@@ -3,8 +3,9 @@ import pytest
 from sqlalchemy import select
 
 from marketplace.foundation.db import db, transaction
-from marketplace.foundation.errors import Conflict, Forbidden, Invalid
+from marketplace.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from marketplace.identity.models import User
+from marketplace.jobs import LETTERS
 from marketplace.payments.models import (
     PLATFORM,
     AccountKind,
@@ -125,11 +126,13 @@ def test_money_of_another_business_pays_too_after_the_debtors_own(stripe, debt, 
     later(days=10)
     owe(ana, other.id, usd(50), "reward_2", "bounty_roof")
     owe(ana, westside.id, usd(40), "reward_3")
+    owe(ana, other.id, usd(30), "reward_4", "bounty_roof")
     with transaction():
         netting.net_everything()
     parts = {one.payable_id: one.amount for one in db.session.scalars(select(Netting))}
     assert parts == {"reward_3": usd(40), "reward_2": usd(20)}
     assert fresh(Payable, "reward_2").amount == usd(30)
+    assert fresh(Payable, "reward_4").amount == usd(30)  # The debt was paid before its turn came.
     work()
 
 
@@ -151,6 +154,18 @@ def test_what_an_older_transfer_paid_can_be_taken_back_again_from_there(stripe, 
     assert fresh(Transfer, debt.transfer_id).reversed_minor == 60_00
     assert payables.left_of(fresh(Payable, "reward_2")) == usd(0)
     assert amounts(stripe, "transfer_reversal") == [40_00, 60_00]
+
+
+def test_what_two_transfers_paid_is_taken_back_step_by_step_from_the_newer_first(stripe, debt, westside, ana):
+    owe(ana, westside.id, usd(100), "reward_2")
+    ask(ana)  # $60 of it stay in transfer 1, for the debt; $40 go in transfer 2.
+    newer = fresh(Payable, "reward_2").transfer_id
+    take_back("reward_2", usd(40), "clawback_2")
+    assert [one.reference for one in db.session.scalars(
+        select(TransferReversal).filter_by(payable_id="reward_2"))] == ["clawback_2"]
+    take_back("reward_2", usd(60), "clawback_3")
+    assert (reversal("clawback_2").transfer_id, reversal("clawback_3").transfer_id) == (newer, debt.transfer_id)
+    assert (reversal("clawback_3").amount, payables.left_of(fresh(Payable, "reward_2"))) == (usd(60), usd(0))
 
 
 def test_receivables_are_listed_with_their_age(stripe, debt, mona, later):
@@ -186,9 +201,30 @@ def test_above_the_limit_a_second_admin_writes_off(stripe, debt, mona, milo, ana
         orders.grant_order(fresh(MoneyOrder, order.id), by=ana)
     with pytest.raises(Conflict), transaction():
         orders.ask_write_off(reversal(), reason="Again", by=milo)
+    (mail,) = LETTERS["order_waits"](order_id=order.id)
+    assert mail.to == milo.email and "write off a debt of $60, which takes two" in " ".join(mail.text.split())
     with transaction():
         orders.grant_order(fresh(MoneyOrder, order.id), by=milo)
     assert reversal().state is V.WRITTEN_OFF
+    assert LETTERS["order_waits"](order_id=order.id) == []  # Decided before the mail's turn came.
+    with pytest.raises(orders.NotOwed), transaction():
+        orders.ask_write_off(reversal(), reason="Once more", by=mona)
+    with pytest.raises(NotFound), transaction():
+        orders.get_order("order_of_nobody")
+
+
+def test_what_was_paid_while_the_second_admin_thought_is_not_written_off(stripe, debt, westside, mona, milo, ana,
+                                                                         settings_of):
+    settings_of(transfer_approval_above={"usd": 50})
+    with transaction():
+        order = orders.ask_write_off(reversal(), reason="She cannot be reached", by=mona)
+    owe(ana, westside.id, usd(100), "reward_2")
+    with transaction():
+        netting.net_everything()
+    with pytest.raises(orders.NotOwed), transaction():
+        orders.grant_order(fresh(MoneyOrder, order.id), by=milo)
+    assert (reversal().state, holds(K.LOSSES, PLATFORM)) == (V.NETTED, 0)
+    assert fresh(MoneyOrder, order.id).state is OrderState.ASKED
 
 
 def test_the_limit_counts_for_all_slices_of_one_transfer(stripe, debt, mona, milo, settings_of, work):

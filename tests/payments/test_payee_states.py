@@ -90,6 +90,8 @@ def test_a_pause_says_why_on_the_page_and_in_the_mail(stripe, ana, as_user):
     words = words_of(as_user(ana).page("/payouts"))
     assert "Stripe has paused your account" in words and "for a reason of its own" in words
     assert "for a reason of its own" in read("payee_restricted", payee_id=payee.id)
+    put(stripe, payee, "active")
+    assert LETTERS["payee_restricted"](payee_id=payee.id) == []  # Let go on meanwhile: not sent.
 
 
 def test_the_page_names_what_is_asked_and_by_when(stripe, ana, as_user):

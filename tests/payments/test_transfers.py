@@ -18,7 +18,7 @@ from marketplace.payments.models import (
     Transfer,
     TransferState,
 )
-from marketplace.payments.money_out import transfers
+from marketplace.payments.money_out import stops, transfers
 from marketplace.payments.money_out.requests import minimum_transfer
 from marketplace.payments.money_out.transfers import DELIVER_TRANSFER
 from tests.factories import make_business, make_user, owner_of
@@ -31,6 +31,7 @@ from tests.payments.money_steps import (
     owe,
     pay_in,
     promised,
+    take_back,
     usd,
 )
 
@@ -288,6 +289,40 @@ def test_an_account_that_was_stopped_after_the_money_went_is_not_paid_again(stri
     work()
     assert only_transfer().state is S.SENT
     assert sent(stripe) == [1000_00]
+
+
+def test_while_an_earlier_call_may_be_under_way_nothing_is_given_back(stripe, funded, westside, ana, work, later):
+    """The first call was lost on its way, and may yet arrive: not found is not the same as never sent."""
+    make_ready(stripe, ana)
+    owe(ana, westside.id, usd(1000))
+    stripe.control.plan_fault(kind="lost_before", path="/v1/transfers$", method="POST")
+    ask(ana)
+    work()
+    with transaction():
+        stops.stop_transfers("business", westside.id, reason="Chargeback", source="dispute_1", by="system")
+    later(minutes=10)
+    work()
+    assert (only_transfer().state, holds(K.PAYABLE, "reward_1")) == (S.SENDING, 0)
+    later(minutes=6)
+    work()
+    assert (only_transfer().state, only_transfer().failure_code) == (S.FAILED, "stopped")
+    assert (holds(K.PAYABLE, "reward_1"), sent(stripe)) == (1000_00, [])
+
+
+def test_a_currency_that_the_account_does_not_take_waits(stripe, funded, westside, ana, work):
+    """Stripe converts no Kuwaiti dinars."""
+    payee = make_ready(stripe, ana)
+    with transaction():
+        ledger.move(Money(90_000, "kwd"), source=ledger.clearing("kwd"), target=ledger.account(K.FUNDS, BOUNTY, "kwd"),
+                    kind="test", reference="test")
+    owe(ana, westside.id, Money(90_000, "kwd"))
+    ask(ana)
+    assert payee.currency == "usd" and db.session.scalar(select(Transfer)) is None
+    assert holds(K.PAYABLE, "reward_1", "kwd") == 90_000
+    take_back("reward_1", Money(90_000, "kwd"))
+    with transaction():  # Level with Stripe, which never saw these dinars.
+        ledger.move(Money(90_000, "kwd"), source=ledger.account(K.FUNDS, BOUNTY, "kwd"), target=ledger.clearing("kwd"),
+                    kind="test", reference="test back")
 
 
 def test_an_account_that_stripe_does_not_know_any_more_is_tried_again_a_day_later(

@@ -134,13 +134,12 @@ def _plan(*, by: str, slot: str | None) -> TransferBatch | None:
 
 def run_batch(batch_id: str) -> None:
     """Job: the next hundred lines, then the next ones, until none is planned. Two workers take different lines."""
-    batch = db.session.get_one(TransferBatch, batch_id, populate_existing=True)
-    if batch.state is BatchState.APPROVED:
-        batch = _lock(batch_id)
-        if batch.state is BatchState.APPROVED:
-            move_batch(batch, BatchState.RUNNING, by=audit.SYSTEM)
-            outbox.promise("run_batch", batch_id=batch_id)
+    approved = _lock(batch_id, BatchState.APPROVED)
+    if approved:
+        move_batch(approved, BatchState.RUNNING, by=audit.SYSTEM)
+        outbox.promise("run_batch", batch_id=batch_id)
         return
+    batch = db.session.get_one(TransferBatch, batch_id, populate_existing=True)
     if batch.state is not BatchState.RUNNING:
         return
     planned = select(BatchLine.number, BatchLine.payee_id, BatchLine.business_id, BatchLine.currency,
@@ -179,11 +178,13 @@ def _request(batch: TransferBatch, lines: dict[Key, tuple[int, int]]) -> None:
 
 
 def _finish(batch_id: str) -> None:
-    batch = _lock(batch_id)
-    if batch.state is BatchState.RUNNING:
-        move_batch(batch, BatchState.DONE, by=audit.SYSTEM)
+    running = _lock(batch_id, BatchState.RUNNING)
+    if running:
+        move_batch(running, BatchState.DONE, by=audit.SYSTEM)
         outbox.promise("send_letter", letter="batch_done", batch_id=batch_id)
 
 
-def _lock(batch_id: str) -> TransferBatch:
-    return db.session.get_one(TransferBatch, batch_id, populate_existing=True, with_for_update=True)
+def _lock(batch_id: str, state: BatchState) -> TransferBatch | None:
+    """Nobody else moves it until this transaction ends; None where another worker has moved it already."""
+    return db.session.scalar(select(TransferBatch).filter_by(id=batch_id, state=state)
+                             .with_for_update().execution_options(populate_existing=True))
