@@ -41,6 +41,23 @@ def pay_in(stripe: SandboxServer, by: User, amount: Money = ONE_LEAD, purpose: s
     return fresh(Funding, funding.id)
 
 
+def pay_in_otherwise(stripe: SandboxServer, by: User, amount: Money = ONE_LEAD, kept_in: str = "", **paid: Any) -> Funding:
+    """Paid on Stripe's page, but not what was asked for: ``amount_total`` or ``currency``. It is parked.
+
+    ``kept_in``: the currency into which Stripe has changed it for us.
+    """
+    funding = ask_to_fund(by, amount)
+    store = stripe.box.world.store
+    with store.transaction():
+        store.save(store.find(funding.checkout_session_id) | paid)
+    stripe.control.pay_checkout(funding.checkout_session_id)
+    if kept_in:
+        (charge,) = store.all("charge")
+        stripe.control.change_movement(charge["balance_transaction"], currency=kept_in)
+    do_now(CHECK_FUNDING, funding_id=funding.id)
+    return fresh(Funding, funding.id)
+
+
 def make_ready(stripe: SandboxServer, user: User, country: str = "US") -> ConnectedAccount:
     """With a connected account that may be paid."""
     with transaction():

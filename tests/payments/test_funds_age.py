@@ -6,12 +6,14 @@ from sqlalchemy import select
 
 from marketplace.foundation import audit
 from marketplace.foundation.db import db, transaction
+from marketplace.payments.disputes.unmatched import give_back
 from marketplace.payments.models import AccountKind, Funding, Refund, RefundState
 from marketplace.payments.money_in import ageing, funds
 from marketplace.payments.money_in.refund_plans import plan_refunds
 from marketplace.payments.money_in.refunds import WAITS, refund_free_funds
 from tests.browsing import end_reading
-from tests.payments.money_steps import BOUNTY, fresh, holds, owe, pay_in, usd
+from tests.factories import make_user
+from tests.payments.money_steps import BOUNTY, fresh, holds, owe, pay_in, pay_in_otherwise, usd
 
 K, S = AccountKind, RefundState
 
@@ -146,6 +148,33 @@ def test_nothing_goes_back_with_other_peoples_money(stripe, wes, westside, ana, 
     assert [said["letter"] for name, said in news if name == "send_letter"][-1] == "refund_receipt"
 
 
+def test_a_refund_waits_while_stripe_tells_of_no_balance_in_its_currency(stripe, wes, work, later):
+    pay_in(stripe, wes, usd(100))
+    (paid,) = stripe.control.read_movements()["movements"]
+    stripe.control.change_movement(paid["id"], currency="eur")
+    with transaction():
+        refund_id = refund_free_funds(BOUNTY, "usd", by=audit.SYSTEM)[0].id
+    work()
+    assert (fresh(Refund, refund_id).state, fresh(Refund, refund_id).failure) == (S.SENDING, WAITS)
+    stripe.control.change_movement(paid["id"], currency="usd")
+    later(hours=7)
+    work()
+    assert fresh(Refund, refund_id).state is S.SUCCEEDED
+
+
+def test_a_parked_payment_goes_back_though_stripe_keeps_no_balance_in_its_currency(stripe, wes, work):
+    """Stripe changed it into ours when it came, and takes it out of that."""
+    mona = make_user("Mona Lind", is_admin=True)
+    funding = pay_in_otherwise(stripe, wes, usd(100), currency="eur", kept_in="usd")
+    with transaction():
+        refund_id = give_back(funding.id, by=mona).id
+    work()
+    assert fresh(Refund, refund_id).state is S.SUCCEEDED
+    assert holds(K.UNMATCHED, funding.id, "eur") == 0
+    for one in stripe.control.read_movements()["movements"]:  # So that the books agree again.
+        stripe.control.forget_movement(one["id"])
+
+
 def test_stripes_own_no_for_want_of_balance_is_asked_again_later_with_a_new_key(stripe, wes, work, later):
     funding = pay_in(stripe, wes, usd(100))
     stripe.control.plan_refund(status="balance_insufficient")
@@ -159,3 +188,11 @@ def test_stripes_own_no_for_want_of_balance_is_asked_again_later_with_a_new_key(
     work()
     assert fresh(Refund, refund_id).state is S.SUCCEEDED
     assert len(stripe.box.world.store.all("refund")) == 1
+
+
+def test_a_payment_that_is_used_up_is_not_called_unused(stripe, wes, westside, ana, later):
+    pay_in(stripe, wes, usd(100))
+    later(days=1)
+    young = pay_in(stripe, wes, usd(100))
+    owe(ana, westside.id, usd(100))
+    assert [(one.funding.id, one.unused) for one in ageing.all_aged(at_most=10)] == [(young.id, usd(100))]

@@ -5,10 +5,12 @@ from sqlalchemy import select
 from marketplace.foundation import audit
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db, transaction
+from marketplace.payments.disputes.unmatched import give_back
 from marketplace.payments.models import PLATFORM, AccountKind, Funding, Refund, RefundState
 from marketplace.payments.money_in import funds
 from marketplace.payments.money_in.refunds import refund_free_funds
-from tests.payments.money_steps import BOUNTY, fresh, holds, owe, pay_in, promised, usd
+from tests.factories import make_user
+from tests.payments.money_steps import BOUNTY, fresh, holds, owe, pay_in, pay_in_otherwise, promised, usd
 
 K, S = AccountKind, RefundState
 
@@ -126,3 +128,19 @@ def test_a_refund_that_stripe_refuses_is_the_bountys_again_and_asked_for_a_day_l
     later(days=1, hours=1)
     work()
     assert news[-1] == ("return_free_funds", {"bounty_id": BOUNTY})
+
+
+def test_a_parked_payment_that_stripe_does_not_give_back_waits_for_a_person_again(stripe, wes, work, later, news):
+    mona = make_user("Mona Lind", is_admin=True)
+    funding = pay_in_otherwise(stripe, wes, usd(100), amount_total=90_00)
+    (charge,) = stripe.box.world.store.all("charge")
+    with stripe.box.world.store.transaction():
+        stripe.box.world.store.save(charge | {"amount_refunded": charge["amount"], "refunded": True})
+    with transaction():
+        refund_id = give_back(funding.id, by=mona).id
+    work()
+    assert fresh(Refund, refund_id).state is S.FAILED
+    assert (holds(K.UNMATCHED, funding.id), holds(K.FUNDS, BOUNTY)) == (90_00, 0)
+    later(days=2)
+    work()
+    assert "return_free_funds" not in [name for name, _ in news]

@@ -165,7 +165,7 @@ def _keep_open(outcome: Outcome, funding_id: str) -> None:
             funding.attempt_no += 1  # The old key would repeat the old refusal.
             funding.idempotency_key = sending.make_key(funding.id, funding.attempt_no)
             outbox.promise("open_checkout", funding_id=funding.id)
-        case Opened():
+        case _:  # Opened
             note_customer(funding.business_id, outcome.customer_id)
             funding.checkout_session_id, funding.checkout_url = outcome.page.id, outcome.page.url
             lifecycle.move_funding(funding, S.OPEN, by=SYSTEM, stripe=outcome.page.id)

@@ -149,7 +149,7 @@ def settle_top_up(funding_id: str, reading: PaymentReading) -> Funding:
         was_paid = funding.state is S.PAID
         settle_received(funding, reading)
         if funding.state is S.PAID and not was_paid:
-            _forgive(funding.purpose_id)
+            _agreed(funding).refusals = 0
     elif reading.status == "processing":
         if funding.state is S.REQUESTED:
             lifecycle.move_funding(funding, S.PROCESSING, by=SYSTEM, stripe=reading.payment_intent_id)
@@ -165,17 +165,15 @@ def _refuse(funding: Funding, code: str | None) -> None:
     lifecycle.move_funding(funding, S.FAILED, by=SYSTEM, code=code or "", reason=funding.failure)
     outbox.promise("send_letter", letter="top_up_needs_owner" if code == NEEDS_OWNER else "top_up_refused",
                    funding_id=funding.id)
-    top_up = find_top_up(funding.purpose_id)
-    if top_up is not None:
-        top_up.refusals += 1
-        if top_up.refusals >= MOST_REFUSALS and top_up.state is TopUpState.ON:
-            pause_top_up(top_up, f"The card was refused {MOST_REFUSALS} times. {funding.failure}")
+    top_up = _agreed(funding)
+    top_up.refusals += 1
+    if top_up.refusals >= MOST_REFUSALS:
+        pause_top_up(top_up, f"The card was refused {MOST_REFUSALS} times. {funding.failure}")
 
 
-def _forgive(purpose_id: str) -> None:
-    top_up = find_top_up(purpose_id)
-    if top_up is not None:
-        top_up.refusals = 0
+def _agreed(funding: Funding) -> AutoTopUp:
+    """What the business agreed to is turned off, never deleted."""
+    return db.session.scalars(select(AutoTopUp).filter_by(purpose_id=funding.purpose_id)).one()
 
 
 def pause_top_up(top_up: AutoTopUp, why: str) -> None:
@@ -196,8 +194,7 @@ def find_top_up(purpose_id: str) -> AutoTopUp | None:
 def _cancel(funding_id: str) -> PaymentReading | None:
     """So that what was refused is never paid later. Should it have been paid after all, that counts."""
     funding = sending.read_alone(Funding, funding_id)
-    if funding.payment_intent_id is None:
-        return None
+    assert funding.payment_intent_id is not None  # It was refused under this id.
     try:
         gateway().cancel_payment(funding.payment_intent_id, key=sending.make_key(f"{funding.id}|cancel"))
     except PermanentFailure:
