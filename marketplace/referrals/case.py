@@ -40,7 +40,8 @@ def what_we_know(chargeback: Chargeback) -> Known:
 def _given_back(funding: Funding) -> Known:
     if not funding.refunded_minor:
         return []
-    return [("Given back already", f"{show_money(funding.refunded)} in {len(refunds_of(funding))} refunds")]
+    times = len(refunds_of(funding))
+    return [("Given back already", f"{show_money(funding.refunded)} in {times} refund{'s' if times > 1 else ''}")]
 
 
 def _what_came_of(bounty: Bounty) -> Known:

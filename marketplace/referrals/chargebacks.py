@@ -11,7 +11,7 @@ from marketplace.bounties.publishing import note_funds_came_free, pause_if_out_o
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
-from marketplace.foundation.money import Money, zero
+from marketplace.foundation.money import zero
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.payments.disputes import chargebacks, freezing
@@ -188,15 +188,10 @@ def void_unpaid(reward: Reward, *, by: User, reason: str) -> None:
                         next_step="Thirty days after the bank's decision it may be voided.")
     freezing.thaw_owner(reward.id)
     held = ledger.account(AccountKind.HELD, reward.id, reward.currency)
-    _give_to_funds(reward, ledger.balance(held))
+    ledger.move(ledger.balance(held), source=held,
+                target=ledger.account(AccountKind.FUNDS, reward.bounty_id, reward.currency),
+                kind="reward_unpaid", reference=f"{reward.id}:unpaid")
     reward.void_reason = f"The business did not pay. {reason}".strip()
     lifecycle.move_reward(reward, RewardState.VOIDED, by=by.id, reason=reward.void_reason)
     note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
     outbox.promise("send_letter", letter="reward_unpaid", reward_id=reward.id)
-
-
-def _give_to_funds(reward: Reward, amount: Money) -> None:
-    if amount.minor:
-        ledger.move(amount, source=ledger.account(AccountKind.HELD, reward.id, reward.currency),
-                    target=ledger.account(AccountKind.FUNDS, reward.bounty_id, reward.currency),
-                    kind="reward_unpaid", reference=f"{reward.id}:unpaid")

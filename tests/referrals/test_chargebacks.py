@@ -1,11 +1,16 @@
 """What a disputed payment means for leads and rewards: the newest wait first, and nobody's promise is lost."""
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 
-from marketplace.bounties.models import BountyState
-from marketplace.bounties.publishing import PaymentInDoubt, publish_bounty
+from marketplace.bounties.models import BountyState, For, Happening
+from marketplace.bounties.publishing import PaymentInDoubt, close_bounty, publish_bounty
+from marketplace.foundation import clock
 from marketplace.foundation.db import db
+from marketplace.foundation.money import Money
 from marketplace.payments.books.reconciliation import compare_with_stripe
+from marketplace.payments.disputes.chargebacks import note_dispute
 from marketplace.payments.disputes.debts import write_off
 from marketplace.payments.disputes.warnings import close_warning
 from marketplace.payments.ledger import check_ledger
@@ -16,15 +21,19 @@ from marketplace.payments.models import (
     FraudWarning,
     Funding,
     Refund,
+    RefundState,
     TransferStop,
 )
+from marketplace.referrals.afterwards import record_renewal
 from marketplace.referrals.asking import end_lead
+from marketplace.referrals.case import what_we_know
 from marketplace.referrals.chargebacks import NotUnpaid, note_bad_day, void_unpaid
 from marketplace.referrals.clawbacks import refund_sale
 from marketplace.referrals.models import Reward, RewardState
 from marketplace.referrals.rewards import freeze_reward, unfreeze_reward
+from marketplace.referrals.sharing import answer_split, propose_split
 from tests.browsing import body_of, end_reading, words_of
-from tests.factories import SALE, accept, consent, make_bounty, make_lead, make_user, win
+from tests.factories import SALE, accept, consent, flat, make_bounty, make_lead, make_user, win
 from tests.payments.money_steps import make_ready, pay_in, usd
 from tests.referrals.steps import actions_on, do, holds
 
@@ -140,6 +149,53 @@ class TestOpened:
         told()
         assert state_of(reward) is R.PAID
 
+    def test_of_what_was_released_only_as_much_stops_as_is_missing(self, stripe_sandbox, funded, told, later):
+        (_, older), (_, newer) = sold(funded, make_user("Ana Flores")), sold(funded, make_user("Tom Berg"))
+        later(days=31)
+        told()
+        dispute(stripe_sandbox, funded, amount=ONE + 500_00, withdraw=False)
+        told()
+        assert [stop.subject_id for stop in db.session.scalars(select(TransferStop))] == [newer.id]
+        assert (state_of(older), state_of(newer)) == (R.PAYABLE, R.PAYABLE)
+
+    def test_every_part_of_what_a_disputed_lead_earns_waits(self, stripe_sandbox, westside, wes, told, ana):
+        """The referrer's, that of who shares with them, and the buyer's own: before any job could release one."""
+        bounty = make_bounty(westside, rules=[flat(100_000), flat(5_000, whom=For.BUYER)], hold_days=0)
+        pay_in(stripe_sandbox, wes, Money(1102_50, "usd"), bounty.id)
+        do(publish_bounty, bounty, by=wes)
+        tom, lead = make_user("Tom Berg"), make_lead(bounty, by=ana)
+        split = do(propose_split, lead, by=ana, own_bps=7_500, others=[(tom.email, 2_500)])
+        do(answer_split, split, by=tom, agrees=True)
+        consent(accept(lead))
+        dispute(stripe_sandbox, bounty)
+        told()
+        win(lead)
+        end_reading()
+        assert {(reward.beneficiary_id, reward.state) for reward in db.session.scalars(select(Reward))} == {
+            (ana.id, R.ON_HOLD), (tom.id, R.ON_HOLD), (None, R.ON_HOLD)}
+        told()
+        assert {reward.state for reward in db.session.scalars(select(Reward))} == {R.ON_HOLD}
+
+    def test_a_renewal_counts_the_money_that_is_frozen_for_it(self, stripe_sandbox, westside, wes, told):
+        bounty = make_bounty(westside, rules=[flat(100_000), flat(10_000, happening=Happening.RENEWAL, times=2)])
+        pay_in(stripe_sandbox, wes, usd(1260), bounty.id)
+        do(publish_bounty, bounty, by=wes)
+        lead, _ = sold(bounty)
+        dispute(stripe_sandbox, bounty)
+        told()
+        assert holds(K.RESERVED, lead.id) == 0
+        do(record_renewal, lead, by=wes, amount=usd(500), occurred_on=clock.now().date(), order_number="O-2")
+        told()
+        renewal = db.session.scalars(select(Reward).order_by(Reward.id.desc())).first()
+        assert (renewal.amount, state_of(renewal)) == (usd(100), R.ON_HOLD)
+
+    def test_the_bank_is_told_what_was_given_back_before(self, stripe_sandbox, funded, told):
+        stripe_sandbox.control.refund_by_hand(db.session.scalars(select(Funding.charge_id)).one(), amount=100_00)
+        told()
+        dispute(stripe_sandbox, funded, amount=3050_00)
+        told()
+        assert dict(what_we_know(the_chargeback()))["Given back already"] == "$100 in 1 refund"
+
     def test_what_was_paid_is_not_touched(self, stripe_sandbox, funded, told, later, ana):
         make_ready(stripe_sandbox, ana)
         _, reward = sold(funded, ana)
@@ -183,6 +239,19 @@ class TestOpened:
 
 
 class TestWon:
+    def test_everything_waits_until_stripe_has_given_the_money_back(self, stripe_sandbox, funded, told):
+        _, reward = sold(funded)
+        opened = dispute(stripe_sandbox, funded)
+        told()
+        won = replace(stripe_sandbox.gateway().read_dispute(opened), status="won")  # Stripe reinstates a little later.
+        end_reading()
+        do(note_dispute, won)
+        do(note_bad_day, the_chargeback().id)
+        assert (the_chargeback().state, state_of(reward), state_of(funded)) == (ChargebackState.WON, R.ON_HOLD, B.PAUSED)
+        stripe_sandbox.control.settle_dispute(opened, status="won")
+        told()
+        assert (state_of(reward), state_of(funded)) == (R.PENDING, B.LIVE)
+
     def test_everything_is_as_before_and_the_bounty_goes_on(self, stripe_sandbox, funded, told, later, mailbox):
         ana = make_user("Ana Flores")
         _, reward = sold(funded, ana)
@@ -323,6 +392,15 @@ class TestWarned:
         assert "The bank warns us about a payment of yours" in subjects(mailbox, wes)
         assert "An early fraud warning" in subjects(mailbox, mona)
 
+    def test_a_suspected_payment_that_was_still_free_goes_back_whole_and_nobody_waits(self, stripe_sandbox, funded, told,
+                                                                                     wes):
+        _, reward = sold(funded)
+        second = pay_in(stripe_sandbox, wes, usd(1050), funded.id)
+        stripe_sandbox.control.warn_of_fraud(second.charge_id)
+        told()
+        assert db.session.scalars(select(Refund)).one().funding_id == second.id
+        assert (state_of(reward), state_of(funded)) == (R.PENDING, B.PAUSED)
+
     def test_an_admin_closes_it_and_everything_goes_on(self, stripe_sandbox, funded, told, wes, mona):
         _, reward = sold(funded)
         stripe_sandbox.control.warn_of_fraud(db.session.scalars(select(Funding.charge_id)).one())
@@ -379,6 +457,17 @@ class TestMadeByHand:
         assert holds(K.FUNDS, funded.id) == 2 * ONE
         assert state_of(funded) is B.LIVE
         assert "A refund did not reach you" in subjects(mailbox, wes)
+
+
+    def test_one_of_a_closed_bounty_that_the_bank_sends_back_waits_for_a_person(self, stripe_sandbox, funded, told, wes,
+                                                                                mailbox):
+        do(close_bounty, funded, by=wes)
+        told()
+        refund = db.session.scalars(select(Refund)).one()
+        stripe_sandbox.control.settle_refund(refund.stripe_refund_id, status="failed")
+        told()
+        assert [one.state for one in db.session.scalars(select(Refund))] == [RefundState.FAILED]
+        assert holds(K.FUNDS, funded.id) == 3 * ONE
 
 
 def test_a_payment_for_no_bounty_is_followed_by_payments_alone(app, stripe_sandbox, wes, told):

@@ -209,6 +209,18 @@ class TestLater:
         assert {one.state for one in conversions_of(again(lead))} == {ConversionState.REVERSED}
 
 
+    def test_a_part_that_a_refund_lowered_is_not_lowered_again_when_the_next_falls_due(self, open_lead, work, later):
+        lead = open_lead(WON, LATER, flat(5_000, Happening.LATER, after_days=10))
+        win(lead)
+        later(days=11)
+        work()
+        refund(lead, 1_000_000)
+        later(days=80)
+        work()
+        assert [reward.net.minor for reward in rewards_of_lead(again(lead))] == [66_667, 3_334, 20_000]
+        assert actions_on(conversions_of(again(lead))[1].id).count("conversion.partially_reversed") == 1
+
+
 class TestRefund:
     def test_of_the_sale_leaves_the_qualified_part_and_the_renewals(self, open_lead):
         lead = open_lead(QUALIFIED, WON, RENEWALS)

@@ -7,6 +7,7 @@ from marketplace.foundation.errors import Forbidden, Invalid, NotFound
 from marketplace.foundation.states import IllegalMove
 from marketplace.payments.ledger import trial_balance
 from marketplace.referrals.clawbacks import refund_sale
+from marketplace.referrals.consent import withdraw_consent
 from marketplace.referrals.in_kind import (
     acknowledge_thing,
     decline_thing,
@@ -136,3 +137,17 @@ def test_for_the_buyer_is_told_to_them_and_thanked_for_without_an_account(westsi
         do(acknowledge_thing, the(), by=ana)
     do(acknowledge_thing, the(), by=None)
     assert the().state is KindState.ACKNOWLEDGED
+
+
+def test_nobody_writes_to_a_buyer_who_took_the_yes_back(westside, ana, mona, wes, work, mailbox):
+    bounty = make_bounty(westside, is_live=True, rules=[WON, {**WINE, "whom": For.BUYER}])
+    lead = consent(accept(point(bounty, ana), by=mona))
+    win(lead)
+    work()
+    before = len(mailbox.to("david@example.com"))
+    assert before > 0
+    do(withdraw_consent, again(lead))
+    do(offer_thing, the(), by=wes, offer="Come by on Friday.")
+    do(fulfil_thing, the(), by=wes, receipt="Handed over on Friday")
+    work()
+    assert len(mailbox.to("david@example.com")) == before

@@ -158,10 +158,13 @@ def test_a_letter_that_no_longer_applies_is_not_sent(bounty, lead, ana, mona, wo
     accept(again(asked), by=mona)
     do(refuse_consent, again(asked))
     do(lambda: promise("send_letter", letter="buyer_reminded", lead_id=asked.id))
+    for letter in ("bounty_out_of_funds", "lead_waits_for_funds"):  # It was funded again.
+        do(lambda letter=letter: promise("send_letter", letter=letter, bounty_id=bounty.id))
     work()
     subjects = [str(mail["Subject"]) for mail in mailbox.all()]
     assert not {"Your lead was not accepted", "We need something from you for your lead", "A lead has waited for a day",
-                "Your yes, in writing", "The buyer has not answered yet"} & set(subjects)
+                "Your yes, in writing", "The buyer has not answered yet", "Your bounty is paused",
+                "Your lead waits for funds"} & set(subjects)
 
 
 def test_an_appealed_duplicate_is_read_and_stands_beside_the_first(bounty, ana, mona, blog, work):
@@ -231,6 +234,13 @@ def test_silence_accepts_even_a_post_that_was_never_read(bounty, ana, later):
     lead = point(bounty, ana, url="https://david.example/car")
     do(accept_by_default, lead.id, lead.submitted_at.isoformat())
     assert again(lead).moderation is Moderation.ACCEPTED
+
+
+def test_silence_overrules_nobody_who_said_never_since_even_of_a_post_that_was_never_read(bounty, ana):
+    lead = point(bounty, ana, url="https://david.example/car")
+    do(suppress, hash_post("https://david.example/car"))
+    do(accept_by_default, lead.id, lead.submitted_at.isoformat())
+    assert (again(lead).moderation, again(lead).reason_code) == (Moderation.REJECTED, ReasonCode.NO_CONSENT)
 
 
 def test_an_answer_starts_the_clock_anew(bounty, ana, mona, work, later):

@@ -1,12 +1,14 @@
 """Pointing at a buyer: who may, who was first, and who asked to be left alone."""
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from marketplace.bounties.publishing import pause_bounty
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.states import IllegalMove
+from marketplace.referrals import pointing
 from marketplace.referrals.lifecycle import move
-from marketplace.referrals.models import Buyer, EvidenceState, Moderation
+from marketplace.referrals.models import Buyer, EvidenceState, Lead, Moderation
 from marketplace.referrals.pointing import AlreadyPointed, BountyNotOpen, NoEvidence, SelfReferral, withdraw_lead
 from marketplace.referrals.suppression import Suppressed, hash_email, hash_phone, hash_post, suppress
 from tests.factories import make_bounty, make_business, make_member, make_user
@@ -75,6 +77,26 @@ def test_the_second_to_point_at_an_address_gets_a_duplicate(bounty, ana):
     assert second.duplicate_of_id == first.id
 
 
+def test_who_was_not_there_yet_at_the_first_look_is_still_the_first(bounty, ana, monkeypatch):
+    """The other one commits between the look and the row: then the unique index says so."""
+    first, look, seen = point(bounty, ana, url=URL), pointing.find_live_twin, []
+
+    def look_too_early(lead):
+        seen.append(lead)
+        return look(lead) if len(seen) > 1 else None
+
+    monkeypatch.setattr(pointing, "find_live_twin", look_too_early)
+    second = point(bounty, make_user("Bo Li"), url=URL)
+    assert (second.moderation, second.duplicate_of_id) == (Moderation.DUPLICATE, first.id)
+    assert actions_on(second.id) == ["lead.submitted", "lead.duplicate"]
+
+
+def test_what_the_database_refuses_for_another_reason_is_no_duplicate(bounty, ana):
+    with pytest.raises(IntegrityError):
+        point(bounty, ana, how_known=None)
+    assert db.session.query(Lead).count() == 0
+
+
 def test_the_same_referrer_is_told_instead(bounty, ana):
     point(bounty, ana, url=URL)
     with pytest.raises(AlreadyPointed):
@@ -104,7 +126,8 @@ def test_only_the_referrer_takes_a_lead_back_and_only_before_a_decision(bounty, 
 
 @pytest.mark.parametrize("given", [{"url": URL}, {"buyer_email": "david@example.com"}])
 def test_whoever_asked_never_to_be_contacted_is_not_pointed_at(bounty, ana, given):
-    do(suppress, hash_post(URL), hash_email("david@example.com"), hash_phone("+16195550100"), None)
+    for _ in range(2):  # Said again, of another lead perhaps, it counts once.
+        do(suppress, hash_post(URL), hash_email("david@example.com"), hash_phone("+16195550100"), None)
     with pytest.raises(Suppressed):
         point(bounty, ana, **given)
 

@@ -1,6 +1,7 @@
 """What a lead earns, through the pages of everybody it concerns."""
 import pytest
 from lxml import html
+from marshmallow import ValidationError
 
 from marketplace.bounties.models import For, Happening, NonCash, RewardKind
 from marketplace.foundation.db import db
@@ -19,6 +20,7 @@ from marketplace.referrals.models import (
     Stage,
 )
 from marketplace.referrals.queries import rewards_of_lead
+from marketplace.referrals.reward_schemas import SplitForm
 from marketplace.referrals.stages import change_stage
 from marketplace.referrals.timeline import Audience, next_step
 from tests.browsing import end_reading, words_of
@@ -263,3 +265,14 @@ def test_what_was_paid_may_be_followed_by_more(sold, ana, mona):
     do(pay)
     said = next_step(again(sold), Audience.REFERRER, rewards_of_lead(again(sold)))
     assert "may still earn more" in said
+
+
+@pytest.mark.parametrize(("said", "field"), [
+    ({"own_percent": "a half", "email_1": "tom@example.com", "percent_1": "50"}, "own_percent"),
+    ({"own_percent": "33.333", "email_1": "tom@example.com", "percent_1": "50"}, "own_percent"),
+    ({"own_percent": "50", "email_1": "tom@example.com"}, "email_1"), ({"own_percent": "50", "percent_2": "50"}, "email_2"),
+])
+def test_half_a_row_or_an_odd_percentage_is_asked_for_again(said, field):
+    with pytest.raises(ValidationError) as refused:
+        SplitForm().load(said)
+    assert list(refused.value.messages) == [field]

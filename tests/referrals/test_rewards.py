@@ -14,12 +14,15 @@ from marketplace.foundation.outbox import OutboxMessage
 from marketplace.foundation.states import IllegalMove
 from marketplace.identity.models import MemberRole, User
 from marketplace.payments.ledger_checks import check_ledger
-from marketplace.payments.models import AccountKind, ConnectedAccount, Payable, PayableState, Transfer
+from marketplace.payments.models import AccountKind, ConnectedAccount, Payable, PayableState, Refund, Transfer
+from marketplace.payments.money_out.orders import ask_reversal
 from marketplace.payments.money_out.transfers import request_transfers
 from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, note_reversal, preview_clawback, refund_sale
+from marketplace.referrals.holds import hold_reward, lift_holds, why_held
 from marketplace.referrals.models import Clawback, ClawbackState, Conversion, ConversionState, Reward, RewardState
-from marketplace.referrals.queries import get_reward
+from marketplace.referrals.queries import get_reward, rewards_of_lead
 from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
+from marketplace.referrals.timeline import Audience, next_step
 from tests.browsing import end_reading
 from tests.factories import (
     PERCENT,
@@ -60,6 +63,11 @@ def lead(bounty, ana, mona):
 
 
 CAR = Money(3_000_000, "usd")
+
+
+def says(lead):
+    lead = again(lead)
+    return next_step(lead, Audience.REFERRER, rewards_of_lead(lead))
 
 
 def sold(bounty, *, sale=CAR):
@@ -170,6 +178,14 @@ class TestHolding:
         later(days=2)
         work()
         assert the(Reward).state is RewardState.PAYABLE
+
+    def test_a_payment_that_is_doubted_a_second_time_holds_it_a_second_time(self, lead):
+        win(lead)
+        for doubt in ("The bank asks.", "The bank asks again."):
+            do(hold_reward, the(Reward), source_id="chargeback_1", reason=doubt)
+            assert (the(Reward).state, why_held(the(Reward))) == (RewardState.ON_HOLD, doubt)
+            do(lift_holds, "chargeback_1", why="It is settled.")
+            assert (the(Reward).state, why_held(the(Reward))) == (RewardState.PENDING, None)
 
     def test_an_admin_with_a_stake_neither_holds_nor_lets_go(self, bounty, westside, mona):
         boss = make_user("Boss", is_admin=True)
@@ -340,7 +356,9 @@ class TestTransfer:
     def test_a_refund_afterwards_is_taken_back_from_the_connected_account(self, paid, wes, work):
         do(refund_sale, paid, by=wes, amount=usd(100_000), refund_number="R-1")
         assert the(Clawback).state is ClawbackState.REVERSING
+        assert "$33.33 is being taken back from the Stripe account" in says(paid)
         work()
+        assert "$33.33 was taken back, for a refund of the sale" in says(paid)
         assert (the(Clawback).state, the(Reward).state) == (ClawbackState.TAKEN, RewardState.PAID)
         assert the(Reward).net == usd(96_667)
         do(note_reversal, the(Clawback).id)
@@ -368,6 +386,7 @@ class TestTransfer:
         do(refund_sale, paid, by=wes, amount=usd(100_000), refund_number="R-1")
         work()
         assert the(Clawback).state is ClawbackState.OUTSTANDING
+        assert "$33.33 could not be taken back yet. We ask again." in says(paid)
         do(note_reversal, the(Clawback).id)
         assert the(Clawback).state is ClawbackState.OUTSTANDING
         with sandbox.box.world.store.transaction():  # New money arrives in the payee's account.
@@ -376,6 +395,16 @@ class TestTransfer:
         later(days=1, minutes=5)
         work()
         assert the(Clawback).state is ClawbackState.TAKEN
+
+
+    def test_what_an_admin_took_back_of_a_closed_bounty_goes_back_to_its_card(self, paid, mona, wes, work):
+        do(close_bounty, paid.bounty, by=wes)
+        work()
+        assert [refund.amount for refund in db.session.query(Refund)] == [usd(105_000)]
+        do(ask_reversal, the(Transfer), usd(100_000), reason="The wrong Ana", by=mona)
+        work()
+        end_reading()
+        assert sorted(refund.amount_minor for refund in db.session.query(Refund)) == [100_000, 105_000]
 
 
 def test_a_transfer_that_did_not_go_through_gives_the_reward_back(lead, ana, work, later):

@@ -16,11 +16,13 @@ from marketplace.referrals.buyers_share import (
     PaidAlready,
     ShareNotOpen,
     decline_share,
+    end_choice,
     give_to_cause,
+    reopen_choice,
     take_as_money,
 )
 from marketplace.referrals.clawbacks import refund_sale
-from marketplace.referrals.in_kind import fulfil_thing, offer_thing
+from marketplace.referrals.in_kind import end_kind, fulfil_thing, offer_thing
 from marketplace.referrals.models import (
     Buyer,
     Choice,
@@ -35,7 +37,8 @@ from marketplace.referrals.models import (
     Thing,
 )
 from marketplace.referrals.pointing import SelfReferral
-from marketplace.referrals.rewards import freeze_reward
+from marketplace.referrals.reward_letters import LETTERS
+from marketplace.referrals.rewards import freeze_reward, release_reward, unfreeze_reward
 from marketplace.referrals.sharing import (
     MOST_A_DAY,
     BadSplit,
@@ -47,7 +50,7 @@ from marketplace.referrals.sharing import (
     propose_split,
     withdraw_split,
 )
-from marketplace.referrals.suppression import hash_email
+from marketplace.referrals.suppression import hash_email, suppress
 from tests.browsing import end_reading
 from tests.factories import accept, consent, make_bounty, make_member, make_user, owner_of, win
 from tests.payments.money_steps import make_ready, pay_in
@@ -175,9 +178,10 @@ class TestSplit:
     def test_is_seen_and_answered_by_whom_it_names_alone(self, lead, ana, tom, eva, mona):
         split = self.propose(lead, 5_000, (tom, 5_000))
         assert get_split(split.id, seen_by=tom).id == get_split(split.id, seen_by=ana).id == split.id
-        for person in (eva, mona):
+        for person in (eva, mona, make_user("Tim Berg", email=tom.email.replace("@", "+tim@"), is_confirmed=False)):
             with pytest.raises(NotAsked):
                 get_split(split.id, seen_by=person)
+        for person in (eva, mona):
             with pytest.raises(NotAsked):
                 self.answer(split, person)
         with pytest.raises(EmailUnconfirmed):
@@ -226,6 +230,12 @@ class TestSplit:
         self.answer(split, eva)
         parts = divide(again(lead), usd(100), usd(5))
         assert [(amount.minor, fee.minor) for _, amount, fee in parts] == [(1, 1), (33, 1), (66, 3)]
+
+    def test_given_away_to_the_last_unit_leaves_the_fees_odd_unit_with_the_first(self, lead, tom, eva):
+        split = self.propose(lead, 0, (tom, 5_000), (eva, 5_000))
+        self.answer(split, tom)
+        self.answer(split, eva)
+        assert divide(again(lead), usd(100), usd(5)) == [(tom.id, usd(50), usd(3)), (eva.id, usd(50), usd(2))]
 
     def test_is_taken_back_from_everybody_alike(self, lead, ana, tom, mona, wes):
         split = self.propose(lead, 7_500, (tom, 2_500))
@@ -363,6 +373,50 @@ class TestBuyersShare:
         do(freeze_reward, self.share(), by=mona, reason="A report came in.")
         with pytest.raises(ShareNotOpen):
             do(decline_share, self.share())
+
+    def test_is_asked_about_once_and_an_admins_look_does_not_use_up_the_ninety_days(self, lead, mona, work, later,
+                                                                                    mailbox):
+        later(days=31)
+        work()
+        do(end_choice, self.share().id)  # Before its day.
+        do(freeze_reward, self.share(), by=mona, reason="A report came in.")
+        later(days=91)
+        work()
+        assert (self.share().state, self.share().choice) == (RewardState.ON_HOLD, None)
+        do(unfreeze_reward, self.share(), by=mona)
+        work()
+        subjects = [str(mail["Subject"]) for mail in mailbox.to("david@example.com")]
+        assert subjects.count("Your share waits for your choice") == 1
+        later(days=1, minutes=1)
+        work()
+        assert (self.share().state, self.share().choice) == (RewardState.VOIDED, Choice.DECLINED)
+
+    def test_given_to_the_cause_is_owed_once_and_waits_for_an_admins_look_too(self, lead, mona, wes, work, later):
+        do(give_to_cause, self.share())
+        later(days=31)
+        work()
+        do(end_kind, self.donation().id)  # Before its day.
+        do(freeze_reward, self.share(), by=mona, reason="A report came in.")
+        with pytest.raises(ShareNotOpen):
+            do(fulfil_thing, self.donation(), by=wes, receipt="https://shelter.example/receipts/7")
+        do(unfreeze_reward, self.share(), by=mona)
+        work()
+        assert self.donation().state is KindState.OWED
+        do(fulfil_thing, self.donation(), by=wes, receipt="https://shelter.example/receipts/7")
+        do(reopen_choice, self.donation())  # Too late: it was given.
+        assert (self.share().state, self.share().choice) == (RewardState.VOIDED, Choice.DONATION)
+
+    def test_is_told_of_no_more_once_they_have_chosen_or_said_never(self, lead, david, later):
+        later(days=31)
+        share = self.share()
+        do(release_reward, share.id)
+        (mail,) = LETTERS["buyer_share_waiting"](reward_id=share.id)
+        assert mail.to == "david@example.com" and "$50 from Westside Auto is ready" in mail.text
+        do(take_as_money, self.share(), by=david)
+        assert LETTERS["buyer_share_waiting"](reward_id=share.id) == []
+        assert len(LETTERS["buyer_share_earned"](reward_id=share.id)) == 1
+        do(suppress, hash_email("david@example.com"))
+        assert LETTERS["buyer_share_earned"](reward_id=share.id) == []
 
     def test_is_not_for_the_businesss_own_people(self, westside, ana, mona):
         worker = make_member(westside, name="Mo Reyes")

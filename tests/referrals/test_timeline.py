@@ -2,6 +2,7 @@
 import pytest
 
 from marketplace.bounties.models import RewardKind
+from marketplace.foundation.fetch import FetchFailure, say_failure
 from marketplace.foundation.money import Money
 from marketplace.referrals.appeals import appeal_decision
 from marketplace.referrals.consent import give_consent, withdraw_consent
@@ -164,6 +165,7 @@ def test_a_lead_that_ran_out_shows_where_it_stopped(lead, mona, work, later):
 def test_a_question_nobody_answered_shows_where_it_stopped(bounty, ana, work, later):
     lead = point(bounty, make_user("Cy Oz"), url="http://127.0.0.1:9/gone")
     work()
+    assert any(say_failure(FetchFailure(again(lead).evidence.failure)) in told.text for told in tell_story(again(lead), Audience.ADMIN))
     later(days=8)
     work()
     assert stands(lead) == ["done", "bad", "todo", "todo", "todo"]
