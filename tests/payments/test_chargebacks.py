@@ -7,11 +7,13 @@ from sqlalchemy import select
 
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db, transaction
+from marketplace.foundation.errors import Forbidden, NotFound
 from marketplace.foundation.outbox import do_now
+from marketplace.identity.models import MemberRole, Membership
 from marketplace.payments import ledger
-from marketplace.payments.disputes import answers, debts, freezing
+from marketplace.payments.disputes import answers, debts, freezing, letters, queries
 from marketplace.payments.disputes.answers import AlreadyAnswered, NoEvidence, accept_chargeback, submit_evidence
-from marketplace.payments.disputes.chargebacks import CHECK_CHARGEBACK, settle
+from marketplace.payments.disputes.chargebacks import CHECK_CHARGEBACK, note_dispute, settle
 from marketplace.payments.disputes.debts import NothingOwed, write_off
 from marketplace.payments.ledger import check_ledger
 from marketplace.payments.models import (
@@ -27,14 +29,19 @@ from marketplace.payments.models import (
     FrozenState,
     Funding,
     OpenItem,
+    Refund,
+    RefundOrigin,
+    RefundState,
     StripeEvent,
 )
 from marketplace.payments.money_in import funds
 from marketplace.payments.money_in.refunds import refund_free_funds
+from marketplace.payments.sandbox.events import emit
+from marketplace.payments.stripe_readings import TemporaryFailure
 from tests.browsing import apart, end_reading
-from tests.factories import make_user
+from tests.factories import make_business, make_member, make_user, owner_of
 from tests.payments.book_steps import reconcile
-from tests.payments.money_steps import BOUNTY, fresh, holds, owe, pay_in, promised, usd
+from tests.payments.money_steps import BOUNTY, fresh, holds, owe, pay_in, pay_in_otherwise, promised, usd
 
 K, S = AccountKind, ChargebackState
 FEE = 15_00  # Stripe's, for each dispute.
@@ -197,16 +204,48 @@ class TestOpened:
     def test_a_dispute_about_somebody_elses_payment_is_left_alone(self, stripe, wes, heard):
         funding = pay_in(stripe, wes, usd(1000))
         opened = dispute(stripe, funding)
-        with stripe.box.world.store.transaction():
-            found = stripe.box.world.store.find(opened)
-            stripe.box.world.store.save(found | {"charge": "ch_other", "payment_intent": None})
+        change(stripe, opened, charge="ch_other", payment_intent=None)
         heard()
         assert db.session.scalars(select(Chargeback)).all() == []
-        outcomes = {one.outcome for one in db.session.scalars(
-            select(StripeEvent).where(StripeEvent.type.startswith("charge.dispute")))}
-        assert outcomes == {"ignored: the dispute is about no funding of ours"}
+        assert outcomes("charge.dispute") == {"ignored: the dispute is about no funding of ours"}
         with stripe.box.world.store.transaction():  # So that the books agree again: it was not ours to take.
             stripe.control.add_movement(type="adjustment", amount=1000_00 + FEE, currency="usd")
+
+
+    @pytest.mark.once
+    @pytest.mark.parametrize(("changed", "said"), [
+        ({"livemode": True}, "ignored: the dispute is of Stripe's other mode"),
+        ({"currency": "eur"}, "a person must look: the dispute is in another currency than the payment"),
+    ])
+    def test_a_dispute_that_cannot_be_ours_as_it_is_told_takes_nothing(self, stripe, wes, heard, changed, said):
+        opened = dispute(stripe, pay_in(stripe, wes, usd(1000)), withdraw=False)
+        change(stripe, opened, **changed)
+        heard()
+        assert db.session.scalars(select(Chargeback)).all() == [] and holds(K.FUNDS, BOUNTY) == 1000_00
+        assert outcomes("charge.dispute") == {said}
+
+    @pytest.mark.once
+    def test_a_card_that_was_refused_at_once_is_no_payment_taken_back(self, stripe, wes, heard):
+        funding = pay_in(stripe, wes, usd(1000))
+        heard()
+        change(stripe, funding.charge_id, status="failed", failure_code="card_declined")
+        with stripe.box.world.store.transaction():
+            emit(stripe.box.world, "charge.failed", stripe.box.world.store.find(funding.charge_id))
+        heard()
+        assert outcomes("charge.failed") == {"ignored: the payment had not succeeded before"}
+        assert holds(K.FUNDS, BOUNTY) == 1000_00
+
+
+def change(stripe, object_id, **changes) -> None:
+    """Stripe's object, as it is from now on; no event tells of it."""
+    store = stripe.box.world.store
+    with store.transaction():
+        store.save(store.find(object_id) | changes)
+
+
+def outcomes(kind: str) -> set[str]:
+    """What came of the events whose type begins so."""
+    return set(db.session.scalars(select(StripeEvent.outcome).where(StripeEvent.type.startswith(kind))))
 
 
 class TestEnded:
@@ -227,9 +266,7 @@ class TestEnded:
         funding = pay_in(stripe, wes, usd(1000))
         opened = dispute(stripe, funding)
         heard()
-        with stripe.box.world.store.transaction():
-            found = stripe.box.world.store.find(opened)
-            stripe.box.world.store.save(found | {"status": "won"})
+        change(stripe, opened, status="won")
         do_now(CHECK_CHARGEBACK, chargeback_id=the_chargeback_id())
         assert (the_chargeback().state, holds(K.FUNDS, BOUNTY), the_chargeback().settled_at) == (S.WON, 0, None)
         stripe.control.settle_dispute(opened, status="won")
@@ -284,7 +321,57 @@ class TestEnded:
         assert fresh(Chargeback, chargeback.id).state is S.WON
         assert (holds(K.FUNDS, BOUNTY), holds(K.RESERVED, "lead_1"), holds(K.LOSSES, PLATFORM)) == (400_00, 600_00, 0)
 
-    def test_a_payment_that_fails_days_after_it_succeeded_is_a_lost_chargeback(self, stripe, wes, heard):
+    def test_a_bank_that_changes_its_mind_twice_costs_us_no_more_than_once(self, stripe, wes, heard, mona):
+        """The second loss is written off under a name of its own, though it is the same sum."""
+        chargeback = lose_with_a_lead(stripe, wes, heard)
+        with transaction():
+            write_off(chargeback.id, by=mona, reason="They are gone.")
+        for ends in ("won", "lost"):
+            stripe.control.settle_dispute(chargeback.stripe_id, status=ends)
+            heard()
+        with transaction():
+            assert write_off(chargeback.id, by=mona, reason="They are gone.") == usd(600)
+        assert (holds(K.LOSSES, PLATFORM), holds(K.OWED_BY_BUSINESS, chargeback.id)) == (-600_00, 0)
+
+    @pytest.mark.once
+    def test_an_admin_who_works_for_the_business_writes_off_nothing_of_it(self, stripe, wes, westside, heard, mona):
+        chargeback = lose_with_a_lead(stripe, wes, heard)
+        with transaction():
+            db.session.add(Membership(business_id=westside.id, user_id=mona.id, role=MemberRole.AGENT))
+        end_reading()
+        with pytest.raises(Forbidden), transaction():
+            write_off(chargeback.id, by=mona, reason="We are gone.")
+        assert holds(K.OWED_BY_BUSINESS, chargeback.id) == -600_00
+
+    @pytest.mark.once
+    def test_over_it_freezes_no_more_though_stripe_has_not_given_the_money_back(self, stripe, wes, heard):
+        opened = dispute(stripe, pay_in(stripe, wes, usd(1000)))
+        heard()
+        change(stripe, opened, status="won")
+        do_now(CHECK_CHARGEBACK, chargeback_id=the_chargeback_id())
+        pay_in(stripe, wes, usd(500))
+        assert freeze(FrozenKind.FUNDS, BOUNTY) == 0
+        assert (the_chargeback().settled_at, holds(K.FUNDS, BOUNTY)) == (None, 500_00)
+
+    @pytest.mark.once
+    def test_a_movement_of_nothing_is_noted_and_posts_nothing(self, stripe, wes, heard):
+        opened = dispute(stripe, pay_in(stripe, wes, usd(1000)), withdraw=False)
+        heard()
+        nothing = stripe.control.add_movement(type="adjustment", amount=0, currency="usd", source=opened)["id"]
+        change(stripe, opened, _movements=[nothing])
+        do_now(CHECK_CHARGEBACK, chargeback_id=the_chargeback_id())
+        assert [one.id for one in queries.movements_of(the_chargeback())] == [nothing]
+        assert (the_chargeback().withdrawn_minor, holds(K.DISPUTED, the_chargeback().id)) == (0, 1000_00)
+
+    @pytest.mark.once
+    def test_the_bounty_says_so_until_what_the_bank_took_is_settled(self, stripe, wes, heard, mona):
+        chargeback = lose_with_a_lead(stripe, wes, heard)
+        assert queries.why_bounty_stopped(BOUNTY) == queries.PAYMENT_TAKEN_BACK
+        end_reading()
+        pay_in(stripe, wes, usd(600))
+        assert fresh(Chargeback, chargeback.id).settled_at and queries.why_bounty_stopped(BOUNTY) is None
+
+    def test_a_payment_that_fails_days_after_it_succeeded_is_a_lost_chargeback(self, stripe, wes, heard, later, work):
         funding = pay_in(stripe, wes, usd(1000))
         heard()
         stripe.control.fail_charge(funding.charge_id)
@@ -292,6 +379,9 @@ class TestEnded:
         chargeback = the_chargeback()
         assert (chargeback.state, chargeback.reason, chargeback.fee_minor) == (S.LOST, "insufficient_funds", 0)
         assert (holds(K.FUNDS, BOUNTY), chargeback.settled_at is not None) == (0, True)
+        later(days=1, hours=1)  # No dispute stands behind it that could be asked about.
+        work()
+        assert promised("check_chargeback") == []
 
     def test_what_was_paid_out_is_not_touched_and_owed(self, stripe, wes, westside, ana, heard):
         funding = pay_in(stripe, wes, usd(1000))
@@ -337,6 +427,18 @@ class TestHeardBadly:
         later(days=2)
         work()
         assert promised("check_chargeback") == []
+
+    @pytest.mark.parametrize(("first", "then"), [("lost", "won"), ("under_review", "lost")])
+    def test_what_was_read_before_and_comes_in_after_changes_nothing(self, stripe, wes, heard, first, then):
+        opened = dispute(stripe, pay_in(stripe, wes, usd(1000)))
+        stripe.control.settle_dispute(opened, status=first)
+        early = stripe.gateway().read_dispute(opened)
+        stripe.control.settle_dispute(opened, status=then)
+        heard()
+        with transaction():
+            assert note_dispute(early) == f"chargeback {then}"
+        assert (the_chargeback().state, the_chargeback().stripe_status) == (then, then)
+        assert holds(K.FUNDS, BOUNTY) == (1000_00 if then == "won" else 0)
 
     @pytest.mark.parametrize("seed", range(3))
     def test_any_order_of_any_number_of_events_ends_alike(self, stripe, wes, heard, mona, seed):
@@ -415,6 +517,41 @@ class TestAnswered:
         with pytest.raises(AlreadyAnswered), transaction():
             submit_evidence(the_chargeback_id(), text="More.", by=mona)
 
+    def test_jobs_done_twice_tell_the_bank_once(self, stripe, wes, heard, jobs, mona):
+        opened = dispute(stripe, pay_in(stripe, wes, usd(1000)))
+        heard()
+        with transaction():
+            answer_id = submit_evidence(the_chargeback_id(), text="They signed.", by=mona).id
+        for _ in range(2):
+            with transaction():
+                jobs["send_answer"](answer_id=answer_id)
+        outcomes = [answers.DELIVER_ANSWER.call(answer_id=answer_id) for _ in range(2)]  # The key answers the second.
+        for outcome in outcomes:
+            with transaction():
+                answers.DELIVER_ANSWER.settle(outcome, answer_id=answer_id)
+        do_now(answers.DELIVER_ANSWER, answer_id=answer_id)
+        assert fresh(ChargebackAnswer, answer_id).state is AnswerState.SENT
+        assert stripe.box.world.store.find(opened)["evidence_details"]["submission_count"] == 1
+        assert stripe.calls_to(f"/v1/disputes/{opened}") == 2
+        assert len(promised("deliver_answer")) == 1
+
+    def test_two_workers_that_find_no_answer_make_one_new_key(self, stripe, wes, heard, work, jobs, mona):
+        opened = dispute(stripe, pay_in(stripe, wes, usd(1000)))
+        heard()
+        with transaction():
+            answer_id = submit_evidence(the_chargeback_id(), text="They signed.", by=mona).id
+        with transaction():
+            jobs["send_answer"](answer_id=answer_id)
+        stripe.control.plan_fault(kind="error_stored", path="/v1/disputes/[^/]+$", method="POST")
+        with pytest.raises(TemporaryFailure):
+            answers.DELIVER_ANSWER.call(answer_id=answer_id)
+        for outcome in [answers.DELIVER_ANSWER.call(answer_id=answer_id) for _ in range(2)]:
+            with transaction():
+                answers.DELIVER_ANSWER.settle(outcome, answer_id=answer_id)
+        assert fresh(ChargebackAnswer, answer_id).attempt_no == 2
+        work()
+        assert stripe.box.world.store.find(opened)["evidence_details"]["submission_count"] == 1
+
     def test_accepting_loses_it_at_once(self, stripe, wes, heard, work, mona):
         funding = pay_in(stripe, wes, usd(1000))
         dispute(stripe, funding)
@@ -459,6 +596,121 @@ class TestAnswered:
         for text in ("", " ", "x" * (answers.LONGEST_EVIDENCE + 1)):
             with pytest.raises(NoEvidence), transaction():
                 submit_evidence(the_chargeback_id(), text=text, by=mona)
+
+
+class TestMadeByHand:
+    def test_our_own_refund_that_stripe_tells_of_before_its_answer_came_is_counted_once(self, stripe, wes, heard, later):
+        pay_in(stripe, wes, usd(100))
+        stripe.control.plan_fault(kind="lost_after", path="/v1/refunds$", method="POST")
+        with transaction():
+            refund_id = refund_free_funds(BOUNTY, "usd", by=wes.id)[0].id
+        heard()
+        heard()
+        assert "ours: the job that made it keeps it" in outcomes("refund.")
+        later(minutes=1)
+        heard()
+        assert db.session.scalars(select(Refund.id)).all() == [refund_id]
+        assert (fresh(Refund, refund_id).state, holds(K.FUNDS, BOUNTY)) == (RefundState.SUCCEEDED, 0)
+
+    @pytest.mark.once
+    def test_one_that_came_back_before_we_heard_of_it_took_nothing(self, stripe, wes, heard):
+        funding = pay_in(stripe, wes, usd(100))
+        made = stripe.control.refund_by_hand(funding.charge_id, amount=40_00)
+        stripe.control.settle_refund(made["id"], status="failed")
+        heard()
+        assert db.session.scalars(select(Refund)).all() == [] and holds(K.FUNDS, BOUNTY) == 100_00
+
+    def test_one_beside_a_refund_of_ours_for_all_of_it_waits_until_stripe_has_refused_ours(self, stripe, wes, heard, later):
+        funding = pay_in(stripe, wes, usd(100))
+        pay_in(stripe, wes, usd(100), purpose="bounty_trucks")
+        with transaction():
+            refund_free_funds(BOUNTY, "usd", by=wes.id)
+        stripe.control.refund_by_hand(funding.charge_id, amount=40_00)
+        heard()
+        assert [(one.origin, one.state) for one in refunds()] == [(RefundOrigin.FUNDS, RefundState.FAILED)]
+        later(minutes=1)
+        heard()
+        assert [(one.origin, one.state, one.amount) for one in refunds()][1:] == [
+            (RefundOrigin.BY_HAND, RefundState.SUCCEEDED, usd(40))]
+        assert (holds(K.FUNDS, BOUNTY), fresh(Funding, funding.id).refunded_minor) == (60_00, 40_00)
+
+    @pytest.mark.once
+    def test_of_a_parked_payment_it_goes_out_of_what_is_parked(self, stripe, wes, heard):
+        funding = pay_in_otherwise(stripe, wes, usd(100), amount_total=90_00)
+        stripe.control.refund_by_hand(funding.charge_id, amount=40_00)
+        heard()
+        assert (holds(K.UNMATCHED, funding.id), holds(K.FUNDS, BOUNTY)) == (50_00, 0)
+        assert [(one.origin, one.state) for one in refunds()] == [(RefundOrigin.UNMATCHED, RefundState.SUCCEEDED)]
+        assert db.session.scalars(select(BusinessDebt)).all() == []
+
+    @pytest.mark.once
+    def test_its_letter_speaks_of_a_debt_only_where_there_is_one(self, stripe, wes, heard, mona):
+        funding = pay_in(stripe, wes, usd(100))
+        reserve("lead_1", usd(50))
+        for amount in (40_00, 20_00):
+            stripe.control.refund_by_hand(funding.charge_id, amount=amount)
+            heard()
+        free, owed = (letters.refund_by_hand(one.id)[0].text for one in refunds())
+        assert "We sent $40 of a payment back" in free and "no longer free" not in free
+        assert "$10 of it was no longer free" in owed
+        with transaction():
+            write_off(refunds()[1].id, by=mona, reason="They are gone.")
+        (told,) = letters.debt_written_off(refunds()[1].id)
+        assert (told.to, "borne by us" in told.text, funding.id in told.text) == (wes.email, True, True)
+
+
+def refunds() -> list[Refund]:
+    end_reading()
+    return list(db.session.scalars(select(Refund).order_by(Refund.id)))
+
+
+@pytest.mark.once
+class TestWarned:
+    def test_where_nothing_is_free_nothing_goes_back_and_everybody_is_told(self, stripe, wes, heard, news):
+        funding = pay_in(stripe, wes, usd(100))
+        reserve("lead_1", usd(100))
+        stripe.control.warn_of_fraud(funding.charge_id)
+        heard()
+        assert refunds() == [] and holds(K.RESERVED, "lead_1") == 100_00
+        assert [said["letter"] for name, said in news if name == "send_letter"][-1] == "fraud_warning"
+        assert queries.why_bounty_stopped(BOUNTY) == queries.PAYMENT_SUSPECTED
+
+    @pytest.mark.parametrize("changed", [{"livemode": True}, {"charge": "ch_other"}])
+    def test_of_what_is_not_ours_it_is_left_alone(self, stripe, wes, heard, changed):
+        warned = stripe.control.warn_of_fraud(pay_in(stripe, wes, usd(100)).charge_id)
+        change(stripe, warned["id"], **changed)
+        heard()
+        assert outcomes("radar.") == {"ignored: the warning is about no funding of ours"}
+        assert (refunds(), holds(K.FUNDS, BOUNTY)) == ([], 100_00)
+
+
+@pytest.mark.once
+class TestSeenAndTold:
+    def test_a_chargeback_is_seen_by_who_handles_the_businesss_money_and_by_admins(self, stripe, wes, westside, heard, mona):
+        dispute(stripe, pay_in(stripe, wes, usd(1000)))
+        heard()
+        chargeback_id = the_chargeback_id()
+        for user in (wes, mona, make_member(westside, MemberRole.MANAGER)):
+            assert queries.get_chargeback(chargeback_id, seen_by=user).id == chargeback_id
+        for user in (make_member(westside, MemberRole.AGENT), owner_of(make_business())):
+            with pytest.raises(NotFound):
+                queries.get_chargeback(chargeback_id, seen_by=user)
+
+    @pytest.mark.parametrize("ends", ["won", "lost"])
+    def test_a_letter_that_no_longer_applies_when_its_turn_comes_is_not_sent(self, stripe, wes, heard, mona, ends):
+        opened = dispute(stripe, pay_in(stripe, wes, usd(1000)))
+        heard()
+        assert sent(the_chargeback_id()) == {"open"}
+        stripe.control.settle_dispute(opened, status=ends)
+        heard()
+        assert sent(the_chargeback_id()) == {ends}
+
+
+def sent(chargeback_id: str) -> set[str]:
+    """Which of its letters would be sent now, to the business and to the admins."""
+    found = {kind: letters.LETTERS[f"chargeback_{kind}"](chargeback_id) for kind in ("open", "won", "lost")}
+    assert {len(mails) for mails in found.values()} <= {0, 2}
+    return {kind for kind, mails in found.items() if mails}
 
 
 def test_check_ledger_sees_a_chargeback_whose_rows_and_accounts_differ(stripe, wes, heard):

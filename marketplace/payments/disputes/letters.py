@@ -12,7 +12,7 @@ from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money
 from marketplace.identity.models import Membership, User
 from marketplace.payments.disputes.debts import owed_by
-from marketplace.payments.models import Chargeback, ChargebackState, FraudWarning, Funding, Refund
+from marketplace.payments.models import BusinessDebt, Chargeback, ChargebackState, FraudWarning, Funding, Refund
 from marketplace.payments.permissions import MONEY_ROLES
 
 
@@ -129,11 +129,10 @@ def payment_assigned(funding_id: str) -> list[Mail]:
 
 
 def debt_written_off(source_id: str) -> list[Mail]:
-    chargeback = db.session.get(Chargeback, source_id)
-    if chargeback is None:
-        return []
-    return _of_payment(chargeback.funding_id, chargeback.business_id, "You owe us nothing more for this payment",
-                       "What your bank took and your bounty had promised was borne by us.")
+    debt = db.session.get_one(BusinessDebt, source_id)
+    source = db.session.get(Chargeback, source_id) or db.session.get_one(Refund, source_id)
+    return _of_payment(source.funding_id, debt.business_id, "You owe us nothing more for this payment",
+                       "What went back of it, and your bounty had promised, was borne by us.")
 
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {

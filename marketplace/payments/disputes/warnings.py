@@ -28,26 +28,21 @@ class WarningEnded(Conflict):
 
 
 def note_warning(reading: FraudWarningReading) -> str:
-    """What Stripe says of an early fraud warning, however often. One that calls for nothing any more is only closed."""
+    """What Stripe says of an early fraud warning, however often. A chargeback that comes closes it itself."""
     funding = find_funding(charge_id=reading.charge_id, payment_intent_id=None)
     if funding is None or reading.livemode != is_live():
         return "ignored: the warning is about no funding of ours"
-    warning = db.session.scalar(select(FraudWarning).filter_by(stripe_id=reading.id).with_for_update())
+    warning = db.session.scalar(select(FraudWarning).filter_by(stripe_id=reading.id))
     if warning is None and not _calls_for_something(funding, reading):
         return "ignored: the payment is disputed or refunded already"
     if warning is None:
         warning = _open(funding, reading)
-    elif warning.state is WarningState.OPEN and _is_disputed(funding):
-        _close(warning, by=audit.SYSTEM, reason="A chargeback came.")
     return f"fraud warning {warning.state}"
 
 
 def _calls_for_something(funding: Funding, reading: FraudWarningReading) -> bool:
-    return reading.is_actionable and funding.state is FundingState.PAID and not _is_disputed(funding)
-
-
-def _is_disputed(funding: Funding) -> bool:
-    return db.session.scalar(select(Chargeback.id).filter_by(funding_id=funding.id).limit(1)) is not None
+    disputed = select(Chargeback.id).filter_by(funding_id=funding.id).limit(1)
+    return reading.is_actionable and funding.state is FundingState.PAID and db.session.scalar(disputed) is None
 
 
 def _open(funding: Funding, reading: FraudWarningReading) -> FraudWarning:
