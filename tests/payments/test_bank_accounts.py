@@ -340,6 +340,8 @@ def test_an_account_that_stripe_shows_nothing_of_keeps_what_was_seen(stripe, pai
             db.session.get_one(ConnectedAccount, paid.id).stripe_account_id = known
         do_now(bank_payouts.CHECK_BANK_PAYOUTS, payee_id=paid.id)
         assert [one.state for one in payouts()] == [PayoutState.PAID]
+    asked = [call for call in stripe.control.read_calls()["calls"] if call["path"] == "/v1/payouts"]
+    assert len(asked) == 2  # Without an account Stripe would show the platform's own.
 
 
 def test_looking_again_fetches_them(stripe, paid, ana, as_user):
