@@ -11,6 +11,7 @@ from marketplace.foundation.errors import NotFound
 from marketplace.foundation.money import Money
 from marketplace.payments import ledger
 from marketplace.payments.books import business_statement_files as files
+from marketplace.payments.books import statement_pdf
 from marketplace.payments.books.business_statements import Part, months_of, part_of, read_statement
 from marketplace.payments.models import AccountKind
 from marketplace.payments.money_in.refunds import refund_free_funds
@@ -135,6 +136,14 @@ def test_the_csv_has_every_line_with_the_balance_after_it(lived, as_user):
 def test_the_pdf_is_one_also_for_a_name_that_a_sheet_would_run(lived, as_user):
     answer = as_user(owner_of(lived.business)).get(f"/businesses/{lived.business_id}/statements/usd/2026-12/pdf")
     assert answer.content_type == "application/pdf" and answer.data.startswith(b"%PDF-")
+
+
+@pytest.mark.once
+def test_letters_whose_font_is_not_installed_are_said_so_instead_of_being_left_out(monkeypatch):
+    monkeypatch.setattr(statement_pdf, "MORE_FONTS", ((0x10A0, 0x10FF, "fonts_of_nobody", "Georgian.ttf"),))
+    with pytest.raises(FileNotFoundError, match="fonts_of_nobody is not installed"):
+        statement_pdf.draw_statement(statement_pdf.Statement(
+            "ანგარიში", "November 2026", parties=(), tables=(), made_at=datetime(2026, 12, 1, tzinfo=UTC)))
 
 
 def test_the_page_says_the_same_and_the_list_leads_to_it(lived, as_user):

@@ -9,6 +9,7 @@ from marketplace.foundation import audit
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
 from marketplace.payments import ledger
+from marketplace.payments.ledger_trail import find_source
 from marketplace.payments.models import PLATFORM, AccountKind, LedgerAccount, LedgerEntry, Posting
 from marketplace.payments.money_in import funds
 from tests.factories import make_bounty
@@ -266,6 +267,31 @@ def asleep(statements: list[str]) -> None:
         db.session.execute(text("SET LOCAL session_replication_role = replica"))
         for statement in statements:
             db.session.execute(text(statement))
+
+
+def test_money_is_followed_back_to_where_it_came_from(app):
+    pay_in(100_00)
+    hands = [ledger.account(K.FUNDS, "bounty_1", "usd")]
+    with transaction():
+        for number in range(14):
+            hands.append(ledger.account(K.HELD, f"reward_{number}", "usd"))
+            ledger.move(usd(100), source=hands[-2], target=hands[-1], kind="passed_on", reference=f"step_{number}")
+        empty = ledger.account(K.PAYABLE, "reward_none", "usd")
+    assert find_source(hands[3], K.FUNDS).owner_id == "bounty_1"
+    for nowhere in (empty, hands[-1]):  # Nothing came there; or through more hands than anything ever does.
+        with pytest.raises(LookupError):
+            find_source(nowhere, K.FUNDS)
+
+
+def test_an_entry_in_two_currencies_is_sound_when_each_of_them_is(app):
+    with transaction():
+        ledger.post([(ledger.clearing("usd"), usd(-5)), (ledger.account(K.FUNDS, "bounty_1", "usd"), usd(5)),
+                     (ledger.clearing("eur"), Money(-7, "eur")), (ledger.account(K.FUNDS, "bounty_1", "eur"), Money(7, "eur"))],
+                    kind="exchange", reference="both")
+    assert ledger.check_ledger() == []
+    asleep([f"UPDATE postings SET amount_minor = amount_minor {by} WHERE account_id = (SELECT id FROM ledger_accounts "
+            f"WHERE kind = 'clearing' AND currency = '{currency}')" for by, currency in (("+ 1", "usd"), ("- 1", "eur"))])
+    assert {fault.split()[0] for fault in ledger.check_ledger()} == {"I1", "I9"}  # Though the sum of all is nothing.
 
 
 @pytest.mark.parametrize(("statement", "named"), [

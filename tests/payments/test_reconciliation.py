@@ -1,5 +1,6 @@
 """The ledger beside our rows, Stripe's movements and its balance: every cent agrees, or has a name and an age."""
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,10 +10,10 @@ from sqlalchemy import func, select, text
 from marketplace.foundation import clock as product_clock
 from marketplace.foundation import outbox
 from marketplace.foundation.db import db, transaction
-from marketplace.foundation.errors import Forbidden
+from marketplace.foundation.errors import Conflict, Forbidden, NotFound
 from marketplace.identity.models import Business, User
 from marketplace.payments import ledger
-from marketplace.payments.books import booking, event_poll, open_items, reconciliation
+from marketplace.payments.books import adopting, booking, event_poll, letters, open_items, reconciliation
 from marketplace.payments.models import (
     PLATFORM,
     AccountKind,
@@ -21,6 +22,8 @@ from marketplace.payments.models import (
     OpenItem,
     OpenItemKind,
     Payable,
+    PayableState,
+    Reconciliation,
     Refund,
     StripeEvent,
     StripeMovement,
@@ -450,7 +453,8 @@ def test_a_reversal_that_stands_still_is_named(market):
 
 
 def test_what_stripe_charges_is_booked_by_its_rule_once(market):
-    market.stripe.control.add_movement(type="stripe_fee", amount=-2_00, currency="usd")
+    for amount in (-2_00, 0):
+        market.stripe.control.add_movement(type="stripe_fee", amount=amount, currency="usd")
     fees = holds(AccountKind.STRIPE_FEES, PLATFORM)
     for _ in range(2):
         assert reconcile().lines["usd"]["ledger_minor"] == market.stripe.control.read_balances()["platform"]["usd"]["available"]
@@ -475,6 +479,14 @@ def test_a_run_reads_a_hundred_movements_a_page_and_goes_on_where_it_was_killed(
     outbox.do_now(reconciliation.READ_MOVEMENTS, run_id=run.id)  # A worker that takes it over knows no more than the row.
     assert fresh(type(run), run.id).finished_at and named() == {}
     assert count(StripeMovement) == 137
+    admin = make_user("Mona Lind", is_admin=True)
+    with transaction():
+        again = reconciliation.request_reconciliation(by=admin).id
+    market.work()  # The worker goes from page to page by itself, and reads what it has read before.
+    ended = fresh(Reconciliation, again).finished_at
+    assert ended and (count(StripeMovement), named()) == (137, {})
+    outbox.do_now(reconciliation.READ_MOVEMENTS, run_id=again)  # By one that was thought dead.
+    assert (fresh(Reconciliation, again).finished_at, promised("read_movements")) == (ended, [])
 
 
 # ---- Transfers stop, and go on
@@ -554,11 +566,82 @@ def test_only_an_admin_with_a_reason_closes_an_item_and_it_stays_closed_while_it
     with transaction():
         open_items.close_item(db.session.get_one(OpenItem, one.id), reason="Stripe's own mistake, ticket 7.", by=admin)
     assert why_stopped(None) is None
+    with pytest.raises(Conflict, match="closed already"), transaction():
+        open_items.close_item(db.session.get_one(OpenItem, one.id), reason="Once more.", by=admin)
+    with pytest.raises(NotFound):
+        open_items.get_item("item_none", seen_by=admin)
     reconcile()
     assert named() == {} and why_stopped(None) is None
     market.stripe.control.skew_balance(currency="usd", amount=-71_00)
     reconcile()
     assert named() == {"balance_differs": -71_00}
+
+
+@pytest.mark.once
+def test_what_was_settled_after_it_was_found_is_not_booked_as_well(market):
+    charge_not_posted(market)
+    reconcile()
+    one, admin = item(K.CHARGE_NOT_POSTED), make_user("Mona Lind", is_admin=True)
+    market.work()
+    with pytest.raises(booking.NotBookable, match="has changed"), transaction():
+        booking.book_item(db.session.get_one(OpenItem, one.id), reason="It came in.", by=admin)
+    reconcile()
+    assert named() == {}
+
+
+@pytest.mark.once
+def test_what_stripe_shows_after_all_is_not_taken_back(market):
+    movement = market.movement(market.newest(Transfer).stripe_transfer_id)
+    movement_missing(market)
+    reconcile()
+    one, admin = item(K.MOVEMENT_MISSING), make_user("Mona Lind", is_admin=True)
+    store = market.stripe.box.world.store
+    with store.transaction():
+        store.add(movement)
+    with transaction():
+        run = reconciliation.request_reconciliation(by=admin)
+    read = reconciliation.READ_MOVEMENTS.call(run_id=run.id)
+    with transaction():  # The run has kept its page, and is not at its end yet.
+        reconciliation.READ_MOVEMENTS.settle(replace(read, is_last=False), run_id=run.id)
+    with pytest.raises(booking.NotBookable, match="after all"), transaction():
+        booking.book_item(db.session.get_one(OpenItem, one.id), reason="It never was.", by=admin)
+    market.work()
+    assert named() == {}
+
+
+def test_a_transfer_is_said_to_have_paid_only_what_it_can_have_paid(market):
+    transfer_unknown(market)
+    for reference, amount in (("reward_5", 100), ("reward_6", 50)):
+        owe(market.ana, market.westside.id, usd(amount), reference, purpose="bounty_trucks")
+    reconcile()
+    one, admin = item(K.TRANSFER_UNKNOWN), make_user("Mona Lind", is_admin=True)
+
+    def adopt(*payable_ids: str) -> None:
+        with transaction():
+            adopting.adopt_transfer(db.session.get_one(OpenItem, one.id), payable_ids, reason="Read there.", by=admin)
+
+    for wrong in ((), ("reward_none",), ("reward_1",), ("reward_6", "reward_none")):
+        with pytest.raises(adopting.NotThese, match="still owed"):
+            adopt(*wrong)
+    with pytest.raises(adopting.NotThese, match="These are \\$100, and Stripe sent \\$70"):
+        adopt("reward_5")
+    adopt("reward_6")
+    assert fresh(Payable, "reward_6").state is PayableState.SENT and fresh(Payable, "reward_5").state is PayableState.OWED
+    assert holds(AccountKind.LOSSES, PLATFORM) == -20_00
+    reconcile()
+    assert named() == {}
+
+
+@pytest.mark.once
+def test_the_letter_is_not_sent_when_all_was_settled_before_it_goes(market):
+    balance_differs(market)
+    run = reconcile()
+    make_user("Mona Lind", is_admin=True)
+    (mail,) = letters.books_disagree(run.id)
+    assert "Transfers are stopped" in mail.text and "Stripe has $70 less" in mail.text
+    market.stripe.control.skew_balance(currency="usd", amount=0)
+    reconcile()
+    assert letters.books_disagree(run.id) == []
 
 
 def test_what_was_explained_stays_explained(market):

@@ -1,10 +1,12 @@
 """What the gateway tells its callers when Stripe refuses, fails, or is not heard from."""
+import json
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import stripe
 
 from marketplace.foundation import clock as product_clock
 from marketplace.foundation.money import Money
@@ -210,6 +212,37 @@ def test_a_checkout_is_read_from_open_to_paid(sandbox: SandboxServer, gateway: S
     assert (paid.amount, paid.fee) == (Money(105_000, "usd"), Money(3_075, "usd"))
     assert paid.available_on is not None
     assert timedelta(0) <= product_clock.now() + timedelta(days=2) - paid.available_on < timedelta(minutes=1)
+
+
+def test_a_charge_that_does_not_say_what_paid_it_leaves_that_open(sandbox: SandboxServer, gateway: StripeGateway):
+    page = gateway.open_checkout(
+        funding_id="fund_1", amount=Money(10_000, "usd"), description="Car buyers", customer_email="w@example.com",
+        success_url="http://localhost/ok", cancel_url="http://localhost/no", group="bounty_1", key="k",
+        expires_at=product_clock.now() + timedelta(hours=1))
+    sandbox.control.pay_checkout(page.id)
+    store = sandbox.box.world.store
+    with store.transaction():
+        (charge,) = store.all("charge")
+        store.save(charge | {"payment_method_details": None})
+    read = gateway.read_checkout(page.id)
+    assert (read.payment_status, read.paid_with, read.charge_id) == ("paid", None, charge["id"])
+
+
+class Declining(stripe.HTTPClient):
+    """Stripe at its shortest: the card was declined, and no word of the payment."""
+
+    name = "declining"
+
+    def request(self, method: str, url: str, headers: object, post_data: object = None) -> tuple[str, int, dict[str, str]]:
+        return json.dumps({"error": {"type": "card_error", "code": "card_declined", "message": "No."}}), 402, {}
+
+
+def test_a_declined_card_without_a_payment_to_show_for_it_is_a_permanent_failure():
+    gateway = StripeGateway(stripe.StripeClient(SECRET_KEY, http_client=Declining()))
+    with pytest.raises(PermanentFailure) as met:
+        gateway.charge_card(funding_id="fund_1", customer_id="cus_1", payment_method_id="pm_1", amount=Money(500, "usd"),
+                            description="Top-up", group="bounty_1", key="k")
+    assert met.value.code == "card_declined"
 
 
 def test_a_connected_account_says_in_plain_words_what_is_missing(sandbox: SandboxServer, gateway: StripeGateway):
