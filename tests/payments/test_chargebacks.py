@@ -626,6 +626,7 @@ class TestMadeByHand:
         stripe.control.refund_by_hand(funding.charge_id, amount=40_00)
         heard()
         assert [(one.origin, one.state) for one in refunds()] == [(RefundOrigin.FUNDS, RefundState.FAILED)]
+        assert "wait until Stripe refuses it" in promised("handle_stripe_event")[0].last_error
         later(minutes=1)
         heard()
         assert [(one.origin, one.state, one.amount) for one in refunds()][1:] == [

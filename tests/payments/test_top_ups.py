@@ -253,6 +253,7 @@ def test_a_charge_that_its_bank_thinks_about_is_looked_at_until_it_is_decided(st
     for _ in range(2):
         work()
         assert (top_ups()[0].state, holds(K.FUNDS, BOUNTY)) == (S.PROCESSING, 100_00)
+        assert [one.last_error for one in promised("check_funding")] == [None]
         later(minutes=20)
     with store.transaction():
         store.save(paid)
