@@ -1,4 +1,4 @@
-"""`make test`: every check, then every test on SQLite, on PostgreSQL and in a browser; the last lines say what ran.
+"""`make test`: every check, and every test on SQLite, on PostgreSQL and in a browser; the last lines say what ran.
 
 `make check` (--check) is lint, types and import contracts alone. Anything after `--` goes to pytest.
 """
@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
 from xml.etree import ElementTree as ET
 
 from browser import get_browser, why_no_browser
@@ -25,7 +25,11 @@ from postgres import NoPostgres, temporary_postgres
 from processes import ROOT, environment, flask, free_port
 
 BUILD = ROOT / "build"
+COVERAGE = BUILD / "test" / "coverage.json"
+AT_ONCE = 3  # kinds of runs: a browser, a database server and a pause of a race leave a core to the others
 NEEDED_BRANCHES = 95.0  # percent of the branches of the verbs: see is_verb()
+RUNNING: set[subprocess.Popen[bytes]] = set()
+LEAVING = threading.Event()
 CHECKS = {
     "lint": ["-m", "ruff", "check", "."],
     "types": ["-m", "mypy"],
@@ -60,21 +64,21 @@ def main(arguments: list[str]) -> int:
     shutil.rmtree(BUILD / "test", ignore_errors=True)
     (BUILD / "test").mkdir(parents=True)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ["COVERAGE_FILE"] = str(BUILD / "test" / "coverage")
     result = Result()
     if "--check" in arguments:
         run_checks(result)
         return 1 if result.faults else 0
     more = arguments[arguments.index("--") + 1:] if "--" in arguments else []
-    with database_server(result), ThreadPoolExecutor() as pool:
-        # A person at a browser keeps one core busy, the checks the other.
-        browsing = pool.submit(browse, more)
-        run_checks(result)
-        check_migrations(result)
-        result.add(browsing.result())
-        measured = ["--cov", "--cov-report="]  # On one database: tracing both costs two minutes.
-        run_tests(result, "SQLite", ["--database", "sqlite", "-m", "not browser", *parallel(), *measured, *more])
-        run_tests(result, "PostgreSQL", ["--database", "postgresql", "-m", "not browser", *parallel(), *more])
+    with database_server(result), ThreadPoolExecutor(AT_ONCE) as pool:
+        # What takes longest begins first.
+        running = [pool.submit(one, more) for one in (test_on_sqlite, browse, check, test_on_postgresql)]
+        try:
+            for run in running:
+                result.add(run.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_runs()
+            raise
     if not more:
         check_coverage(result)
     return report(result, time.monotonic() - began)
@@ -86,6 +90,13 @@ def leave(number: int, frame: FrameType | None) -> None:
 
 
 # ---- checks ------------------------------------------------------------------------------------------------------
+
+def check(more: list[str]) -> Result:
+    result = Result()
+    run_checks(result)
+    check_migrations(result)
+    return result
+
 
 def run_checks(result: Result) -> None:
     with ThreadPoolExecutor() as pool:
@@ -138,26 +149,42 @@ def check_models(result: Result, name: str, env: dict[str, str]) -> None:
 # ---- tests -------------------------------------------------------------------------------------------------------
 
 def parallel() -> list[str]:
-    return ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadgroup"]
+    """Two kinds of databases share the cores."""
+    return ["-n", str(max(1, min(4, (os.cpu_count() or 1) // 2))), "--dist", "loadgroup"]
+
+
+def test_on_sqlite(more: list[str]) -> Result:
+    """Measured: which branches are taken does not depend on the database."""
+    return run_tests("SQLite", [*MEASURED, "-m", "pytest", *QUIET_ABOUT_MEASURING, "--database", "sqlite",
+                                "-m", "not browser", *parallel(), *more])
+
+
+def test_on_postgresql(more: list[str]) -> Result:
+    return run_tests("PostgreSQL", ["-m", "pytest", "--database", "postgresql", "-m", "not browser",
+                                    *parallel(), *more])
 
 
 def browse(more: list[str]) -> Result:
-    """The tests in a browser, their output kept for when they are done."""
     get_browser()
-    result, log = Result(), BUILD / "test" / "browser.log"
-    with log.open("w") as output:
-        run_tests(result, "browser", ["--database", "sqlite", "-m", "browser", *more], output)
-    say(log.read_text().rstrip())
-    return result
+    return run_tests("browser", ["-m", "pytest", "--database", "sqlite", "-m", "browser", *more])
 
 
-def run_tests(result: Result, name: str, arguments: list[str], output: TextIO | None = None) -> None:
-    print(f"\n---- tests, {name}", file=output, flush=True)
-    xml = BUILD / "test" / f"{name}.xml"
+MEASURED = ["-m", "slipcover", "--json", "--out", str(COVERAGE)]
+QUIET_ABOUT_MEASURING = [  # What it says of the tests' own lines, which nobody measures.
+    "-W", "ignore:Unable to activate pytest branch coverage:RuntimeWarning",
+    "-W", "ignore:Module already imported so cannot be rewritten; slipcover:pytest.PytestAssertRewriteWarning",
+]
+
+
+def run_tests(name: str, arguments: list[str]) -> Result:
+    """Its output is kept until it is done, as several run at once."""
+    result, xml, log = Result(), BUILD / "test" / f"{name}.xml", BUILD / "test" / f"{name}.log"
     began = time.monotonic()
-    code = wait_for(subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", "--tb=short", f"--junitxml={xml}", *arguments], cwd=ROOT, stdout=output,
-    ))
+    say(f"tests, {name}: begun; the output so far is in {log.relative_to(ROOT)}")
+    with log.open("w") as output:
+        code = wait_for(subprocess.Popen(
+            [sys.executable, *arguments, "-q", "--tb=short", f"--junitxml={xml}"],
+            cwd=ROOT, stdout=output, stderr=subprocess.STDOUT))
     counts, reasons = read_outcomes(xml)
     if code not in {0, 5} and not counts["failed"]:  # 5: no test was selected
         counts["failed"] += 1
@@ -167,18 +194,28 @@ def run_tests(result: Result, name: str, arguments: list[str], output: TextIO | 
         f"{'tests, ' + name:<20} {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped "
         f"in {time.monotonic() - began:.0f} s"
     )
+    say(f"\n---- tests, {name}\n{log.read_text().rstrip()}\n{result.lines[-1]}")
+    return result
 
 
 def wait_for(run: subprocess.Popen[bytes]) -> int:
-    """Its exit code. If we are told to leave, it may first put away what it has begun."""
-    try:
-        return run.wait()
-    except BaseException:
+    RUNNING.add(run)
+    if LEAVING.is_set():
         run.send_signal(signal.SIGINT)
+    code = run.wait()
+    RUNNING.discard(run)
+    return code
+
+
+def end_runs() -> None:
+    """If we are told to leave, each run may first put away what it has begun."""
+    LEAVING.set()
+    for run in tuple(RUNNING):
+        run.send_signal(signal.SIGINT)
+    for run in tuple(RUNNING):
         with contextlib.suppress(subprocess.TimeoutExpired):
             run.wait(20)
         run.kill()
-        raise
 
 
 def read_outcomes(xml: Path) -> tuple[Counter[str], Counter[str]]:
@@ -199,20 +236,18 @@ def read_outcomes(xml: Path) -> tuple[Counter[str], Counter[str]]:
 
 
 def check_coverage(result: Result) -> None:
-    """Branches of the verbs, in the run on SQLite without its long tests: each rule has a short one of its own."""
-    out = BUILD / "coverage.json"
-    done = run_python(["-m", "coverage", "json", "-q", "-o", str(out)])
-    if done.returncode:
-        result.check("coverage", good=False, note=(done.stdout + done.stderr).strip()[-300:])
+    """Branches of the verbs, in the run on SQLite."""
+    if not COVERAGE.exists():
+        result.check("coverage", good=False, note="the run on SQLite measured nothing")
         return
-    files = json.loads(out.read_text())["files"]
-    verbs = {name: file["summary"] for name, file in files.items() if is_verb(name)}
-    total = sum(file["num_branches"] for file in verbs.values())
+    verbs = {name: file for name, file in json.loads(COVERAGE.read_text())["files"].items() if is_verb(name)}
     missed = {name: file["missing_branches"] for name, file in verbs.items() if file["missing_branches"]}
-    percent = 100 * (1 - sum(missed.values()) / total) if total else 100.0
-    for name, count in sorted(missed.items(), key=lambda item: -item[1]):
-        lines = ", ".join(str(start) for start in sorted({abs(start) for start, _ in files[name]["missing_branches"]}))
-        say(f"  {name}: {count} branches not taken, at lines {lines}")
+    missing = sum(len(branches) for branches in missed.values())
+    total = missing + sum(len(file["executed_branches"]) for file in verbs.values())
+    percent = 100 * (1 - missing / total) if total else 0.0
+    for name, branches in sorted(missed.items(), key=lambda item: -len(item[1])):
+        lines = ", ".join(str(start) for start in sorted({start for start, _ in branches}))
+        say(f"  {name}: {len(branches)} branches not taken, at lines {lines}")
     note = f"{percent:.1f} % of {total} branches in {len(verbs)} verb files (needed: {NEEDED_BRANCHES:.0f} %)"
     result.check("coverage", good=percent >= NEEDED_BRANCHES, note=note)
 

@@ -21,12 +21,12 @@ from tests.browsing import Browser, Mailbox, apart, sign_in
 from tests.moving_clock import MovingClock
 
 if TYPE_CHECKING:
+    from tests.kept import Keep, Shelf
     from tests.sandbox_server import SandboxServer
 
 SHARED = contextlib.ExitStack()  # the PostgreSQL of the whole run; closed by the process that opened it
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = ("properties", "races", "setup")  # folders
-UNMEASURED = ("properties", "races")  # folders whose long runs say nothing of coverage and are slowed by it
 ONLY_ONCE = ("setup", "browser", "contract")  # folders of tests that do not care which database there is
 
 
@@ -58,8 +58,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept, dropped = [], []
     for item in items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
-        if folder in UNMEASURED:
-            item.add_marker("no_cover")
         if folder == "browser":
             item.add_marker("browser")
         if folder == "setup":
@@ -150,6 +148,25 @@ def app(_application: Flask, _emptying: database.Emptying, clock: MovingClock, _
     _emptying()
     for mail in (_folder / "mail").iterdir():
         mail.unlink()
+
+
+@pytest.fixture(scope="session")
+def _shelf(_application: Flask) -> "Shelf":
+    from tests.kept import Shelf  # noqa: PLC0415 - it imports the application
+
+    shelf = Shelf()
+    with _application.app_context():
+        shelf.watch()
+    return shelf
+
+
+@pytest.fixture
+def keep(app: Flask, clock: MovingClock, _shelf: "Shelf", _folder: Path, request: pytest.FixtureRequest) -> "Keep":
+    """`keep("a lead that was sold", build)`: built by the first test of this process, brought back for the others."""
+    from tests.kept import Keep  # noqa: PLC0415
+
+    stripe = request.getfixturevalue("sandbox") if "sandbox" in request.fixturenames else None
+    return Keep(_shelf, clock, _folder / "mail", stripe)
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ from marketplace.referrals.queries import find_live_grant, rewards_of_lead
 from marketplace.referrals.sharing import propose_split
 from tests import factories as make
 from tests.browsing import Browser
+from tests.kept import Keep
 
 PEOPLE = ("anonymous", "referrer", "other referrer", "member", "other member", "admin")
 
@@ -322,7 +323,7 @@ IN_REVIEW = ("withdrawal", "answer", "answers", "appeal", "appeals", "acceptance
 class World:
     """One lead of each kind, and everybody who could be interested in it."""
 
-    people: dict[str, User | None]
+    people: dict[str, str]  # Ids.
     names: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)  # An API key with every scope, by person.
     in_review: str = ""
@@ -330,7 +331,11 @@ class World:
 
 
 @pytest.fixture
-def world(app: Flask, settings_env: dict[str, str]) -> World:
+def world(keep: Keep, settings_env: dict[str, str]) -> World:
+    return keep("who sees what", lambda: _make_world(Path(settings_env["MAIL_DIR"])))
+
+
+def _make_world(mails: Path) -> World:
     ana, tom, mona = make.make_user(), make.make_user("Tom Berg"), make.make_user("Mona Lind", is_admin=True)
     wes, pete = make.make_user("Wes Park"), make.make_user("Pete Moss")
     business = make.make_business(wes)
@@ -364,7 +369,7 @@ def world(app: Flask, settings_env: dict[str, str]) -> World:
         db.session.add(item)
     mail.send(mail.Mail("someone@example.com", "Hello", "A letter."), dedupe_id="x")
     names = money_out | _bad_days(funding) | {
-        "name": mail.list_kept(Path(settings_env["MAIL_DIR"]))[0].name,
+        "name": mail.list_kept(mails)[0].name,
         "business_id": business.id, "slug": business.slug, "bounty_id": bounty.id, "funding_id": funding.id,
         "split_id": split_id, "share_id": share_id, "kind_id": kind_id, "reward_id": rewards_of_lead(won)[0].id, "user_id": ana.id, "key_id": key.id, "job_id": dead.id, "purpose": "buyer",
         "membership_id": db.session.query(Membership.id).filter_by(user_id=agent.id).scalar(),
@@ -373,9 +378,9 @@ def world(app: Flask, settings_env: dict[str, str]) -> World:
         "buyer": sign("buyer", asked.id), "consent": sign("consent-confirm", grant.id),
         "confirm": confirmation_link(unconfirmed), "reset": reset_link(unconfirmed),
     }
-    people: dict[str, User | None] = dict(zip(PEOPLE, (None, ana, tom, wes, pete, mona), strict=True))
-    secrets = {name: _key(user)[1] for name, user in people.items() if user}
-    return World(people, names, secrets, in_review=in_review.id, open=open_lead.id)
+    people = dict(zip(PEOPLE[1:], (ana, tom, wes, pete, mona), strict=True))
+    secrets = {name: _key(user)[1] for name, user in people.items()}
+    return World({name: user.id for name, user in people.items()}, names, secrets, in_review=in_review.id, open=open_lead.id)
 
 
 def _bad_days(funding: Funding) -> dict[str, str]:
@@ -489,10 +494,10 @@ def _answers(route: str, app: Flask, world: World, as_user: Callable[[object], B
     answers = {}
     for person in sorted(PEOPLE, key=lambda name: wanted[name] == "yes"):  # Who may do it comes last: it may be gone then.
         limiter.reset()
-        user, is_api = world.people[person], "/api/v1/" in route
-        browser = as_user(user) if user and not is_api else app.test_client()
+        user_id, is_api = world.people.get(person), "/api/v1/" in route
+        browser = as_user(db.session.get_one(User, user_id)) if user_id and not is_api else app.test_client()
         sent = {name: world.names["bounty_id"] if value == "<bounty_id>" else value for name, value in body.items()}
-        headers = {"Authorization": f"Bearer {world.secrets[person]}"} if user and is_api else {}
+        headers = {"Authorization": f"Bearer {world.secrets[person]}"} if user_id and is_api else {}
         kind = "query_string" if method == "GET" else "json" if is_api else "data"
         response = browser.open(address, method=method, headers=headers, **{kind: sent})
         answers[person] = _in_short(response)

@@ -32,9 +32,9 @@ from marketplace.payments.models import (
 )
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.money_out.transfers import request_transfers
+from tests.backups import Backup, SandboxBackup
 from tests.browsing import end_reading
 from tests.factories import make_business, make_user, owner_of
-from tests.payments.backups import Backup, SandboxBackup
 from tests.payments.book_steps import Market, named, reconcile, unnamed
 from tests.payments.money_steps import BOUNTY, ask_to_fund, fresh, holds, owe, pay_in, promised, usd
 from tests.sandbox_server import SandboxServer

@@ -20,9 +20,9 @@ from marketplace.payments.models import (
 from marketplace.payments.money_in.refunds import refund_free_funds
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.money_out.transfers import request_transfers
+from tests.backups import Backup
 from tests.browsing import end_reading
 from tests.factories import make_business, make_user, owner_of
-from tests.payments.backups import Backup
 from tests.payments.book_steps import Market, named, reconcile, unnamed
 from tests.payments.money_steps import ask_to_fund, fresh, make_ready, owe, pay_in, take_back, usd
 from tests.sandbox_server import SandboxServer
