@@ -203,6 +203,7 @@ def test_another_currency_than_asked_for_is_parked_in_its_own(apart_from_stripe,
     assert holds(K.UNMATCHED, funding.id, "eur") == 1050_00
 
 
+@pytest.mark.once
 def test_a_page_that_had_expired_and_is_paid_otherwise_is_parked_and_stays_expired(apart_from_stripe, wes):
     funding = settle(ask_to_fund(wes), status="expired", payment_status="unpaid")
     assert settle(funding, amount=usd(1049)).state is S.EXPIRED

@@ -148,6 +148,7 @@ def test_nothing_goes_back_with_other_peoples_money(stripe, wes, westside, ana, 
     assert [said["letter"] for name, said in news if name == "send_letter"][-1] == "refund_receipt"
 
 
+@pytest.mark.once
 def test_a_refund_waits_while_stripe_tells_of_no_balance_in_its_currency(stripe, wes, work, later):
     pay_in(stripe, wes, usd(100))
     (paid,) = stripe.control.read_movements()["movements"]
@@ -162,6 +163,7 @@ def test_a_refund_waits_while_stripe_tells_of_no_balance_in_its_currency(stripe,
     assert fresh(Refund, refund_id).state is S.SUCCEEDED
 
 
+@pytest.mark.once
 def test_a_parked_payment_goes_back_though_stripe_keeps_no_balance_in_its_currency(stripe, wes, work):
     """Stripe changed it into ours when it came, and takes it out of that."""
     mona = make_user("Mona Lind", is_admin=True)
@@ -190,6 +192,7 @@ def test_stripes_own_no_for_want_of_balance_is_asked_again_later_with_a_new_key(
     assert len(stripe.box.world.store.all("refund")) == 1
 
 
+@pytest.mark.once
 def test_a_payment_that_is_used_up_is_not_called_unused(stripe, wes, westside, ana, later):
     pay_in(stripe, wes, usd(100))
     later(days=1)

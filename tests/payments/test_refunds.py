@@ -130,6 +130,7 @@ def test_a_refund_that_stripe_refuses_is_the_bountys_again_and_asked_for_a_day_l
     assert news[-1] == ("return_free_funds", {"bounty_id": BOUNTY})
 
 
+@pytest.mark.once
 def test_a_parked_payment_that_stripe_does_not_give_back_waits_for_a_person_again(stripe, wes, work, later, news):
     mona = make_user("Mona Lind", is_admin=True)
     funding = pay_in_otherwise(stripe, wes, usd(100), amount_total=90_00)

@@ -141,6 +141,7 @@ def test_two_pages_that_meet_a_deleted_customer_share_the_new_one(stripe, wes, w
     assert [fresh(Funding, one).state for one in (first, second)] == [S.OPEN, S.OPEN]
 
 
+@pytest.mark.once
 def test_the_card_of_a_customer_who_is_gone_meanwhile_is_not_kept(stripe, wes, westside):
     first, _ = open_two(wes, westside)
     do_now(OPEN_CHECKOUT, funding_id=first)
@@ -241,6 +242,7 @@ def test_a_charge_whose_answer_was_lost_is_found_again_however_late(stripe, agre
     assert len(stripe.box.world.store.all("payment_intent")) == 2  # That of the page, and this one.
 
 
+@pytest.mark.once
 def test_a_charge_that_its_bank_thinks_about_is_looked_at_until_it_is_decided(stripe, agreed, work, later):
     stripe.control.plan_fault(kind="lost_after", path="/v1/payment_intents$", method="POST")
     ask()
@@ -263,6 +265,7 @@ def test_a_charge_that_its_bank_thinks_about_is_looked_at_until_it_is_decided(st
     assert promised("check_funding") == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("arrives", [True, False])
 def test_a_card_that_goes_while_it_may_be_charged_is_given_up_only_when_no_call_can_come_any_more(
         stripe, westside, agreed, work, later, arrives):
@@ -283,6 +286,7 @@ def test_a_card_that_goes_while_it_may_be_charged_is_given_up_only_when_no_call_
     assert holds(K.FUNDS, BOUNTY) == (600_00 if arrives else 100_00)
 
 
+@pytest.mark.once
 def test_a_card_that_goes_before_the_first_call_is_given_up_at_once(stripe, westside, agreed, work, jobs):
     funding = ask()
     with transaction():
@@ -309,6 +313,7 @@ def test_two_workers_that_find_nothing_make_one_new_key(stripe, agreed, work, jo
     assert holds(K.FUNDS, BOUNTY) == 600_00
 
 
+@pytest.mark.once
 def test_a_card_that_went_with_its_customer_pauses_top_ups_once(stripe, westside, agreed, work, news):
     forget(westside)
     assert ask() is None
@@ -429,6 +434,7 @@ def test_an_event_tells_of_a_top_up_whose_answer_was_lost(stripe, agreed, work, 
     assert holds(K.FUNDS, BOUNTY) == 600_00
 
 
+@pytest.mark.once
 def test_a_fee_that_is_known_later_is_told_by_the_charge(stripe, agreed, work, later, app):
     stripe.deliver_to_app(apart(app))
     stripe.control.plan_fault(kind="lost_after", path="/v1/payment_intents$", method="POST")
@@ -452,6 +458,7 @@ def test_a_fee_that_is_known_later_is_told_by_the_charge(stripe, agreed, work, l
     assert holds(K.STRIPE_FEES, PLATFORM) == -(14_80 + 3_20)
 
 
+@pytest.mark.once
 def test_a_refund_by_hand_pauses_top_ups_or_the_card_would_pay_for_it_at_once(stripe, agreed, work, app):
     stripe.deliver_to_app(apart(app))
     (charge,) = stripe.box.world.store.all("charge")
