@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
-from marketplace.foundation import clock
+from marketplace.foundation import clock, outbox
 from marketplace.foundation.db import db, finish_reading
 from marketplace.foundation.outbox import Errand
 from marketplace.payments.disputes.following import BAD_DAYS
@@ -163,6 +163,20 @@ def _settle(outcome: Fetched | str, event_id: str) -> None:
     else:
         event.outcome = str(outcome)
     event.handled_at = clock.now()
+
+
+def look_again_at_news(funding_id: str) -> None:
+    """Job, promised where a payment becomes known by its charge: bad news may have come in before that.
+
+    News that is kept but not yet handled is promised too: whoever handles it now may not have seen the payment.
+    """
+    funding = db.session.get_one(Funding, funding_id)
+    named = [name for name in (funding.charge_id, funding.payment_intent_id) if name]
+    for event_id in db.session.scalars(select(StripeEvent.id).where(
+            StripeEvent.about_id.in_(named), or_(*(StripeEvent.type.startswith(begins) for begins in BAD_DAYS)),
+            or_(StripeEvent.handled_at.is_(None), StripeEvent.outcome.startswith("ignored")),
+            ).order_by(StripeEvent.created_at, StripeEvent.id)).all():
+        outbox.promise("handle_stripe_event", event_id=event_id)
 
 
 HANDLE_EVENT = Errand(_fetch, _settle)

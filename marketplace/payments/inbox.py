@@ -34,8 +34,9 @@ def keep_event(said: Mapping[str, Any]) -> bool:
 
 
 def _as_row(said: Mapping[str, Any]) -> dict[str, Any]:
-    """A v1 event holds a snapshot of its object, a v2 event names it; the snapshot is kept and not believed."""
-    about = said.get("related_object") or _part(_part(said, "data"), "object")
+    """A v1 event holds a snapshot of its object, a v2 event names it; only names are kept, nothing else is believed."""
+    shown = _part(_part(said, "data"), "object")
+    about = said.get("related_object") or shown
     event_id, kind, live = said.get("id"), said.get("type"), said.get("livemode")
     if not (isinstance(event_id, str) and isinstance(kind, str) and isinstance(live, bool) and len(event_id) < 256):
         raise EventRefused("not_an_event", "This is not an event of Stripe's.")
@@ -44,7 +45,14 @@ def _as_row(said: Mapping[str, Any]) -> dict[str, Any]:
                            "Point that mode's endpoint at another address.")
     account = said.get("account") or said.get("context")
     return {"id": event_id, "type": kind, "object_id": str(_part({"about": about}, "about").get("id") or ""),
-            "account": str(account) if account else None, "livemode": live, "payload": dict(said)}
+            "about_id": _name_payment(shown), "account": str(account) if account else None, "livemode": live}
+
+
+def _name_payment(shown: Mapping[str, Any]) -> str | None:
+    """The charge that a dispute, a refund or a warning is about, or that the object itself is."""
+    own = shown.get("id") if shown.get("object") == "charge" else None
+    named = (own, shown.get("charge"), shown.get("payment_intent"))
+    return next((name for name in named if isinstance(name, str) and name), None)
 
 
 def _part(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:

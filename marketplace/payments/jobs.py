@@ -39,4 +39,5 @@ PAYMENTS_JOBS: Jobs = {
     "poll_event_page": event_poll.POLL_EVENT_PAGE,
     "take_snapshots": ledger_balances.take_snapshots,
     "handle_stripe_event": events.HANDLE_EVENT,
+    "look_again_at_news": events.look_again_at_news,
 }

@@ -65,6 +65,7 @@ ARGUMENTS = {
     "check_bank_payouts": "payee_id", "lift_bank_stop": "payee_id",
     "send_transfer": "transfer_id", "deliver_transfer": "transfer_id", "send_reversal": "reversal_id",
     "deliver_reversal": "reversal_id", "send_refund": "refund_id", "deliver_refund": "refund_id", "check_refund": "refund_id",
+    "look_again_at_news": "funding_id",
 }
 
 
@@ -185,6 +186,6 @@ def test_what_somebody_reversed_by_hand_at_stripe_is_seen_with_the_event(stripe,
     transfer = fresh(Transfer, everything_done["transfer_id"])
     with transaction():
         db.session.add(StripeEvent(id="evt_1", type="transfer.reversed", object_id=transfer.stripe_transfer_id or "",
-                                   livemode=False, payload={}))
+                                   livemode=False))
     do_now(PAYMENTS_JOBS["handle_stripe_event"], event_id="evt_1")
     assert fresh(StripeEvent, "evt_1").outcome == "transfer: 4000 reversed at Stripe, 4000 settled here"

@@ -36,6 +36,7 @@ from tests.backups import Backup, SandboxBackup
 from tests.browsing import end_reading
 from tests.factories import make_business, make_user, owner_of
 from tests.payments.book_steps import Market, named, reconcile, unnamed
+from tests.payments.forging import forge, forge_posting, forget_entry
 from tests.payments.money_steps import BOUNTY, ask_to_fund, fresh, holds, owe, pay_in, promised, usd
 from tests.sandbox_server import SandboxServer
 
@@ -311,7 +312,7 @@ def reversal_stale(market: Market) -> None:
 
 def event_unhandled(market: Market) -> None:
     with transaction():
-        db.session.add(StripeEvent(id="evt_stuck", type="refund.updated", object_id="re_1", livemode=False, payload={}))
+        db.session.add(StripeEvent(id="evt_stuck", type="refund.updated", object_id="re_1", livemode=False))
     market.later(hours=2)
 
 
@@ -332,45 +333,6 @@ def fill_up(market: Market) -> None:
 
 def change(market: Market, source: str, **changes: object) -> None:
     market.stripe.control.change_movement(str(market.movement(source)["id"]), **changes)
-
-
-def forge(statement: str, **values: object) -> None:
-    """Past the code and past the database's own rules, as a hand in the database would."""
-    end_reading()
-    with transaction():
-        sleeping = db.engine.dialect.name == "postgresql"
-        connection = db.session.connection()
-        if sleeping:
-            connection.execute(text("SET LOCAL session_replication_role = replica"))
-            connection.execute(text(statement), values)
-            return
-        triggers = connection.execute(text("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")).all()
-        for name, _ in triggers:
-            connection.execute(text(f"DROP TRIGGER {name}"))
-        connection.execute(text(statement), values)
-        for _, sql in triggers:
-            connection.exec_driver_sql(sql)
-
-
-def forget_entry(reference: str) -> None:
-    """As if it had never been posted: with its postings, and with what it says of the row left as it is."""
-    entry = "(SELECT id FROM ledger_entries WHERE reference = :reference)"
-    forge(f"DELETE FROM postings WHERE entry_id = {entry}", reference=reference)
-    forge("DELETE FROM ledger_entries WHERE reference = :reference", reference=reference)
-
-
-def forge_posting(kind: AccountKind, owner_id: str, minor: int) -> None:
-    end_reading()
-    held, clearing = ledger.account(kind, owner_id, "usd"), ledger.clearing("usd")
-    seq = ledger.count_postings(held) + 1
-    after = ledger.balance(held).minor + minor
-    now = product_clock.now()
-    forge("INSERT INTO ledger_entries (id, kind, reference, fingerprint, created_at) VALUES ('entry_z', 'forged', 'z', 'z', :now)",
-          now=now)
-    forge("INSERT INTO postings (entry_id, account_id, amount_minor, seq, balance_after_minor, created_at) "
-          "VALUES ('entry_z', :held, :minor, :seq, :after, :now)", held=held.id, minor=minor, seq=seq, after=after, now=now)
-    forge("INSERT INTO postings (entry_id, account_id, amount_minor, created_at) VALUES ('entry_z', :id, :minor, :now)",
-          id=clearing.id, minor=-minor, now=now)
 
 
 FEE_70 = 233  # 2.9% of $70 and 30 cents.

@@ -77,6 +77,7 @@ def assign_to_bounty(funding_id: str, *, by: User) -> Funding:
                 kind="unmatched_assigned", reference=f"{funding_id}:assigned")
     cover(funding.purpose_id, amount.currency)
     outbox.promise("note_funding", funding_id=funding_id)
+    outbox.promise("look_again_at_news", funding_id=funding_id)  # A warning calls for nothing while it is parked.
     outbox.promise("send_letter", letter="payment_assigned", funding_id=funding_id)
     return funding
 

@@ -72,6 +72,7 @@ def _settle_paid(funding: Funding, received: Received) -> None:
                 kind="funding", reference=f"{funding.id}:paid")
     cover(funding.purpose_id, funding.currency)
     outbox.promise("note_funding", funding_id=funding.id)
+    outbox.promise("look_again_at_news", funding_id=funding.id)
     outbox.promise("send_letter", letter="funding_receipt", funding_id=funding.id)
 
 
@@ -104,6 +105,7 @@ def _park(funding: Funding, received: Received, wrong: str) -> None:
         lifecycle.move_funding(funding, S.FAILED, by=SYSTEM, reason=wrong)
     if real and received.amount.minor > 0:
         funding.payment_intent_id, funding.charge_id = received.payment_intent_id, received.charge_id
+        outbox.promise("look_again_at_news", funding_id=funding.id)
         outbox.promise("send_letter", letter="payment_unmatched", funding_id=funding.id)
         ledger.move(received.amount, source=ledger.clearing(received.amount.currency),
                     target=ledger.account(AccountKind.UNMATCHED, funding.id, received.amount.currency),
