@@ -1,9 +1,9 @@
 """What is: every row and every object at Stripe, read past the product's own code."""
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 
 from marketplace.foundation.db import db
 from tests.sandbox_server import SandboxServer
@@ -34,7 +34,7 @@ BALANCES = """
 SELECT a.kind, a.owner_id, a.currency, sum(p.amount_minor) AS minor
 FROM postings p JOIN ledger_accounts a ON a.id = p.account_id GROUP BY a.kind, a.owner_id, a.currency
 """
-COUNTED = ("postings", "ledger_entries", "audit_events")
+COUNTS = "SELECT " + ", ".join(f"(SELECT count(*) FROM {table})" for table in ("postings", "ledger_entries", "audit_events"))
 UNDONE = "SELECT id, job, last_error, dead_at FROM outbox_messages WHERE last_error IS NOT NULL AND done_at IS NULL"
 AUDIT = "SELECT id, actor_id, action, subject_id, details FROM audit_events WHERE id > :after ORDER BY id"
 
@@ -58,20 +58,51 @@ class Facts:
         return self.balances.get((kind, owner, currency), 0)
 
 
-def read_facts(sandbox: SandboxServer) -> Facts:
+class Looking:
+    """``facts()``: read again only if something was committed here or written at Stripe since the last look."""
+
+    def __init__(self, sandbox: SandboxServer) -> None:
+        self._sandbox, self._commits, self._last = sandbox, 0, (None, None)
+
+    def __enter__(self) -> Self:
+        event.listen(db.engine, "commit", self._count)
+        return self
+
+    def __exit__(self, *why: object) -> None:
+        event.remove(db.engine, "commit", self._count)
+
+    def _count(self, connection: object) -> None:
+        self._commits += 1
+
+    def facts(self) -> Facts:
+        moment = self._commits, self._sandbox.box.world.store._database.total_changes
+        if self._last[0] != moment:
+            self._last = moment, _read_facts(self._sandbox)
+        return self._last[1]
+
+    def forget(self) -> None:
+        self._last = None, None
+
+
+def _read_facts(sandbox: SandboxServer) -> Facts:
     with db.engine.connect() as connection:
-        tables = {
-            table: {row["id"]: dict(row) for row in connection.execute(text(f"SELECT {columns} FROM {table} ORDER BY 1")).mappings()}
-            for table, columns in COLUMNS.items()}
-        balances = {(row.kind, row.owner_id, row.currency): int(row.minor) for row in connection.execute(text(BALANCES))
-                    if row.minor}
-        counts = tuple(connection.scalar(text(f"SELECT count(*) FROM {table}")) for table in COUNTED)
-        undone = [dict(row) for row in connection.execute(text(UNDONE)).mappings()]
+        tables = {table: {row["id"]: row for row in _rows(connection, f"SELECT {columns} FROM {table} ORDER BY 1")}
+                  for table, columns in COLUMNS.items()}
+        balances = {(kind, owner, currency): int(minor)
+                    for kind, owner, currency, minor in connection.exec_driver_sql(BALANCES) if minor}
+        counts = tuple(connection.exec_driver_sql(COUNTS).one())
+        undone = _rows(connection, UNDONE)
     store = sandbox.box.world.store
     stripe = {kind: store.all(kind) for kind in ("checkout.session", "transfer", "transfer_reversal", "refund")}
     platform = {currency: there["available"] + there["pending"]
                 for currency, there in sandbox.control.read_balances()["platform"].items()}
     return Facts(tables, balances, stripe, {k: v for k, v in platform.items() if v}, counts, undone)
+
+
+def _rows(connection: Connection, statement: str) -> list[Row]:
+    result = connection.exec_driver_sql(statement)
+    names = tuple(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result]
 
 
 def read_audit(after: str) -> list[Row]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any, TypeVar
 
 from flask import Flask
@@ -26,6 +27,7 @@ from marketplace.payments.money_in import funding
 from tests.browsing import apart, end_reading
 from tests.database import Emptying
 from tests.moving_clock import MovingClock
+from tests.properties.facts import Looking
 from tests.sandbox_server import SandboxServer
 
 T = TypeVar("T")
@@ -39,11 +41,15 @@ class Market:
     def __init__(self, app: Flask, sandbox: SandboxServer, clock: MovingClock, empty: Emptying) -> None:
         self.app, self.sandbox, self.clock, self._empty = app, sandbox, clock, empty
         self._serial = count(1)
+        self.looking = Looking(sandbox)
 
     def begin(self) -> None:
         end_reading()
         db.session.remove()
         self._empty()
+        self.looking.forget()
+        for mail in Path(self.app.extensions["settings"].mail_dir).iterdir():
+            mail.unlink()
         limiter.reset()  # It goes by real time, and a life of months passes in a second.
         self.sandbox.reset()
         self.sandbox.deliver_to_app(apart(self.app))
@@ -56,7 +62,8 @@ class Market:
         usual = self.app.extensions["gateway"]
         self.app.extensions["gateway"] = self.sandbox.gateway()
         try:
-            yield
+            with self.looking:
+                yield
         finally:
             self.app.extensions["gateway"] = usual
 

@@ -10,6 +10,7 @@ from marketplace.bounties.models import BountyState
 from marketplace.foundation import clock as product_clock
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money
+from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import (
     FundingState,
     PayableState,
@@ -35,7 +36,7 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.models import Lead as LeadRow
 from marketplace.referrals.queries import find_live_grant
-from tests.properties.facts import Facts, Row, read_facts
+from tests.properties.facts import Facts, Row
 from tests.properties.invariants import AuditTrail, find_faults, stripe_did_what_we_say_once
 from tests.properties.market import OK, Market, attempt, bounty_row, person, terms_of
 from tests.properties.model import Bounty, Lead, Model, Promise, Sale, fee_on
@@ -50,6 +51,7 @@ WINNABLE = {"new", "introduced", "qualified", "meeting", "negotiation"}
 DAY = 86_400.0
 FAULTS = ("lost_before", "lost_after", "half_written", "error_unstored", "error_stored", "error_stored_after",
           "rate_limited", "key_in_use")
+AUDITED = 4  # The ledger's own audit reads it whole: every so many changes, and when a life ends.
 MOST_BOUNTIES, MOST_FUNDINGS, MOST_LEADS = 5, 12, 20
 
 numbers = st.integers(0, 11)
@@ -80,14 +82,15 @@ class MoneyMachine(RuleBasedStateMachine):
         self.outcomes: Counter[str] = Counter()
         self.serial = 0
         self.held: Facts | None = None
-        self.facts: Facts = read_facts(self.market.sandbox)
+        self.changes = 0
+        self.facts: Facts = self.market.looking.facts()
 
     # ---- looking --------------------------------------------------------------------------------------------------
 
     def expect(self, what: str, happened: str, *wanted: str) -> None:
         self.counted[f"{what}: {happened}"] += 1
         assert happened in wanted, f"{what} was answered {happened!r}, the model says {wanted}"
-        self.facts = read_facts(self.market.sandbox)
+        self.facts = self.market.looking.facts()
 
     def free(self, bounty: Bounty) -> int:
         return self.facts.balance("funds", bounty.id, bounty.promise.currency)
@@ -415,7 +418,7 @@ class MoneyMachine(RuleBasedStateMachine):
         if lead is None:
             return
         self.market.work()
-        self.facts = read_facts(self.market.sandbox)
+        self.facts = self.market.looking.facts()
         self._accept(lead, who)
         if self.row(lead)["consent"] == "asked":
             self._say_yes(lead, 30)
@@ -572,11 +575,14 @@ class MoneyMachine(RuleBasedStateMachine):
         self.counted["steps"] += 1
         self._look()
 
-    def _look(self) -> None:
-        self.facts = read_facts(self.market.sandbox)
-        if self.facts == self.held:
+    def _look(self, *, at_the_end: bool = False) -> None:
+        self.facts = self.market.looking.facts()
+        if self.facts == self.held and not at_the_end:
             return  # Nothing has changed since everything was held against everything.
+        self.changes += 1
         faults = find_faults(self.model, self.facts, self.trail, self.market.now())
+        if at_the_end or self.changes % AUDITED == 0:
+            faults += check_ledger()
         faults += [f"{one.side} {one.call}: {one.fault}" for one in self.market.sandbox.violations]
         assert not faults, "\n".join(faults)
         self.held = self.facts
@@ -591,7 +597,7 @@ class MoneyMachine(RuleBasedStateMachine):
             self.market.pass_time(hours=hours)
             self.market.sandbox.deliver_webhooks()
             self.market.work()
-        self._look()
+        self._look(at_the_end=True)
         faults, under_way = stripe_did_what_we_say_once(self.facts)
         assert (faults, under_way, self.facts.undone) == ([], 0, [])
         self._check_the_end()

@@ -17,7 +17,7 @@ from tests.sandbox_server import SandboxServer
 
 FACTOR = int(os.environ.get("FINGERPOST_LENGTH", "1"))
 USUAL_SEED = 2026  # `make test` lives the same lives each time, so that a red run is a change's fault; `make proof` lives new ones.
-STEPS_NEEDED, STEPS_A_LIFE = 2_000 * FACTOR, 80
+STEPS_NEEDED, STEPS_A_LIFE = 2_000 * FACTOR, 120
 
 
 @pytest.fixture
