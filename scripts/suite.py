@@ -169,9 +169,10 @@ def browse(more: list[str]) -> Result:
     return run_tests("browser", ["-m", "pytest", "--database", "sqlite", "-m", "browser", *more])
 
 
-MEASURED = ["-m", "slipcover", "--json", "--out", str(COVERAGE)]
-QUIET_ABOUT_MEASURING = [  # What it says of the tests' own lines, which nobody measures.
-    "-W", "ignore:Unable to activate pytest branch coverage:RuntimeWarning",
+UNMEASURED = "ignore:Unable to activate pytest branch coverage:RuntimeWarning"  # Tests are not what is measured.
+MEASURED = ["-W", UNMEASURED, "-m", "slipcover", "--json", "--out", str(COVERAGE)]
+QUIET_ABOUT_MEASURING = [
+    "-W", UNMEASURED,
     "-W", "ignore:Module already imported so cannot be rewritten; slipcover:pytest.PytestAssertRewriteWarning",
 ]
 
