@@ -138,10 +138,13 @@ def _emptying(_application: Flask, database_url: str) -> Iterator[database.Empty
 
 
 @pytest.fixture
-def app(_application: Flask, _emptying: database.Emptying, clock: MovingClock, _folder: Path) -> Iterator[Flask]:
+def app(
+    _application: Flask, _emptying: database.Emptying, clock: MovingClock, _folder: Path, _shelf: "Shelf",
+) -> Iterator[Flask]:
     """The application on an empty database, with a context for verbs and queries open in the test."""
     from marketplace.foundation.limits import limiter  # noqa: PLC0415
 
+    _shelf.begin_test()
     with _application.app_context():
         limiter.reset()
         yield _application

@@ -34,6 +34,7 @@ class SandboxServer:
         self.base_url = f"http://127.0.0.1:{self._server.port}"
         self._thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.02), daemon=True)
         self._thread.start()
+        self.changes_before = self.changes
 
     @property
     def control(self) -> Control:
@@ -42,6 +43,11 @@ class SandboxServer:
     @property
     def violations(self) -> list[Violation]:
         return self.checker.violations
+
+    @property
+    def changes(self) -> int:
+        """How many rows Stripe has written since the server was started."""
+        return self.box.world.store._database.total_changes
 
     def gateway(self, *, network_retries: int = 0) -> StripeGateway:
         """Without the SDK's own retries, which sleep; pass 2 for what production does."""
@@ -71,6 +77,7 @@ class SandboxServer:
         self.received.clear()
         self.checker.violations.clear()
         self._deliver = None
+        self.changes_before = self.changes
 
     def close(self) -> None:
         self._server.shutdown()

@@ -1,15 +1,20 @@
 """The people of the story, and David's blog: a real server on loopback that the fetcher may reach."""
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
 
 from marketplace.bounties.models import Bounty
+from marketplace.foundation.db import db
 from marketplace.identity.models import Business, User
-from tests.factories import make_bounty, make_business, make_user, owner_of
+from marketplace.referrals.models import Lead
+from tests.browsing import end_reading
+from tests.factories import make_bounty, make_business, make_user
+from tests.kept import Keep
 
 QUOTE = "I am in the market for a car"
 POST = """<html lang="en"><head><title>Goodbye, old wagon</title><meta name="author" content="David Brandt">{head}
@@ -31,8 +36,8 @@ class Blog:
         return self.address + path
 
 
-@pytest.fixture
-def blog(app: Flask) -> Iterator[Blog]:
+@pytest.fixture(scope="session")
+def _blog() -> Iterator[Blog]:
     class Pages(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found.asked.append(self.path)
@@ -49,36 +54,71 @@ def blog(app: Flask) -> Iterator[Blog]:
     found = Blog(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    before = app.extensions["settings"]
-    app.extensions["settings"] = replace(before, fetch_allow=frozenset({found.address.removeprefix("http://")}))
     yield found
-    app.extensions["settings"] = before
     server.shutdown()
     thread.join()
     server.server_close()
 
 
 @pytest.fixture
-def westside(app: Flask) -> Business:
-    return make_business(make_user("Wes Park"), about="A family dealership.", place="San Diego")
+def blog(app: Flask, _blog: Blog) -> Iterator[Blog]:
+    """The same address in every test, so that worlds with a post in them can be kept; its pages are the test's own."""
+    before = app.extensions["settings"]
+    app.extensions["settings"] = replace(before, fetch_allow=frozenset({_blog.address.removeprefix("http://")}))
+    yield _blog
+    app.extensions["settings"] = before
+    _blog.pages.clear()
+    _blog.asked.clear()
 
 
 @pytest.fixture
-def wes(westside: Business) -> User:
-    return owner_of(westside)
+def _people(app: Flask, keep: Keep, request: pytest.FixtureRequest) -> SimpleNamespace:
+    """Ids. With their bounty only where the test has it: it holds money that the sandbox knows nothing of."""
+    if "bounty" in request.fixturenames:
+        return keep("the people and their bounty", lambda: _make_people(with_bounty=True))
+    return keep("the people", lambda: _make_people(with_bounty=False))
+
+
+def _make_people(*, with_bounty: bool) -> SimpleNamespace:
+    wes = make_user("Wes Park")
+    westside = make_business(wes, about="A family dealership.", place="San Diego")
+    bounty = make_bounty(westside, is_live=True) if with_bounty else None
+    return SimpleNamespace(
+        wes=wes.id, westside=westside.id, bounty=bounty and bounty.id, ana=make_user("Ana Flores").id,
+        mona=make_user("Mona Lind", is_admin=True).id)
 
 
 @pytest.fixture
-def bounty(westside: Business) -> Bounty:
+def westside(_people: SimpleNamespace) -> Business:
+    return db.session.get_one(Business, _people.westside)
+
+
+@pytest.fixture
+def wes(_people: SimpleNamespace) -> User:
+    return db.session.get_one(User, _people.wes)
+
+
+@pytest.fixture
+def bounty(_people: SimpleNamespace) -> Bounty:
     """$1,000, funded for three leads."""
-    return make_bounty(westside, is_live=True)
+    return db.session.get_one(Bounty, _people.bounty)
 
 
 @pytest.fixture
-def ana(app: Flask) -> User:
-    return make_user("Ana Flores")
+def ana(_people: SimpleNamespace) -> User:
+    return db.session.get_one(User, _people.ana)
 
 
 @pytest.fixture
-def mona(app: Flask) -> User:
-    return make_user("Mona Lind", is_admin=True)
+def mona(_people: SimpleNamespace) -> User:
+    return db.session.get_one(User, _people.mona)
+
+
+@pytest.fixture
+def keep_lead(keep: Keep, request: pytest.FixtureRequest) -> Callable[[str, Callable[[], Lead]], Lead]:
+    """`keep_lead("won", build)`: the lead that `build` makes, kept for this file's tests, as the database has it."""
+    def kept(name: str, build: Callable[[], Lead]) -> Lead:
+        lead_id = keep(f"{request.module.__name__}: {name}", lambda: build().id)
+        end_reading()
+        return db.session.get_one(Lead, lead_id, populate_existing=True)
+    return kept

@@ -31,15 +31,19 @@ def answer(days=12, **typed):
 
 
 @pytest.fixture
-def asked(bounty, ana, mona, blog, work):
-    lead = point(bounty, ana, url=blog.post())
-    work()
-    return again(accept(again(lead), by=mona))
+def asked(bounty, ana, mona, blog, work, keep_lead):
+    url = blog.post()
+
+    def build():
+        lead = point(bounty, ana, url=url)
+        work()
+        return accept(again(lead), by=mona)
+    return keep_lead("asked", build)
 
 
 @pytest.fixture
-def mailed(bounty, ana, mona):
-    return again(accept(point(bounty, ana, buyer_name="David", buyer_email=DAVID), by=mona))
+def mailed(bounty, ana, mona, keep_lead):
+    return keep_lead("mailed", lambda: accept(point(bounty, ana, buyer_name="David", buyer_email=DAVID), by=mona))
 
 
 class TestAsking:

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from marketplace.bounties.models import BountyState, For, Happening
+from marketplace.bounties.models import Bounty, BountyState, For, Happening
 from marketplace.bounties.publishing import PaymentInDoubt, close_bounty, publish_bounty
 from marketplace.foundation import clock
 from marketplace.foundation.db import db
@@ -29,7 +29,7 @@ from marketplace.referrals.asking import end_lead
 from marketplace.referrals.case import what_we_know
 from marketplace.referrals.chargebacks import NotUnpaid, note_bad_day, void_unpaid
 from marketplace.referrals.clawbacks import refund_sale
-from marketplace.referrals.models import Reward, RewardState
+from marketplace.referrals.models import Lead, Reward, RewardState
 from marketplace.referrals.rewards import freeze_reward, unfreeze_reward
 from marketplace.referrals.sharing import answer_split, propose_split
 from tests.browsing import body_of, end_reading, words_of
@@ -54,13 +54,15 @@ def told(stripe_sandbox, work):
 
 
 @pytest.fixture
-def funded(app, stripe_sandbox, westside, wes, told):
+def funded(app, stripe_sandbox, westside, wes, told, keep):
     """A live bounty of $1,000, paid in at Stripe for three leads."""
-    bounty = make_bounty(westside)
-    pay_in(stripe_sandbox, wes, usd(3150), bounty.id)
-    do(publish_bounty, bounty, by=wes)
-    told()
-    return bounty
+    def build():
+        bounty = make_bounty(westside)
+        pay_in(stripe_sandbox, wes, usd(3150), bounty.id)
+        do(publish_bounty, bounty, by=wes)
+        told()
+        return bounty.id
+    return db.session.get_one(Bounty, keep("a bounty paid in at Stripe", build))
 
 
 def lead_of(bounty, by=None):
@@ -306,15 +308,20 @@ class TestWon:
 
 class TestLost:
     @pytest.fixture
-    def unpaid(self, stripe_sandbox, funded, told, ana):
+    def unpaid(self, stripe_sandbox, funded, told, ana, keep):
         """$3,150 gone to the bank, of which one reward and one lead were promised $2,100."""
-        _, reward = sold(funded, ana)
-        self.lead = consent(lead_of(funded), email="late@example.com")
-        opened = dispute(stripe_sandbox, funded)
-        told()
-        stripe_sandbox.control.settle_dispute(opened, status="lost")
-        told()
-        return reward
+        def build():
+            _, reward = sold(funded, ana)
+            lead = consent(lead_of(funded), email="late@example.com")
+            opened = dispute(stripe_sandbox, funded)
+            told()
+            stripe_sandbox.control.settle_dispute(opened, status="lost")
+            told()
+            return reward.id, lead.id
+        reward_id, lead_id = keep("a reward whose payment was lost", build)
+        end_reading()
+        self.lead = db.session.get_one(Lead, lead_id)
+        return db.session.get_one(Reward, reward_id)
 
     def test_the_reward_waits_and_everybody_reads_why(self, unpaid, funded, as_user, ana, wes, mona, mailbox):
         assert (state_of(unpaid), holds(K.HELD, unpaid.id)) == (R.ON_HOLD, ONE)

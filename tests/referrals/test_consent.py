@@ -40,14 +40,14 @@ def say_yes(lead, *, email=DAVID, proven=False, **given):
 
 
 @pytest.fixture
-def asked(bounty, ana, mona):
-    return accept(point(bounty, ana), by=mona)
+def asked(bounty, ana, mona, keep_lead):
+    return keep_lead("asked", lambda: accept(point(bounty, ana), by=mona))
 
 
 @pytest.fixture
-def mailed(bounty, ana, mona):
+def mailed(bounty, ana, mona, keep_lead):
     """The referrer knew the address: the link went to the buyer's own mailbox."""
-    return accept(point(bounty, ana, buyer_email=DAVID), by=mona)
+    return keep_lead("mailed", lambda: accept(point(bounty, ana, buyer_email=DAVID), by=mona))
 
 
 class TestAsking:

@@ -25,13 +25,13 @@ DAVID = "david@example.com"
 
 
 @pytest.fixture
-def lead(bounty, ana, mona):
-    return consent(accept(point(bounty, ana), by=mona), email=DAVID)
+def lead(bounty, ana, mona, keep_lead):
+    return keep_lead("open", lambda: consent(accept(point(bounty, ana), by=mona), email=DAVID))
 
 
 @pytest.fixture
-def asked(bounty, ana, mona):
-    return accept(point(bounty, ana), by=mona)
+def asked(bounty, ana, mona, keep_lead):
+    return keep_lead("asked", lambda: accept(point(bounty, ana), by=mona))
 
 
 class TestContact:

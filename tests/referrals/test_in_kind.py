@@ -31,10 +31,12 @@ def the():
 
 
 @pytest.fixture
-def lead(westside, ana, mona):
-    lead = consent(accept(point(make_bounty(westside, is_live=True, rules=[WON, WINE]), ana), by=mona))
-    win(lead)
-    return again(lead)
+def lead(westside, ana, mona, keep_lead):
+    def build():
+        lead = consent(accept(point(make_bounty(westside, is_live=True, rules=[WON, WINE]), ana), by=mona))
+        win(lead)
+        return lead
+    return keep_lead("won", build)
 
 
 def test_is_owed_with_the_event_it_is_promised_for(lead, ana):

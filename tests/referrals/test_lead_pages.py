@@ -33,16 +33,20 @@ SECRETS = ("David", "wagon", QUOTE, "/car", "Ana Flores", "I read his blog")
 
 
 @pytest.fixture
-def lead(bounty, ana, blog, work):
-    lead = point(bounty, ana, url=blog.post())
-    work()
-    return again(lead)
+def lead(bounty, ana, blog, work, keep_lead):
+    url = blog.post()
+
+    def build():
+        lead = point(bounty, ana, url=url)
+        work()
+        return lead
+    return keep_lead("read from the blog", build)
 
 
 @pytest.fixture
-def talks(lead, mona):
+def talks(lead, mona, keep_lead):
     """The buyer said yes."""
-    return again(consent(accept(lead, by=mona)))
+    return keep_lead("they said yes", lambda: consent(accept(lead, by=mona)))
 
 
 def only_lead():

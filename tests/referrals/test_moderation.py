@@ -33,8 +33,8 @@ from tests.referrals.steps import again, do, holds, point
 
 
 @pytest.fixture
-def lead(bounty, ana):
-    return review_lead(point(bounty, ana))
+def lead(bounty, ana, keep_lead):
+    return keep_lead("in review", lambda: review_lead(point(bounty, ana)))
 
 
 def test_acceptance_reserves_the_highest_cost_and_asks_the_buyer(bounty, lead, mona):

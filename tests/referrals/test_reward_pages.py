@@ -3,7 +3,7 @@ import pytest
 from lxml import html
 from marshmallow import ValidationError
 
-from marketplace.bounties.models import For, Happening, NonCash, RewardKind
+from marketplace.bounties.models import Bounty, For, Happening, NonCash, RewardKind
 from marketplace.foundation.db import db
 from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link
 from marketplace.referrals.lifecycle import move_reward
@@ -34,22 +34,22 @@ RENEWALS = flat(10_000, happening=Happening.RENEWAL, times=2)
 
 
 @pytest.fixture
-def rich(westside):
+def rich(westside, keep):
     """Everything that rules can promise."""
-    return make_bounty(westside, is_live=True, cause="the animal shelter", rules=[
-        flat(20_000, happening=Happening.QUALIFIED), flat(100_000), WINE, flat(5_000, whom=For.BUYER),
-        flat(30_000, happening=Happening.LATER, after_days=90), RENEWALS])
+    return db.session.get_one(Bounty, keep("a rich bounty", lambda: make_bounty(
+        westside, is_live=True, cause="the animal shelter", rules=[
+            flat(20_000, happening=Happening.QUALIFIED), flat(100_000), WINE, flat(5_000, whom=For.BUYER),
+            flat(30_000, happening=Happening.LATER, after_days=90), RENEWALS]).id))
 
 
 @pytest.fixture
-def lead(rich, ana, mona):
-    return again(consent(accept(point(rich, ana), by=mona)))
+def lead(rich, ana, mona, keep_lead):
+    return keep_lead("open", lambda: consent(accept(point(rich, ana), by=mona)))
 
 
 @pytest.fixture
-def sold(lead):
-    win(lead)
-    return again(lead)
+def sold(lead, keep_lead):
+    return keep_lead("won", lambda: win(lead) and lead)
 
 
 def private(lead, purpose=MAILED):

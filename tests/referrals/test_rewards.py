@@ -58,8 +58,8 @@ def sound_ledger(app):
 
 
 @pytest.fixture
-def lead(bounty, ana, mona):
-    return consent(accept(point(bounty, ana), by=mona))
+def lead(bounty, ana, mona, keep_lead):
+    return keep_lead("open", lambda: consent(accept(point(bounty, ana), by=mona)))
 
 
 CAR = Money(3_000_000, "usd")
@@ -219,9 +219,8 @@ class TestHolding:
 
 class TestRefund:
     @pytest.fixture
-    def won(self, lead):
-        win(lead)
-        return again(lead)
+    def won(self, lead, keep_lead):
+        return keep_lead("won", lambda: win(lead) and lead)
 
     def refund(self, lead, cents, number, by=None):
         return do(refund_sale, again(lead), by=by or owner_of(lead.business), amount=usd(cents), refund_number=number)
@@ -328,18 +327,21 @@ class TestTransfer:
     """With Stripe's sandbox: the reward follows its transfer, and money that was sent can be taken back."""
 
     @pytest.fixture
-    def paid(self, app, sandbox, westside, wes, ana, mona, work, later):
+    def paid(self, app, sandbox, westside, wes, ana, mona, work, later, keep_lead):
+        def build():
+            bounty = make_bounty(westside)
+            pay_in(sandbox, wes, usd(210_000), purpose=bounty.id)
+            do(publish_bounty, bounty, by=wes)
+            make_ready(sandbox, ana)
+            lead = consent(accept(point(bounty, ana), by=mona))
+            win(lead)
+            later(days=31)
+            work()
+            return lead
+
         before = app.extensions["gateway"]
         app.extensions["gateway"] = sandbox.gateway()
-        bounty = make_bounty(westside)
-        pay_in(sandbox, wes, usd(210_000), purpose=bounty.id)
-        do(publish_bounty, bounty, by=wes)
-        make_ready(sandbox, ana)
-        lead = consent(accept(point(bounty, ana), by=mona))
-        win(lead)
-        later(days=31)
-        work()
-        yield again(lead)
+        yield keep_lead("paid", build)
         app.extensions["gateway"] = before
 
     def test_a_released_reward_is_paid(self, paid, ana, mailbox):

@@ -78,8 +78,8 @@ def sound_ledger(app):
 
 class TestSplit:
     @pytest.fixture
-    def lead(self, bounty, ana):
-        return point(bounty, ana)
+    def lead(self, bounty, ana, keep_lead):
+        return keep_lead("pointed out", lambda: point(bounty, ana))
 
     @pytest.fixture
     def tom(self):
@@ -248,11 +248,13 @@ class TestSplit:
 
 class TestBuyersShare:
     @pytest.fixture
-    def lead(self, westside, ana, mona):
-        bounty = make_bounty(westside, is_live=True, rules=[WON, BUYERS], cause="the animal shelter")
-        lead = consent(accept(point(bounty, ana), by=mona))
-        win(lead)
-        return again(lead)
+    def lead(self, westside, ana, mona, keep_lead):
+        def build():
+            bounty = make_bounty(westside, is_live=True, rules=[WON, BUYERS], cause="the animal shelter")
+            lead = consent(accept(point(bounty, ana), by=mona))
+            win(lead)
+            return lead
+        return keep_lead("won", build)
 
     @pytest.fixture
     def david(self):
@@ -450,24 +452,29 @@ class TestTransfers:
     """With Stripe's sandbox: each beneficiary is paid to their own account, and gives back their own part."""
 
     @pytest.fixture
-    def paid(self, app, sandbox, westside, wes, ana, mona, work, later):
+    def paid(self, app, sandbox, westside, wes, ana, mona, work, later, keep):
+        def build():
+            tom, david = make_user("Tom Berg"), make_user("David Brandt", email="david@example.com")
+            bounty = make_bounty(westside, rules=[WON, BUYERS])
+            pay_in(sandbox, wes, usd(240_000), purpose=bounty.id)
+            do(publish_bounty, bounty, by=wes)
+            for person in (ana, tom, david):
+                make_ready(sandbox, person)
+            lead = point(bounty, ana)
+            split = do(propose_split, lead, by=ana, own_bps=7_500, others=[(tom.email, 2_500)])
+            do(answer_split, db.session.get_one(Split, split.id), by=tom, agrees=True)
+            win(again(consent(accept(again(lead), by=mona))))
+            end_reading()
+            do(take_as_money, db.session.query(Reward).filter_by(whom=For.BUYER).one(), by=david)
+            later(days=31)
+            work()
+            return lead.id, {ana.id: 75_000, tom.id: 25_000, david.id: 5_000}
+
         before = app.extensions["gateway"]
         app.extensions["gateway"] = sandbox.gateway()
-        tom, david = make_user("Tom Berg"), make_user("David Brandt", email="david@example.com")
-        bounty = make_bounty(westside, rules=[WON, BUYERS])
-        pay_in(sandbox, wes, usd(240_000), purpose=bounty.id)
-        do(publish_bounty, bounty, by=wes)
-        for person in (ana, tom, david):
-            make_ready(sandbox, person)
-        lead = point(bounty, ana)
-        split = do(propose_split, lead, by=ana, own_bps=7_500, others=[(tom.email, 2_500)])
-        do(answer_split, db.session.get_one(Split, split.id), by=tom, agrees=True)
-        win(again(consent(accept(again(lead), by=mona))))
+        lead_id, wanted = keep("paid to everybody of a split, and to the buyer", build)
         end_reading()
-        do(take_as_money, db.session.query(Reward).filter_by(whom=For.BUYER).one(), by=david)
-        later(days=31)
-        work()
-        yield again(lead), {ana.id: 75_000, tom.id: 25_000, david.id: 5_000}
+        yield db.session.get_one(Lead, lead_id), wanted
         app.extensions["gateway"] = before
 
     def test_go_to_everybody_of_a_split_and_to_the_buyer(self, paid):

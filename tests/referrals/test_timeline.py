@@ -34,8 +34,8 @@ def stands(lead):
 
 
 @pytest.fixture
-def lead(bounty, ana):
-    return point(bounty, ana)
+def lead(bounty, ana, keep_lead):
+    return keep_lead("pointed out", lambda: point(bounty, ana))
 
 
 def test_the_business_reads_nothing_from_before_the_acceptance(lead, mona):
