@@ -41,6 +41,11 @@ class Earned:
     on_bounty: Money
     this_month: Money
 
+    def after(self, preview: "RewardPreview") -> "Earned":
+        """And what this earns too, now."""
+        both = preview.reward + preview.buyer_share
+        return Earned(self.by_referrer + preview.reward, self.on_bounty + both, self.this_month + both)
+
 
 @dataclass(frozen=True)
 class Share:

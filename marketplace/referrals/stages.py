@@ -2,7 +2,7 @@
 from datetime import date, timedelta
 
 from marketplace.bounties.publishing import pause_if_out_of_funds
-from marketplace.bounties.rules import Event, Happening, worst_case
+from marketplace.bounties.rules import Event, Happening, RewardPreview, price, worst_case
 from marketplace.foundation import clock
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money
@@ -10,10 +10,12 @@ from marketplace.foundation.show import day_in_words
 from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
+from marketplace.payments.locks import lock_funds
 from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.afterwards import promise_what_follows
 from marketplace.referrals.asking import free_reserved
+from marketplace.referrals.caps import used_up
 from marketplace.referrals.conversion import record_conversion
 from marketplace.referrals.deadlines import ACTIVITY_EXTENDS
 from marketplace.referrals.models import (
@@ -44,6 +46,7 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
         raise Invalid("A won lead needs the amount and the day of the sale.", next_step="Use the form for a sale.")
     if stage in ENDED and not reason:
         raise Invalid("Say why, in a sentence: the referrer reads it.", fields={"reason": ["Say why, in a sentence."]})
+    lock_funds((lead.bounty_id, lead.terms.currency))
     was_lost = lead.stage is Stage.LOST
     lifecycle.move_stage(lead, stage, by=by.id, reason=reason)
     if stage in ENDED:
@@ -62,6 +65,7 @@ def win_lead(
 ) -> Conversion:
     """The sale: stage won, conversion and reward, all in this transaction or none."""
     check_sale(lead, by=by, amount=amount, occurred_on=occurred_on, version=version)
+    lock_funds((lead.bounty_id, lead.terms.currency))
     lifecycle.move_stage(lead, Stage.WON, by=by.id)
     _qualify(lead, by=by.id)  # Who bought was qualified, whether or not anybody had said so.
     sale = record_conversion(
@@ -71,14 +75,30 @@ def win_lead(
     return sale
 
 
+def preview_sale(
+    lead: Lead, *, by: User, amount: Money, occurred_on: date, version: int | None = None
+) -> list[RewardPreview]:
+    """All that win_lead would make, a preview for each event; raises what it would. Nothing is written."""
+    check_sale(lead, by=by, amount=amount, occurred_on=occurred_on, version=version)
+    earned, previews = used_up(lead, is_preview=True), []
+    for event in ([Event(Happening.QUALIFIED)] if _is_to_qualify(lead) else []) + [Event(Happening.WON, amount)]:
+        preview = price(lead.terms, event, earned)
+        previews.append(preview)
+        earned = earned and earned.after(preview)
+    return previews
+
+
 def _qualify(lead: Lead, *, by: str) -> None:
     """What these terms pay for a qualified lead: once, however often the stage is reached."""
-    if not any(rule.happening is Happening.QUALIFIED for rule in lead.terms.rules):
-        return
-    if any(one.kind is ConversionKind.QUALIFIED for one in conversions_of(lead)):
+    if not _is_to_qualify(lead):
         return
     record_conversion(lead, Event(Happening.QUALIFIED), clock.now().date(), kind=ConversionKind.QUALIFIED,
                       source=ConversionSource.LEAD_QUALIFIED, external_id=lead.id, by=by)
+
+
+def _is_to_qualify(lead: Lead) -> bool:
+    return (any(rule.happening is Happening.QUALIFIED for rule in lead.terms.rules)
+            and not any(one.kind is ConversionKind.QUALIFIED for one in conversions_of(lead)))
 
 
 def check_sale(lead: Lead, *, by: User, amount: Money, occurred_on: date, version: int | None = None) -> None:

@@ -68,6 +68,19 @@ def thing():
 
 
 class TestTheLeadsPage:
+    def test_a_sale_of_a_lead_that_nobody_called_qualified_shows_both_parts_first(self, westside, ana, mona, wes, as_user):
+        capped = make_bounty(westside, is_live=True, cap_per_referrer_minor=110_000, rules=[
+            flat(20_000, happening=Happening.QUALIFIED), flat(100_000), flat(5_000, whom=For.BUYER)])
+        lead, browser = consent(accept(point(capped, ana), by=mona)), as_user(wes)
+        form = next(form for form in browser.page(f"/leads/{lead.id}").forms if (form.action or "").endswith("/sale"))
+        sent = dict(form.form_values()) | {"amount": "30,000"}
+        shown = words_of(html.fromstring(browser.post(f"/leads/{lead.id}/sale/preview", data=sent, follow_redirects=True).text))
+        for words in ("What this qualified lead would make", "The referrer gets $200", "What this sale would make",
+                      "The referrer gets $900", "The buyer gets $50"):
+            assert words in shown
+        told = words_of(html.fromstring(browser.post(f"/leads/{lead.id}/sale", data=sent, follow_redirects=True).text))
+        assert "A reward of $1,100 is held for the referrer. A share of $50 is held for the buyer." in told
+
     def test_tells_each_part_with_its_arithmetic_and_what_comes_next(self, lead, ana, wes, as_user, work, later):
         do(change_stage, lead, Stage.QUALIFIED, by=wes)
         win(again(lead))

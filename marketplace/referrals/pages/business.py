@@ -4,7 +4,6 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 
 from marketplace.bounties.models import For
-from marketplace.bounties.rules import Event, Happening, price
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import require
 from marketplace.foundation.limits import WRITING, caller, limiter
@@ -16,7 +15,6 @@ from marketplace.identity.permissions import may_see_members
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.afterwards import preview_renewal, record_renewal, stop_renewals
-from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import TakenBack, preview_clawback, refund_sale
 from marketplace.referrals.contact import NoConsent, open_contact
 from marketplace.referrals.figures import leads_with_address, rewards_by_lead
@@ -25,6 +23,7 @@ from marketplace.referrals.pages.lead_page import act_on_lead, show_lead
 from marketplace.referrals.pages.steps import STAGE_NAMES
 from marketplace.referrals.queries import (
     PIPELINE,
+    conversions_of,
     count_pipeline,
     get_lead,
     leads_for_business,
@@ -32,7 +31,7 @@ from marketplace.referrals.queries import (
 )
 from marketplace.referrals.reward_schemas import RenewalInput
 from marketplace.referrals.schemas import DecisionInput, SaleInput, SaleRefundInput, StageInput
-from marketplace.referrals.stages import change_stage, check_sale, win_lead
+from marketplace.referrals.stages import change_stage, preview_sale, win_lead
 from marketplace.referrals.timeline import Audience, next_step
 
 bp = Blueprint("pipeline", __name__)
@@ -95,8 +94,10 @@ def sale(lead_id: str) -> Any:
     form = Form(SaleInput())
 
     def win(lead: Lead, user: User) -> str:
+        before = {one.id for one in conversions_of(lead)}
         conversion = win_lead(lead, by=user, **form.fields)
-        return f"Sold, for {show_money(conversion.amount)}. {_held(lead, conversion)}"
+        made = [one for one in conversions_of(lead) if one.id not in before]  # It was qualified by that, too.
+        return f"Sold, for {show_money(conversion.amount)}. {_held(lead, *made)}"
 
     return act_on_lead(lead_id, "sale", form, win)
 
@@ -109,8 +110,8 @@ def sale_preview(lead_id: str) -> Any:
     lead = get_lead(lead_id, seen_by=user)
     if form.is_ready:
         with form.keeping():
-            check_sale(lead, by=user, **{name: form.fields[name] for name in ("amount", "occurred_on", "version")})
-            preview = price(lead.terms, Event(Happening.WON, form.fields["amount"]), used_up(lead, is_preview=True))
+            preview = preview_sale(
+                lead, by=user, **{name: form.fields[name] for name in ("amount", "occurred_on", "version")})
     return _show_preview(".sale_preview", "sale", lead, form, preview)
 
 
@@ -191,12 +192,12 @@ def _comes_back(taken: TakenBack) -> str:
             f"back: {show_money(taken.to_bounty)} returns to your bounty's funds.")
 
 
-def _held(lead: Lead, conversion: Conversion) -> str:
-    """What it earned, in a sentence or two."""
-    said = []
+def _held(lead: Lead, *conversions: Conversion) -> str:
+    """What they earned, in a sentence or two."""
+    said, made = [], {one.id for one in conversions}
     for whom, words in ((For.REFERRER, "A reward of {} is held for the referrer."),
                         (For.BUYER, "A share of {} is held for the buyer.")):
         held = sum((reward.amount for reward in rewards_of_lead(lead)
-                    if reward.conversion_id == conversion.id and reward.whom is whom), start=zero(conversion.currency))
+                    if reward.conversion_id in made and reward.whom is whom), start=zero(lead.terms.currency))
         said += [words.format(show_money(held))] if held.minor else []
     return " ".join(said) or "It earns no money."
