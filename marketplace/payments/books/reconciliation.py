@@ -4,7 +4,7 @@ A run reads Stripe's movements since the last one (and three days more) a page a
 its own, then compares. Killed anywhere, it is taken up where it was. What differs becomes an open item.
 """
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -66,7 +66,7 @@ class FourWays:
 
     @property
     def unnamed_minor(self) -> int:
-        """Nothing, ever."""
+        """Nothing, unless what had been explained was changed past the code; then the run names that too."""
         return self.difference_minor - self.named_minor - self.under_way_minor
 
 
@@ -208,18 +208,27 @@ def _finish(run: Reconciliation, read: Read) -> None:
         findings += _of_balances(sums, read.balances)
     lines = {}
     for currency in sorted(sums.keys() | believed.keys() | told.keys()):
-        worth = [one for one in findings if one.currency == currency and one.kind is not K.BALANCE_NEGATIVE]
         stripe = told[currency].total_minor if currency in told else sums.get(currency, 0)
-        lines[currency] = asdict(FourWays(
-            believed.get(currency, 0), sums.get(currency, 0), stripe,
-            named_minor=sum(one.amount_minor for one in worth if one.ripe),
-            under_way_minor=sum(one.amount_minor for one in worth if not one.ripe)))
+        ways = _four_ways(currency, believed.get(currency, 0), sums.get(currency, 0), stripe, findings)
+        if ways.unnamed_minor:
+            findings.append(Finding(
+                K.LEDGER_UNSOUND, currency, "Entries that had explained Stripe's movements are gone, or have changed.",
+                currency, ways.unnamed_minor))
+            ways = replace(ways, named_minor=ways.named_minor + ways.unnamed_minor)
+        lines[currency] = asdict(ways)
     still_open, new = open_items.note_findings([*findings, *read.in_rows])
     if new:
         outbox.promise("send_letter", letter="books_disagree", run_id=run.id)
     run.lines, run.finished_at = lines, clock.now()
     audit.record("reconciliation.finished", run.id, by=audit.SYSTEM, movements=run.movements, open_items=still_open,
                  balance_moved=True if read.balances is None else None)
+
+
+def _four_ways(currency: str, believed: int, movements: int, stripe: int, findings: Sequence[Finding]) -> FourWays:
+    worth = [one for one in findings if one.currency == currency and one.kind is not K.BALANCE_NEGATIVE]
+    return FourWays(believed, movements, stripe,
+                    named_minor=sum(one.amount_minor for one in worth if one.ripe),
+                    under_way_minor=sum(one.amount_minor for one in worth if not one.ripe))
 
 
 def _of_movements() -> list[Finding]:
