@@ -42,7 +42,8 @@ RUNS = {  # What it proves: what is run.
     "webhook storm": Run(["tests/payments/test_webhook_storm.py"], 10),
     "clock jumps": Run(["tests/payments/test_clock_jumps.py"]),
     "same on both": Run(["tests/payments/test_same_on_both_databases.py"], 10, ("PostgreSQL",)),
-    "discrepancies": Run(["tests/payments/test_reconciliation.py"]),
+    "discrepancies": Run(["tests/payments/test_discrepancies_at_random.py",
+                          "tests/payments/test_reconciliation.py"], 50),
     "restored backup": Run(["tests/payments/test_restore.py"], 10),
     "races": Run(["tests/races", "--ignore=tests/races/test_killed_workers.py",
                   "--ignore=tests/races/test_faulty_stripe.py"], 10),
@@ -51,7 +52,7 @@ RUNS = {  # What it proves: what is run.
                        ("SQLite",)),
 }
 # The first of these that a test records; else it counts as one.
-COUNTED = ("operations", "steps", "kills", "calls", "events", "threads", "rounds")
+COUNTED = ("operations", "steps", "kills", "calls", "events", "injections", "threads", "rounds")
 DATABASES = {"SQLite": "sqlite", "PostgreSQL": "postgresql"}
 
 

@@ -428,8 +428,10 @@ def row_without_posting(scene: Scene) -> Found:
 
 def posting_without_row(scene: Scene) -> Found:
     """The row says that it is still to happen: since the day before, so that it is late as well."""
-    row = scene.row(*HAPPENED)
+    row = scene.row(*HAPPENED, wanted=lambda row: type(row) is not Transfer or f"on its way {row.currency}" not in scene.hit)
     row_id, model = row.id, type(row)
+    if model is Transfer:
+        scene.hit.add(f"on its way {row.currency}")
     entry = entry_of(f"{row_id}:{ENTRY[model]}").id
     if model is Funding:
         forge("UPDATE fundings SET state = 'open', paid_at = NULL WHERE id = :id", id=row_id)

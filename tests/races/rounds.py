@@ -26,7 +26,7 @@ def open_jobs() -> list[str]:
     waiting = select(OutboxMessage).where(
         OutboxMessage.done_at.is_(None), OutboxMessage.job.in_([
             "request_transfers", "send_transfer", "deliver_transfer", "send_reversal", "deliver_reversal", "send_refund",
-            "deliver_refund"]))
+            "deliver_refund", "send_top_up", "deliver_top_up"]))
     return [f"{one.job} tried {one.attempts}, due {one.due_at}, dead {one.dead_at}: {one.last_error}"
             for one in db.session.scalars(waiting)]
 

@@ -20,13 +20,26 @@ from sqlalchemy.orm import Session
 
 from marketplace.foundation import clock as product_clock
 from marketplace.foundation import outbox
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, transaction
 from marketplace.foundation.outbox import Errand
+from marketplace.identity.models import User
 from marketplace.payments.books.reconciliation import compare_with_stripe
 from marketplace.payments.ledger import check_ledger
-from marketplace.payments.models import Refund, RefundState, Transfer, TransferReversal, TransferState
+from marketplace.payments.models import (
+    Funding,
+    FundingState,
+    FundingWay,
+    Refund,
+    RefundState,
+    Transfer,
+    TransferReversal,
+    TransferState,
+)
+from marketplace.payments.money_in.agreements import agree_top_up
+from marketplace.payments.money_in.funding import CHECK_FUNDING, OPEN_CHECKOUT, request_funding
+from marketplace.payments.money_in.top_ups import charge_top_up
 from tests.factories import make_business, make_user, owner_of
-from tests.payments.money_steps import make_ready, pay_in, usd
+from tests.payments.money_steps import fresh, make_ready, pay_in, usd
 from tests.races.rounds import JOBS, PAYEES, TROUBLES, Round, open_jobs, press_try_again
 
 pytestmark = pytest.mark.long
@@ -34,11 +47,13 @@ pytestmark = pytest.mark.long
 LENGTH = int(os.environ.get("FINGERPOST_LENGTH", "1"))
 SEED = int(os.environ.get("FINGERPOST_SEED", "20261122"))
 KILLS = 200 * LENGTH
+TOPPED_UP = "bounty_topped_up"
 FURTHEST_POINT = 16  # About as many as a worker passes in two jobs.
 POINTS = [f"{when} {what}" for what in (
     "commit of a claim", "commit of send_transfer", "commit of deliver_transfer", "commit of deliver_reversal",
-    "commit of deliver_refund", "read_connected_account of deliver_transfer", "send_transfer of deliver_transfer",
-    "reverse_transfer of deliver_reversal", "refund_payment of deliver_refund",
+    "commit of deliver_refund", "commit of send_top_up", "commit of deliver_top_up",
+    "read_connected_account of deliver_transfer", "send_transfer of deliver_transfer",
+    "reverse_transfer of deliver_reversal", "refund_payment of deliver_refund", "charge_card of deliver_top_up",
 ) for when in ("before", "after")]
 
 
@@ -123,6 +138,18 @@ def start_worker(app: Flask, stripe: Any, die_at: str | int) -> int:
         os._exit(1)
 
 
+def agree_to_top_ups(stripe: Any, wes: User) -> None:
+    """Of a bounty of its own, with a card that was kept when another was paid for."""
+    business_id = wes.memberships[0].business_id
+    with transaction():
+        funding = request_funding(business_id, "bounty_other", usd(100), by=wes, keeps_card=True)
+    outbox.do_now(OPEN_CHECKOUT, funding_id=funding.id)
+    stripe.control.pay_checkout(fresh(Funding, funding.id).checkout_session_id)
+    outbox.do_now(CHECK_FUNDING, funding_id=funding.id)
+    with transaction():
+        agree_top_up(business_id, TOPPED_UP, usd(20), usd(90_000), by=fresh(User, wes.id))
+
+
 def test_killed_workers_pay_everybody_once(app, stripe, time, record_property):
     dice = random.Random(SEED)
     wes = owner_of(make_business())
@@ -131,6 +158,7 @@ def test_killed_workers_pay_everybody_once(app, stripe, time, record_property):
     payees = [make_user(f"Payee {number}") for number in range(PAYEES)]
     for payee in payees:
         make_ready(stripe, payee)
+    agree_to_top_ups(stripe, wes)
     time.move(10 * 86_400)
     rounds = Round(stripe, wes, payees)
     waiting = POINTS * LENGTH
@@ -140,9 +168,11 @@ def test_killed_workers_pay_everybody_once(app, stripe, time, record_property):
         if not open_jobs():
             stripe.control.clear_faults(seed=SEED)
             rounds.begin()
+            with transaction():
+                charge_top_up(TOPPED_UP)
             for kind in TROUBLES:
                 stripe.control.plan_fault(
-                    kind=kind, path="/v1/(transfers|refunds)", times=None, chance=0.4 / len(TROUBLES))
+                    kind=kind, path="/v1/(transfers|refunds|payment_intents)", times=None, chance=0.4 / len(TROUBLES))
         at = [waiting[0] if waiting else dice.randint(1, FURTHEST_POINT), dice.randint(1, FURTHEST_POINT)]
         first, second = (os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
                          for worker in [start_worker(app, stripe, point) for point in at])
@@ -167,6 +197,11 @@ def test_killed_workers_pay_everybody_once(app, stripe, time, record_property):
     assert taken == Counter(db.session.scalars(select(TransferReversal.id)).all()), f"seed {SEED}"
     assert [one["amount"] for one in at_stripe.all("refund")] == [50_00] * rounds.number
     assert set(db.session.scalars(select(Refund.state))) == {RefundState.SUCCEEDED}
+    topped_up = db.session.scalars(select(Funding).filter_by(way=FundingWay.TOP_UP)).all()
+    assert len(topped_up) == rounds.number and {one.state for one in topped_up} == {FundingState.PAID}
+    charged = Counter(one["metadata"]["funding_id"] for one in at_stripe.all("payment_intent")
+                      if one["transfer_group"] == TOPPED_UP and one["status"] == "succeeded")
+    assert charged == Counter(one.id for one in topped_up), f"seed {SEED}"
     assert check_ledger() == []
     stripe.control.clear_faults()
     assert [line.difference_minor for line in compare_with_stripe()] == [0]
