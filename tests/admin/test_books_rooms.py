@@ -23,24 +23,27 @@ from tests.payments.money_steps import make_ready, pay_in, usd
 
 
 @pytest.fixture
-def browser(app, as_user):
-    return as_user(make_user("Mona Lind", is_admin=True))
+def browser(keep, as_user):
+    return as_user(db.session.get_one(User, keep("an admin", lambda: make_user("Mona Lind", is_admin=True).id)))
 
 
 @pytest.fixture
-def reward(stripe_sandbox, app, later, work) -> Reward:
+def reward(stripe_sandbox, app, later, work, keep) -> Reward:
     """Paid in at Stripe, earned, released, sent to Ana."""
+    def build():
+        ana, bounty = make_user("Ana Flores"), make_bounty(is_live=True, funded_for=1)
+        pay_in(stripe_sandbox, owner_of(bounty.business), usd(2100), purpose=bounty.id)
+        lead = consent(accept(make_lead(bounty, by=ana)))
+        win(lead)
+        make_ready(stripe_sandbox, ana)
+        later(days=31)
+        work()
+        with transaction():
+            request_transfers(ana.id)
+        work()
+
     before, app.extensions["gateway"] = app.extensions["gateway"], stripe_sandbox.gateway()
-    ana, bounty = make_user("Ana Flores"), make_bounty(is_live=True, funded_for=1)
-    pay_in(stripe_sandbox, owner_of(bounty.business), usd(2100), purpose=bounty.id)
-    lead = consent(accept(make_lead(bounty, by=ana)))
-    win(lead)
-    make_ready(stripe_sandbox, ana)
-    later(days=31)
-    work()
-    with transaction():
-        request_transfers(ana.id)
-    work()
+    keep("a reward that was sent", build)
     end_reading()
     yield db.session.scalars(select(Reward)).one()
     app.extensions["gateway"] = before

@@ -8,7 +8,7 @@ from marketplace.bounties.publishing import publish_bounty
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
-from marketplace.identity.models import MemberRole, Membership
+from marketplace.identity.models import MemberRole, Membership, User
 from marketplace.payments.ledger import check_ledger
 from marketplace.payments.models import (
     AccountKind,
@@ -34,8 +34,15 @@ pytestmark = pytest.mark.once  # What the rooms do is a verb of payments or refe
 
 
 @pytest.fixture
-def mona(app):
-    return make_user("Mona Lind", is_admin=True)
+def people(keep):
+    """Ids: a business's owner and an admin."""
+    return keep("Wes and Mona", lambda: (
+        owner_of(make_business(make_user("Wes Park"))).id, make_user("Mona Lind", is_admin=True).id))
+
+
+@pytest.fixture
+def mona(people):
+    return fresh(User, people[1])
 
 
 @pytest.fixture
@@ -44,8 +51,8 @@ def room(mona, as_user):
 
 
 @pytest.fixture
-def wes(app):
-    return owner_of(make_business(make_user("Wes Park")))
+def wes(people):
+    return fresh(User, people[0])
 
 
 @pytest.fixture
@@ -59,19 +66,21 @@ def told(stripe_sandbox, work):
 
 
 @pytest.fixture
-def lost(stripe_sandbox, wes, told):
+def lost(stripe_sandbox, wes, told, keep):
     """$2,100 paid in and taken back by the bank, of which $1,050 had been promised to a reward."""
-    bounty = make_bounty(wes.memberships[0].business)
-    pay_in(stripe_sandbox, wes, usd(2100), bounty.id)
-    with transaction():
-        publish_bounty(bounty, by=wes)
-    told()
-    win(consent(accept(make_lead(bounty))))
-    opened = stripe_sandbox.control.open_dispute(db.session.scalars(select(Funding.charge_id)).one())
-    told()
-    stripe_sandbox.control.settle_dispute(opened["id"], status="lost")
-    told()
-    return db.session.scalars(select(Chargeback)).one()
+    def build():
+        bounty = make_bounty(wes.memberships[0].business)
+        pay_in(stripe_sandbox, wes, usd(2100), bounty.id)
+        with transaction():
+            publish_bounty(bounty, by=wes)
+        told()
+        win(consent(accept(make_lead(bounty))))
+        opened = stripe_sandbox.control.open_dispute(db.session.scalars(select(Funding.charge_id)).one())
+        told()
+        stripe_sandbox.control.settle_dispute(opened["id"], status="lost")
+        told()
+        return db.session.scalars(select(Chargeback)).one().id
+    return fresh(Chargeback, keep("a chargeback that was lost", build))
 
 
 def press(browser, page, action, **fields):
@@ -170,15 +179,17 @@ class TestUnmatched:
     """Somebody paid $50 less than was asked for."""
 
     @pytest.fixture
-    def parked(self, stripe_sandbox, wes, told):
-        funding = ask_to_fund(wes, usd(1000))
-        store = stripe_sandbox.box.world.store
-        with store.transaction():
-            session = store.find(funding.checkout_session_id)
-            store.save(session | {"amount_total": 950_00})
-        stripe_sandbox.control.pay_checkout(funding.checkout_session_id)
-        told()
-        return fresh(Funding, funding.id)
+    def parked(self, stripe_sandbox, wes, told, keep):
+        def build():
+            funding = ask_to_fund(wes, usd(1000))
+            store = stripe_sandbox.box.world.store
+            with store.transaction():
+                session = store.find(funding.checkout_session_id)
+                store.save(session | {"amount_total": 950_00})
+            stripe_sandbox.control.pay_checkout(funding.checkout_session_id)
+            told()
+            return funding.id
+        return fresh(Funding, keep("a payment of too little", build))
 
     def test_it_waits_and_everybody_is_told(self, parked, room, mailbox, wes, mona):
         assert (parked.state, holds(AccountKind.UNMATCHED, parked.id)) == (FundingState.FAILED, 950_00)

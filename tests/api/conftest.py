@@ -5,9 +5,11 @@ from functools import partial
 import pytest
 from flask import Flask
 
+from marketplace.foundation.db import db
 from marketplace.identity.models import Business, User
 from tests import factories as make
 from tests.api.program import Program
+from tests.kept import Keep
 
 
 @pytest.fixture
@@ -27,5 +29,5 @@ def mona(app: Flask) -> User:
 
 
 @pytest.fixture
-def westside(app: Flask) -> Business:
-    return make.make_business()
+def westside(keep: Keep) -> Business:
+    return db.session.get_one(Business, keep("a business", lambda: make.make_business().id))

@@ -23,8 +23,10 @@ def how_many(model: type) -> int:
 
 
 @pytest.fixture
-def theirs(westside, program):
-    return program(make.owner_of(westside))
+def theirs(westside, program, keep):
+    """With the key that it keeps."""
+    owner = make.owner_of(westside)
+    return program(owner, secret=keep("a key", lambda: program(owner).secret))
 
 
 @pytest.fixture
@@ -33,8 +35,9 @@ def bounties(westside) -> str:
 
 
 @pytest.fixture
-def open_lead(westside) -> str:
-    return make.consent(make.accept(make.make_lead(make.make_bounty(westside, is_live=True)))).id
+def open_lead(westside, keep) -> str:
+    return keep("an open lead", lambda: make.consent(
+        make.accept(make.make_lead(make.make_bounty(westside, is_live=True)))).id)
 
 
 # ---- Bodies that are no JSON

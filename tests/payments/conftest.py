@@ -1,5 +1,6 @@
 """Money's own tests: the real verbs and jobs, a real database, the sandbox; only the news to higher packages is caught."""
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -11,7 +12,8 @@ from marketplace.payments.books.reconciliation import compare_with_stripe
 from marketplace.payments.jobs import PAYMENTS_JOBS
 from marketplace.payments.ledger import check_ledger
 from tests.browsing import end_reading
-from tests.factories import make_business, make_user, owner_of
+from tests.factories import make_business, make_user
+from tests.kept import Keep
 from tests.payments.money_steps import News
 from tests.sandbox_server import SandboxServer
 
@@ -59,15 +61,47 @@ def work(app: Flask, jobs: outbox.Jobs) -> Callable[[], int]:
 
 
 @pytest.fixture
-def westside(app: Flask) -> Business:
-    return make_business()
+def keep(keep: Keep, news: News) -> Callable[[str, Callable[[], Any]], Any]:
+    """With the news that the building of the world was."""
+    def kept(name: str, build: Callable[[], Any]) -> Any:
+        said, told = keep(name, lambda: (build(), list(news)))
+        news[:] = told
+        return said
+    return kept
 
 
 @pytest.fixture
-def wes(westside: Business) -> User:
-    return owner_of(westside)
+def keep_row(keep: Callable[..., Any], request: pytest.FixtureRequest) -> Callable[[str, Callable[[], Any]], Any]:
+    """`keep_row("paid in", build)`: the row that `build` makes, kept for this file's tests, as the database has it."""
+    def kept(name: str, build: Callable[[], Any]) -> Any:
+        def model_and_id() -> tuple[type, str]:
+            row = build()
+            return type(row), row.id
+        model, row_id = keep(f"{request.module.__name__}: {name}", model_and_id)
+        end_reading()
+        return db.session.get_one(model, row_id, populate_existing=True)
+    return kept
 
 
 @pytest.fixture
-def ana(app: Flask) -> User:
-    return make_user("Ana Flores")
+def _people(app: Flask, keep: Callable[..., Any]) -> dict[str, str]:
+    """Ids."""
+    def make() -> dict[str, str]:
+        wes = make_user("Wes Park")
+        return {"wes": wes.id, "westside": make_business(wes).id, "ana": make_user("Ana Flores").id}
+    return dict(keep("the people of money's tests", make))
+
+
+@pytest.fixture
+def westside(_people: dict[str, str]) -> Business:
+    return db.session.get_one(Business, _people["westside"])
+
+
+@pytest.fixture
+def wes(_people: dict[str, str]) -> User:
+    return db.session.get_one(User, _people["wes"])
+
+
+@pytest.fixture
+def ana(_people: dict[str, str]) -> User:
+    return db.session.get_one(User, _people["ana"])

@@ -42,13 +42,15 @@ def heard(stripe, app, work):
 
 
 @pytest.fixture
-def payee(stripe, wes, ana, later, heard) -> ConnectedAccount:
+def payee(stripe, wes, ana, later, heard, keep_row) -> ConnectedAccount:
     """Ana, ready, with a bounty that has funds; whatever Stripe had to say is heard."""
-    pay_in(stripe, wes)
-    later(days=10)
-    made = make_ready(stripe, ana)
-    heard()
-    return fresh(ConnectedAccount, made.id)
+    def build():
+        pay_in(stripe, wes)
+        later(days=10)
+        made = make_ready(stripe, ana)
+        heard()
+        return made
+    return keep_row("ready", build)
 
 
 def ask(user) -> None:
@@ -244,11 +246,13 @@ def test_how_long_it_waits():
 
 
 @pytest.fixture
-def paid(stripe, payee, westside, ana, work) -> ConnectedAccount:
-    owe(ana, westside.id, usd(1000))
-    ask(ana)
-    work()
-    return payee
+def paid(stripe, payee, westside, ana, work, keep_row) -> ConnectedAccount:
+    def build():
+        owe(ana, westside.id, usd(1000))
+        ask(ana)
+        work()
+        return payee
+    return keep_row("paid", build)
 
 
 def payouts() -> list[BankPayout]:

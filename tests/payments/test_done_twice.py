@@ -39,24 +39,26 @@ from tests.payments.money_steps import (
 
 
 @pytest.fixture
-def everything_done(stripe, wes, westside, ana, work, later):
+def everything_done(stripe, wes, westside, ana, work, later, keep):
     """$1,050 in, $1,000 to Ana, $40 taken back, the rest refunded."""
-    paid = pay_in(stripe, wes)
-    later(days=10)
-    payee = make_ready(stripe, ana)
-    owe(ana, westside.id, usd(1000))
-    with transaction():
-        transfers.request_transfers(ana.id)
-    work()
-    take_back("reward_1", usd(40))
-    work()
-    with transaction():
-        (refund,) = refund_free_funds(BOUNTY, "usd", by=audit.SYSTEM)
-    work()
-    claw = find_reversal("clawback_1")
-    assert claw
-    return {"funding_id": paid.id, "payee_id": payee.id, "transfer_id": only_transfer().id,
-            "reversal_id": claw.id, "refund_id": refund.id}
+    def build():
+        paid = pay_in(stripe, wes)
+        later(days=10)
+        payee = make_ready(stripe, ana)
+        owe(ana, westside.id, usd(1000))
+        with transaction():
+            transfers.request_transfers(ana.id)
+        work()
+        take_back("reward_1", usd(40))
+        work()
+        with transaction():
+            (refund,) = refund_free_funds(BOUNTY, "usd", by=audit.SYSTEM)
+        work()
+        claw = find_reversal("clawback_1")
+        assert claw
+        return {"funding_id": paid.id, "payee_id": payee.id, "transfer_id": only_transfer().id,
+                "reversal_id": claw.id, "refund_id": refund.id}
+    return keep("everything done", build)
 
 
 ARGUMENTS = {
@@ -125,19 +127,21 @@ def test_an_answer_that_comes_after_another_workers_changes_nothing(stripe, ever
 
 
 @pytest.fixture
-def on_its_way(stripe, wes, westside, ana, later):
+def on_its_way(stripe, wes, westside, ana, later, keep):
     """Rows in the middle of being sent; nothing has reached Stripe."""
-    pay_in(stripe, wes)
-    later(days=10)
-    make_ready(stripe, ana)
-    owe(ana, westside.id, usd(1000))
-    with transaction():
-        transfers.request_transfers(ana.id)
-        (refund,) = refund_free_funds(BOUNTY, "usd", by=audit.SYSTEM)
-    with transaction():
-        transfers.send_transfer(db.session.scalars(select(Transfer.id)).one())
-        refunds.send_refund(refund.id)
-    return {"transfer_id": only_transfer().id, "refund_id": refund.id}
+    def build():
+        pay_in(stripe, wes)
+        later(days=10)
+        make_ready(stripe, ana)
+        owe(ana, westside.id, usd(1000))
+        with transaction():
+            transfers.request_transfers(ana.id)
+            (refund,) = refund_free_funds(BOUNTY, "usd", by=audit.SYSTEM)
+        with transaction():
+            transfers.send_transfer(db.session.scalars(select(Transfer.id)).one())
+            refunds.send_refund(refund.id)
+        return {"transfer_id": only_transfer().id, "refund_id": refund.id}
+    return keep("on its way", build)
 
 
 @pytest.mark.parametrize(("errand", "argument", "model"), [

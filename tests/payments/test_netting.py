@@ -31,10 +31,12 @@ FUNDED = 5_000
 
 
 @pytest.fixture
-def funded(stripe, wes, later):
-    funding = pay_in(stripe, wes, usd(FUNDED))
-    later(days=10)
-    return funding
+def funded(stripe, wes, later, keep_row):
+    def build():
+        funding = pay_in(stripe, wes, usd(FUNDED))
+        later(days=10)
+        return funding
+    return keep_row("funded", build)
 
 
 @pytest.fixture
@@ -62,16 +64,18 @@ def amounts(stripe, kind: str = "transfer") -> list[int]:
 
 
 @pytest.fixture
-def debt(stripe, funded, westside, ana, work):
+def debt(stripe, funded, westside, ana, work, keep_row):
     """Ana was sent $100, took it home, and owes $60 of it back."""
-    payee = make_ready(stripe, ana)
-    owe(ana, westside.id, usd(100))
-    ask(ana)
-    work()
-    stripe.control.pay_out_account(payee.stripe_account_id, currency="usd")
-    assert take_back("reward_1", usd(60)) == "reversing"
-    work()
-    found = reversal()
+    def build():
+        payee = make_ready(stripe, ana)
+        owe(ana, westside.id, usd(100))
+        ask(ana)
+        work()
+        stripe.control.pay_out_account(payee.stripe_account_id, currency="usd")
+        assert take_back("reward_1", usd(60)) == "reversing"
+        work()
+        return reversal()
+    found = keep_row("a debt", build)
     assert (found.state, holds(K.RECEIVABLE, found.id), holds(K.CLAWBACK_DUE, found.id)) == (V.OUTSTANDING, -60_00, 60_00)
     return found
 

@@ -36,8 +36,8 @@ def fund(stripe, by: User, amount: Money, purpose: str) -> None:
 
 
 @pytest.fixture
-def eastside(app) -> Business:
-    return make_business(make_user("Pete Moss"), name='=Eastside; "Autos"')
+def eastside(keep_row) -> Business:
+    return keep_row("eastside", lambda: make_business(make_user("Pete Moss"), name='=Eastside; "Autos"'))
 
 
 @pytest.fixture
@@ -55,8 +55,12 @@ def pay(stripe, ana, work, later):
 
 
 @pytest.fixture
-def two_years(stripe, ana, westside, eastside, later, work, pay, clock) -> None:
+def two_years(stripe, ana, westside, eastside, later, work, pay, clock, keep) -> None:
     """From November 2026 to January 2027, two businesses, two currencies, one part taken back a year later."""
+    keep("two years", lambda: live_two_years(stripe, ana, westside, eastside, later, work, pay, clock))
+
+
+def live_two_years(stripe, ana, westside, eastside, later, work, pay, clock) -> None:
     for business in (westside, eastside):
         fund(stripe, owner_of(business), dollars(5000), f"bounty_{business.id}_usd")
     fund(stripe, owner_of(westside), money(9_000_000, "huf"), f"bounty_{westside.id}_huf")

@@ -33,11 +33,13 @@ K, S = AccountKind, ReversalState
 
 
 @pytest.fixture
-def payee(stripe, wes, ana, later):
+def payee(stripe, wes, ana, later, keep_row):
     """Ana, ready to be paid, and $1,050 paid in and available."""
-    pay_in(stripe, wes)
-    later(days=10)
-    return make_ready(stripe, ana)
+    def build():
+        pay_in(stripe, wes)
+        later(days=10)
+        return make_ready(stripe, ana)
+    return keep_row("ready", build)
 
 
 def ask(user) -> None:
@@ -46,12 +48,14 @@ def ask(user) -> None:
 
 
 @pytest.fixture
-def paid(payee, westside, ana, work):
+def paid(payee, westside, ana, work, keep_row):
     """$1,000 have gone to Ana."""
-    owe(ana, westside.id, usd(1000))
-    ask(ana)
-    work()
-    return payee
+    def build():
+        owe(ana, westside.id, usd(1000))
+        ask(ana)
+        work()
+        return payee
+    return keep_row("paid", build)
 
 
 def reversal(reference: str = "clawback_1") -> TransferReversal:

@@ -41,11 +41,19 @@ TROUBLES = ["lost_before", "lost_after", "half_written", "error_unstored", "erro
 
 
 @pytest.fixture
-def funded(stripe, wes, later):
+def funded(stripe, wes, later, keep_row):
     """A paid funding whose money has become available at Stripe."""
-    funding = pay_in(stripe, wes)
-    later(days=10)
-    return funding
+    def build():
+        funding = pay_in(stripe, wes)
+        later(days=10)
+        return funding
+    return keep_row("funded", build)
+
+
+@pytest.fixture
+def payee(stripe, funded, ana, keep_row):
+    """Ana, ready to be paid out of it."""
+    return keep_row("ready", lambda: make_ready(stripe, ana))
 
 
 def ask(user) -> None:
@@ -57,8 +65,7 @@ def sent(stripe) -> list[int]:
     return [one["amount"] for one in stripe.box.world.store.all("transfer")]
 
 
-def test_what_is_owed_is_sent_and_settled(stripe, funded, westside, ana, work, news):
-    payee = make_ready(stripe, ana)
+def test_what_is_owed_is_sent_and_settled(stripe, payee, westside, ana, work, news):
     payable = owe(ana, westside.id, usd(1000))
     ask(ana)
     transfer = only_transfer()
@@ -74,8 +81,7 @@ def test_what_is_owed_is_sent_and_settled(stripe, funded, westside, ana, work, n
     assert news.count(("note_transfer", {"transfer_id": transfer.id})) == 2  # asked for, then sent
 
 
-def test_several_rewards_of_one_business_go_in_one_transfer(stripe, funded, westside, ana, work):
-    make_ready(stripe, ana)
+def test_several_rewards_of_one_business_go_in_one_transfer(stripe, payee, westside, ana, work):
     for number in range(3):
         owe(ana, westside.id, usd(100 + number), f"reward_{number}")
     ask(ana)
@@ -95,8 +101,7 @@ def test_businesses_are_kept_apart(stripe, funded, westside, ana, work, later):
     assert sorted(sent(stripe)) == [100_00, 200_00]
 
 
-def test_little_sums_wait_until_they_are_enough(stripe, funded, westside, ana, work):
-    make_ready(stripe, ana)
+def test_little_sums_wait_until_they_are_enough(stripe, payee, westside, ana, work):
     owe(ana, westside.id, Money(9_99, "usd"), "reward_1")
     ask(ana)
     assert db.session.scalar(select(Transfer)) is None
@@ -120,8 +125,7 @@ def test_what_is_owed_waits_for_an_account_and_goes_out_when_it_is_ready(stripe,
     assert sent(stripe) == [1000_00]
 
 
-def test_a_second_transfer_waits_while_one_is_open(stripe, funded, westside, ana, work):
-    make_ready(stripe, ana)
+def test_a_second_transfer_waits_while_one_is_open(stripe, payee, westside, ana, work):
     owe(ana, westside.id, usd(100), "reward_1")
     ask(ana)
     owe(ana, westside.id, usd(200), "reward_2")
@@ -132,8 +136,7 @@ def test_a_second_transfer_waits_while_one_is_open(stripe, funded, westside, ana
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_whatever_befalls_the_call_the_money_goes_once(stripe, funded, westside, ana, work, later, trouble):
-    make_ready(stripe, ana)
+def test_whatever_befalls_the_call_the_money_goes_once(stripe, payee, westside, ana, work, later, trouble):
     owe(ana, westside.id, usd(1000))
     stripe.control.plan_fault(kind=trouble, path="/v1/transfers$", method="POST")
     ask(ana)
@@ -147,8 +150,7 @@ def test_whatever_befalls_the_call_the_money_goes_once(stripe, funded, westside,
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize("times", [2, 4])
 def test_trouble_that_stays_a_while_still_ends_with_the_money_going_once(
-        stripe, funded, westside, ana, work, later, trouble, times):
-    make_ready(stripe, ana)
+        stripe, payee, westside, ana, work, later, trouble, times):
     owe(ana, westside.id, usd(1000))
     stripe.control.plan_fault(kind=trouble, path="/v1/transfers", times=times)
     ask(ana)
@@ -159,8 +161,7 @@ def test_trouble_that_stays_a_while_still_ends_with_the_money_going_once(
     assert sent(stripe) == [1000_00]
 
 
-def test_a_worker_that_dies_after_the_call_leaves_it_to_the_next_one(stripe, funded, westside, ana, work, later, jobs):
-    make_ready(stripe, ana)
+def test_a_worker_that_dies_after_the_call_leaves_it_to_the_next_one(stripe, payee, westside, ana, work, later, jobs):
     owe(ana, westside.id, usd(1000))
     ask(ana)
     while not promised("deliver_transfer"):
@@ -185,8 +186,7 @@ def test_a_worker_that_dies_after_the_call_leaves_it_to_the_next_one(stripe, fun
 @pytest.mark.parametrize("was_done", [True, False])
 @pytest.mark.parametrize("hours", [25, 31 * 24])
 def test_when_the_key_is_too_old_to_trust_stripe_is_asked_what_happened(
-        stripe, funded, westside, ana, work, later, jobs, was_done, hours):
-    make_ready(stripe, ana)
+        stripe, payee, westside, ana, work, later, jobs, was_done, hours):
     owe(ana, westside.id, usd(1000))
     stripe.control.plan_fault(kind="lost_after" if was_done else "lost_before", path="/v1/transfers$", method="POST")
     ask(ana)
@@ -201,8 +201,7 @@ def test_when_the_key_is_too_old_to_trust_stripe_is_asked_what_happened(
     assert (transfer.idempotency_key == first_key) is was_done
 
 
-def test_a_key_at_its_end_is_neither_used_nor_replaced_for_a_while(stripe, funded, westside, ana, work, later):
-    make_ready(stripe, ana)
+def test_a_key_at_its_end_is_neither_used_nor_replaced_for_a_while(stripe, payee, westside, ana, work, later):
     owe(ana, westside.id, usd(1000))
     stripe.control.plan_fault(kind="lost_before", path="/v1/transfers$", method="POST")
     ask(ana)
@@ -215,8 +214,7 @@ def test_a_key_at_its_end_is_neither_used_nor_replaced_for_a_while(stripe, funde
     assert (only_transfer().state, only_transfer().attempt_no, sent(stripe)) == (S.SENT, 2, [1000_00])
 
 
-def test_a_key_of_yesterday_would_pay_twice_so_the_look_up_has_teeth(stripe, funded, westside, ana, later):
-    payee = make_ready(stripe, ana)
+def test_a_key_of_yesterday_would_pay_twice_so_the_look_up_has_teeth(stripe, payee, westside, ana, later):
     gateway, amount = stripe.gateway(), usd(100)
     call = {"transfer_id": "t", "destination": payee.stripe_account_id, "amount": amount, "group": "g", "key": "k"}
     gateway.send_transfer(**call)
@@ -252,8 +250,7 @@ def test_too_little_at_stripe_gives_the_money_back_and_tries_again_after_an_hour
 
 
 @pytest.mark.parametrize("state", ["restricted", "pending", "closed"])
-def test_the_account_is_looked_at_right_before_sending(stripe, funded, westside, ana, work, state):
-    payee = make_ready(stripe, ana)
+def test_the_account_is_looked_at_right_before_sending(stripe, payee, westside, ana, work, state):
     owe(ana, westside.id, usd(1000))
     ask(ana)
     stripe.control.set_account_state(payee.stripe_account_id, state=state)
@@ -265,8 +262,7 @@ def test_the_account_is_looked_at_right_before_sending(stripe, funded, westside,
     assert holds(K.PAYABLE, "reward_1") == 1000_00
 
 
-def test_an_account_that_is_ready_again_is_paid_at_once(stripe, funded, westside, ana, work, later):
-    payee = make_ready(stripe, ana)
+def test_an_account_that_is_ready_again_is_paid_at_once(stripe, payee, westside, ana, work, later):
     owe(ana, westside.id, usd(1000))
     ask(ana)
     stripe.control.set_account_state(payee.stripe_account_id, state="restricted")
@@ -278,8 +274,7 @@ def test_an_account_that_is_ready_again_is_paid_at_once(stripe, funded, westside
     assert sent(stripe) == [1000_00]
 
 
-def test_an_account_that_was_stopped_after_the_money_went_is_not_paid_again(stripe, funded, westside, ana, work, later):
-    payee = make_ready(stripe, ana)
+def test_an_account_that_was_stopped_after_the_money_went_is_not_paid_again(stripe, payee, westside, ana, work, later):
     owe(ana, westside.id, usd(1000))
     stripe.control.plan_fault(kind="lost_after", path="/v1/transfers$", method="POST")
     ask(ana)
@@ -291,9 +286,8 @@ def test_an_account_that_was_stopped_after_the_money_went_is_not_paid_again(stri
     assert sent(stripe) == [1000_00]
 
 
-def test_while_an_earlier_call_may_be_under_way_nothing_is_given_back(stripe, funded, westside, ana, work, later):
+def test_while_an_earlier_call_may_be_under_way_nothing_is_given_back(stripe, payee, westside, ana, work, later):
     """The first call was lost on its way, and may yet arrive: not found is not the same as never sent."""
-    make_ready(stripe, ana)
     owe(ana, westside.id, usd(1000))
     stripe.control.plan_fault(kind="lost_before", path="/v1/transfers$", method="POST")
     ask(ana)
@@ -309,9 +303,8 @@ def test_while_an_earlier_call_may_be_under_way_nothing_is_given_back(stripe, fu
     assert (holds(K.PAYABLE, "reward_1"), sent(stripe)) == (1000_00, [])
 
 
-def test_a_currency_that_the_account_does_not_take_waits(stripe, funded, westside, ana, work):
+def test_a_currency_that_the_account_does_not_take_waits(stripe, payee, westside, ana, work):
     """Stripe converts no Kuwaiti dinars."""
-    payee = make_ready(stripe, ana)
     with transaction():
         ledger.move(Money(90_000, "kwd"), source=ledger.clearing("kwd"), target=ledger.account(K.FUNDS, BOUNTY, "kwd"),
                     kind="test", reference="test")
@@ -326,8 +319,7 @@ def test_a_currency_that_the_account_does_not_take_waits(stripe, funded, westsid
 
 
 def test_an_account_that_stripe_does_not_know_any_more_is_tried_again_a_day_later(
-        stripe, funded, westside, ana, work, later):
-    payee = make_ready(stripe, ana)
+        stripe, payee, westside, ana, work, later):
     known = payee.stripe_account_id
     owe(ana, westside.id, usd(1000))
     with transaction():
@@ -347,8 +339,7 @@ def test_an_account_that_stripe_does_not_know_any_more_is_tried_again_a_day_late
     assert sent(stripe) == [1000_00]
 
 
-def test_the_key_is_kept_before_the_call(stripe, funded, westside, ana, jobs):
-    make_ready(stripe, ana)
+def test_the_key_is_kept_before_the_call(stripe, payee, westside, ana, jobs):
     owe(ana, westside.id, usd(1000))
     ask(ana)
     while not promised("deliver_transfer"):
