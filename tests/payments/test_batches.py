@@ -51,11 +51,13 @@ def nightly(app):
 
 
 @pytest.fixture
-def funded(stripe, wes, nightly, later):
+def funded(stripe, wes, nightly, later, keep_row):
     """$2,000 there, and available at Stripe."""
-    funding = pay_in(stripe, wes, usd(2100))
-    later(days=10)
-    return funding
+    def build():
+        funding = pay_in(stripe, wes, usd(2100))
+        later(days=10)
+        return funding
+    return keep_row("funded", build)
 
 
 @pytest.fixture
