@@ -110,11 +110,12 @@ def health() -> Any:
         oldest = db.session.scalar(select(func.min(OutboxMessage.due_at)).where(
             OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None), OutboxMessage.due_at <= now))
         open_count, stopped = _open_item_count(), why_stopped(None) is not None
+        given_up = db.session.scalar(select(func.count()).select_from(dead_letters().order_by(None).subquery())) or 0
     except SQLAlchemyError as error:
         current_app.logger.warning("health: %r", error)
         return jsonify(ok=False, reason="the database does not answer"), 503
     return jsonify(ok=True, oldest_due_job_seconds=int((now - oldest).total_seconds()) if oldest else 0,
-                   open_items=open_count, transfers_stopped=stopped)
+                   jobs_given_up=given_up, open_items=open_count, transfers_stopped=stopped)
 
 
 # ---- The dashboards

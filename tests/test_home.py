@@ -88,12 +88,18 @@ def test_how_it_works_is_there_for_a_visitor(anonymous):
 
 def test_health_says_how_long_the_oldest_due_job_waits(app, anonymous, clock):
     assert anonymous.get("/health").json == {
-        "ok": True, "oldest_due_job_seconds": 0, "open_items": 0, "transfers_stopped": False}
+        "ok": True, "oldest_due_job_seconds": 0, "jobs_given_up": 0, "open_items": 0, "transfers_stopped": False}
     with transaction():
         promise("send_letter", letter="none")
         promise("send_letter", after=timedelta(days=1), letter="none")
     clock.move(timedelta(minutes=5))
     assert anonymous.get("/health").json["oldest_due_job_seconds"] in {300, 301}
+
+
+def test_health_counts_the_jobs_that_were_given_up(app, anonymous):
+    with transaction():
+        db.session.add(OutboxMessage(job="run_batch", arguments={}, due_at=clock.now(), dead_at=clock.now()))
+    assert anonymous.get("/health").json["jobs_given_up"] == 1
 
 
 def test_health_is_503_when_the_database_does_not_answer(anonymous):

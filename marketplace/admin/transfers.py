@@ -59,7 +59,8 @@ def overview() -> Any:
         "admin/transfers.html", show=show, shows=list(SHOWS), transfers=found, names=_names(found.rows),
         waits=[(reason, REASONS.get(reason, ""), amount, many) for reason, amount, many in what_waits()],
         stops=db.session.scalars(open_stops().limit(SHOWN)).all(), batches=recent,
-        totals={batch.id: batches.totals_of(batch) for batch in recent}, next_batch=batches.next_batch_at())
+        totals={batch.id: batches.totals_of(batch) for batch in recent},
+        stuck=[batch for batch in recent if batches.dead_job_of(batch)], next_batch=batches.next_batch_at())
 
 
 def _names(rows: Any) -> dict[str, str]:
@@ -106,7 +107,7 @@ def batch(batch_id: str) -> Any:
         left_out=[(REASONS[str(reason)], Money(int(minor), currency), many)
                   for reason, currency, minor, many in left_out],
         done=counts.get(LineState.REQUESTED, 0), planned=counts.get(LineState.PLANNED, 0),
-        under_way=found.state in {BatchState.APPROVED, BatchState.RUNNING})
+        dead_job=batches.dead_job_of(found), under_way=found.state in {BatchState.APPROVED, BatchState.RUNNING})
 
 
 @bp.post("/transfers/batches/<batch_id>/approval")

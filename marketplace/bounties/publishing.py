@@ -147,7 +147,7 @@ def return_free_funds(bounty_id: str) -> None:
     """Job: at closing, and whenever money comes free in a closed bounty."""
     bounty = db.session.get_one(Bounty, bounty_id)
     if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED} and free_funds_of(bounty).minor > 0:
-        refund_free_funds(bounty.id, bounty.terms.currency, by=audit.SYSTEM)
+        refund_free_funds(bounty.id, bounty.terms.currency, by=audit.SYSTEM, leaves_sent_back=True)
 
 
 def resume_when_funded(bounty_id: str) -> None:

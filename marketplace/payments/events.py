@@ -100,7 +100,7 @@ def _apply_transfer(transfer_id: str, reading: TransferReading, kind: str) -> st
 
 
 def _apply_payee(payee_id: str, reading: ConnectedAccountReading, kind: str) -> str:
-    payee = db.session.get_one(ConnectedAccount, payee_id, populate_existing=True, with_for_update=True)
+    payee = db.session.get_one(ConnectedAccount, payee_id, populate_existing=True, with_for_update={"key_share": True})
     payees.note_reading(payee, reading)
     return f"payee {payee.state}"
 

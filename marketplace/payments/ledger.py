@@ -3,7 +3,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Table, bindparam, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,7 +13,7 @@ from marketplace.foundation import clock
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict
 from marketplace.foundation.ids import new_id
-from marketplace.foundation.money import Money, show_money, zero
+from marketplace.foundation.money import Money, show_money
 from marketplace.payments.ledger_balances import balance as balance
 from marketplace.payments.ledger_balances import balances as balances
 from marketplace.payments.ledger_balances import count_postings as count_postings
@@ -22,13 +22,24 @@ from marketplace.payments.ledger_balances import trial_balance as trial_balance
 from marketplace.payments.ledger_checks import check_ledger as check_ledger
 from marketplace.payments.models import MAY_GO_BELOW_ZERO, PLATFORM, AccountKind, LedgerAccount, LedgerEntry, Posting
 
-Line = tuple[LedgerAccount, Money]
+
+class Account(NamedTuple):
+    """What posting needs to know of a ledger account; of many at once, whole rows cost most of the time."""
+
+    id: str
+    currency: str
+    floor_minor: int | None
+
+
+Line = tuple[LedgerAccount | Account, Money]
 Link = tuple[int, int]  # An account's latest posting: its number, and the balance after it.
 IN_ONE_STATEMENT = 1_000
 
 _ids = LedgerAccount.id.in_(bindparam("ids", expanding=True))
 _later = aliased(Posting)
-LOCK = select(LedgerAccount.id).where(_ids).order_by(LedgerAccount.id).with_for_update()
+LOCK = select(LedgerAccount.id).where(_ids).order_by(LedgerAccount.id).with_for_update(key_share=True)
+OWN = select(LedgerAccount.owner_id, LedgerAccount.id, LedgerAccount.currency, LedgerAccount.floor_minor).where(
+    LedgerAccount.kind == bindparam("kind"), LedgerAccount.owner_id.in_(bindparam("owners", expanding=True)))
 KNOWN = select(LedgerEntry.id, LedgerEntry.reference, LedgerEntry.fingerprint).where(
     LedgerEntry.reference.in_(bindparam("references", expanding=True)))
 LAST = select(Posting.account_id, Posting.seq, Posting.balance_after_minor).where(
@@ -71,7 +82,7 @@ def account(kind: AccountKind, owner_id: str, currency: str) -> LedgerAccount:
     return found
 
 
-def accounts(kind: AccountKind, owners: Mapping[str, str]) -> dict[str, LedgerAccount]:
+def accounts(kind: AccountKind, owners: Mapping[str, str]) -> dict[str, Account]:
     """By owner, each in the owner's currency (``owners`` says which); the missing ones are made. For many at once."""
     found = _accounts_of(kind, owners)
     missing = sorted(owners.keys() - found.keys())
@@ -85,10 +96,10 @@ def accounts(kind: AccountKind, owners: Mapping[str, str]) -> dict[str, LedgerAc
     return found
 
 
-def _accounts_of(kind: AccountKind, owners: Mapping[str, str]) -> dict[str, LedgerAccount]:
-    return {row.owner_id: row for some in batched(sorted(owners)) for row in db.session.scalars(
-        select(LedgerAccount).where(LedgerAccount.kind == kind, LedgerAccount.owner_id.in_(some)))
-        if owners[row.owner_id] == row.currency}
+def _accounts_of(kind: AccountKind, owners: Mapping[str, str]) -> dict[str, Account]:
+    return {owner: Account(account_id, currency, floor) for some in batched(sorted(owners))
+            for owner, account_id, currency, floor in db.session.execute(OWN, {"kind": kind, "owners": some})
+            if owners[owner] == currency}
 
 
 def clearing(currency: str) -> LedgerAccount:
@@ -177,8 +188,8 @@ def _merged(lines: Sequence[Line]) -> list[Line]:
     for of, amount in lines:
         if amount.currency != of.currency:
             raise Unbalanced(f"{amount.currency} posted to an account in {of.currency}")
-        _, before = by_account.get(of.id, (of, zero(of.currency)))
-        by_account[of.id] = (of, before + amount)
+        before = by_account.get(of.id)
+        by_account[of.id] = (of, before[1] + amount if before else amount)
         sums[of.currency] = sums.get(of.currency, 0) + amount.minor
     merged = sorted((line for line in by_account.values() if line[1].minor), key=lambda line: line[0].id)
     if any(sums.values()) or len(merged) < 2:
@@ -191,7 +202,7 @@ def _fingerprint(kind: str, merged: Sequence[Line]) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def _next_link(of: LedgerAccount, amount: Money, seq: int, before: int) -> Link:
+def _next_link(of: LedgerAccount | Account, amount: Money, seq: int, before: int) -> Link:
     """The account's chain goes on. Those without a floor have none: they would serialise everything."""
     assert of.floor_minor is not None
     after = before + amount.minor

@@ -12,6 +12,7 @@ from marketplace.foundation.money import Money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.payments.disputes.freezing import frozen_of
+from marketplace.payments.locks import lock_funds
 from marketplace.payments.money_in import funds
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import catch_up_with_refunds
@@ -59,8 +60,10 @@ def earn_later(sale_id: str, days: str) -> None:
 
     What was refunded of the sale by then is taken back of it at once, as if it had been there before.
     """
-    sale = db.session.get_one(Conversion, sale_id, populate_existing=True, with_for_update=True)
-    lead, number = db.session.get_one(Lead, sale.lead_id), int(days)
+    lead_id = db.session.scalars(select(Conversion.lead_id).filter_by(id=sale_id)).one()
+    lead, number = db.session.get_one(Lead, lead_id), int(days)
+    lock_funds((lead.bounty_id, lead.terms.currency))
+    sale = db.session.get_one(Conversion, sale_id, populate_existing=True, with_for_update={"key_share": True})
     is_known = db.session.scalar(select(Conversion.id).where(
         Conversion.sale_id == sale.id, Conversion.kind == ConversionKind.LATER, Conversion.number == number))
     if is_known or sale.state is ConversionState.REVERSED:
@@ -120,7 +123,8 @@ def _lock_sale(lead: Lead) -> Conversion:
     found = find_conversion(lead)
     if found is None:
         raise NoRenewals("There is no sale to renew.", next_step="Record the sale first.")
-    sale = db.session.get_one(Conversion, found.id, populate_existing=True, with_for_update=True)
+    lock_funds((lead.bounty_id, lead.terms.currency))
+    sale = db.session.get_one(Conversion, found.id, populate_existing=True, with_for_update={"key_share": True})
     if not _renewal_rules(lead):
         raise NoRenewals("These terms pay for no renewals.", next_step="Nothing needs to be recorded.")
     if sale.state is ConversionState.REVERSED:

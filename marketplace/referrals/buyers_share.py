@@ -12,6 +12,7 @@ from marketplace.identity.models import User
 from marketplace.identity.permissions import require_confirmed
 from marketplace.payments import ledger
 from marketplace.payments.disputes.freezing import thaw_owner
+from marketplace.payments.locks import lock_funds
 from marketplace.payments.models import AccountKind
 from marketplace.referrals import lifecycle
 from marketplace.referrals.consent import BUYER
@@ -121,7 +122,7 @@ def remind_of_share(reward_id: str) -> None:
 
 def end_choice(reward_id: str) -> None:
     """Job, ninety days after the release: no choice is a no, with notice."""
-    reward = db.session.get_one(Reward, reward_id, populate_existing=True, with_for_update=True)
+    reward = _locked(reward_id)
     if not is_open(reward) or reward.choice_due_at is None:
         if reward.state is RewardState.ON_HOLD and reward.choice is None:  # An admin looks into it: the time is theirs.
             outbox.promise("end_choice", after=timedelta(days=1), reward_id=reward_id)
@@ -202,4 +203,6 @@ def _lock_open(reward: Reward) -> None:
 
 
 def _locked(reward_id: str) -> Reward:
-    return db.session.get_one(Reward, reward_id, populate_existing=True, with_for_update=True)
+    known = db.session.execute(select(Reward.bounty_id, Reward.currency).where(Reward.id == reward_id)).one()
+    lock_funds((known.bounty_id, known.currency))
+    return db.session.get_one(Reward, reward_id, populate_existing=True, with_for_update={"key_share": True})

@@ -2,6 +2,7 @@
 
 Payments has frozen what was free. Here the leads and rewards are named whose money is frozen next; then transfers stop.
 """
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -21,6 +22,7 @@ from marketplace.payments.disputes.queries import (
     PAYMENT_TAKEN_BACK,
     unsettled_of,
 )
+from marketplace.payments.locks import lock_funds
 from marketplace.payments.models import (
     AccountKind,
     Chargeback,
@@ -53,13 +55,14 @@ class NotUnpaid(Conflict):
 
 def note_bad_day(source_id: str) -> None:
     """Job, promised by payments: a chargeback, a fraud warning or a refund by hand changed. Safe to do again."""
-    if db.session.get(Chargeback, source_id):
+    if db.session.scalar(select(Chargeback.id).filter_by(id=source_id)):
         _follow_chargeback(source_id)
-    elif db.session.get(FraudWarning, source_id):
+    elif db.session.scalar(select(FraudWarning.id).filter_by(id=source_id)):
         _follow_warning(source_id)
     elif refund := db.session.get(Refund, source_id):
         bounty = _find_bounty(db.session.get_one(Funding, refund.funding_id).purpose_id)
         if bounty:
+            lock_funds((bounty.id, bounty.terms.currency))
             pause_if_out_of_funds(bounty)
             # Refused, it is asked for a day later; sent back by the bank, it is for a person: a closed bounty would
             # send it to the same card at once, and again.
@@ -105,9 +108,7 @@ def _name_leads(chargeback: Chargeback) -> None:
 
 def _name_rewards(chargeback: Chargeback, why: str) -> None:
     """Earned last, frozen first; and whoever is named waits."""
-    rewards = db.session.scalars(
-        select(Reward).where(Reward.bounty_id == chargeback.purpose_id, Reward.state.in_(STILL_HELD))
-        .order_by(Reward.id.desc()).with_for_update().execution_options(populate_existing=True)).all()
+    rewards = _lock_held(chargeback.purpose_id)
     for reward in rewards:
         if freezing.unnamed(chargeback).minor:
             freezing.freeze(chargeback, FrozenKind.HELD, reward.id)
@@ -115,6 +116,13 @@ def _name_rewards(chargeback: Chargeback, why: str) -> None:
     for reward in rewards:
         if reward.id in named:
             hold_reward(reward, source_id=chargeback.id, reason=why)
+
+
+def _lock_held(bounty_id: str) -> Sequence[Reward]:
+    """Newest first; locked in the order of the house, oldest first."""
+    return db.session.scalars(
+        select(Reward).where(Reward.bounty_id == bounty_id, Reward.state.in_(STILL_HELD)).order_by(Reward.id)
+        .with_for_update(key_share=True).execution_options(populate_existing=True)).all()[::-1]
 
 
 def _stop_transfers(chargeback: Chargeback, why: str) -> None:
@@ -141,10 +149,11 @@ def _let_transfers_go(bounty: Bounty) -> None:
 
 
 def _follow_warning(warning_id: str) -> None:
-    warning = db.session.get_one(FraudWarning, warning_id, populate_existing=True, with_for_update=True)
-    bounty = _find_bounty(warning.purpose_id)
+    bounty = _find_bounty(db.session.scalars(select(FraudWarning.purpose_id).filter_by(id=warning_id)).one())
     if bounty is None:
         return
+    lock_funds((bounty.id, bounty.terms.currency))
+    warning = db.session.get_one(FraudWarning, warning_id, populate_existing=True, with_for_update={"key_share": True})
     if warning.state is WarningState.CLOSED:
         # What a chargeback holds must be held before the warning lets go of it.
         for chargeback_id in db.session.scalars(unsettled_of(bounty.id).with_only_columns(Chargeback.id)).all():
@@ -160,9 +169,7 @@ def _hold_suspected(warning: FraudWarning) -> None:
     """Held rewards, newest first, as far as the suspected payment could have paid for them."""
     funding = db.session.get_one(Funding, warning.funding_id)
     left = funding.amount - funding.refunded
-    for reward in db.session.scalars(
-            select(Reward).where(Reward.bounty_id == warning.purpose_id, Reward.state.in_(STILL_HELD))
-            .order_by(Reward.id.desc()).with_for_update().execution_options(populate_existing=True)).all():
+    for reward in _lock_held(warning.purpose_id):
         if left.minor <= 0:
             return
         hold_reward(reward, source_id=warning.id, reason=PAYMENT_SUSPECTED)
@@ -182,7 +189,8 @@ def may_void_unpaid(reward: Reward) -> Chargeback | None:
 def void_unpaid(reward: Reward, *, by: User, reason: str) -> None:
     """on_hold -> voided: the business did not pay. NotUnpaid (409) before thirty days are over, or when it has paid."""
     require(may_settle(by, reward.business_id) and by.id != reward.beneficiary_id, "void this reward")
-    reward = db.session.get_one(Reward, reward.id, populate_existing=True, with_for_update=True)
+    lock_funds((reward.bounty_id, reward.currency))
+    reward = db.session.get_one(Reward, reward.id, populate_existing=True, with_for_update={"key_share": True})
     if may_void_unpaid(reward) is None:
         raise NotUnpaid("The business still has time to pay for this reward, or has paid.",
                         next_step="Thirty days after the bank's decision it may be voided.")

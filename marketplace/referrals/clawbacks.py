@@ -13,6 +13,7 @@ from marketplace.foundation.money import Money, show_money, zero
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.payments.disputes.freezing import thaw_owner
+from marketplace.payments.locks import lock_funds
 from marketplace.payments.models import PLATFORM, AccountKind, Payable
 from marketplace.payments.money_out import payables
 from marketplace.payments.money_out.reversals import standing_of
@@ -52,6 +53,7 @@ def refund_sale(
     RefundKnown (409) when this refund was recorded before.
     """
     require(may_give_money_back(by, lead), "record a refund of this sale")
+    lock_funds((lead.bounty_id, lead.terms.currency))
     conversion = _get_conversion(lead, conversion_id)
     _lock_sale(conversion)
     _refuse_known(conversion, refund_number)
@@ -148,7 +150,7 @@ def _get_conversion(lead: Lead, conversion_id: str | None) -> Conversion:
 
 def _lock_sale(conversion: Conversion) -> None:
     """A later part that falls due at this moment waits, or is seen."""
-    db.session.refresh(conversion, with_for_update=True)
+    db.session.refresh(conversion, with_for_update={"key_share": True})
 
 
 def _later_parts(sale: Conversion) -> Sequence[Conversion]:
@@ -168,7 +170,7 @@ def _live_rewards(conversion: Conversion) -> Select[Reward]:
 def _lock_rewards(conversion: Conversion) -> Sequence[Reward]:
     """As they are now, until this transaction ends: a release at the same moment waits, or is seen."""
     return db.session.scalars(
-        _live_rewards(conversion).order_by(Reward.id).with_for_update()
+        _live_rewards(conversion).order_by(Reward.id).with_for_update(key_share=True)
         .execution_options(populate_existing=True)).all()
 
 

@@ -8,6 +8,7 @@ from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.crypto import unsign
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid
+from marketplace.payments.locks import lock_funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, end_lead
 from marketplace.referrals.duplicates import become_duplicate
@@ -123,6 +124,7 @@ def _take_ownership(lead: Lead) -> None:
     same = or_(Lead.buyer_hash == buyer.email_hash, Lead.id == lead.duplicate_of_id, Lead.duplicate_of_id == lead.id)
     others = db.session.scalars(select(Lead).where(
         Lead.business_id == lead.business_id, Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), same)).all()
+    lock_funds(*((other.bounty_id, other.terms.currency) for other in others))
     for other in others:
         if other.consent is Consent.GRANTED or other.stage is Stage.WON:
             raise _said_elsewhere()
@@ -171,8 +173,9 @@ def _suppress_buyer(lead: Lead) -> None:
     theirs = or_(Lead.post_hash.in_(hashes), Lead.buyer_hash.in_(hashes),
                  Lead.buyer_id.in_(select(Buyer.id).where(Buyer.email_hash.in_(hashes))))
     elsewhere = db.session.scalars(
-        select(Lead).where(Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), theirs))
-    for other in elsewhere.all():
+        select(Lead).where(Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), theirs)).all()
+    lock_funds(*((other.bounty_id, other.terms.currency) for other in elsewhere))
+    for other in elsewhere:
         _leave_alone(other)
 
 
@@ -196,6 +199,7 @@ def _leave_alone(lead: Lead) -> None:
 
 def _lock(lead: Lead) -> None:
     """One answer at a time, each from what the last one left: two clicks at once, or two browsers."""
+    lock_funds((lead.bounty_id, lead.terms.currency))
     db.session.get_one(Lead, lead.id, populate_existing=True, with_for_update={"of": Lead})
 
 

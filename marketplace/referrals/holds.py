@@ -33,9 +33,10 @@ def hold_reward(reward: Reward, *, source_id: str, reason: str) -> None:
 
 def lift_holds(source_id: str, *, why: str) -> None:
     """on_hold -> pending, of all that waited for ``source_id`` alone; what is due is released at once."""
-    holds = db.session.scalars(select(RewardHold).filter_by(source_id=source_id, lifted_at=None)).all()
+    holds = db.session.scalars(
+        select(RewardHold).filter_by(source_id=source_id, lifted_at=None).order_by(RewardHold.reward_id)).all()
     for hold in holds:
-        reward = db.session.get_one(Reward, hold.reward_id, populate_existing=True, with_for_update=True)
+        reward = db.session.get_one(Reward, hold.reward_id, populate_existing=True, with_for_update={"key_share": True})
         hold.lifted_at = clock.now()
         db.session.flush()
         if reward.state is not RewardState.ON_HOLD or hold.was_on_hold or live_holds(reward.id):

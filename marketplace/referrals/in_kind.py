@@ -8,6 +8,7 @@ from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Invalid, NotFound, require
 from marketplace.identity.models import User
+from marketplace.payments.locks import lock_funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.buyers_share import reopen_choice, settle_donation
 from marketplace.referrals.consent import BUYER
@@ -52,6 +53,7 @@ def fulfil_thing(owed: RewardInKind, *, by: User, receipt: str) -> None:
     if len(receipt) < 3:
         raise Invalid("Say what you did, or give the address of a receipt.",
                       fields={"receipt": ["What was done, and when; or the address of a receipt."]})
+    _lock_funds_of(owed.lead_id)
     if owed.state is S.OWED:
         lifecycle.move_kind(owed, S.OFFERED, by=by.id)
     owed.receipt = receipt
@@ -89,7 +91,8 @@ def remind_of_kind(kind_id: str) -> None:
 
 def end_kind(kind_id: str) -> None:
     """Job: what was never offered expires, with notice. A donation that was not given is the buyer's choice anew."""
-    owed = db.session.get_one(RewardInKind, kind_id, populate_existing=True, with_for_update=True)
+    _lock_funds_of(db.session.scalars(select(RewardInKind.lead_id).filter_by(id=kind_id)).one())
+    owed = db.session.get_one(RewardInKind, kind_id, populate_existing=True, with_for_update={"key_share": True})
     early = owed.expires_at - clock.now()
     if owed.state is not S.OWED:
         return
@@ -99,6 +102,12 @@ def end_kind(kind_id: str) -> None:
     expire_thing(owed, by=audit.SYSTEM, why="It was not offered in time.")
     if owed.thing is Thing.DONATION:
         reopen_choice(owed)
+
+
+def _lock_funds_of(lead_id: str) -> None:
+    """A donation moves what is held for it."""
+    lead = db.session.get_one(Lead, lead_id)
+    lock_funds((lead.bounty_id, lead.terms.currency))
 
 
 def expire_thing(owed: RewardInKind, *, by: str, why: str) -> None:

@@ -11,6 +11,7 @@ from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
 from marketplace.payments.ledger import NotEnoughMoney
+from marketplace.payments.locks import lock_funds
 from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import ask_consent
@@ -32,6 +33,7 @@ def accept_lead(lead: Lead, *, by: User, version: int | None = None) -> None:
     """in_review -> accepted: the worst case of the reward is reserved and the buyer is asked."""
     require(may_moderate(by, lead), "moderate this lead")
     check_version(lead, version)
+    lock_funds((lead.bounty_id, lead.terms.currency))
     _accept(lead, by=by.id)
 
 
@@ -119,6 +121,7 @@ def accept_by_default(lead_id: str, submitted_at: str) -> None:
     is_current = lead.submitted_at == datetime.fromisoformat(submitted_at)
     if not is_current or lead.moderation not in {Moderation.SUBMITTED, Moderation.IN_REVIEW}:
         return
+    lock_funds((lead.bounty_id, lead.terms.currency))
     try:
         with db.session.begin_nested():
             if lead.moderation is Moderation.SUBMITTED:

@@ -86,7 +86,7 @@ def _hold(
 def release_reward(reward_id: str) -> None:
     """Job, due when the hold ends: pending -> payable, and our fee is earned."""
     # Locked, so that a refund of the sale comes wholly before or wholly after: net and balance are read apart.
-    reward = db.session.get_one(Reward, reward_id, populate_existing=True, with_for_update=True)
+    reward = db.session.get_one(Reward, reward_id, populate_existing=True, with_for_update={"key_share": True})
     if reward.state is not RewardState.PENDING:
         return
     early = reward.release_at - clock.now()
@@ -129,7 +129,8 @@ def note_transfer(transfer_id: str) -> None:
     """Job, promised by payments when a transfer was asked for, sent or failed: the rewards in it follow."""
     transfer = db.session.get_one(Transfer, transfer_id)
     rewards = db.session.scalars(select(Reward).where(
-        Reward.beneficiary_id == transfer.payee_id, Reward.state.in_([RewardState.PAYABLE, RewardState.SCHEDULED])))
+        Reward.beneficiary_id == transfer.payee_id, Reward.state.in_([RewardState.PAYABLE, RewardState.SCHEDULED])
+        ).order_by(Reward.id))
     for reward in rewards.all():
         payable = db.session.get_one(Payable, reward.id)
         _follow(reward, payable.state)

@@ -194,5 +194,5 @@ def find_part(split: Split, user: User) -> SplitPart | None:
 
 def _lock(split: Split) -> None:
     """One answer at a time: who is last must see the others'."""
-    db.session.execute(select(Split.id).where(Split.id == split.id).with_for_update())
+    db.session.execute(select(Split.id).where(Split.id == split.id).with_for_update(key_share=True))
     db.session.refresh(split)

@@ -4,7 +4,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
+from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
+from marketplace.foundation.outbox import OutboxMessage
 from marketplace.payments.models import AccountKind, BatchState, Transfer, TransferBatch
 from marketplace.payments.money_out import stops
 from tests.browsing import words_of
@@ -78,6 +80,25 @@ def test_a_batch_is_seen_approved_by_another_and_followed_to_its_end(
     assert "Sent" in words_of(milo.page("/admin/transfers?show=sent"))
     assert "No such transfer" in words_of(milo.page("/admin/transfers?show=failed"))
     assert mailbox.to(db.session.get(type(ana), batch.asked_by).email)
+
+
+def test_a_batch_whose_job_was_given_up_says_so_and_goes_on_when_it_is_tried_again(
+        stripe, funded, westside, ana, mona, work):  # noqa: F811
+    owe(ana, westside.id, usd(100))
+    press(mona, "/admin/transfers", "/admin/transfers/batches")
+    batch = db.session.scalars(select(TransferBatch)).one()
+    page = f"/admin/transfers/batches/{batch.id}"
+    press(mona, page, f"{page}/approval")
+    assert "stands still" not in words_of(mona.page(page)) + words_of(mona.page("/admin/transfers"))
+    with transaction():
+        job = db.session.scalars(select(OutboxMessage).filter_by(job="run_batch")).one()
+        job.dead_at, job.last_error = clock.now(), "OperationalError: the disk was full"
+    assert "A batch stands still, and no later one begins" in words_of(mona.page("/admin/transfers"))
+    assert "What went wrong: OperationalError: the disk was full" in words_of(mona.page(page))
+    press(mona, page, f"/admin/jobs/{job.id}/revival")
+    assert "stands still" not in words_of(mona.page(page))
+    work()
+    assert fresh(TransferBatch, batch.id).state is BatchState.DONE
 
 
 def test_a_batch_that_is_not_wanted_is_put_away(funded, westside, ana, mona, work, stripe):  # noqa: F811

@@ -2,7 +2,7 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from marketplace.foundation import outbox
 from marketplace.foundation.db import db, transaction
@@ -22,7 +22,7 @@ from marketplace.payments.models import (
     TransferBatch,
     TransferState,
 )
-from marketplace.payments.money_out import batches, payees, stops, transfers
+from marketplace.payments.money_out import batches, payees, requests, stops, transfers
 from marketplace.payments.money_out.approvals import SecondAdminNeeded
 from marketplace.payments.money_out.batches import BatchUnderWay, NothingToSend
 from tests.factories import make_business, make_user, owner_of
@@ -297,6 +297,37 @@ def test_businesses_and_currencies_go_apart_in_one_batch(stripe, funded, westsid
     approve(batch, mona)
     work()
     assert sent(stripe) == [50_00, 100_00]
+
+
+def test_what_is_odd_may_be_more_than_the_largest_of_many_small_ones(stripe, funded, westside, ana, mona):
+    """Eighteen times 0.60 forints: 80 fillers are odd, and nobody is owed so many."""
+    make_ready(stripe, ana)
+    with transaction():
+        ledger.move(Money(10_80, "huf"), source=ledger.clearing("huf"), target=ledger.account(K.FUNDS, BOUNTY, "huf"),
+                    kind="test", reference="test")
+    for number in range(18):
+        owe(ana, westside.id, Money(60, "huf"), f"reward_{number:02}")
+    with transaction():
+        (group,) = requests.lock_owed(Payable.payee_id == ana.id)
+        requests.request_groups([group], requests.ready_destinations([ana.id]))
+    transfer = db.session.scalars(select(Transfer)).one()
+    rests = db.session.scalars(select(Payable).where(Payable.rest_of.is_not(None)).order_by(Payable.id)).all()
+    assert transfer.amount == Money(10_00, "huf")
+    assert [(rest.amount.minor, rest.rest_of, rest.state) for rest in rests] == [
+        (60, "reward_17", PayableState.OWED), (20, "reward_16", PayableState.OWED)]
+    in_it = db.session.scalars(select(Payable).filter_by(transfer_id=transfer.id)).all()
+    assert sum(payable.amount.minor for payable in in_it) == 10_00 and min(one.amount.minor for one in in_it) == 0
+    assert ledger.check_ledger() == []
+    assert take_back("reward_17", Money(60, "huf")) == "taken"
+    with transaction():  # Level with Stripe, which never saw these forints.
+        transfers._settle_failed(transfers._lock(transfer.id), transfers.Refused("test", "test"))
+        for payable in db.session.scalars(select(Payable)).all():
+            if payable.amount.minor:
+                ledger.move(payable.amount, source=ledger.account(K.PAYABLE, payable.id, "huf"),
+                            target=ledger.clearing("huf"), kind="test", reference=f"test {payable.id}")
+        ledger.move(Money(60, "huf"), source=ledger.account(K.FUNDS, BOUNTY, "huf"), target=ledger.clearing("huf"),
+                    kind="test", reference="test back")
+        db.session.execute(update(Payable).values(amount_minor=0))
 
 
 def test_odd_units_of_a_currency_are_carried_over(stripe, funded, westside, ana, mona, work):

@@ -5,6 +5,8 @@ from itertools import count
 
 import pytest
 from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
 
 from marketplace.bounties.publishing import publish_bounty
 from marketplace.foundation import clock as product_clock
@@ -90,6 +92,25 @@ class Stage:
 
 def lead_row(lead_id: str) -> Lead:
     return db.session.get_one(Lead, lead_id)
+
+
+DEADLOCK = "40P01"  # PostgreSQL's, for those who wait for each other in a circle.
+
+
+@pytest.fixture(autouse=True)
+def _no_circles(app: Flask) -> Iterator[None]:
+    """Also where a race tries again: money stays right, but nobody should have had to."""
+    met: list[str] = []
+
+    def note(context: ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlstate", None) == DEADLOCK:
+            met.append(str(context.statement))
+
+    engine = db.engine
+    event.listen(engine, "handle_error", note)
+    yield
+    event.remove(engine, "handle_error", note)
+    assert met == []
 
 
 @pytest.fixture

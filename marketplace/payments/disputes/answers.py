@@ -110,7 +110,7 @@ def _settle(outcome: Outcome, answer_id: str) -> None:
 
 
 def _lock(answer_id: str) -> ChargebackAnswer:
-    return db.session.get_one(ChargebackAnswer, answer_id, populate_existing=True, with_for_update=True)
+    return db.session.get_one(ChargebackAnswer, answer_id, populate_existing=True, with_for_update={"key_share": True})
 
 
 DELIVER_ANSWER = Errand(_call, _settle)

@@ -44,7 +44,7 @@ def note_dispute(reading: DisputeReading) -> str:
         audit.record("chargeback.unreadable", funding.id, by=audit.SYSTEM, stripe=reading.id, reason="another currency")
         return "a person must look: the dispute is in another currency than the payment"
     known = db.session.scalar(select(Chargeback).filter_by(stripe_id=reading.id)
-                              .with_for_update().execution_options(populate_existing=True))
+                              .with_for_update(key_share=True).execution_options(populate_existing=True))
     chargeback = known or _open(funding, reading)
     _follow(chargeback, reading, is_new=known is None)
     return f"chargeback {chargeback.state}"

@@ -18,7 +18,7 @@ class NothingOwed(Conflict):
 
 def find_debt(source_id: str) -> BusinessDebt | None:
     """Of this chargeback or refund; locked."""
-    return db.session.get(BusinessDebt, source_id, populate_existing=True, with_for_update=True)
+    return db.session.get(BusinessDebt, source_id, populate_existing=True, with_for_update={"key_share": True})
 
 
 def owed_by(source_id: str, currency: str) -> Money:

@@ -13,6 +13,7 @@ from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money
 from marketplace.payments import ledger
 from marketplace.payments.disputes import debts, lifecycle
+from marketplace.payments.locks import lock_accounts, lock_funds, lock_funds_of
 from marketplace.payments.models import (
     PLATFORM,
     AccountKind,
@@ -32,7 +33,9 @@ KINDS = {FrozenKind.FUNDS: AccountKind.FUNDS, FrozenKind.RESERVED: AccountKind.R
 
 
 def lock_chargeback(chargeback_id: str) -> Chargeback:
-    return db.session.get_one(Chargeback, chargeback_id, populate_existing=True, with_for_update=True)
+    """With its bounty's funds, as it is now, until this transaction ends."""
+    lock_funds_of(Chargeback, chargeback_id)
+    return db.session.get_one(Chargeback, chargeback_id, populate_existing=True, with_for_update={"key_share": True})
 
 
 def missing(chargeback: Chargeback) -> Money:
@@ -179,6 +182,7 @@ def finish(chargeback: Chargeback) -> bool:
 
 def cover(purpose_id: str, currency: str) -> None:
     """Whatever is free in this bounty goes first to open chargebacks and to what its business owes; oldest first."""
+    lock_funds((purpose_id, currency))
     for chargeback in db.session.scalars(_unsettled(purpose_id, currency)).all():
         if freeze(chargeback, FrozenKind.FUNDS, purpose_id).minor:
             finish(chargeback)
@@ -202,7 +206,7 @@ def _unsettled(purpose_id: str, currency: str) -> Select[Chargeback]:
     return (select(Chargeback).where(
         Chargeback.purpose_id == purpose_id, Chargeback.currency == currency, Chargeback.settled_at.is_(None),
         Chargeback.state.not_in(OVER)).order_by(Chargeback.opened_at, Chargeback.id)
-        .with_for_update().execution_options(populate_existing=True))
+        .with_for_update(key_share=True).execution_options(populate_existing=True))
 
 
 def thaw_owner(subject_id: str) -> list[str]:
@@ -246,6 +250,6 @@ def parts_of(chargeback: Chargeback, *states: FrozenState) -> Sequence[FrozenPar
 
 
 def _lock(account: LedgerAccount) -> LedgerAccount:
-    """Nobody moves its money until this transaction ends. (SQLite locks the file.)"""
-    db.session.execute(select(LedgerAccount.id).where(LedgerAccount.id == account.id).with_for_update())
+    """Nobody moves its money until this transaction ends."""
+    lock_accounts([account.id])
     return account

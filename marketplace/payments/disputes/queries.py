@@ -6,6 +6,7 @@ from sqlalchemy import Select, or_, select
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.identity.models import User
+from marketplace.payments.locks import lock_funds_of
 from marketplace.payments.models import (
     Chargeback,
     ChargebackMovement,
@@ -22,11 +23,14 @@ PAYMENT_SUSPECTED = "A payment for this bounty is being checked."
 
 
 def find_funding(*, charge_id: str | None, payment_intent_id: str | None) -> Funding | None:
-    """Whose payment it was; locked, so that the same bad news is not opened twice."""
+    """Whose payment it was; locked with its bounty's funds, so that the same bad news is not opened twice."""
     named = [column == value for column, value in
              ((Funding.charge_id, charge_id), (Funding.payment_intent_id, payment_intent_id)) if value]
-    found = select(Funding).where(or_(*named)).with_for_update().execution_options(populate_existing=True)
-    return db.session.scalar(found) if named else None
+    funding_id = db.session.scalar(select(Funding.id).where(or_(*named))) if named else None
+    if funding_id is None:
+        return None
+    lock_funds_of(Funding, funding_id)
+    return db.session.get_one(Funding, funding_id, populate_existing=True, with_for_update={"key_share": True})
 
 
 def why_bounty_stopped(purpose_id: str) -> str | None:

@@ -15,7 +15,6 @@ from marketplace.payments.models import (
     FraudWarning,
     Funding,
     FundingState,
-    LedgerAccount,
     WarningState,
 )
 from marketplace.payments.money_in.refunds import request_refund
@@ -53,7 +52,6 @@ def _open(funding: Funding, reading: FraudWarningReading) -> FraudWarning:
     audit.record("fraud_warning.opened", warning.id, by=audit.SYSTEM, funding=funding.id, stripe=reading.id,
                  reason=reading.fraud_type)
     funds = ledger.account(AccountKind.FUNDS, funding.purpose_id, funding.currency)
-    db.session.execute(select(LedgerAccount.id).where(LedgerAccount.id == funds.id).with_for_update())
     free = min(ledger.balance(funds), funding.amount - funding.refunded)
     if free.minor > 0:
         request_refund(funding, free, source=funds, by=audit.SYSTEM)
@@ -64,7 +62,7 @@ def _open(funding: Funding, reading: FraudWarningReading) -> FraudWarning:
 
 def close_warning(warning_id: str, *, by: User, reason: str) -> FraudWarning:
     """An admin looked: the rewards and the bounty may go on. WarningEnded (409) when it was closed before."""
-    warning = db.session.get_one(FraudWarning, warning_id, populate_existing=True, with_for_update=True)
+    warning = db.session.get_one(FraudWarning, warning_id, populate_existing=True, with_for_update={"key_share": True})
     require(may_settle(by, warning.business_id), "close a fraud warning")
     if warning.state is not WarningState.OPEN:
         raise WarningEnded("This warning was closed before.", next_step="Reload the page.")
@@ -75,7 +73,8 @@ def close_warning(warning_id: str, *, by: User, reason: str) -> FraudWarning:
 def close_for_chargeback(funding_id: str) -> None:
     """What was warned of has come: the chargeback holds what the warning held."""
     for warning in db.session.scalars(
-            select(FraudWarning).filter_by(funding_id=funding_id, state=WarningState.OPEN).with_for_update()).all():
+            select(FraudWarning).filter_by(funding_id=funding_id, state=WarningState.OPEN)
+            .with_for_update(key_share=True)).all():
         _close(warning, by=audit.SYSTEM, reason="A chargeback came.")
 
 

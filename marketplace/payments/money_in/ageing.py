@@ -2,7 +2,7 @@
 
 What was paid in first is thought to be used first, so what is free is of the latest payments.
 """
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,9 +13,9 @@ from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, zero
 from marketplace.payments import ledger
-from marketplace.payments.models import AccountKind, Funding, FundingState, Refund, RefundState
+from marketplace.payments.models import AccountKind, Funding, FundingState
 from marketplace.payments.money_in.agreements import pause_for
-from marketplace.payments.money_in.refund_plans import Planned, lock_refundable
+from marketplace.payments.money_in.refund_plans import Planned, lock_refundable, sent_back_by_bank
 from marketplace.payments.money_in.refunds import request_planned
 
 WARNED_BEFORE_DAYS = 14
@@ -93,7 +93,7 @@ def age_funds(purpose_id: str, currency: str) -> None:
 
 def aged_parts(fundings: Sequence[Funding], free: Money) -> list[Aged]:
     """``fundings`` oldest first; those of which nothing is unused are left out."""
-    stuck = _sent_back_by_bank(funding.id for funding in fundings)
+    stuck = sent_back_by_bank(funding.id for funding in fundings)
     parts = []
     for funding in reversed(fundings):
         unused = min(free, funding.amount - funding.refunded)
@@ -101,12 +101,6 @@ def aged_parts(fundings: Sequence[Funding], free: Money) -> list[Aged]:
             parts.append(Aged(funding, unused, funding.id in stuck))
             free -= unused
     return parts[::-1]
-
-
-def _sent_back_by_bank(funding_ids: Iterable[str]) -> set[str]:
-    return set(db.session.scalars(select(Refund.funding_id).where(
-        Refund.funding_id.in_(list(funding_ids)), Refund.state == RefundState.FAILED,
-        Refund.stripe_refund_id.is_not(None))))
 
 
 def all_aged(*, at_most: int) -> list[Aged]:

@@ -85,4 +85,4 @@ def remove_card(business_id: str, *, by: User) -> None:
 
 def _lock(purpose_id: str) -> AutoTopUp | None:
     return db.session.scalar(
-        select(AutoTopUp).filter_by(purpose_id=purpose_id).with_for_update().execution_options(populate_existing=True))
+        select(AutoTopUp).filter_by(purpose_id=purpose_id).with_for_update(key_share=True).execution_options(populate_existing=True))

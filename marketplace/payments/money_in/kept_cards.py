@@ -99,7 +99,7 @@ def drop_card(customer: StripeCustomer) -> None:
 def lock_customer(business_id: str) -> StripeCustomer:
     return db.session.scalars(
         select(StripeCustomer).filter_by(business_id=business_id)
-        .with_for_update().execution_options(populate_existing=True)).one()
+        .with_for_update(key_share=True).execution_options(populate_existing=True)).one()
 
 
 def _detach(payment_method_id: str) -> str:

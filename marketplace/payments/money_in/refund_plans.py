@@ -1,14 +1,15 @@
 """Which charges would get what back; and whether our balance at Stripe covers it now."""
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, finish_reading
-from marketplace.foundation.money import Money
+from marketplace.foundation.money import Money, zero
 from marketplace.payments import ledger
 from marketplace.payments.disputes import freezing
+from marketplace.payments.locks import lock_funds
 from marketplace.payments.models import (
     PLATFORM,
     AccountKind,
@@ -17,6 +18,7 @@ from marketplace.payments.models import (
     FundingState,
     Refund,
     RefundOrigin,
+    RefundState,
 )
 from marketplace.payments.stripe_gateway import gateway
 
@@ -34,14 +36,22 @@ class NotCovered:
     """Our balance at Stripe has less: sent now, it would go back with other people's money."""
 
 
-def plan_refunds(bounty_id: str, currency: str, *, is_binding: bool = False) -> list[Planned]:
+def plan_refunds(
+    bounty_id: str, currency: str, *, is_binding: bool = False, leaves_sent_back: bool = False
+) -> list[Planned]:
     """All that is free, to the charges it came from, oldest first, each within its charge.
 
-    ``is_binding``: nobody else touches the charges until this transaction ends.
+    ``is_binding``: nobody else touches the charges until this transaction ends. ``leaves_sent_back``: nobody asked, so
+    what a bank has sent back to us stays for a person, and its charge with it.
     """
     fundings = lock_refundable(bounty_id, currency) if is_binding else (
         db.session.scalars(refundable(bounty_id, currency)).all())
     free = ledger.find_balance(AccountKind.FUNDS, bounty_id, currency)
+    if leaves_sent_back:
+        sent_back = sent_back_by_bank(funding.id for funding in fundings)
+        free -= sum((min(sent_back[funding.id], funding.amount - funding.refunded)
+                     for funding in fundings if funding.id in sent_back), zero(currency))
+        fundings = [funding for funding in fundings if funding.id not in sent_back]
     planned = []
     for funding in fundings:
         part = min(free, funding.amount - funding.refunded)
@@ -49,6 +59,15 @@ def plan_refunds(bounty_id: str, currency: str, *, is_binding: bool = False) -> 
             planned.append(Planned(funding, part))
             free -= part
     return planned
+
+
+def sent_back_by_bank(funding_ids: Iterable[str]) -> dict[str, Money]:
+    """What banks did not take of our refunds, by funding: the card is closed, the account is gone."""
+    rows = db.session.execute(
+        select(Refund.funding_id, Refund.currency, func.sum(Refund.amount_minor)).where(
+            Refund.funding_id.in_(list(funding_ids)), Refund.state == RefundState.FAILED,
+            Refund.stripe_refund_id.is_not(None)).group_by(Refund.funding_id, Refund.currency))
+    return {funding_id: Money(int(minor), currency) for funding_id, currency, minor in rows}
 
 
 def refundable(bounty_id: str, currency: str) -> Select[Funding]:
@@ -59,8 +78,9 @@ def refundable(bounty_id: str, currency: str) -> Select[Funding]:
 
 
 def lock_refundable(bounty_id: str, currency: str) -> Sequence[Funding]:
+    lock_funds((bounty_id, currency))
     return db.session.scalars(
-        refundable(bounty_id, currency).with_for_update().execution_options(populate_existing=True)).all()
+        refundable(bounty_id, currency).with_for_update(key_share=True).execution_options(populate_existing=True)).all()
 
 
 def is_covered(refund: Refund, funding: Funding) -> bool:

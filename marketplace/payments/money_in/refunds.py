@@ -2,6 +2,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from sqlalchemy import select
+
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.ids import new_id
@@ -18,6 +20,7 @@ from marketplace.payments.models import (
     RefundState,
 )
 from marketplace.payments.money_in.refund_plans import NotCovered, Planned, is_covered, plan_refunds
+from marketplace.payments.money_in.settling import lock_funding
 from marketplace.payments.sending import NotThere, Refused
 from marketplace.payments.stripe_gateway import gateway
 from marketplace.payments.stripe_readings import RefundReading
@@ -33,13 +36,14 @@ S = RefundState
 Outcome = RefundReading | Refused | NotThere | NotCovered | None
 
 
-def refund_free_funds(bounty_id: str, currency: str, *, by: str) -> list[Refund]:
+def refund_free_funds(bounty_id: str, currency: str, *, by: str, leaves_sent_back: bool = False) -> list[Refund]:
     """All that is free, each part within its own charge. Nothing free, nothing done.
 
     What its business owes comes first, and a charge that its bank disputes is left to the bank.
     """
     freezing.cover(bounty_id, currency)
-    return request_planned(plan_refunds(bounty_id, currency, is_binding=True), by=by)
+    return request_planned(
+        plan_refunds(bounty_id, currency, is_binding=True, leaves_sent_back=leaves_sent_back), by=by)
 
 
 def request_planned(planned: Sequence[Planned], *, by: str) -> list[Refund]:
@@ -146,7 +150,7 @@ def _follow(refund: Refund, reading: RefundReading) -> None:
 
 
 def _fail(refund: Refund, why: str, *, source: LedgerAccount, code: str = "") -> Funding:
-    funding = db.session.get_one(Funding, refund.funding_id, populate_existing=True, with_for_update=True)
+    funding = lock_funding(refund.funding_id)
     refund.failure = why
     lifecycle.move_refund(refund, S.FAILED, by=SYSTEM, reason=why, code=code)
     is_parked = refund.origin is RefundOrigin.UNMATCHED
@@ -183,7 +187,9 @@ def _refunding(refund: Refund) -> LedgerAccount:
 
 
 def _lock(refund_id: str) -> Refund:
-    return db.session.get_one(Refund, refund_id, populate_existing=True, with_for_update=True)
+    """With its bounty's funds and its payment: whoever hears of a refund at Stripe locks them in this order too."""
+    lock_funding(db.session.execute(select(Refund.funding_id).filter_by(id=refund_id)).scalar_one())
+    return db.session.get_one(Refund, refund_id, populate_existing=True, with_for_update={"key_share": True})
 
 
 DELIVER_REFUND = Errand(_call, _settle)

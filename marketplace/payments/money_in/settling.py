@@ -7,6 +7,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, show_money
 from marketplace.payments import ledger, lifecycle
 from marketplace.payments.disputes.freezing import cover
+from marketplace.payments.locks import lock_funds_of
 from marketplace.payments.mode import is_live
 from marketplace.payments.models import PLATFORM, AccountKind, Funding, FundingState
 from marketplace.payments.stripe_readings import PaidWith
@@ -35,7 +36,9 @@ class Received(Protocol):
 
 
 def lock_funding(funding_id: str) -> Funding:
-    return db.session.get_one(Funding, funding_id, populate_existing=True, with_for_update=True)
+    """With its bounty's funds, as it is now, until this transaction ends."""
+    lock_funds_of(Funding, funding_id)
+    return db.session.get_one(Funding, funding_id, populate_existing=True, with_for_update={"key_share": True})
 
 
 def settle_received(funding: Funding, received: Received) -> None:

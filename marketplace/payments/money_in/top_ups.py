@@ -38,7 +38,7 @@ Outcome = PaymentReading | Refused | NotThere | None
 def charge_top_up(purpose_id: str) -> Funding | None:
     """Ask for one top-up of a bounty that is short of funds. None where none is agreed, due or allowed now."""
     top_up = db.session.scalar(
-        select(AutoTopUp).filter_by(purpose_id=purpose_id).with_for_update().execution_options(populate_existing=True))
+        select(AutoTopUp).filter_by(purpose_id=purpose_id).with_for_update(key_share=True).execution_options(populate_existing=True))
     if top_up is None or top_up.state is not TopUpState.ON or not _is_time(top_up):
         return None
     card = find_card(top_up.business_id)

@@ -45,7 +45,7 @@ def waits_until(payee: ConnectedAccount) -> datetime | None:
 
 def lift_bank_stop(payee_id: str) -> None:
     """Job, promised with each change: the last one's lifts the stop."""
-    payee = db.session.get_one(ConnectedAccount, payee_id, populate_existing=True, with_for_update=True)
+    payee = db.session.get_one(ConnectedAccount, payee_id, populate_existing=True, with_for_update={"key_share": True})
     if waits_until(payee):
         return
     lift_stops(_source(payee), by=audit.SYSTEM)
@@ -54,7 +54,7 @@ def lift_bank_stop(payee_id: str) -> None:
 
 def object_to_bank(payee_id: str, *, by: User) -> None:
     """"It was not me": nothing is sent until an operator has looked at it with the person. BankNotChanged (409)."""
-    payee = db.session.get_one(ConnectedAccount, payee_id, populate_existing=True, with_for_update=True)
+    payee = db.session.get_one(ConnectedAccount, payee_id, populate_existing=True, with_for_update={"key_share": True})
     require(may_be_paid_as(by, payee.user_id), "say whose bank account this is")
     if not waits_until(payee):
         raise BankNotChanged("Your bank account at Stripe has not changed in the last 72 hours.",

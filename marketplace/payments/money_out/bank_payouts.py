@@ -62,10 +62,10 @@ def watch_bank_payouts() -> None:
 
 def note_payouts(payee_id: str, listed: Sequence[PayoutReading]) -> None:
     """What Stripe lists now; a state only goes forward. One at a time for each payee: two would add a payout twice."""
-    db.session.get_one(ConnectedAccount, payee_id, populate_existing=True, with_for_update=True)
+    db.session.get_one(ConnectedAccount, payee_id, populate_existing=True, with_for_update={"key_share": True})
     known = {payout.stripe_payout_id: payout for payout in db.session.scalars(
         select(BankPayout).where(BankPayout.stripe_payout_id.in_([one.id for one in listed]))
-        .with_for_update().execution_options(populate_existing=True))}
+        .with_for_update(key_share=True).execution_options(populate_existing=True))}
     for reading in reversed(listed):
         payout = known.get(reading.id) or _add(payee_id, reading)
         state = PayoutState(reading.status)

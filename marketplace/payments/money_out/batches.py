@@ -16,6 +16,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money
+from marketplace.foundation.outbox import OutboxMessage
 from marketplace.identity.models import User
 from marketplace.payments.models import BatchLine, BatchState, LineState, TransferBatch
 from marketplace.payments.money_out import netting
@@ -89,6 +90,14 @@ def drop_batch(batch: TransferBatch, *, by: User) -> None:
     move_batch(batch, BatchState.DROPPED, by=by.id)
 
 
+def dead_job_of(batch: TransferBatch) -> OutboxMessage | None:
+    """The job that ran it and was given up: until it is tried again, this batch and all later ones stand still."""
+    if batch.state not in {BatchState.APPROVED, BatchState.RUNNING}:
+        return None
+    dead = db.session.scalars(outbox.dead_letters().where(OutboxMessage.job == "run_batch")).all()
+    return next((job for job in dead if job.arguments.get("batch_id") == batch.id), None)
+
+
 def totals_of(batch: TransferBatch, *states: LineState) -> list[Money]:
     """By currency: what is planned and what was requested, or of the given states alone."""
     rows = db.session.execute(
@@ -112,7 +121,8 @@ def _is_under_way() -> bool:
 def _plan(*, by: str, slot: str | None) -> TransferBatch | None:
     netting.net_everything()
     db.session.flush()
-    for older in db.session.scalars(select(TransferBatch).filter_by(state=BatchState.PREVIEWED).with_for_update()):
+    for older in db.session.scalars(
+            select(TransferBatch).filter_by(state=BatchState.PREVIEWED).with_for_update(key_share=True)):
         move_batch(older, BatchState.DROPPED, by=audit.SYSTEM, why="a newer one took its place")
     counted = would_go().subquery()
     if db.session.scalar(select(counted.c.payee_id).where(counted.c.reason.is_(None)).limit(1)) is None:
@@ -187,4 +197,4 @@ def _finish(batch_id: str) -> None:
 def _lock(batch_id: str, state: BatchState) -> TransferBatch | None:
     """Nobody else moves it until this transaction ends; None where another worker has moved it already."""
     return db.session.scalar(select(TransferBatch).filter_by(id=batch_id, state=state)
-                             .with_for_update().execution_options(populate_existing=True))
+                             .with_for_update(key_share=True).execution_options(populate_existing=True))

@@ -12,6 +12,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money
 from marketplace.payments import ledger, lifecycle
+from marketplace.payments.locks import lock_accounts
 from marketplace.payments.models import (
     LedgerAccount,
     Netting,
@@ -32,18 +33,31 @@ def net_everything() -> None:
         select(Transfer.payee_id).join(TransferReversal, TransferReversal.transfer_id == Transfer.id)
         .join(Payable, Payable.payee_id == Transfer.payee_id)
         .where(TransferReversal.state == ReversalState.OUTSTANDING, *_owed()).distinct()).all()
+    funds = _lock_credited(debtors)
     for payee_id in sorted(debtors):
-        net_payee(payee_id)
+        _net_payee(payee_id, funds)
 
 
 def net_payee(payee_id: str) -> None:
     """Oldest debt first; money of the same business first, then of others, oldest first. Currencies never mix."""
-    if not _debts(payee_id):
-        return
+    if funds := _lock_credited([payee_id]):
+        _net_payee(payee_id, funds)
+
+
+def _lock_credited(payee_ids: Sequence[str]) -> set[str]:
+    """All funds that their debts are owed to, before any payable is locked. A debt that comes now is for later."""
+    funds = set(db.session.scalars(
+        select(TransferReversal.credit_account_id).join(Transfer, Transfer.id == TransferReversal.transfer_id)
+        .where(Transfer.payee_id.in_(payee_ids), TransferReversal.state == ReversalState.OUTSTANDING)))
+    lock_accounts(funds)
+    return funds
+
+
+def _net_payee(payee_id: str, funds: set[str]) -> None:
     owed = db.session.scalars(
         payables.payables_of(payee_id).where(*_owed()).order_by(None).order_by(Payable.id)
-        .with_for_update().execution_options(populate_existing=True)).all()
-    for reversal, business_id in _debts(payee_id, lock=True):
+        .with_for_update(key_share=True).execution_options(populate_existing=True)).all()
+    for reversal, business_id in _lock_debts(payee_id, funds):
         of_currency = [payable for payable in owed if payable.currency == reversal.currency]
         for payable in sorted(of_currency, key=lambda one: (one.business_id != business_id, one.id)):
             amount = min(reversal.left, payable.amount)
@@ -55,14 +69,14 @@ def _owed() -> list[ColumnElement[bool]]:
     return [Payable.state == PayableState.OWED, Payable.amount_minor > 0, ~stops.is_stopped()]
 
 
-def _debts(payee_id: str, *, lock: bool = False) -> Sequence[tuple[TransferReversal, str]]:
+def _lock_debts(payee_id: str, funds: set[str]) -> Sequence[tuple[TransferReversal, str]]:
     """With the business that each is owed to."""
     found = (select(TransferReversal, Transfer.business_id)
              .join(Transfer, Transfer.id == TransferReversal.transfer_id)
-             .where(Transfer.payee_id == payee_id, TransferReversal.state == ReversalState.OUTSTANDING)
-             .order_by(TransferReversal.id))
-    if lock:
-        found = found.with_for_update(of=TransferReversal).execution_options(populate_existing=True)
+             .where(Transfer.payee_id == payee_id, TransferReversal.state == ReversalState.OUTSTANDING,
+                    TransferReversal.credit_account_id.in_(funds))
+             .order_by(TransferReversal.id)
+             .with_for_update(key_share=True, of=TransferReversal).execution_options(populate_existing=True))
     return [(reversal, business_id) for reversal, business_id in db.session.execute(found)]
 
 

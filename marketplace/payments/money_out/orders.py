@@ -5,6 +5,7 @@ from marketplace.foundation.errors import Conflict, Invalid, NotFound, require
 from marketplace.foundation.money import Money, show_money, zero
 from marketplace.identity.models import User
 from marketplace.payments.ledger_trail import find_source
+from marketplace.payments.locks import lock_accounts
 from marketplace.payments.models import (
     AccountKind,
     MoneyOrder,
@@ -109,15 +110,18 @@ def _write_off(order: MoneyOrder, *, by: str) -> None:
 
 
 def _take_back(order: MoneyOrder, *, by: str) -> None:
-    transfer = db.session.get_one(Transfer, order.subject_id, populate_existing=True)
+    transfer = db.session.get_one(Transfer, order.subject_id)
+    funds = {payable.id: find_source(payables.payable_account(payable), AccountKind.FUNDS)
+             for payable in _sent_in(transfer)}
+    lock_accounts(account.id for account in funds.values())
+    sent = [payables.lock_payable(payable_id) for payable_id in sorted(funds)]
     left = order.amount
     if left > can_be_taken(transfer):
         raise Conflict("Part of it was taken back meanwhile.", next_step="Decline this, and ask for less.")
-    for payable in _sent_in(transfer):
+    for payable in sent:
         part = min(left, payables.left_of(payable))
         if part.minor:
-            credit = find_source(payables.payable_account(payable), AccountKind.FUNDS)
-            payables.take_back_of(payable, part, credit=credit, clawback_id=f"{order.id}:{payable.id}")
+            payables.take_back_of(payable, part, credit=funds[payable.id], clawback_id=f"{order.id}:{payable.id}")
             left -= part
     audit.record("transfer.reversal_ordered", transfer.id, by=by, order=order.id, amount_minor=order.amount_minor,
                  reason=order.reason)

@@ -147,13 +147,13 @@ def _lock_pieces(reference: str) -> Sequence[Payable]:
     """A payable and the odd units carried over from it; what is still owed comes first."""
     pieces = db.session.scalars(
         select(Payable).where((Payable.id == reference) | (Payable.rest_of == reference)).order_by(Payable.id)
-        .with_for_update().execution_options(populate_existing=True)).all()
+        .with_for_update(key_share=True).execution_options(populate_existing=True)).all()
     return sorted(pieces, key=lambda piece: piece.state is not PayableState.OWED)
 
 
 def lock_payable(reference: str) -> Payable:
     """As it is now, and nobody else changes it until this transaction ends."""
-    return db.session.get_one(Payable, reference, populate_existing=True, with_for_update=True)
+    return db.session.get_one(Payable, reference, populate_existing=True, with_for_update={"key_share": True})
 
 
 def payable_account(payable: Payable) -> LedgerAccount:

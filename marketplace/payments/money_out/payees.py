@@ -181,7 +181,7 @@ def state_of(reading: ConnectedAccountReading, now: PayeeState) -> PayeeState:
 
 
 def _lock(payee_id: str) -> ConnectedAccount | None:
-    return db.session.get(ConnectedAccount, payee_id, populate_existing=True, with_for_update=True)
+    return db.session.get(ConnectedAccount, payee_id, populate_existing=True, with_for_update={"key_share": True})
 
 
 CREATE_PAYEE = Errand(_make, _keep)

@@ -12,12 +12,11 @@ from marketplace.foundation.db import db
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money, main_units, whole_part
 from marketplace.payments import ledger, sending
-from marketplace.payments.ledger import Line, Movement
+from marketplace.payments.ledger import Account, Line, Movement
 from marketplace.payments.models import (
     AccountKind,
     BatchLine,
     ConnectedAccount,
-    LedgerAccount,
     Payable,
     PayableState,
     PayeeState,
@@ -80,7 +79,7 @@ def lock_owed(*wanted: ColumnElement[bool]) -> list[Group]:
                Payable.rest_of)
         .where(Payable.state == PayableState.OWED, Payable.amount_minor > 0, ~stops.is_stopped(), *wanted)
         .order_by(Payable.payee_id, Payable.business_id, Payable.currency, Payable.id)
-        .with_for_update(of=Payable))
+        .with_for_update(key_share=True, of=Payable))
     found: dict[Key, list[Owed]] = defaultdict(list)
     for payee_id, business_id, currency, payable_id, minor, rest_of in rows:
         found[payee_id, business_id, currency].append(Owed(payable_id, minor, rest_of))
@@ -142,16 +141,15 @@ def request_groups(groups: Sequence[Group], destinations: Mapping[str, Destinati
     if not groups:
         return {}
     ids = {group.key: new_id("transfer") for group in groups}
-    rests = {group.key: rest for group in groups if (rest := _odd_units(group)) is not None}
-    sums = {group.key: group.total.minor - (rests[group.key].minor if group.key in rests else 0) for group in groups}
+    rests = {group.key: _odd_units(group) for group in groups}
+    sums = {group.key: group.total.minor - sum(rest.minor for rest in rests[group.key]) for group in groups}
     _insert_transfers(ids, sums, destinations)
-    _insert_rests(groups, rests)
+    _insert_rests(rests)
     _post(groups, ids, sums, rests)
     moved = []
     for group in groups:
-        carried = rests.get(group.key)
-        moved += [(one.id, ids[group.key], one.minor - (carried.minor if carried and carried.of == one.id else 0))
-                  for one in group.owed]
+        carried = {rest.of: rest.minor for rest in rests[group.key]}
+        moved += [(one.id, ids[group.key], one.minor - carried.get(one.id, 0)) for one in group.owed]
     put_in_transfers(moved, by=audit.SYSTEM)
     audit.record_many("transfer.requested", (
         (ids[key], {"amount_minor": minor, "currency": key[2]}) for key, minor in sums.items()), by=audit.SYSTEM)
@@ -170,12 +168,15 @@ class Rest:
     minor: int
 
 
-def _odd_units(group: Group) -> Rest | None:
-    odd = (group.total - whole_part(group.total)).minor
-    if not odd:
-        return None
-    largest = max(group.owed, key=lambda one: (one.minor, one.id))
-    return Rest(new_id("rest"), largest.id, largest.rest_of or largest.id, odd)
+def _odd_units(group: Group) -> list[Rest]:
+    """Of the largest, and where that is less than what is odd, of the next ones."""
+    odd, rests = (group.total - whole_part(group.total)).minor, []
+    for one in sorted(group.owed, key=lambda one: (one.minor, one.id), reverse=True):
+        part = min(odd, one.minor)
+        if part:
+            rests.append(Rest(new_id("rest"), one.id, one.rest_of or one.id, part))
+        odd -= part
+    return rests
 
 
 def _insert_transfers(ids: dict[Key, str], sums: dict[Key, int], destinations: Mapping[str, Destination]) -> None:
@@ -187,12 +188,12 @@ def _insert_transfers(ids: dict[Key, str], sums: dict[Key, int], destinations: M
         for key, minor in sums.items()])
 
 
-def _insert_rests(groups: Sequence[Group], rests: dict[Key, Rest]) -> None:
+def _insert_rests(rests: dict[Key, list[Rest]]) -> None:
     now = clock.now()
     rows: list[dict[str, Any]] = [
         {"id": rest.id, "payee_id": key[0], "business_id": key[1], "currency": key[2], "amount_minor": rest.minor,
          "state": PayableState.OWED, "rest_of": rest.root, "created_at": now, "version": 1}
-        for key, rest in rests.items()]
+        for key, carried in rests.items() for rest in carried]
     if rows:
         db.session.execute(insert(cast("Table", Payable.__table__)), rows)
         audit.record_many("payable.owed", (
@@ -200,22 +201,22 @@ def _insert_rests(groups: Sequence[Group], rests: dict[Key, Rest]) -> None:
             for row in rows), by=audit.SYSTEM)
 
 
-def _post(groups: Sequence[Group], ids: dict[Key, str], sums: dict[Key, int], rests: dict[Key, Rest]) -> None:
+def _post(groups: Sequence[Group], ids: dict[Key, str], sums: dict[Key, int],
+          rests: dict[Key, list[Rest]]) -> None:
     owners = {one.id: group.key[2] for group in groups for one in group.owed}
-    owners |= {rest.id: key[2] for key, rest in rests.items()}
+    owners |= {rest.id: key[2] for key, carried in rests.items() for rest in carried}
     owed = ledger.accounts(AccountKind.PAYABLE, owners)
     on_its_way = ledger.accounts(AccountKind.IN_TRANSIT, {ids[key]: key[2] for key in ids})
     ledger.post_many([
         Movement("transfer_requested", f"{ids[group.key]}:requested",
-                 _lines(group, owed, on_its_way[ids[group.key]], sums[group.key], rests.get(group.key)))
+                 _lines(group, owed, on_its_way[ids[group.key]], sums[group.key], rests[group.key]))
         for group in groups])
 
 
 def _lines(
-    group: Group, owed: dict[str, LedgerAccount], on_its_way: LedgerAccount, minor: int, rest: Rest | None
+    group: Group, owed: dict[str, Account], on_its_way: Account, minor: int, rests: Sequence[Rest]
 ) -> list[Line]:
     currency = group.key[2]
     lines = [(owed[one.id], Money(-one.minor, currency)) for one in group.owed]
-    if rest:
-        lines.append((owed[rest.id], Money(rest.minor, currency)))
+    lines += [(owed[rest.id], Money(rest.minor, currency)) for rest in rests]
     return [*lines, (on_its_way, Money(minor, currency))]

@@ -10,6 +10,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.outbox import Errand
 from marketplace.foundation.turns import wait_for_turn
 from marketplace.payments import ledger, lifecycle, sending
+from marketplace.payments.locks import lock_accounts
 from marketplace.payments.models import (
     PLATFORM,
     AccountKind,
@@ -126,7 +127,8 @@ def _settle_outstanding(reversal: TransferReversal, refused: Refused) -> None:
 
 
 def _lower_transfer(reversal: TransferReversal) -> None:
-    transfer = db.session.get_one(Transfer, reversal.transfer_id, populate_existing=True, with_for_update=True)
+    transfer = db.session.get_one(
+        Transfer, reversal.transfer_id, populate_existing=True, with_for_update={"key_share": True})
     transfer.reversed_minor += reversal.left.minor
     whole = transfer.reversed_minor == transfer.amount_minor
     lifecycle.move_transfer(transfer, TransferState.REVERSED if whole else TransferState.PARTLY_REVERSED,
@@ -147,8 +149,10 @@ def write_off(reversal: TransferReversal, *, by: str, reason: str) -> None:
 
 
 def lock_reversal(reversal_id: str) -> TransferReversal:
-    """As it is now, and nobody else changes it until this transaction ends."""
-    return db.session.get_one(TransferReversal, reversal_id, populate_existing=True, with_for_update=True)
+    """With the funds that it returns to, as it is now; nobody else changes it until this transaction ends."""
+    lock_accounts(db.session.scalars(select(TransferReversal.credit_account_id).filter_by(id=reversal_id)))
+    return db.session.get_one(
+        TransferReversal, reversal_id, populate_existing=True, with_for_update={"key_share": True})
 
 
 def receivable_account(reversal: TransferReversal) -> LedgerAccount:

@@ -32,7 +32,7 @@ def stop_transfers(scope: str, subject_id: str | None, *, reason: str, source: s
 
 def lift_stops(source: str, *, by: str) -> None:
     """Whatever this ``source`` stopped may go again, with the next batch, unless another stop names it."""
-    for stop in db.session.scalars(open_stops().where(TransferStop.source == source).with_for_update()):
+    for stop in db.session.scalars(open_stops().where(TransferStop.source == source).with_for_update(key_share=True)):
         stop.lifted_at = clock.now()
         audit.record("transfers.resumed", stop.subject_id or stop.scope, by=by, scope=stop.scope, source=source)
 

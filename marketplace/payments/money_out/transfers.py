@@ -10,6 +10,7 @@ from marketplace.foundation.db import db, finish_reading
 from marketplace.foundation.outbox import Errand
 from marketplace.foundation.turns import wait_for_turn
 from marketplace.payments import ledger, lifecycle, sending
+from marketplace.payments.locks import lock_accounts
 from marketplace.payments.models import (
     AccountKind,
     ConnectedAccount,
@@ -93,7 +94,7 @@ def pays_at_once() -> bool:
 
 def send_transfer(transfer_id: str) -> None:
     """Job: from its commit on the key may be in use; only then is anything sent."""
-    transfer = _lock(transfer_id)
+    transfer = _lock(transfer_id, may_fail=True)
     if transfer.state is not TransferState.REQUESTED:
         return
     reason = stops.why_transfer_stopped(transfer)
@@ -152,7 +153,7 @@ def _find(transfer: Transfer) -> Sent | None:
 
 
 def _settle(outcome: Outcome, transfer_id: str) -> None:
-    transfer = _lock(transfer_id)
+    transfer = _lock(transfer_id, may_fail=isinstance(outcome, (NotReady, Stopped, Refused)))
     if transfer.state is not TransferState.SENDING:
         return
     if isinstance(outcome, Sent):
@@ -175,7 +176,7 @@ def _settle_sent(transfer: Transfer, stripe_transfer_id: str) -> None:
     lifecycle.move_transfer(transfer, TransferState.SENT, by=SYSTEM, stripe=stripe_transfer_id)
     ledger.move(transfer.amount, source=_in_transit(transfer), target=ledger.clearing(transfer.currency),
                 kind="transfer_sent", reference=f"{transfer.id}:sent")
-    for payable in _lock_payables(transfer):
+    for payable in _lock_payables(transfer.id):
         lifecycle.move_payable(payable, PayableState.SENT, transfer_id=transfer.id, by=SYSTEM)
     for reversal in _waiting_reversals(transfer):
         outbox.promise("send_reversal", reversal_id=reversal.id)
@@ -187,7 +188,7 @@ def _settle_failed(transfer: Transfer, refused: Refused) -> None:
     """Everything as it was before, and what was to be taken back out of it is taken now."""
     transfer.failed_at, transfer.failure_code, transfer.failure = clock.now(), refused.code, refused.message
     lifecycle.move_transfer(transfer, TransferState.FAILED, by=SYSTEM, code=refused.code, reason=refused.message)
-    back = _lock_payables(transfer)
+    back = _lock_payables(transfer.id)
     ledger.post(
         [(_in_transit(transfer), -transfer.amount)]
         + [(payables.payable_account(payable), payable.amount) for payable in back],
@@ -218,14 +219,26 @@ def _waiting_reversals(transfer: Transfer) -> Sequence[TransferReversal]:
         .order_by(TransferReversal.id)).all()
 
 
-def _lock(transfer_id: str) -> Transfer:
-    return db.session.get_one(Transfer, transfer_id, populate_existing=True, with_for_update=True)
+def _lock(transfer_id: str, *, may_fail: bool = False) -> Transfer:
+    """After its payables, as whoever takes money back does; if it ``may_fail``, after the funds that get some then."""
+    funds = _credited(transfer_id) if may_fail else set()
+    lock_accounts(funds)
+    _lock_payables(transfer_id)
+    if may_fail and not _credited(transfer_id) <= funds:
+        raise TemporaryFailure("more of it was asked back at this moment")
+    return db.session.get_one(Transfer, transfer_id, populate_existing=True, with_for_update={"key_share": True})
 
 
-def _lock_payables(transfer: Transfer) -> Sequence[Payable]:
+def _credited(transfer_id: str) -> set[str]:
+    """The accounts that get what is to be taken back of it."""
+    return set(db.session.scalars(select(TransferReversal.credit_account_id).filter_by(
+        transfer_id=transfer_id, state=ReversalState.REQUESTED)))
+
+
+def _lock_payables(transfer_id: str) -> Sequence[Payable]:
     return db.session.scalars(
-        select(Payable).filter_by(transfer_id=transfer.id).order_by(Payable.id)
-        .with_for_update().execution_options(populate_existing=True)).all()
+        select(Payable).filter_by(transfer_id=transfer_id).order_by(Payable.id)
+        .with_for_update(key_share=True).execution_options(populate_existing=True)).all()
 
 
 def _in_transit(transfer: Transfer) -> LedgerAccount:
