@@ -80,31 +80,44 @@ class Web:
         REAL_CONNECT(connecting, ("127.0.0.1", self.port))
 
 
-@pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    web = Web()
+class Server(ThreadingHTTPServer):
+    """One for all tests of this file: it serves the web of the test that runs."""
 
-    class Site(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            web.headers.append({name.lower(): value for name, value in self.headers.items()})
-            with suppress(OSError):  # the fetcher hangs up on purpose
-                web.pages[self.path](self)
+    daemon_threads = True
+    web: Web
 
-        def log_message(self, *_: Any) -> None:
-            pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
-    server.daemon_threads = True
-    web.port = server.server_port
+class Site(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Server)
+        web = self.server.web
+        web.headers.append({name.lower(): value for name, value in self.headers.items()})
+        with suppress(OSError):  # the fetcher hangs up on purpose
+            web.pages[self.path](self)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = Server(("127.0.0.1", 0), Site)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch, server: Server) -> Iterator[Web]:
+    web = server.web = Web()
+    web.port = server.server_port
     monkeypatch.setattr(socket, "getaddrinfo", web.look_up)
     monkeypatch.setattr(socket.socket, "connect", lambda connecting, address: web.connect(connecting, address))
     yield web
     web.stopping.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 def failure(url: str, **more: Any) -> FetchFailure:
