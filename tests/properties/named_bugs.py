@@ -19,12 +19,14 @@ from marketplace.foundation.db import transaction
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money
 from marketplace.payments import inbox, ledger, sending, webhooks
+from marketplace.payments.models import AccountKind
+from marketplace.payments.money_in import settling
 from marketplace.payments.money_out import payables, requests, stops, transfers
 from marketplace.payments.stripe_readings import TemporaryFailure
-from marketplace.referrals import rewards
+from marketplace.referrals import asking, clawbacks, moderation, rewards, stages
 
 Patch = pytest.MonkeyPatch
-PAYMENTS = "tests/payments/"
+PAYMENTS, REWARDS = "tests/payments/", "tests/referrals/test_rewards.py::"
 
 
 def fresh_key_for_each_attempt(patch: Patch) -> None:
@@ -154,6 +156,82 @@ def references_may_come_again(patch: Patch) -> None:
         ledger.Movement(one.kind, f"{one.reference}:{new_id('again')}", one.lines) for one in movements]))
 
 
+def each_refund_on_its_own(patch: Patch) -> None:
+    """The odd cents of every refund stay with the referrer, instead of those of all refunds together."""
+    def due(reward: Any, conversion: Any, refunded_minor: int) -> tuple[Money, Money]:
+        before = sum(clawback.amount_minor * conversion.amount_minor // reward.amount_minor for clawback in reward.clawbacks)
+        part = max(refunded_minor - before, 0)
+        fee = Money(reward.fee_minor, reward.currency)
+        left = min(reward.amount.part(part, conversion.amount_minor), reward.net)
+        return left, fee.part(refunded_minor, conversion.amount_minor) - Money(
+            sum(c.fee_minor for c in reward.clawbacks), reward.currency)
+    patch.setattr(clawbacks, "_due", due)
+
+
+def a_frozen_reward_is_released(patch: Patch) -> None:
+    def release_at_once(reward_id: str) -> None:
+        reward = rewards.db.session.get_one(rewards.Reward, reward_id)
+        reward.release_at = rewards.clock.now()
+        usual(reward_id)
+    usual = rewards.release_reward
+    _replace_job(patch, "release_reward", release_at_once)
+    patch.setattr(rewards, "timedelta", _NoTime)
+
+
+class _NoTime:
+    """A hold that is always over."""
+
+    def __new__(cls, days: int = 0) -> Any:
+        from datetime import timedelta  # noqa: PLC0415
+
+        return timedelta(0)
+
+
+def terms_of_today_instead_of_the_leads(patch: Patch) -> None:
+    """What was promised changes with the bounty."""
+    def earn_by_today(lead: Any, conversion: Any, *, by: str) -> Any:
+        lead.terms = lead.bounty.terms
+        return usual(lead, conversion, by=by)
+    usual = rewards.earn_reward
+    patch.setattr("marketplace.referrals.conversion.earn_reward", earn_by_today)
+
+
+def a_lost_lead_keeps_its_reservation(patch: Patch) -> None:
+    patch.setattr(asking, "free_reserved", lambda lead, why: None)
+    patch.setattr(stages, "free_reserved", lambda lead, why: None)
+
+
+def stripes_fee_is_never_booked(patch: Patch) -> None:
+    patch.setattr(settling, "_post_fee", lambda row, fee: setattr(row, "fee_minor", fee.minor))
+
+
+def a_decision_without_a_trace(patch: Patch) -> None:
+    """The state changes and the audit trail does not know."""
+    def move(lead: Any, target: Any, *, by: str, reason: str = "") -> None:
+        if target == "accepted":
+            lead.moderation = target
+        else:
+            usual(lead, target, by=by, reason=reason)
+    usual = moderation.lifecycle.move
+    patch.setattr(moderation.lifecycle, "move", move)
+
+
+def a_reversal_takes_from_what_is_owed_too(patch: Patch) -> None:
+    """What was taken back of a sent transfer is given to the business before Stripe has taken it back."""
+    def ask_reversal(payable: Any, amount: Money, *where: Any, credit: Any, clawback_id: str, **named: Any) -> Any:
+        ledger.move(amount, source=ledger.account(AccountKind.CLEARING, "platform", amount.currency), target=credit,
+                    kind="too_early", reference=f"{clawback_id}:early")
+        return usual(payable, amount, *where, credit=credit, clawback_id=clawback_id, **named)
+    usual = payables._ask_reversal
+    patch.setattr(payables, "_ask_reversal", ask_reversal)
+
+
+def _replace_job(patch: Patch, name: str, job: Callable[..., None]) -> None:
+    from marketplace.jobs import JOBS  # noqa: PLC0415
+
+    patch.setitem(JOBS, name, job)
+
+
 JUMP = PAYMENTS + "test_clock_jumps.py::test_a_call_repeated_much_later_is_done_once"
 BUGS: dict[Callable[[Patch], None], str] = {
     fresh_key_for_each_attempt: f"{JUMP}[a transfer-23 hours]",
@@ -161,14 +239,14 @@ BUGS: dict[Callable[[Patch], None], str] = {
     every_delivery_is_news: PAYMENTS + "test_webhooks.py::test_a_repeated_event_is_taken_and_stored_once",
     writers_do_not_queue: "tests/races/test_money.py::test_sixteen_spend_one_bountys_funds_and_never_more_than_there_is",
     released_before_the_hold_is_over:
-        "tests/referrals/test_rewards.py::TestHolding::test_a_release_too_early_or_twice_does_nothing",
+        f"{REWARDS}TestHolding::test_a_release_too_early_or_twice_does_nothing",
     more_is_taken_back_than_was_sent: PAYMENTS + "test_reversals.py::test_more_than_is_owed_is_not_taken",
     ticked_before_it_is_settled:
         "tests/foundation/test_outbox.py::test_what_a_failed_job_wrote_is_gone_and_it_is_tried_again",
     either_mode_will_do: PAYMENTS + "test_webhook_storm.py::test_an_event_of_the_other_mode_is_refused",
     key_in_use_counts_as_refused: f"{JUMP}[a refund-23 hours]",
     odd_cents_go_to_the_business:
-        "tests/referrals/test_rewards.py::TestRefund::test_in_many_steps_never_takes_more_than_the_share_so_far",
+        f"{REWARDS}TestRefund::test_in_many_steps_never_takes_more_than_the_share_so_far",
 }
 MORE_BUGS: dict[Callable[[Patch], None], str] = {  # For `make proof`.
     burnt_key_is_not_looked_up: f"{JUMP}[a transfer-25 hours]",
@@ -178,6 +256,16 @@ MORE_BUGS: dict[Callable[[Patch], None], str] = {  # For `make proof`.
     account_is_not_looked_at_before_sending: PAYMENTS + "test_transfers.py::test_the_account_is_looked_at_right_before_sending",
     stops_are_not_heeded: PAYMENTS + "test_stops.py::test_each_scope_holds_the_money_until_it_is_lifted",
     references_may_come_again: PAYMENTS + "test_ledger.py::test_the_same_reference_posts_once",
+    each_refund_on_its_own: f"{REWARDS}TestRefund::test_of_a_sale_smaller_than_its_reward_counts_no_part_twice",
+    a_frozen_reward_is_released: f"{REWARDS}TestHolding::test_a_release_too_early_or_twice_does_nothing",
+    terms_of_today_instead_of_the_leads:
+        f"{REWARDS}TestEarning::test_the_terms_of_that_day_count_whatever_the_bounty_says_now",
+    a_lost_lead_keeps_its_reservation:
+        "tests/referrals/test_contact_and_stages.py::TestStages::test_an_ending_needs_a_reason_and_frees_the_funds",
+    stripes_fee_is_never_booked: PAYMENTS + "test_funding.py::test_what_is_paid_becomes_the_bountys_and_the_fee_is_ours",
+    a_decision_without_a_trace:
+        "tests/referrals/test_timeline.py::test_the_business_reads_nothing_from_before_the_acceptance",
+    a_reversal_takes_from_what_is_owed_too: PAYMENTS + "test_reversals.py::test_what_was_sent_comes_back_by_a_reversal",
 }
 
 

@@ -241,6 +241,12 @@ class TestRefund:
             self.refund(won, 142_857, f"R-{number}")
         assert the(Reward).clawed_back == usd(100_000 * 7 * 142_857 // 3_000_000)
 
+    def test_of_a_sale_smaller_than_its_reward_counts_no_part_twice(self, lead):
+        win(lead, amount=usd(3))
+        for cents, taken in ((1, 33_333), (2, 66_666), (3, 100_000)):
+            self.refund(lead, 1, f"R-{cents}")
+            assert the(Reward).clawed_back == usd(taken)
+
     def test_in_many_steps_never_takes_more_than_the_share_so_far(self, won):
         refunded = [0, 1, 2, 3, 30, 31, 2_999_999, 3_000_000]
         for number, (before, after) in enumerate(pairwise(refunded)):
