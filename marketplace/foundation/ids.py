@@ -7,7 +7,9 @@ from marketplace.foundation import clock
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u.
 RANDOM_BITS = 80
-LARGEST_STEP = 2 ** 40  # What follows within a millisecond stays after, and cannot be guessed.
+STEP_BITS = 40  # What follows within a millisecond stays after, and cannot be guessed.
+PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+PLACES = range(120, -1, -10)
 
 _lock = threading.Lock()
 _last = [0]
@@ -19,10 +21,11 @@ def new_id(kind: str) -> str:
     What one process makes in the same millisecond sorts in the order of making: a story is told by it.
     """
     milliseconds = int(clock.now().timestamp() * 1000)
-    number = milliseconds << RANDOM_BITS | secrets.randbits(RANDOM_BITS)
     with _lock:
         if _last[0] >> RANDOM_BITS == milliseconds:
-            number = _last[0] + 1 + secrets.randbelow(LARGEST_STEP)
+            number = _last[0] + 1 + secrets.randbits(STEP_BITS)
+        else:
+            number = milliseconds << RANDOM_BITS | secrets.randbits(RANDOM_BITS)
         _last[0] = number
     return _spelled(kind, number)
 
@@ -33,5 +36,4 @@ def first_id(kind: str, moment: datetime) -> str:
 
 
 def _spelled(kind: str, number: int) -> str:
-    digits = "".join(ALPHABET[number >> 5 * place & 31] for place in reversed(range(26)))
-    return f"{kind}_{digits}"
+    return f"{kind}_" + "".join([PAIRS[number >> place & 1023] for place in PLACES])
