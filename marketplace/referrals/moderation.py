@@ -17,7 +17,7 @@ from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import ask_consent
 from marketplace.referrals.duplicates import become_duplicate, find_live_twin
 from marketplace.referrals.models import EvidenceState, Lead, Moderation, ReasonCode
-from marketplace.referrals.permissions import is_referrer, may_moderate
+from marketplace.referrals.permissions import is_referrer, may_decide
 from marketplace.referrals.pointing import start_review
 from marketplace.referrals.questions import put_question
 from marketplace.referrals.suppression import Suppressed, hash_post, hashes_of, refuse_suppressed
@@ -31,7 +31,7 @@ class FundsGone(Conflict):
 
 def accept_lead(lead: Lead, *, by: User, version: int | None = None) -> None:
     """in_review -> accepted: the worst case of the reward is reserved and the buyer is asked."""
-    require(may_moderate(by, lead), "moderate this lead")
+    require(may_decide(by, lead), "moderate this lead")
     check_version(lead, version)
     lock_funds((lead.bounty_id, lead.terms.currency))
     _accept(lead, by=by.id)
@@ -42,7 +42,7 @@ def reject_lead(
     version: int | None = None,
 ) -> None:
     """in_review -> rejected, with one reason code and the criterion that was missed, in the terms' own words."""
-    require(may_moderate(by, lead), "moderate this lead")
+    require(may_decide(by, lead), "moderate this lead")
     check_version(lead, version)
     if missed_criterion and missed_criterion not in lead.terms.criteria:
         raise Invalid("That is not one of this lead's criteria.",
@@ -57,7 +57,7 @@ def reject_lead(
 
 def ask_for_info(lead: Lead, *, by: User, question: str, version: int | None = None) -> None:
     """in_review -> needs_info: the referrer has seven days."""
-    require(may_moderate(by, lead), "moderate this lead")
+    require(may_decide(by, lead), "moderate this lead")
     check_version(lead, version)
     put_question(lead, question, by=by.id)
 

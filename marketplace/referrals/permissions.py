@@ -1,7 +1,10 @@
 """Who may do what with a lead. Plain functions that answer yes or no."""
+from sqlalchemy import select
+
 from marketplace.bounties.models import Bounty
+from marketplace.foundation.db import db
 from marketplace.identity.models import MemberRole, User
-from marketplace.referrals.models import Lead, Reward, RewardInKind
+from marketplace.referrals.models import Lead, Reward, RewardInKind, Split, SplitPart, SplitState
 
 
 def may_point(user: User, bounty: Bounty) -> bool:
@@ -16,6 +19,14 @@ def is_referrer(user: User, lead: Lead) -> bool:
 def may_moderate(user: User, lead: Lead) -> bool:
     """An admin who has no stake: neither pointed nor works there."""
     return user.is_admin and user.id != lead.referrer_id and user.role_in(lead.business_id) is None
+
+
+def may_decide(user: User, lead: Lead) -> bool:
+    """``may_moderate``, and no share in what it earns either: agreed to, perhaps, before they became an admin."""
+    share = select(SplitPart.id).join(Split).where(
+        Split.lead_id == lead.id, Split.state.in_((SplitState.PROPOSED, SplitState.AGREED)),
+        SplitPart.user_id == user.id).limit(1)
+    return may_moderate(user, lead) and db.session.scalar(share) is None
 
 
 def may_work(user: User, lead: Lead) -> bool:

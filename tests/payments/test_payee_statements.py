@@ -179,6 +179,13 @@ def test_an_empty_year_says_so(ana, as_user):
     assert as_user(ana).get(f"/people/{ana.id}/statements.pdf").data.startswith(b"%PDF-")
 
 
+def test_drawings_are_asked_for_more_rarely_than_pages(ana, as_user):
+    browser = as_user(ana)
+    answers = [browser.get(f"/people/{ana.id}/statements.pdf").status_code for _ in range(11)]
+    assert answers == [200] * 10 + [429]
+    assert browser.get(f"/people/{ana.id}/statements").status_code == 200
+
+
 def test_no_tax_number_is_kept_anywhere(app):
     columns = {column.name for table in db.metadata.tables.values() for column in table.columns}
     assert not [name for name in columns if name in {"tin", "ssn"} or "tax" in name]

@@ -11,6 +11,7 @@ import stripe
 from marketplace.foundation import clock as product_clock
 from marketplace.foundation.money import Money
 from marketplace.payments.stripe_gateway import StripeGateway, make_gateway
+from marketplace.payments.stripe_gateway.calls import failure
 from marketplace.payments.stripe_readings import OutcomeUnknown, PermanentFailure, TemporaryFailure, put_plainly
 from scripts.processes import free_port
 from tests.sandbox_server import SECRET_KEY, SandboxServer
@@ -284,3 +285,11 @@ def test_a_refund_is_read_as_it_turns_out(sandbox: SandboxServer, gateway: Strip
     assert gateway.find_refund(payment_intent_id=payment, refund_id="refund_2") is None
     with pytest.raises(PermanentFailure):
         gateway.refund_payment(refund_id="x", payment_intent_id=payment, amount=Money(10_001, "usd"), key="x")
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("kind", [stripe.InvalidRequestError, stripe.APIError, stripe.RateLimitError])
+def test_no_address_in_stripes_words_comes_further_than_here(kind):
+    error = kind("No such customer: dana@mail.example", param="x") if kind is stripe.InvalidRequestError else kind(
+        "No such customer: dana@mail.example")
+    assert str(failure(error)) == "No such customer: (an address)"

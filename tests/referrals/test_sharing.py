@@ -7,6 +7,7 @@ from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.money import Money
 from marketplace.foundation.states import IllegalMove
+from marketplace.identity.models import User
 from marketplace.identity.permissions import EmailUnconfirmed
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind, Payable, Transfer
@@ -117,6 +118,15 @@ class TestSplit:
         split = self.propose(lead, 5_000, (tom, 2_500), (eva, 2_500))
         self.answer(split, tom)
         assert self.sold(lead, mona) == {ana.id: (100_000, 5_000)}
+
+    def test_leaves_who_agreed_and_became_an_admin_out_of_the_decision(self, lead, tom, mona):
+        split = self.propose(lead, 5_000, (tom, 5_000))
+        self.answer(split, tom)
+        with transaction():
+            db.session.get_one(User, tom.id).is_admin = True
+        with pytest.raises(Forbidden):
+            accept(again(lead), by=tom)
+        accept(again(lead), by=mona)
 
     def test_that_somebody_declines_ends_and_another_may_be_proposed(self, lead, ana, tom, eva, mona, work, mailbox):
         split = self.propose(lead, 5_000, (tom, 2_500), (eva, 2_500))

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, render_template
 
 from marketplace.foundation.errors import NotFound, require
+from marketplace.foundation.limits import DRAWING, caller, limiter
 from marketplace.identity.models import Business
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
@@ -40,6 +41,7 @@ def csv(business_id: str, currency: str, month: str) -> Any:
 
 @bp.get("/businesses/<business_id>/statements/<currency>/<month>/pdf")
 @signed_in
+@limiter.limit(DRAWING, key_func=caller)
 def pdf(business_id: str, currency: str, month: str) -> Any:
     business, statement = _asked(business_id, currency, month)
     return _file(files.draw_pdf(statement, business), "application/pdf", statement, "pdf")

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request
 
 from marketplace.foundation.errors import NotFound
+from marketplace.foundation.limits import DRAWING, caller, limiter
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.payments.money_out import statement_files
@@ -32,6 +33,7 @@ def csv(user_id: str) -> Any:
 
 @bp.get("/people/<user_id>/statements.pdf")
 @signed_in
+@limiter.limit(DRAWING, key_func=caller)
 def pdf(user_id: str) -> Any:
     owner, statement, _ = _asked(user_id)
     return _file(statement_files.draw_pdf(statement, owner), "application/pdf", statement, "pdf")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import stripe
 
+from marketplace.foundation.outbox import ADDRESS
 from marketplace.payments.stripe_readings import OutcomeUnknown, PermanentFailure, TemporaryFailure
 
 PAGE = 100  # The most that Stripe gives in one page.
@@ -28,7 +29,7 @@ def in_our_words() -> Iterator[None]:
 
 def failure(error: stripe.StripeError) -> TemporaryFailure | PermanentFailure:
     """Sorted by what the caller may do next, as measured of the package (it gives 409 as a plain APIError)."""
-    message = error.user_message or str(error)
+    message = ADDRESS.sub("(an address)", error.user_message or str(error))  # It is kept, in rows and the audit trail.
     if isinstance(error, stripe.IdempotencyError):
         return OutcomeUnknown(message)
     if isinstance(error, stripe.APIConnectionError | stripe.RateLimitError | stripe.AuthenticationError):
