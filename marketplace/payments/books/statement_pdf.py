@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fpdf import FPDF
-from fpdf.fonts import FontFace
+from fpdf.fonts import FontFace, TTFFont
 
 MARGIN, LINE = 18, 6  # Millimetres.
 TITLE, HEADING, TEXT, SMALL = 20, 12, 10, 8  # Points.
@@ -60,6 +60,16 @@ class Statement:
 def draw_statement(statement: Statement) -> bytes:
     """A4, page numbers, text that can be searched and copied."""
     pdf = _Paper(format="A4")
+    try:
+        _draw(pdf, statement)
+        return bytes(pdf.output())
+    finally:
+        for font in pdf.fonts.values():
+            if isinstance(font, TTFFont):
+                font.close()  # A font that no page needed, or an error on the way, would leave its file open.
+
+
+def _draw(pdf: FPDF, statement: Statement) -> None:
     pdf.set_title(statement.title)
     pdf.set_creator("Fingerpost")
     pdf.set_creation_date(statement.made_at)
@@ -83,7 +93,6 @@ def draw_statement(statement: Statement) -> bytes:
     pdf.ln(LINE)
     for note in statement.notes:
         _write(pdf, note, SMALL, colour=FAINT)
-    return bytes(pdf.output())
 
 
 class _Paper(FPDF):
