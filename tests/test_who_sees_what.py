@@ -409,9 +409,12 @@ def _money_out(payee: User, business_id: str, bounty_id: str) -> dict[str, str]:
         db.session.add(Payable(id="reward_sent", payee_id=payee.id, business_id=business_id, amount=Money(5_000, "usd"),
                                state=PayableState.SENT, transfer_id=sent.id))
         db.session.flush()
+        funds = ledger.account(AccountKind.FUNDS, bounty_id, "usd")
+        ledger.move(Money(5_000, "usd"), source=funds, target=ledger.account(AccountKind.PAYABLE, "reward_sent", "usd"),
+                    kind="reward_released", reference="reward_sent:released")
         debt = TransferReversal(
             reference="clawback_1", transfer_id=sent.id, payable_id="reward_sent", amount=Money(1_000, "usd"),
-            credit_account_id=ledger.account(AccountKind.FUNDS, bounty_id, "usd").id, state=ReversalState.OUTSTANDING,
+            credit_account_id=funds.id, state=ReversalState.OUTSTANDING,
             idempotency_key="key-debt", failure_code="balance_insufficient", owed_since=clock.now())
         order = MoneyOrder(kind=OrderKind.REVERSAL, subject_id=sent.id, amount=Money(5_000, "usd"), reason="Too late",
                            asked_by=payee.id)
