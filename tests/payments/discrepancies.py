@@ -92,7 +92,7 @@ class Scene:
         return f"{what}_{next(self.serial)}"
 
     def minor(self) -> int:
-        return self.dice.randint(100, 9_000)
+        return self.dice.randint(1_000, 9_000)
 
     def money(self) -> Money:
         return Money(self.minor(), self.dice.choice(CURRENCIES))
@@ -215,7 +215,7 @@ def transfer_not_posted(scene: Scene) -> Found:
     transfer = fresh(Transfer, transfer_id)
     destination, amount = transfer.destination, transfer.amount
     found = scene.worth("transfer_not_posted", lambda: scene.stripe.gateway().send_transfer(
-        transfer_id=transfer_id, destination=destination, amount=amount, group=transfer_id, key="lost"))
+        transfer_id=transfer_id, destination=destination, amount=amount, group=transfer_id, key=f"lost {transfer_id}"))
     return found | (late_transfer(scene, transfer_id) if scene.is_long else {})
 
 
