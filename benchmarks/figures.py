@@ -1,8 +1,12 @@
 """How a figure is taken: work and its ceiling in turns, by CPU time, so that a busy machine slows both alike."""
+import gc
+import re
+import resource
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 ROUNDS = 15
 
@@ -25,20 +29,35 @@ class Figure:
 
 @dataclass(frozen=True)
 class Times:
-    """CPU microseconds of one call: the fastest round, and the round in the middle."""
+    """Microseconds of one call, of CPU or of the wall: the fastest round, and the round in the middle."""
 
     least: float
     middle: float
 
 
-def take_turns(*works: Callable[[], object], calls: tuple[int, ...]) -> list[Times]:
-    """Each work ``calls`` times in a round, one after the other, ROUNDS times; the first round only warms up."""
+def peak_memory(*, anew: bool = False) -> float:
+    """MiB that this process held at most, since it was asked ``anew``; where Linux does not tell, since it began."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if anew:
+        gc.collect()
+        Path("/proc/self/clear_refs").write_text("5")
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0]) / 1024
+
+
+def take_turns(*works: Callable[[], object], calls: tuple[int, ...], is_wall: bool = False) -> list[Times]:
+    """Each work ``calls`` times in a round, one after the other, ROUNDS times; the first round only warms up.
+
+    ``is_wall``: by the wall, where a database server does a part of the work.
+    """
+    timer = time.perf_counter if is_wall else time.process_time
     spent: list[list[float]] = [[] for _ in works]
     for round_number in range(ROUNDS + 1):
         for place, (work, count) in enumerate(zip(works, calls, strict=True)):
-            began = time.process_time()
+            began = timer()
             for _ in range(count):
                 work()
             if round_number:
-                spent[place].append((time.process_time() - began) / count * 1e6)
+                spent[place].append((timer() - began) / count * 1e6)
     return [Times(min(one), statistics.median(one)) for one in spent]

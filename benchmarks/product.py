@@ -1,12 +1,14 @@
-"""The product on an SQLite file of its own, as `make run` starts it, for the benchmarks to call."""
+"""The product on a new database, an SQLite file as `make run` starts it or PostgreSQL, for the benchmarks to call."""
 import contextlib
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import flask_migrate
 from flask import Flask
-from sqlalchemy import insert
+from sqlalchemy import create_engine, insert, text
+from sqlalchemy.engine import make_url
 
 from marketplace.app import create_app
 from marketplace.bounties.models import Bounty, BountyState, Category, For, Happening, RewardKind, RewardRule, Terms
@@ -24,13 +26,13 @@ REWARD_MINOR, FEE_BPS = 50_000, 500
 
 
 @contextlib.contextmanager
-def product() -> Iterator[Flask]:
-    """Migrated and empty, with an application context open."""
-    with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
+def product(server: str | None = None) -> Iterator[Flask]:
+    """Migrated and empty, with an application context open; on SQLite, or on a PostgreSQL ``server`` (its URL)."""
+    with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder, _database(server, folder) as url:
         mails = Path(folder) / "mail"
         mails.mkdir()
         app = create_app(Settings.from_env(generated_secrets() | {
-            "FINGERPOST_ENV": "development", "DATABASE_URL": f"sqlite:///{folder}/bench.sqlite",
+            "FINGERPOST_ENV": "development", "DATABASE_URL": url,
             "PUBLIC_URL": "http://localhost", "STRIPE_SECRET_KEY": "sk_test_sandbox",
             "STRIPE_API_BASE": "http://127.0.0.1:9", "MAIL_DIR": str(mails), "FETCH_ALLOW": ""}))
         with app.app_context():
@@ -38,6 +40,30 @@ def product() -> Iterator[Flask]:
             yield app
             db.session.remove()
             db.engine.dispose()
+
+
+@contextlib.contextmanager
+def _database(server: str | None, folder: str) -> Iterator[str]:
+    if server is None:
+        yield f"sqlite:///{folder}/bench.sqlite"
+        return
+    name = f"bench_{secrets.token_hex(4)}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    finally:
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        engine.dispose()
+
+
+def settle() -> None:
+    """After many rows were made: as PostgreSQL's autovacuum, or SQLite's ANALYZE, leaves the tables."""
+    db.session.remove()
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ANALYZE" if db.engine.dialect.name == "sqlite" else "VACUUM ANALYZE")
 
 
 def make_user(name: str) -> User:
