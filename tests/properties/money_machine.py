@@ -288,7 +288,7 @@ class MoneyMachine(RuleBasedStateMachine):
         if happened == OK:
             lead.appealed, lead.submitted_at = True, self.market.now()
             if twins or state == "duplicate":
-                lead.duplicate_of = lead.duplicate_of or twins[0].id
+                lead.duplicate_of = lead.duplicate_of or (twins[0].id if twins else None)
                 lead.post = lead.email = None
 
     def _twins_of(self, lead: Lead) -> list[Lead]:
