@@ -52,7 +52,7 @@ RUNS = {  # What it proves: what is run.
                        ("SQLite",)),
 }
 # The first of these that a test records; else it counts as one.
-COUNTED = ("operations", "steps", "kills", "calls", "events", "injections", "threads", "rounds")
+COUNTED = ("operations", "steps", "kills", "calls", "events", "injections", "bugs", "threads", "rounds")
 DATABASES = {"SQLite": "sqlite", "PostgreSQL": "postgresql"}
 
 
@@ -155,7 +155,8 @@ def prove(name: str, run: Run, option: str, seed: int, commit: str) -> Proof:
     counts = ", ".join(f"{count} {what}" for what, count in outcome.done.items())
     found = "; ".join(outcome.faults) or f"nothing wrong in {counts} ({seconds:.0f} s)"
     say(f"{name}: {found}")
-    return Proof(name, outcome.count, found, holds=not done.returncode and outcome.count > 0, seed=seed, commit=commit)
+    holds = not done.returncode and not outcome.faults and outcome.count > 0
+    return Proof(name, outcome.count, found, holds=holds, seed=seed, commit=commit)
 
 
 def read_outcome(xml: Path) -> Outcome:

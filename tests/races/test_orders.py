@@ -36,9 +36,8 @@ def sent(app, stripe, clock):
     return db.session.scalars(select(Transfer.id)).one()
 
 
+@pytest.mark.database("postgresql")  # SQLite locks the whole file before either looks.
 def test_an_order_looks_at_what_is_left_after_its_locks(app, sent):
-    if db.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite locks the whole file before either looks")
     mona, milo = make_user("Mona Lind", is_admin=True).id, make_user("Milo Berg", is_admin=True).id
     with transaction():
         order = MoneyOrder(kind="reversal", subject_id=sent, amount=usd(1000), reason="By mistake.", asked_by=mona)
