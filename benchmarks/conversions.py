@@ -5,7 +5,7 @@ import sqlite3
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from sqlalchemy import event
@@ -86,7 +86,7 @@ class ByHand:
         self.fresh = sorted(made - kept - {old, self.account})
         self.accounts: dict[str, str] = {}
 
-    def __enter__(self) -> "ByHand":
+    def __enter__(self) -> Self:
         url = make_url(db.engine.url.render_as_string(hide_password=False))
         if db.engine.dialect.name == "sqlite":
             self.connection: Any = sqlite3.connect(url.database or "", isolation_level=None)
