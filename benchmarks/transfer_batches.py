@@ -47,8 +47,8 @@ def measure(server: str | None = None) -> list[Figure]:
         chunked = _make_payees(REWARDS // A_PAYEE, A_PAYEE)
         whole, plain = (_make_payees(AT_ONCE * ROUNDS, A_PAYEE) for _ in range(2))
         single = _make_payees(ONE_BY_ONE * ROUNDS, 1)
-        settle()
         big, *parts = _plan([chunked, *_cut(whole), *_cut(plain)], single)
+        settle()
         runs: list[tuple[Callable[[int], None], int]] = [
             (lambda number: _run_chunks(big, len(chunked), number), len(chunked) // ROUNDS * A_PAYEE),
             (lambda number: _run_at_once(parts[number]), AT_ONCE * A_PAYEE),
