@@ -36,12 +36,13 @@ def show() -> Any:
         "bounties/board.html", asked=asked, search=search, rows=page.rows, funded=funded_among(list(page.rows)),
         sign=reward_sign, categories=list(Category), currencies=list(CURRENCIES), kept=kept, following=following,
         is_first=wanted["cursor"] is None,
-        awaited=url_for(".show", **{**kept, "funds": "awaited"}) if _may_say_who_waits(search, wanted) else None,
+        awaited=url_for(".show", **{**kept, "funds": "awaited"}) if not following and _some_wait(search) else None,
     ), asked.status
 
 
-def _may_say_who_waits(search: BoardSearch, wanted: dict[str, Any]) -> bool:
-    return not search.waits_for_funds and wanted["cursor"] is None and some_wait_for_funds(search)
+def _some_wait(search: BoardSearch) -> bool:
+    """Asked where the board ends: who takes leads now comes first."""
+    return not search.waits_for_funds and some_wait_for_funds(search)
 
 
 @bp.get("/bounties/<bounty_id>")
