@@ -26,7 +26,6 @@ from processes import ROOT, environment, flask, free_port
 
 BUILD = ROOT / "build"
 COVERAGE = BUILD / "test" / "coverage.json"
-AT_ONCE = 3  # kinds of runs: a browser, a database server and a pause of a race leave a core to the others
 NEEDED_BRANCHES = 95.0  # percent of the branches of the verbs: see is_verb()
 RUNNING: set[subprocess.Popen[bytes]] = set()
 LEAVING = threading.Event()
@@ -69,9 +68,9 @@ def main(arguments: list[str]) -> int:
         run_checks(result)
         return 1 if result.faults else 0
     more = arguments[arguments.index("--") + 1:] if "--" in arguments else []
-    with database_server(result), ThreadPoolExecutor(AT_ONCE) as pool:
-        # What takes longest begins first.
-        running = [pool.submit(one, more) for one in (test_on_sqlite, browse, check, test_on_postgresql)]
+    with database_server(result), ThreadPoolExecutor() as pool:
+        # All at once: where one waits for a server, a browser or a turn, the others have the cores.
+        running = [pool.submit(one, more) for one in (test_on_postgresql, test_on_sqlite, browse, check)]
         try:
             for run in running:
                 result.add(run.result())
@@ -149,8 +148,7 @@ def check_models(result: Result, name: str, env: dict[str, str]) -> None:
 # ---- tests -------------------------------------------------------------------------------------------------------
 
 def parallel() -> list[str]:
-    """Two kinds of databases share the cores."""
-    return ["-n", str(max(1, min(4, (os.cpu_count() or 1) // 2))), "--dist", "loadgroup"]
+    return ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadgroup"]
 
 
 def test_on_sqlite(more: list[str]) -> Result:
