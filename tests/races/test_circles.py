@@ -24,6 +24,8 @@ from tests.properties.market import OK, attempt, bounty_row, person
 from tests.races.conftest import COST, Stage, lead_row
 from tests.races.together import ROUNDS, attempt_once, together
 
+pytestmark = pytest.mark.database("postgresql")  # SQLite locks the whole file: there is nothing to wait for in a circle.
+
 TURNS = 12
 SALE = Money(500_000, "usd")
 
