@@ -11,6 +11,8 @@ from tests import factories as make
 from tests.api.program import BOUNTY, LEAD
 from tests.browsing import end_reading
 
+pytestmark = pytest.mark.once  # What is refused before a row is read.
+
 NESTED: list = []
 for _ in range(50):
     NESTED = [NESTED]

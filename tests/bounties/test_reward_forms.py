@@ -18,7 +18,7 @@ RENEWAL = {"part_4_kind": "percent", "part_4_happening": "renewal", "part_4_perc
 BUYER = {"part_5_kind": "flat", "part_5_whom": "buyer", "part_5_amount": "75", "cause": "Denver Food Bank"}
 THANKS = {"part_6_kind": "thank_you", "part_6_words": "Dinner for two"}
 
-pytestmark = pytest.mark.usefixtures("app")
+pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.once]
 
 
 def only_bounty():

@@ -12,6 +12,8 @@ from marketplace.foundation.web import LARGEST_BODY
 from tests import factories as make
 from tests.browsing import words_of
 
+pytestmark = pytest.mark.once  # Forms, headers and errors.
+
 HEADERS = {
     "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",

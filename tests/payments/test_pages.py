@@ -22,6 +22,8 @@ from tests.factories import make_bounty, make_member, make_user, owner_of
 from tests.payments.money_steps import fresh, make_ready, owe, pay_in, take_back, usd
 from tests.sandbox_server import SandboxServer
 
+pytestmark = pytest.mark.once  # The verbs behind them are tried on both databases, and each page is opened on both.
+
 
 def press_at_stripe(address: str, choice: str) -> str:
     """Press a button on the sandbox's own page; where it leads."""

@@ -19,6 +19,8 @@ from tests.factories import accept, make_bounty, make_business, make_user
 from tests.referrals.conftest import QUOTE
 from tests.referrals.steps import actions_on, again, do, point
 
+pytestmark = pytest.mark.once  # The verbs behind them are tried on both databases, and each page is opened on both.
+
 DAVID = "david@example.com"
 
 
