@@ -1,21 +1,16 @@
 """Terms that were promised before there were rules: they become one rule each, and say and earn what they said."""
-import importlib
-import os
 from collections.abc import Iterator
 
 import pytest
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from marketplace.bounties.models import Terms
 from marketplace.bounties.preview import reward_in_words
 from marketplace.bounties.rules import Event, Happening, highest_reward, price, worst_case
-from marketplace.foundation.db import Base
 from marketplace.foundation.money import Money
-from tests.database import fresh_postgres_database
+from tests.old_database import migrate, old_database
 
 OLD = [  # currency, kind, reward, rate, cap
     ("usd", "flat", 100_000, None, None), ("jpy", "flat", 5_000, None, None), ("usd", "percent", None, 250, 50_000),
@@ -31,22 +26,11 @@ VALUES (:terms, :bounty, 1, '["Wants a car"]', :kind, :reward, :rate, :cap, :cur
 OLD_COLUMNS = "SELECT id, reward_kind, reward_minor, reward_bps, cap_minor FROM terms ORDER BY id"
 
 
-def migrate(connection: Connection, step: str, name: str) -> None:
-    module = importlib.import_module(f"migrations.versions.{name}")
-    with Operations.context(MigrationContext.configure(connection, opts={"target_metadata": Base.metadata})):
-        getattr(module, step)()
-
-
 @pytest.fixture
 def engine(request, tmp_path) -> Iterator[Engine]:
     """A database as it stood before, with a few terms in it."""
-    if request.config.getoption("--database") == "sqlite":
-        yield from _filled(f"sqlite:///{tmp_path / 'old.sqlite'}")
-    elif os.environ.get("TEST_DATABASE_MISSING"):
-        pytest.skip(os.environ["TEST_DATABASE_MISSING"])
-    else:
-        with fresh_postgres_database(os.environ["TEST_DATABASE_URL"], f"old_{os.environ.get('PYTEST_XDIST_WORKER', '')}") as url:
-            yield from _filled(url)
+    with old_database(request, tmp_path) as url:
+        yield from _filled(url)
 
 
 def _filled(url: str) -> Iterator[Engine]:

@@ -1,16 +1,11 @@
 """Events that were kept whole: they are named by what they are about, and what Stripe told of a payer is gone."""
-import importlib
 import json
-import os
 from collections.abc import Iterator
 
 import pytest
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
-from marketplace.foundation.db import Base
-from tests.database import fresh_postgres_database
+from tests.old_database import migrate, old_database
 
 DANA = {"billing_details": {"name": "Dana Fox", "email": "dana@mail.example"}}
 OLD = {
@@ -23,23 +18,11 @@ KEEP = """INSERT INTO stripe_events (id, type, object_id, livemode, payload, cre
 VALUES (:id, 'of any kind', :object_id, false, :payload, '2026-11-22 00:00:00')"""
 
 
-def migrate(connection: Connection, step: str, name: str) -> None:
-    module = importlib.import_module(f"migrations.versions.{name}")
-    with Operations.context(MigrationContext.configure(connection, opts={"target_metadata": Base.metadata})):
-        getattr(module, step)()
-
-
 @pytest.fixture
 def engine(request, tmp_path) -> Iterator[Engine]:
     """A database as it stood before, with a few events in it."""
-    if request.config.getoption("--database") == "sqlite":
-        yield from _filled(f"sqlite:///{tmp_path / 'old.sqlite'}")
-    elif os.environ.get("TEST_DATABASE_MISSING"):
-        pytest.skip(os.environ["TEST_DATABASE_MISSING"])
-    else:
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-        with fresh_postgres_database(os.environ["TEST_DATABASE_URL"], f"old_events_{worker}") as url:
-            yield from _filled(url)
+    with old_database(request, tmp_path) as url:
+        yield from _filled(url)
 
 
 def _filled(url: str) -> Iterator[Engine]:

@@ -11,12 +11,15 @@ from sqlalchemy.engine import ExceptionContext
 from marketplace.bounties.publishing import publish_bounty
 from marketplace.foundation import clock as product_clock
 from marketplace.foundation.db import db
+from marketplace.identity.models import User
 from marketplace.payments.money_out import payees
 from marketplace.referrals import consent, moderation, pointing
 from marketplace.referrals.models import Acquaintance, Channel, Lead
 from marketplace.referrals.queries import find_live_grant
 from tests.database import Emptying
+from tests.factories import make_business, make_user, owner_of
 from tests.moving_clock import MovingClock
+from tests.payments.money_steps import make_ready, owe, pay_in, usd
 from tests.properties.market import OK, Market, attempt, bounty_row, person
 from tests.sandbox_server import SandboxServer
 
@@ -132,3 +135,15 @@ def stripe(app: Flask, sandbox):
     app.extensions["gateway"] = sandbox.gateway()
     yield sandbox
     app.extensions["gateway"] = before
+
+
+@pytest.fixture
+def owed(stripe, clock: MovingClock) -> User:
+    """Ana is ready and is owed $1,000 that are there."""
+    wes = owner_of(make_business())
+    ana = make_user("Ana Flores")
+    pay_in(stripe, wes)
+    clock.move(days=10)
+    make_ready(stripe, ana)
+    owe(ana, wes.memberships[0].business_id, usd(1000))
+    return ana

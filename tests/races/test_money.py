@@ -21,8 +21,8 @@ from marketplace.payments.money_in import funds
 from marketplace.payments.money_out import transfers
 from marketplace.payments.stripe_readings import TemporaryFailure
 from tests.browsing import apart, end_reading
-from tests.factories import make_business, make_user, owner_of
-from tests.payments.money_steps import BOUNTY, holds, make_ready, owe, pay_in, usd
+from tests.factories import make_business, owner_of
+from tests.payments.money_steps import BOUNTY, holds, pay_in, usd
 
 K = AccountKind
 IGNORED = {name: lambda **said: None for name in ("note_funding", "note_transfer", "note_reversal")}
@@ -128,27 +128,6 @@ def test_one_account_made_by_many_at_once_is_one(app):
             return ledger.account(K.FUNDS, "bounty_new", "usd").id
 
     assert len(at_once(app, 8, make)) == 1
-
-
-@pytest.fixture
-def stripe(app, sandbox):
-    """Asked without the SDK's own retries, so that two at once meet each other."""
-    before = app.extensions["gateway"]
-    app.extensions["gateway"] = sandbox.gateway()
-    yield sandbox
-    app.extensions["gateway"] = before
-
-
-@pytest.fixture
-def owed(stripe, clock):
-    """Ana is ready and is owed $1,000 that are there."""
-    wes = owner_of(make_business())
-    ana = make_user("Ana Flores")
-    pay_in(stripe, wes)
-    clock.move(days=10)
-    make_ready(stripe, ana)
-    owe(ana, wes.memberships[0].business_id, usd(1000))
-    return ana
 
 
 def work_all(number: int) -> str:

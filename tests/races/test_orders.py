@@ -13,23 +13,17 @@ from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind, MoneyOrder, OrderState, Transfer, TransferReversal
 from marketplace.payments.money_out import orders, payables
 from tests.browsing import end_reading
-from tests.factories import make_business, make_user, owner_of
-from tests.payments.money_steps import BOUNTY, make_ready, owe, pay_in, usd
+from tests.factories import make_user
+from tests.payments.money_steps import BOUNTY, usd
 
 WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
 
 
 @pytest.fixture
-def sent(app, stripe, clock):
+def sent(owed):
     """Ana was sent $1,000."""
-    wes = owner_of(make_business())
-    ana = make_user("Ana Flores")
-    pay_in(stripe, wes)
-    clock.move(days=10)
-    make_ready(stripe, ana)
-    owe(ana, wes.memberships[0].business_id, usd(1000))
     with transaction():
-        outbox.promise("request_transfers", payee_id=ana.id)
+        outbox.promise("request_transfers", payee_id=owed.id)
     while outbox.run_next({**JOBS, "note_transfer": lambda **said: None}):
         pass
     end_reading()

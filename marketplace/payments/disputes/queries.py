@@ -6,7 +6,6 @@ from sqlalchemy import Select, or_, select
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.identity.models import User
-from marketplace.payments.locks import lock_funds_of
 from marketplace.payments.models import (
     Chargeback,
     ChargebackMovement,
@@ -15,6 +14,7 @@ from marketplace.payments.models import (
     Funding,
     WarningState,
 )
+from marketplace.payments.money_in.settling import lock_funding
 from marketplace.payments.permissions import MONEY_ROLES
 
 PAYMENT_DISPUTED = "The bank is looking into a payment for this bounty."
@@ -27,10 +27,7 @@ def find_funding(*, charge_id: str | None, payment_intent_id: str | None) -> Fun
     named = [column == value for column, value in
              ((Funding.charge_id, charge_id), (Funding.payment_intent_id, payment_intent_id)) if value]
     funding_id = db.session.scalar(select(Funding.id).where(or_(*named))) if named else None
-    if funding_id is None:
-        return None
-    lock_funds_of(Funding, funding_id)
-    return db.session.get_one(Funding, funding_id, populate_existing=True, with_for_update={"key_share": True})
+    return lock_funding(funding_id) if funding_id else None
 
 
 def why_bounty_stopped(purpose_id: str) -> str | None:

@@ -10,7 +10,7 @@ from marketplace.payments import lifecycle
 from marketplace.payments.models import AutoTopUp, TopUpState
 from marketplace.payments.money_in.funding import FundingTooSmall, minimum_funding
 from marketplace.payments.money_in.kept_cards import NoCard, drop_card, find_card, lock_customer
-from marketplace.payments.money_in.top_ups import CARD_GONE, pause_top_up
+from marketplace.payments.money_in.top_ups import CARD_GONE, lock_top_up, pause_top_up
 from marketplace.payments.permissions import may_fund
 
 
@@ -28,7 +28,7 @@ def agree_top_up(business_id: str, purpose_id: str, amount: Money, monthly: Mone
         raise NoCard("No card is kept for this business.",
                      next_step="Pay in once and tick “keep this card for top-ups”.")
     _check(amount, monthly)
-    top_up = _lock(purpose_id)
+    top_up = lock_top_up(purpose_id)
     if top_up is None:
         top_up = AutoTopUp(business_id=business_id, purpose_id=purpose_id, agreed_by=by.id, amount=amount,
                            monthly_minor=monthly.minor)
@@ -56,7 +56,7 @@ def _check(amount: Money, monthly: Money) -> None:
 
 def stop_top_up(purpose_id: str, *, by: User) -> None:
     """Nothing is charged any more. One that is being charged at this moment goes on."""
-    top_up = _lock(purpose_id)
+    top_up = lock_top_up(purpose_id)
     if top_up is None or top_up.state is TopUpState.OFF:
         raise Conflict("No top-up is agreed for this bounty.", next_step="Reload the page.")
     require(may_fund(by, top_up.business_id), "end the top-ups of this business")
@@ -65,7 +65,7 @@ def stop_top_up(purpose_id: str, *, by: User) -> None:
 
 def pause_for(purpose_id: str, why: str) -> None:
     """Money goes back from this bounty: a card that is charged anew meanwhile would turn in a circle."""
-    top_up = _lock(purpose_id)
+    top_up = lock_top_up(purpose_id)
     if top_up is not None:
         pause_top_up(top_up, why)
 
@@ -81,8 +81,3 @@ def remove_card(business_id: str, *, by: User) -> None:
     audit.record("card.removed", customer.id, by=by.id)
     for purpose_id in db.session.scalars(select(AutoTopUp.purpose_id).filter_by(business_id=business_id)).all():
         pause_for(purpose_id, CARD_GONE)
-
-
-def _lock(purpose_id: str) -> AutoTopUp | None:
-    return db.session.scalar(
-        select(AutoTopUp).filter_by(purpose_id=purpose_id).with_for_update(key_share=True).execution_options(populate_existing=True))

@@ -37,8 +37,7 @@ Outcome = PaymentReading | Refused | NotThere | None
 
 def charge_top_up(purpose_id: str) -> Funding | None:
     """Ask for one top-up of a bounty that is short of funds. None where none is agreed, due or allowed now."""
-    top_up = db.session.scalar(
-        select(AutoTopUp).filter_by(purpose_id=purpose_id).with_for_update(key_share=True).execution_options(populate_existing=True))
+    top_up = lock_top_up(purpose_id)
     if top_up is None or top_up.state is not TopUpState.ON or not _is_time(top_up):
         return None
     card = find_card(top_up.business_id)
@@ -189,6 +188,13 @@ def is_topped_up(purpose_id: str) -> bool:
 
 def find_top_up(purpose_id: str) -> AutoTopUp | None:
     return db.session.scalar(select(AutoTopUp).filter_by(purpose_id=purpose_id))
+
+
+def lock_top_up(purpose_id: str) -> AutoTopUp | None:
+    """As it is now, and nobody else changes it until this transaction ends."""
+    return db.session.scalar(
+        select(AutoTopUp).filter_by(purpose_id=purpose_id)
+        .with_for_update(key_share=True).execution_options(populate_existing=True))
 
 
 def _cancel(funding_id: str) -> PaymentReading | None:
