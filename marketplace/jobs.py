@@ -2,7 +2,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from marketplace.bounties import publishing, topping_up
+from marketplace.bounties import lowering, publishing, topping_up
 from marketplace.bounties.letters import LETTERS as BOUNTIES_LETTERS
 from marketplace.bounties.models import Bounty
 from marketplace.foundation import mail, outbox
@@ -81,6 +81,7 @@ JOBS: Jobs = {
     "watch_top_ups": topping_up.watch_top_ups,
     "return_free_funds": publishing.return_free_funds,
     "resume_when_funded": publishing.resume_when_funded,
+    "apply_gate": lowering.apply_gate,
 }
 
 # How often the worker promises what nobody asks for. Each is safe to run twice, or at any moment.

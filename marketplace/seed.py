@@ -34,6 +34,7 @@ class Offer:
     business: str
     about: str
     place: str
+    jurisdiction: str
     title: str
     text: str
     category: Category
@@ -51,12 +52,12 @@ PEOPLE = {
 
 OFFERS = (  # The last one is the newest, and stands first on the board.
     Offer("ines@example.com", "Brightroof Solar", "Roofs that earn their keep. Planned, fitted and looked after by us.",
-          "Austin, US", "Someone asking about solar for their house",
+          "Austin, US", "US-TX", "Someone asking about solar for their house",
           "Home owners who ask around about solar panels, batteries or a heat pump. We visit, plan and fit.",
           Category.SOLAR, ("Owns the house", "Asks for a price or for experiences"),
           rules=({"kind": RewardKind.FLAT, "amount_minor": 50_000},)),
     Offer("tomas@example.com", "Northwind Books", "Bookkeeping software for small shops, with people who answer.",
-          "", "Shops that are tired of their bookkeeping",
+          "", "", "Shops that are tired of their bookkeeping",
           "Owners of small shops who write that their bookkeeping is a mess or that they look for a new tool.",
           Category.SOFTWARE, ("Runs a business with up to 50 people", "Looks for a tool, not for a job"), hold_days=14,
           rules=({"happening": Happening.QUALIFIED, "kind": RewardKind.FLAT, "amount_minor": 2_500},
@@ -65,14 +66,14 @@ OFFERS = (  # The last one is the newest, and stands first on the board.
                   "times": 3},
                  {"kind": RewardKind.NON_CASH, "thing": NonCash.CREDIT, "words": "A month of Northwind Books"})),
     Offer("lena@example.com", "Küchenhaus Koch", "Kitchens planned with you and built in our own workshop.",
-          "Freiburg, DE", "Someone planning a new kitchen",
+          "Freiburg, DE", "DE", "Someone planning a new kitchen",
           "People around Freiburg who write that they are moving, renovating or planning a new kitchen.",
           Category.HOME, ("Plans a kitchen within half a year", "Lives within 80 km of Freiburg"),
           currency="eur", cause="Tafel Freiburg",
           rules=({"kind": RewardKind.PERCENT, "rate_bps": 300, "floor_minor": 10_000, "cap_minor": 45_000},
                  {"whom": For.BUYER, "kind": RewardKind.FLAT, "amount_minor": 10_000})),
     Offer(WES, "Westside Auto", "A family dealership: new and used cars, a workshop, and people who call you back.",
-          "Denver, US", "Point us at someone who is buying a car",
+          "Denver, US", "US-CO", "Point us at someone who is buying a car",
           "We sell new and used cars in and around Denver. If someone you know, or read, says that they are "
           "looking for a car, point us at them. If they buy from us, $1,000 is yours.",
           Category.CARS,
@@ -145,6 +146,7 @@ def _post(offer: Offer) -> None:
             "rules": list(offer.rules), "cause": offer.cause,
             "hold_days": offer.hold_days, "protection_days": 90, "consent_days": 14, "evidence_days": 30,
             "category": offer.category, "place": offer.place,
+            "jurisdiction": offer.jurisdiction,
         }
         draft_bounty(business, by=owner, title=offer.title, offer=offer.text, **promised)
 

@@ -102,8 +102,8 @@ def open_the_shop(story: Story) -> str:
     page = story.wes.send(
         new, new, title="Point us at someone who is buying a car",
         offer="We sell new and used cars in and around Denver, and we call back.", category="cars",
-        place="Denver, US", criteria="Says that they want to buy a car\nLives within an hour of Denver",
-        currency="usd", reward_kind="flat", reward="1000", hold_days="30")
+        place="Denver, US", jurisdiction="US-CO", currency="usd", reward_kind="flat", reward="1000", hold_days="30",
+        criteria="Says that they want to buy a car\nLives within an hour of Denver")
     found = re.search(r"bounty_\w+", page.address)
     check(found is not None, f"the new bounty has no page: {page.address}")
     bounty = f"/bounties/{found[0]}"  # type: ignore[index]

@@ -32,6 +32,7 @@ TERMS: dict[str, Any] = {
     "criteria": ["Wants to buy a car within three months", "Lives in San Diego"],
     "rules": [{"kind": RewardKind.FLAT, "amount_minor": 100_000}], "currency": "usd", "hold_days": 30,
     "protection_days": 90, "consent_days": 14, "evidence_days": 30, "category": Category.CARS, "place": "San Diego",
+    "jurisdiction": "US-CO",
 }
 PERCENT = {"rules": [{"kind": RewardKind.PERCENT, "rate_bps": 250, "cap_minor": 50_000}]}
 

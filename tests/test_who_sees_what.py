@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from marketplace.bounties.models import For, NonCash, RewardKind
+from marketplace.bounties.models import For, GateRule, NonCash, RewardKind
 from marketplace.foundation import clock, mail, outbox
 from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db, transaction
@@ -122,6 +122,7 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /bounties/<bounty_id>/edit": OWNS_THERE,
     "POST /bounties/<bounty_id>/edit": (OWNS_THERE, {"title": "x"}),
     "POST /bounties/<bounty_id>/publication": OWNS_THERE,
+    "POST /bounties/<bounty_id>/lowering": OWNS_THERE,
     "POST /bounties/<bounty_id>/pause": OWNS_THERE,
     "POST /bounties/<bounty_id>/closure": OWNS_THERE,
 
@@ -246,6 +247,10 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /admin/reconciliation/items/<item_id>/booking": ADMIN,
     "POST /admin/reconciliation/items/<item_id>/adoption": ADMIN,
     "GET /admin/funds": ADMIN,
+    "GET /admin/gate": ADMIN,
+    "GET /admin/gate/new": ADMIN,
+    "POST /admin/gate/new": (ADMIN, {"key": "x"}),
+    "POST /admin/gate/<rule_id>/review": ADMIN,
     "GET /admin/transfers": ADMIN,
     "POST /admin/transfers/batches": ADMIN,
     "GET /admin/transfers/batches/<batch_id>": ADMIN,
@@ -276,10 +281,10 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /api/v1/bounties/<bounty_id>": API,
     "GET /api/v1/bounties/<bounty_id>/reward-preview": (API, {"sale": "100"}),
     "POST /api/v1/businesses/<business_id>/bounties": (api(OWNS_THERE), {
-        "title": "Somebody buying a car", "offer": "We sell cars in San Diego.", "category": "cars",
+        "title": "Somebody buying a car", "offer": "We sell cars in San Diego.", "category": "cars", "jurisdiction": "US-CO",
         "criteria": ["Wants a car"], "currency": "usd", "reward_kind": "flat", "reward": "100"}),
     "POST /api/v1/bounties/<bounty_id>/terms": (api(OWNS_THERE), {
-        "title": "Somebody buying a car", "offer": "We sell cars in San Diego.", "category": "cars",
+        "title": "Somebody buying a car", "offer": "We sell cars in San Diego.", "category": "cars", "jurisdiction": "US-CO",
         "criteria": ["Wants a car"], "currency": "usd", "reward_kind": "flat", "reward": "100"}),
     "POST /api/v1/bounties/<bounty_id>/publication": api(OWNS_THERE),
     "POST /api/v1/bounties/<bounty_id>/pause": api(OWNS_THERE),
@@ -374,6 +379,7 @@ def _make_world(mails: Path) -> World:
         "split_id": split_id, "share_id": share_id, "kind_id": kind_id, "reward_id": rewards_of_lead(won)[0].id, "user_id": ana.id, "key_id": key.id, "job_id": dead.id, "purpose": "buyer",
         "membership_id": db.session.query(Membership.id).filter_by(user_id=agent.id).scalar(),
         "movement_id": "txn_1", "item_id": item.id, "entry_id": db.session.query(LedgerEntry.id).limit(1).scalar(),
+        "rule_id": db.session.query(GateRule.id).limit(1).scalar(),
         "account_id": db.session.query(LedgerAccount.id).limit(1).scalar(),
         "buyer": sign("buyer", asked.id), "consent": sign("consent-confirm", grant.id),
         "confirm": confirmation_link(unconfirmed), "reset": reset_link(unconfirmed),

@@ -3,7 +3,7 @@ from typing import Any
 
 from marketplace.bounties.models import Bounty, BountyState, For, Happening, RewardKind, RewardRule, Terms
 from marketplace.bounties.permissions import may_edit, may_post_for
-from marketplace.bounties.publishing import pause_if_out_of_funds, resume_when_funded
+from marketplace.bounties.publishing import pause_if_out_of_funds, refuse_forbidden, resume_when_funded
 from marketplace.bounties.queries import was_ever_funded
 from marketplace.bounties.rules import highest_reward
 from marketplace.foundation import audit
@@ -15,7 +15,7 @@ from marketplace.identity.models import Business, User
 PLATFORM_FEE_BPS = 500  # Of the reward, paid by the business on top, shown before funding.
 PROMISED = (  # Changing any of these makes new terms; title and offer are only words about them.
     "criteria", "cap_per_referrer_minor", "cap_per_bounty_minor", "cap_per_month_minor", "cause", "currency",
-    "hold_days", "protection_days", "consent_days", "evidence_days", "category", "place",
+    "hold_days", "protection_days", "consent_days", "evidence_days", "category", "place", "jurisdiction",
 )
 RULE = (
     "happening", "whom", "kind", "amount_minor", "rate_bps", "floor_minor", "cap_minor", "times", "within_months",
@@ -35,7 +35,7 @@ def draft_bounty(business: Business, *, by: User, title: str, offer: str, **prom
     db.session.add(bounty)
     db.session.flush()
     audit.record("bounty.drafted", bounty.id, by=by.id)
-    _set_terms(bounty, promised, by=by)
+    _set_terms(bounty, promised, by=by.id)
     return bounty
 
 
@@ -54,16 +54,29 @@ def change_bounty(
             next_step="Close it and post one in the other currency.")
     bounty.title, bounty.offer = title, offer
     if _differs(bounty.terms, promised):
-        _set_terms(bounty, promised, by=by)
+        _set_terms(bounty, promised, by=by.id)
+        if bounty.state is not BountyState.DRAFT:
+            refuse_forbidden(bounty)
         pause_if_out_of_funds(bounty)  # A higher reward may need more than is there, a lower one less.
         resume_when_funded(bounty.id)
     audit.record("bounty.changed", bounty.id, by=by.id, terms=str(bounty.terms_number))
 
 
+def replace_rules(bounty: Bounty, rules: list[dict[str, Any]], *, by: str) -> None:
+    """The next terms, alike but for what they pay."""
+    pays_buyer = any(rule["whom"] is For.BUYER and rule["kind"] is not RewardKind.NON_CASH for rule in rules)
+    promised = {name: getattr(bounty.terms, name) for name in PROMISED}
+    _set_terms(bounty, {**promised, "rules": rules, "cause": promised["cause"] if pays_buyer else None}, by=by)
+
+
+def rule_as_typed(rule: RewardRule) -> dict[str, Any]:
+    return {name: getattr(rule, name) for name in RULE}
+
+
 def write_terms(promised: dict[str, Any], **known: Any) -> Terms:
     """Terms with their rules, in the order of a lead's life; not in the session yet."""
     rules = [RewardRule(position=place, **rule) for place, rule in enumerate(in_order(promised["rules"]), start=1)]
-    plain = {name: promised.get(name) for name in PROMISED}
+    plain = {name: promised.get(name) for name in PROMISED} | {"jurisdiction": promised.get("jurisdiction") or ""}
     return Terms(fee_bps=PLATFORM_FEE_BPS, rule_count=len(rules), rules=rules, **plain, **known)
 
 
@@ -79,11 +92,12 @@ def complete(rule: dict[str, Any]) -> dict[str, Any]:
 
 
 def _differs(terms: Terms, promised: dict[str, Any]) -> bool:
-    rules = [{name: getattr(rule, name) for name in RULE} for rule in terms.rules]
-    return rules != in_order(promised["rules"]) or any(getattr(terms, name) != promised.get(name) for name in PROMISED)
+    rules = [rule_as_typed(rule) for rule in terms.rules]
+    return rules != in_order(promised["rules"]) or any(
+        getattr(terms, name) != promised.get(name) for name in PROMISED)
 
 
-def _set_terms(bounty: Bounty, promised: dict[str, Any], *, by: User) -> None:
+def _set_terms(bounty: Bounty, promised: dict[str, Any], *, by: str) -> None:
     number = bounty.terms_number + 1
     terms = write_terms(promised, bounty_id=bounty.id, number=number)
     db.session.add(terms)
@@ -92,4 +106,4 @@ def _set_terms(bounty: Bounty, promised: dict[str, Any], *, by: User) -> None:
     bounty.highest_reward = highest_reward(terms).minor
     db.session.flush()
     db.session.refresh(bounty, ["terms"])
-    audit.record("terms.set", bounty.id, by=by.id, number=number)
+    audit.record("terms.set", bounty.id, by=by, number=number)

@@ -44,7 +44,7 @@ def initial_form(terms: Terms) -> dict[str, str]:
         "criteria": "\n".join(terms.criteria), "currency": terms.currency, "cause": terms.cause or "",
         "hold_days": str(terms.hold_days), "protection_days": str(terms.protection_days),
         "consent_days": str(terms.consent_days), "evidence_days": str(terms.evidence_days),
-        "category": terms.category.value, "place": terms.place,
+        "category": terms.category.value, "place": terms.place, "jurisdiction": terms.jurisdiction,
     }
 
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from sqlalchemy import select
 
+from marketplace.bounties.lowering import ruling_of
 from marketplace.bounties.models import Bounty
+from marketplace.bounties.publishing import FORBIDDEN
 from marketplace.bounties.used_up import why_used_up
 from marketplace.foundation import clock
 from marketplace.foundation.db import db
@@ -165,9 +167,24 @@ def bounty_used_up(bounty_id: str) -> list[Mail]:
         path=f"/bounties/{bounty.id}/edit", label="Change the bounty")
 
 
+def bounty_forbidden(bounty_id: str) -> list[Mail]:
+    bounty = db.session.get_one(Bounty, bounty_id)
+    ruling = ruling_of(bounty)
+    if bounty.paused_because != FORBIDDEN or ruling.rule is None:
+        return []
+    return _to_money_people(
+        bounty.business_id, "Your bounty is paused: its reward is not allowed there any more",
+        f"“{bounty.title}” is paused. {ruling.rule.says} ({ruling.rule.citation})",
+        "Leads that you have keep their terms as far as the law allows. You can lower the reward with one button on "
+        "the bounty's page, and publish it again.",
+        "This is what Fingerpost does, not legal advice.",
+        path=f"/bounties/{bounty.id}", label="Open the bounty")
+
+
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
         funding_receipt, funding_processing, funding_failed, top_up_needs_owner, top_up_refused, top_up_paused,
         top_up_month_full, refund_receipt, funds_ageing, funds_aged_out, bounty_used_up,
+        bounty_forbidden,
     )
 }

@@ -1,5 +1,5 @@
 """What businesses offer: bounties, and the immutable terms that leads are promised."""
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
@@ -56,7 +56,17 @@ class Category(StrEnum):
     TRAVEL = "travel"
     EDUCATION = "education"
     HEALTH = "health"
+    REAL_ESTATE = "real_estate"  # Homes sold, mortgages, closings.
+    INSURANCE = "insurance"
     OTHER = "other"
+
+
+class Allowed(StrEnum):
+    """The most that may be given for a referral, from the freest to the strictest."""
+
+    CASH = "cash"  # Money, and what is worth money: credit, a favour.
+    THANK_YOU = "thank_you"  # Thanks without a value.
+    NOTHING = "nothing"
 
 
 class Bounty(Versioned, Base):
@@ -117,6 +127,7 @@ class Terms(Base):
     evidence_days: Mapped[int]  # Older posts need a reason.
     category: Mapped[Category] = state_column(Category)
     place: Mapped[str]
+    jurisdiction: Mapped[str] = mapped_column(default="")  # Whose law counts where it is sold: US-CA; "" was not said.
 
     rules: Mapped[list["RewardRule"]] = relationship(lazy="selectin", order_by="RewardRule.position")
 
@@ -162,3 +173,35 @@ class RewardRule(Base):
     after_days: Mapped[int | None]
     thing: Mapped[NonCash | None] = state_column(NonCash)
     words: Mapped[str | None]
+
+
+class GateRule(Base):
+    """What one place's law lets anybody be given for a referral in one category; a change is the next number.
+
+    ``proposed_by`` is None for what is shipped with Fingerpost, which holds from the start.
+    """
+
+    __tablename__ = "gate_rules"
+    __table_args__ = (
+        UniqueConstraint("key", "number"),
+        CheckConstraint("number >= 1", name="number_from_one"),
+        CheckConstraint("(reviewed_by IS NULL) = (reviewed_at IS NULL)", name="reviewed_whole"),
+        CheckConstraint("reviewed_by <> proposed_by", name="reviewed_by_another"),
+        CheckConstraint("proposed_by IS NOT NULL OR number = 1", name="shipped_is_first"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("gate"))
+    key: Mapped[str]  # us-ca-cars
+    number: Mapped[int]
+    category: Mapped[Category] = state_column(Category)
+    jurisdiction: Mapped[str]  # US, US-CA; "" is the world.
+    allows: Mapped[Allowed] = state_column(Allowed)
+    binds_buyer: Mapped[bool] = mapped_column(default=False)  # The buyer's own share falls under it too.
+    says: Mapped[str]  # What is forbidden, in plain words.
+    exception: Mapped[str] = mapped_column(default="")  # Who may be paid all the same; Fingerpost checks no licences.
+    citation: Mapped[str]
+    source_url: Mapped[str] = mapped_column(default="")
+    cited_on: Mapped[date]
+    proposed_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    reviewed_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    reviewed_at: Mapped[datetime | None]

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from marketplace.bounties import lifecycle
+from marketplace.bounties.gate import forbidden_parts, is_gated, rule_on
 from marketplace.bounties.models import Bounty, BountyState
 from marketplace.bounties.permissions import may_edit
 from marketplace.bounties.queries import free_funds_of
@@ -26,6 +27,7 @@ from marketplace.payments.money_in.refunds import refund_free_funds, request_pla
 from marketplace.payments.money_in.top_ups import is_topped_up
 
 OUT_OF_FUNDS = "There are no free funds for one more lead."
+FORBIDDEN = "The law of its place does not allow this reward any more."
 STOPPED = frozenset({PAYMENT_DISPUTED, PAYMENT_SUSPECTED, PAYMENT_TAKEN_BACK})  # Shown to everybody who looks.
 FOR_A_TOP_UP = timedelta(minutes=10)  # Nobody is told of a pause that an agreed top-up ends within minutes.
 
@@ -46,13 +48,23 @@ class PaymentInDoubt(Conflict):
     code = "payment_in_doubt"
 
 
+class PlaceUnsaid(Conflict):
+    code = "place_unsaid"
+
+
+class RewardForbidden(Conflict):
+    code = "reward_forbidden"
+
+
 def can_fund_one_more(bounty: Bounty) -> bool:
     return free_funds_of(bounty) >= worst_case(bounty.terms)
 
 
 def publish_bounty(bounty: Bounty, *, by: User) -> None:
-    """draft or paused -> live. NotFunded (409) without funds for one lead; PaymentInDoubt, UsedUp (409)."""
+    """draft or paused -> live. NotFunded (409) without funds for one lead; PaymentInDoubt, UsedUp (409);
+    PlaceUnsaid, RewardForbidden (409) where the law of a place decides."""
     require(may_edit(by, bounty), "publish this bounty")
+    refuse_forbidden(bounty)
     if why := why_bounty_stopped(bounty.id):
         raise PaymentInDoubt(why, next_step="It continues automatically when the payment is settled.")
     refuse_used_up(bounty)
@@ -64,6 +76,19 @@ def publish_bounty(bounty: Bounty, *, by: User) -> None:
     lifecycle.move(bounty, BountyState.LIVE, by=by.id)
     bounty.paused_because = None
     bounty.published_at = bounty.published_at or clock.now()
+
+
+def refuse_forbidden(bounty: Bounty) -> None:
+    """The gate: what the law of the place of sale lets nobody give is not offered."""
+    terms = bounty.terms
+    if not terms.jurisdiction and is_gated(terms.category):
+        raise PlaceUnsaid("In this category the law of the place decides what may be given for a referral.",
+                          next_step="Change the bounty and say where it is sold.")
+    ruling = rule_on(terms.category, [terms.jurisdiction])
+    if ruling.rule is not None and forbidden_parts(terms, ruling):
+        raise RewardForbidden(
+            f"{ruling.rule.says} ({ruling.rule.citation})",
+            next_step="Lower the reward to what is allowed; the button is on the bounty's page.")
 
 
 def pause_bounty(bounty: Bounty, *, by: User) -> None:

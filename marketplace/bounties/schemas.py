@@ -16,7 +16,7 @@ from marketplace.bounties.rule_schemas import (
     shown_rule,
 )
 from marketplace.bounties.rules import highest_reward, worst_case
-from marketplace.foundation.fields import Amount, Lines, clean_text
+from marketplace.foundation.fields import Amount, JurisdictionCode, Lines, clean_text
 from marketplace.foundation.money import CURRENCIES, Money, show_money
 
 HOLD_DAYS = (0, 7, 14, 30, 60, 90)
@@ -38,6 +38,8 @@ class BountyInput(Schema):
     offer = clean_text(20, 4000, required=True)
     category = fields.Enum(Category, by_value=True, required=True)
     place = clean_text(0, 120, load_default="", metadata={"description": "Empty means anywhere."})
+    jurisdiction = JurisdictionCode(load_default="", metadata={
+        "description": "Whose law counts where it is sold (ISO 3166). Needed to publish where law limits rewards."})
     criteria = Lines(required=True, metadata={"description": "What counts as a qualified lead, one per line."})
     currency = fields.String(required=True, validate=validate.OneOf(tuple(CURRENCIES)))
     reward_kind = fields.String(validate=validate.OneOf(("flat", "percent")))
@@ -186,6 +188,7 @@ class BountyOutput(Schema):
     state = fields.String()
     category = fields.Enum(Category, by_value=True)
     place = fields.String()
+    jurisdiction = fields.String(attribute="terms.jurisdiction")
     terms = fields.Nested(TermsOutput)
     published_at = fields.AwareDateTime(allow_none=True)
     version = fields.Integer()

@@ -6,6 +6,7 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError, fields
 
+from marketplace.foundation import jurisdictions
 from marketplace.foundation.money import Money, plain_amount
 
 MOST_LINES = 20
@@ -53,6 +54,19 @@ class EmailAddress(fields.String):
             return validate_email(text.strip(), check_deliverability=False).normalized.lower()
         except EmailNotValidError:
             raise ValidationError("Write a whole address, like ana@example.com.") from None
+
+
+class JurisdictionCode(fields.String):
+    """A country, or a part of one whose parts make such law: ``DE``, ``US-CA``. Empty: not said."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**_with_metadata(options, example="US-CO"))
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        code = (super()._deserialize(value, attr, data, **options) or "").strip().upper()
+        if code and code not in jurisdictions.known():
+            raise ValidationError("Choose a country or state from the list (ISO 3166, like US-CO).")
+        return code
 
 
 class Lines(fields.Field[list[str]]):

@@ -26,6 +26,7 @@ class User(UserMixin, Versioned, Base):
     email: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     password_hash: Mapped[str]
+    jurisdiction: Mapped[str] = mapped_column(default="")  # Whose law counts where they live: US-CA; "" was not said.
     is_admin: Mapped[bool] = mapped_column(default=False)
     email_confirmed_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]

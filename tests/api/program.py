@@ -66,6 +66,7 @@ LEAD: dict[str, Any] = {
 }
 BOUNTY: dict[str, Any] = {
     "title": "Introduce a car buyer to Westside Auto", "offer": "New and used cars, and people who call you back.",
-    "category": "cars", "place": "San Diego", "criteria": ["Wants to buy a car within three months"], "currency": "usd",
+    "category": "cars", "place": "San Diego", "jurisdiction": "US-CO",
+    "criteria": ["Wants to buy a car within three months"], "currency": "usd",
     "reward_kind": "flat", "reward": "1000.00", "hold_days": 30,
 }

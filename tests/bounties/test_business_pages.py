@@ -11,7 +11,8 @@ from tests.factories import accept, fund_bounty, make_bounty, make_business, mak
 
 FILLED = {
     "title": "Introduce a car buyer to Westside Auto", "offer": "New and used cars, and people who call you back.",
-    "category": "cars", "place": "San Diego", "criteria": "Wants to buy a car\nLives in San Diego",
+    "category": "cars", "place": "San Diego", "jurisdiction": "US-CO",
+    "criteria": "Wants to buy a car\nLives in San Diego",
     "currency": "usd", "reward_kind": "flat", "reward": "1,000",
 }
 

@@ -7,6 +7,7 @@ from marshmallow import Schema, fields
 
 from marketplace.bounties.drafting import PLATFORM_FEE_BPS, change_bounty, draft_bounty
 from marketplace.bounties.form import BountyForm, initial_form
+from marketplace.bounties.lowering import lower_bounty
 from marketplace.bounties.models import Bounty, BountyState, Category
 from marketplace.bounties.pages.showing import show_bounty
 from marketplace.bounties.permissions import may_edit, may_post_for
@@ -21,6 +22,7 @@ from marketplace.bounties.schemas import (
     HOLD_DAYS,
     PROTECTION_DAYS,
 )
+from marketplace.foundation import jurisdictions
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.limits import WRITING, caller, limiter
@@ -39,7 +41,7 @@ BLANK = {
 CHOICES = {
     "categories": list(Category), "currencies": list(CURRENCIES), "hold_days": HOLD_DAYS,
     "protection_days": PROTECTION_DAYS, "consent_days": CONSENT_DAYS, "evidence_days": EVIDENCE_DAYS, "rows": ROWS,
-    "fee": percent_text(PLATFORM_FEE_BPS),
+    "fee": percent_text(PLATFORM_FEE_BPS), "jurisdictions": jurisdictions.choices(),
 }
 
 
@@ -104,6 +106,13 @@ def _said_about(bounty: Bounty, number_before: int) -> str:
 @limiter.limit(WRITING, key_func=caller)
 def publication(bounty_id: str) -> Any:
     return _move(bounty_id, publish_bounty, "It is live: anybody can point at a buyer for it now.")
+
+
+@bp.post("/bounties/<bounty_id>/lowering")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def lowering(bounty_id: str) -> Any:
+    return _move(bounty_id, lower_bounty, "Lowered to what is allowed there. New leads come under these terms.")
 
 
 @bp.post("/bounties/<bounty_id>/pause")

@@ -1,0 +1,71 @@
+"""A bounty that promises more than its place's law allows: lowered by its business, or paused when a rule comes."""
+from typing import Any
+
+from sqlalchemy import select
+
+from marketplace.bounties import lifecycle
+from marketplace.bounties.drafting import complete, replace_rules, rule_as_typed
+from marketplace.bounties.gate import Ruling, forbidden_parts, rule_on
+from marketplace.bounties.models import Allowed, Bounty, BountyState, Category, For, NonCash, RewardKind
+from marketplace.bounties.permissions import may_edit
+from marketplace.bounties.publishing import FORBIDDEN, resume_when_funded
+from marketplace.foundation import audit, outbox
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict, require
+from marketplace.identity.models import User
+
+
+class NothingToLower(Conflict):
+    code = "nothing_to_lower"
+
+
+class NothingAllowed(Conflict):
+    code = "nothing_allowed"
+
+
+def lower_bounty(bounty: Bounty, *, by: User) -> None:
+    """New terms without what is forbidden; where thanks are allowed, the referrer gets thanks for what was money.
+
+    Leads that exist keep the terms of their day. NothingToLower, NothingAllowed (409).
+    """
+    require(may_edit(by, bounty), "lower what this bounty pays")
+    if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
+        raise Conflict("A closed bounty cannot be changed.", next_step="Post a new one.")
+    ruling = ruling_of(bounty)
+    if not forbidden_parts(bounty.terms, ruling):
+        raise NothingToLower("All that this bounty pays is allowed where it is sold.", next_step="Publish it.")
+    rules = lowered_rules(bounty, ruling)
+    if not rules:
+        raise NothingAllowed(
+            f"Nothing at all may be given for a referral there. {ruling.rule.says if ruling.rule else ''}".strip(),
+            next_step="Close this bounty, or say another place if it is sold elsewhere.")
+    replace_rules(bounty, rules, by=by.id)
+    audit.record("bounty.lowered", bounty.id, by=by.id, rule=ruling.rule.id if ruling.rule else None)
+    resume_when_funded(bounty.id)
+
+
+def ruling_of(bounty: Bounty) -> Ruling:
+    return rule_on(bounty.terms.category, [bounty.terms.jurisdiction])
+
+
+def lowered_rules(bounty: Bounty, ruling: Ruling) -> list[dict[str, Any]]:
+    """What the bounty may pay; empty where that is nothing."""
+    kept = [rule_as_typed(part) for part in bounty.terms.rules if not ruling.forbids(part)]
+    if ruling.allows is Allowed.THANK_YOU and not any(rule["whom"] is For.REFERRER for rule in kept):
+        kept.append(complete({"kind": RewardKind.NON_CASH, "thing": NonCash.THANK_YOU,
+                              "words": f"A public thank-you from {bounty.business.name}"}))
+    return kept
+
+
+def apply_gate(category: str) -> None:
+    """Job, when a rule came into force: live bounties that it forbids pause, and their business is told what to do."""
+    live = db.session.scalars(
+        select(Bounty).where(Bounty.category == Category(category), Bounty.state == BountyState.LIVE)
+        .order_by(Bounty.id)).all()
+    for bounty in live:
+        if forbidden_parts(bounty.terms, ruling_of(bounty)):
+            lifecycle.lock(bounty)
+            if bounty.state is BountyState.LIVE:
+                lifecycle.move(bounty, BountyState.PAUSED, by=audit.SYSTEM, reason=FORBIDDEN)
+                bounty.paused_because = FORBIDDEN
+                outbox.promise("send_letter", letter="bounty_forbidden", bounty_id=bounty.id)

@@ -1,0 +1,31 @@
+"""Where law is made: countries and the parts of some of them, by their ISO 3166 codes (``US``, ``US-CA``)."""
+from functools import cache
+
+import pycountry
+
+PARTED = ("US", "CA")  # Countries whose parts make such law themselves; elsewhere the country is asked alone.
+
+
+@cache
+def known() -> dict[str, str]:
+    """Code to name, countries first, each list by name."""
+    countries = {one.alpha_2: getattr(one, "common_name", one.name) for one in pycountry.countries}
+    parts = {one.code: f"{one.name}, {countries[country]}"
+             for country in PARTED for one in pycountry.subdivisions if one.country_code == country}
+    return {**dict(sorted(countries.items(), key=lambda item: item[1])),
+            **dict(sorted(parts.items(), key=lambda item: item[1]))}
+
+
+def name_of(code: str) -> str:
+    """``California, United States``; the code itself, should it be none of ours."""
+    return known().get(code, code)
+
+
+def covers(wide: str, narrow: str) -> bool:
+    """Whether what holds in ``wide`` holds in ``narrow``: a country covers its parts, "" the world."""
+    return wide in {"", narrow} or narrow.startswith(f"{wide}-")
+
+
+def choices() -> list[tuple[str, str]]:
+    """For a form: the parts of the countries that have them stand with their country's name, all by name."""
+    return sorted(known().items(), key=lambda item: item[1])
