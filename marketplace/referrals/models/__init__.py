@@ -15,6 +15,7 @@ from marketplace.referrals.models.leads import (
     Stage,
     Suppression,
 )
+from marketplace.referrals.models.nearness import BuyerRuling, KnownContact, LeadSignature, lead_bands
 from marketplace.referrals.models.rewards import (
     Choice,
     Clawback,
@@ -38,8 +39,8 @@ from marketplace.referrals.models.sharing import (
 )
 
 __all__ = [
-    "LIVE_LEADS", "Acquaintance", "Buyer", "Channel", "Choice", "Clawback", "ClawbackState", "Consent",
+    "LIVE_LEADS", "Acquaintance", "Buyer", "BuyerRuling", "Channel", "Choice", "Clawback", "ClawbackState", "Consent",
     "ConsentGrant", "Conversion", "ConversionKind", "ConversionSource", "ConversionState", "Evidence", "EvidenceState",
-    "KindState", "Lead", "Moderation", "PartState", "ReasonCode", "Reward", "RewardHold", "RewardInKind", "RewardState",
-    "SaleRefund", "Split", "SplitPart", "SplitState", "Stage", "Suppression", "Thing",
+    "KindState", "KnownContact", "Lead", "LeadSignature", "Moderation", "PartState", "ReasonCode", "Reward", "RewardHold", "RewardInKind", "RewardState",
+    "SaleRefund", "Split", "SplitPart", "SplitState", "Stage", "Suppression", "Thing", "lead_bands",
 ]

@@ -88,6 +88,7 @@ class Buyer(Base):
     phone: Mapped[str | None] = mapped_column(EncryptedText)
     email_hash: Mapped[str | None] = mapped_column(index=True)
     phone_hash: Mapped[str | None] = mapped_column(index=True)
+    handle_hash: Mapped[str | None] = mapped_column(index=True)  # What they go by on a platform.
 
 
 class Suppression(Base):
@@ -107,6 +108,8 @@ class Lead(Versioned, Base):
         Index("leads_one_per_post_key", "business_id", "post_hash", unique=True,
               postgresql_where=text(LIVE_LEADS), sqlite_where=text(LIVE_LEADS)),
         Index("leads_one_per_buyer_key", "business_id", "buyer_hash", unique=True,
+              postgresql_where=text(LIVE_LEADS), sqlite_where=text(LIVE_LEADS)),
+        Index("leads_one_per_handle_key", "business_id", "handle_hash", unique=True,
               postgresql_where=text(LIVE_LEADS), sqlite_where=text(LIVE_LEADS)),
         Index("leads_queue_idx", "moderation", "submitted_at"),
         CheckConstraint("(decided_at IS NULL) = (decided_by IS NULL)", name="decision_whole"),
@@ -132,7 +135,8 @@ class Lead(Versioned, Base):
     how_known: Mapped[str] = mapped_column(EncryptedText)  # In the referrer's words.
     post_hash: Mapped[str | None]
     buyer_hash: Mapped[str | None]
-    duplicate_of_id: Mapped[str | None] = mapped_column(ForeignKey("leads.id"))
+    handle_hash: Mapped[str | None]
+    duplicate_of_id: Mapped[str | None] = mapped_column(ForeignKey("leads.id"), index=True)
 
     submitted_at: Mapped[datetime]
     question: Mapped[str | None]  # What we need to know (needs_info).

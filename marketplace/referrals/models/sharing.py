@@ -64,6 +64,7 @@ class SplitPart(Versioned, Base):
     state: Mapped[PartState] = state_column(PartState, default=PartState.ASKED)
     user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
     answered_at: Mapped[datetime | None]
+    second_id: Mapped[str | None] = mapped_column(ForeignKey("leads.id"))  # Their own lead, of the same buyer.
 
     split: Mapped[Split] = relationship(lazy="joined", innerjoin=True, back_populates="parts")
 
