@@ -6,6 +6,8 @@ from marketplace.foundation.urls import BadUrl, canonical_url
 
 _NAME = r"([\w.-]{1,80})"
 _END = "(?:/|$)"
+_NOT_ON_FACEBOOK = (r"groups|events|marketplace|watch|share|sharer|story\.php|permalink\.php|photo|photo\.php|photos|"
+                    r"reel|hashtag|pages|people|profile\.php|help|login|public")
 # Host (without www.) to the platform and the paths under which one person's own things stand, their name in group 1.
 _PLATFORMS: tuple[tuple[re.Pattern[str], str, re.Pattern[str]], ...] = tuple(
     (re.compile(host), platform, re.compile(path + _END)) for host, platform, path in (
@@ -13,9 +15,7 @@ _PLATFORMS: tuple[tuple[re.Pattern[str], str, re.Pattern[str]], ...] = tuple(
         (r"(?:x|twitter)\.com", "x", rf"/(?!(?:i|home|search|explore|hashtag|intent|share|settings){_END})@?{_NAME}"),
         (r"instagram\.com", "instagram", rf"/(?!(?:p|reel|reels|tv|stories|explore|accounts|direct){_END}){_NAME}"),
         (r"instagram\.com", "instagram", rf"/stories/{_NAME}"),
-        (r"facebook\.com", "facebook",
-         rf"/(?!(?:groups|events|marketplace|watch|share|sharer|story\.php|permalink\.php|photo|photo\.php|photos|"
-         rf"reel|hashtag|pages|people|profile\.php|help|login|public){_END}){_NAME}"),
+        (r"facebook\.com", "facebook", rf"/(?!(?:{_NOT_ON_FACEBOOK}){_END}){_NAME}"),
         (r"facebook\.com", "facebook", r"/people/[^/]+/(\d+)"),
         (r"linkedin\.com", "linkedin", rf"/in/{_NAME}"),
         (r"linkedin\.com", "linkedin", r"/posts/([\w%-]+?)_[^/]*"),

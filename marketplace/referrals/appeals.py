@@ -32,7 +32,7 @@ def appeal_decision(lead: Lead, *, by: User, why: str) -> None:
     if twin is not None or lead.moderation is Moderation.DUPLICATE:
         # Both now stand side by side, so this one gives up its place in the first-come indexes.
         lead.duplicate_of_id = twin.id if twin is not None else lead.duplicate_of_id
-        lead.post_hash = lead.buyer_hash = None
+        lead.post_hash = lead.buyer_hash = lead.handle_hash = None
     lead.appeal = why
     lead.decided_at = lead.decided_by = None
     lifecycle.move(lead, Moderation.IN_REVIEW, by=by.id, reason="appeal")

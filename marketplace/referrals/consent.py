@@ -170,8 +170,9 @@ def _suppress_buyer(lead: Lead) -> None:
     hashes = hashes_of(lead)
     suppress(*hashes)
     audit.record("buyer.suppressed", lead.id, by=BUYER)
-    theirs = or_(Lead.post_hash.in_(hashes), Lead.buyer_hash.in_(hashes),
-                 Lead.buyer_id.in_(select(Buyer.id).where(Buyer.email_hash.in_(hashes))))
+    theirs = or_(Lead.post_hash.in_(hashes), Lead.buyer_hash.in_(hashes), Lead.handle_hash.in_(hashes),
+                 Lead.buyer_id.in_(select(Buyer.id).where(
+                     or_(Buyer.email_hash.in_(hashes), Buyer.handle_hash.in_(hashes)))))
     elsewhere = db.session.scalars(
         select(Lead).where(Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), theirs)).all()
     lock_funds(*((other.bounty_id, other.terms.currency) for other in elsewhere))

@@ -6,13 +6,15 @@ from flask import current_app
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db, finish_reading
 from marketplace.foundation.fetch import FetchFailed, fetch
+from marketplace.foundation.handles import find_handle
 from marketplace.foundation.reading import PageReading, find_quote, read_page
 from marketplace.referrals import lifecycle
 from marketplace.referrals.duplicates import become_duplicate, find_live_twin
-from marketplace.referrals.models import Evidence, EvidenceState, Lead, Moderation, ReasonCode
+from marketplace.referrals.models import Buyer, Evidence, EvidenceState, Lead, Moderation, ReasonCode
+from marketplace.referrals.nearness import keep_likeness
 from marketplace.referrals.questions import put_question
 from marketplace.referrals.screening import begin_review
-from marketplace.referrals.suppression import hash_post
+from marketplace.referrals.suppression import hash_handle, hash_post
 
 LONGEST_TEXT = 20_000  # Characters kept of a page; a buyer's need is said in far fewer.
 
@@ -51,7 +53,8 @@ def keep_evidence(captured: Captured, lead_id: str) -> None:
         return
     _keep_reading(lead.evidence, captured.reading)
     lifecycle.move_evidence(lead.evidence, EvidenceState.CAPTURED, by=audit.SYSTEM)
-    if captured.reading.canonical_url and _is_copy(lead, captured.reading.canonical_url):
+    keep_likeness(lead)
+    if _is_copy(lead, captured.reading):
         return
     begin_review(lead.id)
 
@@ -66,11 +69,17 @@ def _keep_reading(evidence: Evidence, reading: PageReading) -> None:
     evidence.captured_at = clock.now()
 
 
-def _is_copy(lead: Lead, canonical_url: str) -> bool:
-    """The page itself may name another address under which it was pointed out already."""
+def _is_copy(lead: Lead, reading: PageReading) -> bool:
+    """The page itself may name another address under which it was pointed out already, or whose it is."""
+    address = reading.canonical_url or lead.evidence.url or ""
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    if buyer.handle_hash is None and (handle := find_handle(address, reading.author)):
+        buyer.handle_hash = hash_handle(handle)
     if lead.duplicate_of_id:  # An appeal against just this: a person decides.
         return False
-    lead.post_hash = hash_post(canonical_url)
+    lead.handle_hash = buyer.handle_hash
+    if reading.canonical_url:
+        lead.post_hash = hash_post(reading.canonical_url)
     twin = find_live_twin(lead)
     if twin is None:
         return False

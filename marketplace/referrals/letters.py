@@ -75,6 +75,17 @@ def lead_duplicate(lead_id: str) -> list[Mail]:
         "the buyer's own word decides.")
 
 
+def lead_seconded(lead_id: str) -> list[Mail]:
+    lead = _lead(lead_id)
+    if lead.moderation in {Moderation.DUPLICATE, Moderation.REJECTED, Moderation.WITHDRAWN}:
+        return []
+    return to_referrer(
+        lead, "Somebody else pointed at your buyer too",
+        f"You were first to point {lead.business.name} at this buyer, so your lead stands and nothing changes for you.",
+        "The other lead is kept as a duplicate. Only the buyer's own word could still change that. "
+        "If you found the buyer together, you can offer a share of the reward on the lead's page.")
+
+
 def lead_needs_info(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
     if lead.moderation is not Moderation.NEEDS_INFO:
@@ -238,8 +249,9 @@ def lead_waits_for_funds(bounty_id: str) -> list[Mail]:
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
-        lead_duplicate, lead_needs_info, lead_rejected, lead_expired, lead_accepted, buyer_asked, buyer_reminded,
-        consent_confirm, buyer_receipt, business_introduced, business_consent_withdrawn, referrer_buyer_said_yes,
+        lead_duplicate, lead_seconded, lead_needs_info, lead_rejected, lead_expired, lead_accepted, buyer_asked,
+        buyer_reminded, consent_confirm, buyer_receipt, business_introduced, business_consent_withdrawn,
+        referrer_buyer_said_yes,
         moderators_reminded, bounty_out_of_funds,
         lead_waits_for_funds,
     )

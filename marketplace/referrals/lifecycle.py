@@ -16,6 +16,7 @@ from marketplace.referrals.models import (
     Lead,
     Moderation,
     PartState,
+    ReasonCode,
     Reward,
     RewardInKind,
     RewardState,
@@ -129,6 +130,17 @@ def open_duplicate(lead: Lead, *, of: Lead, by: str) -> None:
     db.session.flush()
     audit.record("lead.submitted", lead.id, by=by)
     audit.record("lead.duplicate", lead.id, by=audit.SYSTEM)
+
+
+def open_known(lead: Lead, *, by: str) -> None:
+    """A new lead for somebody whom the business knew before: refused with that reason, open to appeal."""
+    lead.moderation, lead.reason_code = M.REJECTED, ReasonCode.ALREADY_KNOWN
+    lead.decided_at, lead.decided_by = clock.now(), audit.SYSTEM
+    lead.evidence.state = E.PENDING if lead.evidence.url else E.GIVEN
+    db.session.add(lead)
+    db.session.flush()
+    audit.record("lead.submitted", lead.id, by=by)
+    audit.record("lead.rejected", lead.id, by=audit.SYSTEM, reason=ReasonCode.ALREADY_KNOWN)
 
 
 def move(lead: Lead, target: Moderation, *, by: str, reason: str = "") -> None:

@@ -7,6 +7,7 @@ from marketplace.bounties.rules import worst_case
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
+from marketplace.foundation.handles import find_handle
 from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
@@ -16,11 +17,12 @@ from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import ask_consent
 from marketplace.referrals.duplicates import become_duplicate, find_live_twin
-from marketplace.referrals.models import EvidenceState, Lead, Moderation, ReasonCode
+from marketplace.referrals.models import Buyer, EvidenceState, Lead, Moderation, ReasonCode
+from marketplace.referrals.nearness import keep_likeness
 from marketplace.referrals.permissions import is_referrer, may_decide
 from marketplace.referrals.pointing import start_review
 from marketplace.referrals.questions import put_question
-from marketplace.referrals.suppression import Suppressed, hash_post, hashes_of, refuse_suppressed
+from marketplace.referrals.suppression import Suppressed, hash_handle, hash_post, hashes_of, refuse_suppressed
 
 RETRY_DEFAULT = timedelta(hours=12)
 
@@ -83,9 +85,12 @@ def answer_info(lead: Lead, *, by: User, answer: str, url: str | None = None, te
 
 
 def _take_other_address(lead: Lead, url: str, *, by: str) -> None:
-    post_hash = hash_post(url)
-    refuse_suppressed(post_hash)
+    post_hash, handle = hash_post(url), find_handle(url)
+    handle_hash = hash_handle(handle) if handle else None
+    refuse_suppressed(post_hash, handle_hash)
+    buyer = db.session.get_one(Buyer, lead.buyer_id)  # Before the lead changes: no query may write it half-way.
     lead.post_hash, lead.evidence.url = post_hash, url
+    lead.handle_hash = buyer.handle_hash = handle_hash
     if lead.evidence.state is not EvidenceState.PENDING:
         lifecycle.move_evidence(lead.evidence, EvidenceState.PENDING, by=by)
 
@@ -96,6 +101,7 @@ def _take_text(lead: Lead, text: str, *, by: str) -> None:
         raise Invalid("We have read the post ourselves and keep that.", fields={
             "text": ["Put what you want to add into your answer, or give another address."]})
     lead.evidence.text = text
+    keep_likeness(lead)
     if lead.evidence.state is EvidenceState.UNAVAILABLE:
         lifecycle.move_evidence(lead.evidence, EvidenceState.GIVEN, by=by)
 

@@ -6,13 +6,16 @@ from marketplace.bounties.publishing import can_fund_one_more
 from marketplace.foundation import clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid, require
+from marketplace.foundation.handles import find_handle
 from marketplace.identity.models import User
 from marketplace.referrals import lifecycle
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, REMINDER_AFTER, add_business_days
-from marketplace.referrals.duplicates import find_live_twin
+from marketplace.referrals.duplicates import find_live_twin, tell_both
+from marketplace.referrals.known_contacts import is_known_at_once
 from marketplace.referrals.models import Acquaintance, Buyer, Evidence, EvidenceState, Lead, Moderation
+from marketplace.referrals.nearness import keep_likeness
 from marketplace.referrals.permissions import is_referrer, may_point
-from marketplace.referrals.suppression import hash_email, hash_post, refuse_suppressed
+from marketplace.referrals.suppression import hash_email, hash_handle, hash_post, refuse_suppressed
 
 
 class BountyNotOpen(Conflict):
@@ -47,16 +50,20 @@ def point_at_buyer(
                          fields={"url": ["Give the address of the post, or paste the text below."]})
     post_hash = hash_post(url) if url else None
     buyer_hash = hash_email(buyer_email) if buyer_email else None
-    refuse_suppressed(post_hash, buyer_hash)
-    buyer = Buyer(name=buyer_name, email=buyer_email, email_hash=buyer_hash)
+    handle = find_handle(url) if url else None
+    handle_hash = hash_handle(handle) if handle else None
+    refuse_suppressed(post_hash, buyer_hash, handle_hash)
+    buyer = Buyer(name=buyer_name, email=buyer_email, email_hash=buyer_hash, handle_hash=handle_hash)
     db.session.add(buyer)
     db.session.flush()
     lead = Lead(
         bounty_id=bounty.id, terms_id=bounty.terms.id, business_id=bounty.business_id, referrer_id=by.id,
         buyer_id=buyer.id, acquaintance=acquaintance, how_known=how_known, post_hash=post_hash,
-        buyer_hash=buyer_hash, submitted_at=clock.now())
+        buyer_hash=buyer_hash, handle_hash=handle_hash, submitted_at=clock.now())
     lead.evidence = Evidence(url=url, quote=quote, text=text)
-    _add_first_or_duplicate(lead, by)
+    _add_first_or_duplicate(lead, buyer, by)
+    if text:
+        keep_likeness(lead)
     return lead
 
 
@@ -71,9 +78,13 @@ def check_may_point(bounty: Bounty, *, by: User) -> None:
                             next_step="Look on the board for another one that fits.")
 
 
-def _add_first_or_duplicate(lead: Lead, by: User) -> None:
-    """The unique indexes decide a race; whoever is second keeps a lead that says so."""
+def _add_first_or_duplicate(lead: Lead, buyer: Buyer, by: User) -> None:
+    """The unique indexes decide a race; whoever is second, or points at somebody known, keeps a lead that says so."""
     twin = find_live_twin(lead)
+    if twin is None and is_known_at_once(lead, buyer):
+        lifecycle.open_known(lead, by=by.id)
+        outbox.promise("send_letter", letter="lead_rejected", lead_id=lead.id)
+        return
     if twin is None:
         try:
             with db.session.begin_nested():
@@ -91,7 +102,7 @@ def _add_first_or_duplicate(lead: Lead, by: User) -> None:
         known.lead_id = twin.id
         raise known
     lifecycle.open_duplicate(lead, of=twin, by=by.id)
-    outbox.promise("send_letter", letter="lead_duplicate", lead_id=lead.id)
+    tell_both(lead, of=twin)
 
 
 def start_review(lead: Lead) -> None:

@@ -15,18 +15,28 @@ class Suppressed(Conflict):
     code = "buyer_asked_not_to"
 
 
-def hash_email(email: str) -> str:
-    """One hash for all spellings that reach one mailbox: what stands after a plus is only a label."""
+def plain_email(email: str) -> str:
+    """One spelling for all that reach one mailbox: what stands after a plus is only a label."""
     name, _, host = email.strip().lower().rpartition("@")
     name = name.partition("+")[0] or name
     if host in UNDOTTED:
         name, host = name.replace(".", ""), "gmail.com"
-    return keyed_hash("buyer-email", f"{name}@{host}")
+    return f"{name}@{host}"
+
+
+def hash_email(email: str) -> str:
+    """One hash for one mailbox."""
+    return keyed_hash("buyer-email", plain_email(email))
 
 
 def hash_phone(phone: str) -> str:
     """``phone`` in E.164 form."""
     return keyed_hash("buyer-phone", phone)
+
+
+def hash_handle(handle: str) -> str:
+    """``handle`` as ``foundation/handles.py`` spells it."""
+    return keyed_hash("buyer-handle", handle)
 
 
 def hash_post(url: str) -> str:
@@ -39,10 +49,11 @@ def hashes_of(lead: Lead) -> set[str]:
 
     An address that somebody typed into the buyer's form and nobody confirmed is not theirs.
     """
-    marks = {lead.post_hash, lead.buyer_hash, hash_post(lead.evidence.url) if lead.evidence.url else None}
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    marks = {lead.post_hash, lead.buyer_hash, buyer.handle_hash,
+             hash_post(lead.evidence.url) if lead.evidence.url else None}
     grant = find_live_grant(lead)
     if grant is None or grant.confirmed_at:
-        buyer = db.session.get_one(Buyer, lead.buyer_id)
         marks |= {buyer.email_hash, buyer.phone_hash}
     return {mark for mark in marks if mark}
 

@@ -1,0 +1,74 @@
+"""Finds a business's leads whose texts read alike: signatures kept with the lead, their bands in the database."""
+from typing import Any
+
+from sqlalchemy import TextClause, delete, insert, select, text
+
+from marketplace.foundation.crypto import derived_key
+from marketplace.foundation.db import db
+from marketplace.foundation.likeness import BANDS, PLACES, band_keys, likeness, sign_text
+from marketplace.referrals.models import Lead, LeadSignature, lead_bands
+
+ALIKE = 22  # Of 64 places: two posts that share a signature line of 45 words agree in 11, give or take 3.
+MOST_OF_A_KEY = 32  # A key of nothing but such a line has thousands of leads; what is alike meets in other keys too.
+MOST_SHOWN = 5
+
+_OF_A_KEY = f"SELECT number FROM lead_bands WHERE key = {{key}} ORDER BY number LIMIT {MOST_OF_A_KEY}"  # noqa: S608
+_OF_NUMBERS = "SELECT lead_id, signature FROM lead_signatures WHERE number IN ({numbers}) AND lead_id <> :lead_id"
+_BY_KEYS: dict[str, TextClause] = {
+    "postgresql": text(_OF_NUMBERS.format(numbers=(
+        "SELECT found.number FROM unnest(CAST(:keys AS bigint[])) AS wanted(key) "  # noqa: S608 - our own words
+        f"CROSS JOIN LATERAL ({_OF_A_KEY.format(key='wanted.key')}) AS found"))),
+    "sqlite": text(_OF_NUMBERS.format(numbers=" UNION ALL ".join(
+        f"SELECT * FROM ({_OF_A_KEY.format(key=f':key_{band}')})" for band in range(BANDS)))),  # noqa: S608
+}
+
+
+def keep_likeness(lead: Lead) -> None:
+    """Once its text is there, or is another one: from now on it is found by it. A short text is not kept."""
+    forget_likeness(lead)
+    signature = sign_text(lead.evidence.text or "", secret=derived_key("likeness"))
+    if signature is None:
+        return
+    kept = LeadSignature(lead_id=lead.id, signature=signature)
+    db.session.add(kept)
+    db.session.flush()
+    db.session.execute(insert(lead_bands), [
+        {"key": key, "number": kept.number} for key in set(_keys(signature, lead.business_id))])
+
+
+def forget_likeness(lead: Lead) -> None:
+    """With the text itself: nothing that was made of it stays."""
+    kept = db.session.scalar(select(LeadSignature).where(LeadSignature.lead_id == lead.id))
+    if kept is None:
+        return
+    db.session.execute(delete(lead_bands).where(
+        lead_bands.c.key.in_(_keys(kept.signature, lead.business_id)), lead_bands.c.number == kept.number))
+    db.session.delete(kept)
+    db.session.flush()
+
+
+def find_alike(lead: Lead) -> list[tuple[str, int]]:
+    """(lead, percent of the words in common as far as signatures tell), most alike first; of the same business."""
+    signature = db.session.scalar(select(LeadSignature.signature).where(LeadSignature.lead_id == lead.id))
+    if signature is None:
+        return []
+    return look_up_alike(signature, business_id=lead.business_id, but=lead.id)
+
+
+def look_up_alike(signature: bytes, *, business_id: str, but: str = "") -> list[tuple[str, int]]:
+    """In two steps: leads that share a band, by the index; of them those whose signatures agree in enough places."""
+    found = db.session.execute(_BY_KEYS[db.engine.dialect.name], {
+        **_parameters(_keys(signature, business_id)), "lead_id": but}).all()
+    agreeing = [(round(likeness(signature, other) * PLACES), lead_id) for lead_id, other in found]
+    return [(lead_id, round(100 * places / PLACES)) for places, lead_id in sorted(agreeing, reverse=True)
+            if places >= ALIKE]
+
+
+def _keys(signature: bytes, business_id: str) -> list[int]:
+    return band_keys(signature, scope=business_id, secret=derived_key("likeness"))
+
+
+def _parameters(keys: list[int]) -> dict[str, Any]:
+    if db.engine.dialect.name == "postgresql":
+        return {"keys": keys}
+    return {f"key_{band}": key for band, key in enumerate(keys)}
