@@ -9,6 +9,7 @@ from marketplace.bounties.gate import Ruling, forbidden_parts, rule_on
 from marketplace.bounties.models import Allowed, Bounty, BountyState, Category, For, NonCash, RewardKind
 from marketplace.bounties.permissions import may_edit
 from marketplace.bounties.publishing import FORBIDDEN, resume_when_funded
+from marketplace.bounties.rules import THANKS
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
@@ -53,7 +54,7 @@ def lowered_rules(bounty: Bounty, ruling: Ruling) -> list[dict[str, Any]]:
     kept = [rule_as_typed(part) for part in bounty.terms.rules if not ruling.forbids(part)]
     if ruling.allows is Allowed.THANK_YOU and not any(rule["whom"] is For.REFERRER for rule in kept):
         kept.append(complete({"kind": RewardKind.NON_CASH, "thing": NonCash.THANK_YOU,
-                              "words": f"A public thank-you from {bounty.business.name}"}))
+                              "words": f"{THANKS} from {bounty.business.name}"}))
     return kept
 
 

@@ -6,7 +6,8 @@ referrer is served first, in the order of the rules, and the buyer gets what is 
 from collections import defaultdict
 from dataclasses import dataclass
 
-from marketplace.bounties.models import For, Happening, NonCash, RewardKind, RewardRule, Terms
+from marketplace.bounties.gate import FREE, Ruling
+from marketplace.bounties.models import Allowed, For, Happening, NonCash, RewardKind, RewardRule, Terms
 from marketplace.bounties.rule_words import WHOM, first_line
 from marketplace.foundation.money import Money, show_money, zero
 
@@ -15,6 +16,7 @@ __all__ = [
     "most_in_shares", "price", "worst_case",
 ]
 Line = tuple[str, Money | None]
+THANKS = "A public thank-you"
 NOT_PROMISED = {
     Happening.QUALIFIED: "a qualified lead alone", Happening.WON: "the sale itself",
     Happening.LATER: "the time after the sale", Happening.RENEWAL: "this renewal",
@@ -57,6 +59,7 @@ class Share:
     fee: Money  # Paid by the business on top.
     thing: NonCash | None
     after_days: int
+    words: str = ""  # Of a thing: which.
 
 
 @dataclass(frozen=True)
@@ -70,23 +73,44 @@ class RewardPreview:
     lines: tuple[Line, ...]
 
 
-def price(terms: Terms, event: Event, earned: Earned | None = None) -> RewardPreview:
-    """What ``event`` earns under ``terms``. ValueError for a percentage without a sale, or of another currency."""
+def price(terms: Terms, event: Event, earned: Earned | None = None, ruling: Ruling = FREE) -> RewardPreview:
+    """What ``event`` earns under ``terms``, as far as ``ruling`` lets it be given.
+
+    ValueError for a percentage without a sale, or of another currency.
+    """
     lines: list[Line] = [(f"The {_sold(event)}", event.sale)] if event.sale else []
     shares: list[Share] = []
     rooms = _Rooms(terms, earned)
     due = [rule for rule in terms.rules if _is_due(rule, event)]
-    for rule in sorted(due, key=lambda rule: rule.whom is For.BUYER):
+    forbidden = [rule for rule in due if ruling.forbids(rule)]
+    allowed = [rule for rule in due if rule not in forbidden]
+    for rule in sorted(allowed, key=lambda rule: rule.whom is For.BUYER):
         amount = _amount(terms, rule, event, rooms, lines)
         if amount.minor or rule.thing:
-            shares.append(Share(rule, rule.whom, amount, fee_on(terms, amount), rule.thing, rule.after_days or 0))
+            shares.append(Share(rule, rule.whom, amount, fee_on(terms, amount), rule.thing, rule.after_days or 0,
+                                rule.words or ""))
+    if forbidden:
+        shares += _instead(terms, forbidden, allowed, ruling, lines)
     if not due:
         lines.append((f"Nothing is promised for {NOT_PROMISED[event.happening]}", None))
     cash = {whom: _total([share.amount for share in shares if share.whom is whom], terms.currency) for whom in For}
     lines += [(f"For {WHOM[whom]}, together", cash[whom]) for whom in For
-              if sum(rule.whom is whom and not rule.thing for rule in due) > 1]
+              if sum(rule.whom is whom and not rule.thing for rule in allowed) > 1]
     return RewardPreview(tuple(shares), cash[For.REFERRER], cash[For.BUYER],
                          _total([share.fee for share in shares], terms.currency), tuple(lines))
+
+
+def _instead(
+    terms: Terms, forbidden: list[RewardRule], allowed: list[RewardRule], ruling: Ruling, lines: list[Line]
+) -> list[Share]:
+    """Thanks for what may not be paid, where thanks may be given and are not given anyway."""
+    lines += [(f"{first_line(rule)}: not allowed by the law of a place concerned", None) for rule in forbidden]
+    mine = [rule for rule in forbidden if rule.whom is For.REFERRER]
+    if not mine or ruling.allows is not Allowed.THANK_YOU or any(rule.whom is For.REFERRER for rule in allowed):
+        return []
+    lines.append(("A thank-you instead", None))
+    nothing = zero(terms.currency)
+    return [Share(mine[0], For.REFERRER, nothing, nothing, NonCash.THANK_YOU, mine[0].after_days or 0, THANKS)]
 
 
 def worst_case(terms: Terms) -> Money:

@@ -3,7 +3,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from marketplace.foundation.fields import EmailAddress, clean_text
+from marketplace.foundation.fields import EmailAddress, JurisdictionCode, clean_text
 from marketplace.identity.api_keys import DAYS_CHOICES, SCOPES
 from marketplace.identity.models import MemberRole
 
@@ -42,6 +42,7 @@ class ResetInput(Schema):
 
 class ProfileInput(Schema):
     name = clean_text(1, 100, **NAME)
+    jurisdiction = JurisdictionCode(load_default="")
     version = fields.Integer()
 
 

@@ -27,7 +27,7 @@ def owe_thing(lead: Lead, conversion: Conversion, share: Share, *, by: str) -> R
     owed = RewardInKind(
         conversion_id=conversion.id, lead_id=lead.id, business_id=lead.business_id, whom=share.whom,
         beneficiary_id=lead.referrer_id if share.whom == "referrer" else None, rule_id=share.rule.id,
-        thing=Thing(share.thing.value), words=share.rule.words or "", expires_at=clock.now() + LIVES)
+        thing=Thing(share.thing.value), words=share.words, expires_at=clock.now() + LIVES)
     db.session.add(owed)
     db.session.flush()
     audit.record("kind.owed", owed.id, by=by, conversion=conversion.id)

@@ -12,6 +12,7 @@ from marketplace.referrals import lifecycle
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, REMINDER_AFTER, add_business_days
 from marketplace.referrals.duplicates import find_live_twin, tell_both
 from marketplace.referrals.known_contacts import is_known_at_once
+from marketplace.referrals.lawful import keep_ruling, learn_home
 from marketplace.referrals.models import Acquaintance, Buyer, Evidence, EvidenceState, Lead, Moderation
 from marketplace.referrals.nearness import keep_likeness
 from marketplace.referrals.permissions import is_referrer, may_point
@@ -38,9 +39,11 @@ class NoEvidence(Invalid):
 def point_at_buyer(
     bounty: Bounty, *, by: User, quote: str, acquaintance: Acquaintance, how_known: str, url: str | None = None,
     text: str | None = None, buyer_name: str | None = None, buyer_email: str | None = None,
+    your_jurisdiction: str = "", buyer_jurisdiction: str = "",
 ) -> Lead:
     """A new lead under the terms of today. A second pointer at the same buyer gets a duplicate, with its appeal."""
     check_may_point(bounty, by=by)
+    learn_home(bounty, by, your_jurisdiction)
     if buyer_email and hash_email(buyer_email) == hash_email(by.email):
         raise SelfReferral("That is your own address: nobody can point at themselves.",
                            next_step="If you are the buyer, contact the business directly.",
@@ -59,7 +62,8 @@ def point_at_buyer(
     lead = Lead(
         bounty_id=bounty.id, terms_id=bounty.terms.id, business_id=bounty.business_id, referrer_id=by.id,
         buyer_id=buyer.id, acquaintance=acquaintance, how_known=how_known, post_hash=post_hash,
-        buyer_hash=buyer_hash, handle_hash=handle_hash, submitted_at=clock.now())
+        buyer_hash=buyer_hash, handle_hash=handle_hash, buyer_jurisdiction=buyer_jurisdiction, submitted_at=clock.now())
+    keep_ruling(lead, bounty, by)
     lead.evidence = Evidence(url=url, quote=quote, text=text)
     _add_first_or_duplicate(lead, buyer, by)
     if text:

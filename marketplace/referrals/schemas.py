@@ -5,7 +5,7 @@ import phonenumbers
 from flask import current_app
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
-from marketplace.foundation.fields import EmailAddress, clean_text
+from marketplace.foundation.fields import EmailAddress, JurisdictionCode, clean_text
 from marketplace.foundation.money import CURRENCIES, BadAmount, parse_amount
 from marketplace.foundation.urls import BadUrl, canonical_url, refuse_private
 from marketplace.referrals.models import Acquaintance, Channel, ReasonCode, Stage
@@ -50,6 +50,10 @@ class LeadInput(Schema):
     acquaintance = fields.Enum(Acquaintance, by_value=True, required=True)
     how_known = clean_text(3, 1000, required=True, metadata={
         "description": "How you know them, or why you think they fit."})
+    your_jurisdiction = JurisdictionCode(load_default="", metadata={
+        "description": "Where you live. Asked once, where the law of the place limits rewards."})
+    buyer_jurisdiction = JurisdictionCode(load_default="", metadata={
+        "description": "Where the buyer is, if the post says it."})
     buyer_name = clean_text(1, 120)
     buyer_email = EmailAddress(metadata={"description": "Only if you have it; the buyer is asked first in any case."})
 

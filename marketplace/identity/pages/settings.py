@@ -3,12 +3,13 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 
+from marketplace.foundation import jurisdictions
 from marketplace.foundation.db import transaction
 from marketplace.foundation.limits import GUESSING_ONE, WRITING, caller, limiter
 from marketplace.foundation.web import Form, check_version
 from marketplace.identity.api_keys import DAYS_CHOICES, SCOPES, create_key, is_expired, revoke_key
 from marketplace.identity.passwords import change_password
-from marketplace.identity.profile import rename_user
+from marketplace.identity.profile import rename_user, say_home
 from marketplace.identity.queries import api_keys_of, get_api_key
 from marketplace.identity.schemas import ApiKeyInput, PasswordInput, ProfileInput
 from marketplace.identity.session import begin_session, signed_in, signed_in_user
@@ -22,15 +23,18 @@ NEW_KEY = {"days": "90"}  # What the form for a key begins with.
 @signed_in
 def profile() -> Any:
     user = signed_in_user()
-    form = Form(ProfileInput(), initial={"name": user.name, "version": str(user.version)})
+    form = Form(ProfileInput(), initial={
+        "name": user.name, "jurisdiction": user.jurisdiction, "version": str(user.version)})
     if form.is_ready:
         with form.keeping():
             with transaction():
                 check_version(user, form.fields.get("version"))
                 rename_user(user, form.fields["name"])
+                say_home(user, form.fields["jurisdiction"])
             flash("Saved.", "ok")
             return redirect(url_for(".profile"))
-    return render_template("identity/profile.html", form=form, user=user), form.status
+    return render_template(
+        "identity/profile.html", form=form, user=user, jurisdictions=jurisdictions.choices()), form.status
 
 
 @bp.route("/password", methods=["GET", "POST"])

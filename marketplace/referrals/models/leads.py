@@ -5,7 +5,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from marketplace.bounties.models import Bounty, Terms
+from marketplace.bounties.models import Allowed, Bounty, Terms
 from marketplace.foundation.crypto import EncryptedText
 from marketplace.foundation.db import Base, Versioned, state_column
 from marketplace.foundation.ids import new_id
@@ -117,6 +117,7 @@ class Lead(Versioned, Base):
             "moderation NOT IN ('rejected') OR reason_code IS NOT NULL", name="rejection_has_reason"),
         CheckConstraint("(stage IS NULL) = (accepted_at IS NULL)", name="stage_once_accepted"),
         CheckConstraint("(accepted_at IS NULL) = (protected_until IS NULL)", name="protection_whole"),
+        CheckConstraint("allowed = 'cash' OR gate_rule_id IS NOT NULL", name="less_by_a_rule"),
         CheckConstraint("consent = 'unknown' OR accepted_at IS NOT NULL", name="consent_once_accepted"),
     )
 
@@ -136,6 +137,9 @@ class Lead(Versioned, Base):
     post_hash: Mapped[str | None]
     buyer_hash: Mapped[str | None]
     handle_hash: Mapped[str | None]
+    buyer_jurisdiction: Mapped[str] = mapped_column(default="")  # Where the buyer is, as the referrer says; "" unsaid.
+    allowed: Mapped[Allowed] = state_column(Allowed, default=Allowed.CASH)  # The law's most, when it was pointed out.
+    gate_rule_id: Mapped[str | None]
     duplicate_of_id: Mapped[str | None] = mapped_column(ForeignKey("leads.id"), index=True)
 
     submitted_at: Mapped[datetime]

@@ -3,9 +3,11 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 
+from marketplace.bounties.gate import is_gated
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.preview import plain_terms, reward_in_words
 from marketplace.bounties.queries import get_bounty
+from marketplace.foundation import jurisdictions
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.limits import WRITING, caller, limiter
@@ -60,10 +62,17 @@ def point(bounty_id: str) -> Any:
             except SelfReferral as refusal:  # A Forbidden that one can mend: another address.
                 form.refuse(refusal)
     return render_template(
-        "referrals/point.html", form=form, bounty=bounty, reward=reward_in_words(bounty.terms), known=KNOWN,
+        "referrals/point.html", places=_places(bounty, user), form=form, bounty=bounty, reward=reward_in_words(bounty.terms), known=KNOWN,
         plain_terms=plain_terms(bounty.terms), obstacle=obstacle,
         known_lead=form.refusal.lead_id if isinstance(form.refusal, AlreadyPointed) else "",
         is_unconfirmed=isinstance(obstacle, EmailUnconfirmed)), obstacle.status if obstacle else form.status
+
+
+def _places(bounty: Bounty, user: User) -> dict[str, Any] | None:
+    """What the form asks where the law limits rewards: the choices, and whether we know where they live."""
+    if not is_gated(bounty.terms.category):
+        return None
+    return {"choices": jurisdictions.choices(), "is_home_known": bool(user.jurisdiction)}
 
 
 def _find_obstacle(bounty: Bounty, user: User) -> DomainError | None:

@@ -1,0 +1,225 @@
+"""Words as they are compared: folded, stemmed in their language; and what people need, by concept, in four of them."""
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from pathlib import Path
+
+import snowballstemmer
+
+LANGUAGES = {"en": "english", "de": "german", "es": "spanish", "fr": "french"}
+NEAR = 7  # Words between the two parts of a pair like "sell+house".
+_TOKEN = re.compile(r"[^\W_]+")
+# The commonest words of each: they tell the language, and carry no meaning of their own.
+FUNCTION_WORDS = {
+    "en": """a an and are as at be been but by can could did do does for from get got had has have he her his i if in
+        into is it its just like me more my no not of on one or our out she so some than that the their them then there
+        they this to too up us very was we were what when where which who why will with would you your im ive dont""",
+    "de": """aber alle als am an auch auf aus bei bin bis das dass dem den der des die doch du ein eine einem einen einer
+        er es fur gern habe haben hat hatte ich ihr im in ist ja jetzt kann konnt man mehr mein meine mit nach nicht
+        noch nur ob oder schon sehr sich sie sind so uber um und uns unser unsere unserer vom von war was weil welche
+        welches wenn wer wie wieder wir wird wo wurde zu zum zur""",
+    "es": """a al algo alguien alguna algun como con cual de del desde donde el ella en entre era es esta este esto ha
+        hay he hemos la las lo los mas me mi mis muy nada ni no nos o para pero por que se ser si sin sobre son soy su
+        sus te tengo todo tu un una unos y ya yo vosotros os""",
+    "fr": """a ai au aux avec bien ce ces cette c comme d dans de des du elle en est et il ils j je l la le les leur ma
+        mais mes moi mon n ne nos notre nous on ont ou par pas plus pour qu que quelqu qui s sa se ses si son sont sur t
+        tout tres tu un une vos votre vous y""",
+}
+FUNCTION = {language: frozenset(words.split()) for language, words in FUNCTION_WORDS.items()}
+
+# An English noun that takes the one before it for its own: "a car seat", "a kitchen knife".
+TAKES_OVER = frozenset("""
+seat rack stand knife boots shorts cover case pattern book books music parts wash app sheet blanket mat mats rental magazine game games movie
+novel podcast documentary history museum joke meme poster sticker model toy costume recipe colour color lock helmet light lights jersey gloves
+bag cushion cleaner charger insurance loan show expo race club forum accessories tools mover movers bench theory songs keyboard tickets
+""".split())
+
+
+@dataclass(frozen=True)
+class Token:
+    """``folded``: lower case, without accents. ``start`` and ``end`` are places in the text it was read from."""
+
+    text: str
+    folded: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Concept:
+    """Something people need. ``wider`` names the concept it is a kind of, or is empty."""
+
+    name: str
+    category: str
+    wider: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A concept named by the tokens from ``start`` up to ``end``."""
+
+    concept: str
+    start: int
+    end: int
+
+
+@dataclass
+class _Table:
+    """The words of one language: phrases by their first stem, parts of compounds, pairs by their parts."""
+
+    phrases: dict[str, list[tuple[tuple[str, ...], str]]] = field(default_factory=dict)
+    wildcards: list[tuple[re.Pattern[str], str]] = field(default_factory=list)
+    parts: dict[str, list[tuple[tuple[str, ...], int]]] = field(default_factory=dict)
+    pairs: list[tuple[frozenset[int], str]] = field(default_factory=list)
+
+
+def fold(text: str) -> str:
+    """Case, accents and kinds of apostrophe do not tell words apart."""
+    plain = unicodedata.normalize("NFKD", text.casefold()).replace("’", "'")
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
+
+
+def tokens_of(text: str) -> list[Token]:
+    return [Token(found[0], fold(found[0]), found.start(), found.end()) for found in _TOKEN.finditer(text)]
+
+
+def language_of(tokens: list[Token], *, said: str | None = None) -> str:
+    """One of LANGUAGES by the commonest words, or ``other``; ``said`` (by the page) decides a text of few words."""
+    counts = {language: sum(token.folded in words for token in tokens) for language, words in FUNCTION.items()}
+    best = max(counts, key=lambda language: counts[language])
+    if counts[best] >= 2 and counts[best] * 8 >= len(tokens):
+        return best
+    if said in LANGUAGES:
+        return str(said)
+    return best if counts[best] and len(tokens) < 12 else ("en" if _is_latin(tokens) and len(tokens) < 12 else "other")
+
+
+def _is_latin(tokens: list[Token]) -> bool:
+    return all(token.folded.isascii() for token in tokens)
+
+
+@cache
+def _stemmer(language: str) -> snowballstemmer.stemmer:
+    return snowballstemmer.stemmer(LANGUAGES.get(language, "english"))
+
+
+@lru_cache(maxsize=65_536)
+def stem(folded: str, language: str) -> str:
+    return str(fold(_stemmer(language).stemWord(folded[:40])))
+
+
+def content_stems(tokens: list[Token], language: str) -> list[str]:
+    """What the words say beyond grammar, each once, in their order."""
+    words = FUNCTION.get(language, frozenset()) | FUNCTION["en"]
+    return list(dict.fromkeys(
+        stem(token.folded, language) for token in tokens if token.folded not in words and len(token.folded) > 1))
+
+
+@cache
+def concepts() -> dict[str, Concept]:
+    return {concept.name: concept for concept, _ in _lines()}
+
+
+def find_mentions(tokens: list[Token], language: str) -> list[Mention]:
+    """Concepts that the tokens name, the longest words first: "car seat" is not a car. In the order of the text."""
+    found: dict[tuple[int, int], set[str]] = {}
+    paired: dict[int, set[str]] = {}
+    for spoken in dict.fromkeys((language if language in LANGUAGES else "en", "en")):
+        table = _table(spoken)
+        stems = [stem(token.folded, spoken) for token in tokens]
+        for start, end, concept in _phrases(table, stems, tokens):
+            found.setdefault((start, end), set()).add(concept)
+        for places, concept in _pairs(table, stems, tokens):
+            for place in places:
+                paired.setdefault(place, set()).add(concept)
+            found.setdefault((min(places), min(places) + 1), set()).add(concept)
+    longest: list[Mention] = []
+    for (start, end), named in sorted(found.items()):
+        if any(s <= start and end <= e and (s, e) != (start, end) for s, e in found):
+            named = {one for one in named if start in paired and one in paired[start]}
+        if end - start == 1 and start in paired:
+            named = named & paired[start]
+        longest += [Mention(concept, start, end) for concept in sorted(named)]
+    return longest
+
+
+def _phrases(table: _Table, stems: list[str], tokens: list[Token]) -> Iterator[tuple[int, int, str]]:
+    for start, first in enumerate(stems):
+        for phrase, concept in table.phrases.get(first, ()):
+            if tuple(stems[start:start + len(phrase)]) == phrase and not _is_taken_over(tokens, start + len(phrase)):
+                yield start, start + len(phrase), concept
+        for concept in _compound(tokens[start].folded, id(table)):
+            yield start, start + 1, concept
+
+
+def _is_taken_over(tokens: list[Token], end: int) -> bool:
+    """Whether the next word makes another thing of the ones before it."""
+    if end >= len(tokens) or tokens[end].folded not in TAKES_OVER:
+        return False
+    return tokens[end].start - tokens[end - 1].end == 1
+
+
+@lru_cache(maxsize=65_536)
+def _compound(folded: str, table_id: int) -> tuple[str, ...]:
+    table = next(one for one in map(_table, LANGUAGES) if id(one) == table_id)
+    return tuple(concept for pattern, concept in table.wildcards if pattern.fullmatch(folded))
+
+
+def _pairs(table: _Table, stems: list[str], tokens: list[Token]) -> Iterator[tuple[list[int], str]]:
+    places: dict[int, list[tuple[int, int]]] = {}
+    for start, first in enumerate(stems):
+        for phrase, number in table.parts.get(first, ()):
+            if tuple(stems[start:start + len(phrase)]) == phrase and not _is_taken_over(tokens, start + len(phrase)):
+                places.setdefault(number, []).append((start, start + len(phrase)))
+    if len(places) < 2:
+        return
+    for numbers, concept in table.pairs:
+        if not numbers <= places.keys():
+            continue
+        one, other = sorted(numbers)
+        near = [(a, b) for a in places[one] for b in places[other] if a != b and abs(a[0] - b[0]) <= NEAR]
+        if near:
+            (a, b) = min(near, key=lambda two: abs(two[0][0] - two[1][0]))
+            yield sorted({*range(*a), *range(*b)}), concept
+
+
+@cache
+def _table(language: str) -> _Table:
+    table, numbers = _Table(), {}  # type: _Table, dict[tuple[str, ...], int]
+    for concept, words in _lines():
+        for word in words[language]:
+            if "*" in word:
+                pattern = re.escape(fold(word).strip("*"))
+                before = ".*" if word.startswith("*") else ""
+                table.wildcards.append((re.compile(before + pattern + (".*" if word.endswith("*") else "")), concept.name))
+            elif "+" in word:
+                parts = [_stems(part, language) for part in word.split("+")]
+                for part in parts:
+                    if part not in numbers:
+                        numbers[part] = len(numbers)
+                        table.parts.setdefault(part[0], []).append((part, numbers[part]))
+                table.pairs.append((frozenset(numbers[part] for part in parts), concept.name))
+            elif phrase := _stems(word, language):
+                table.phrases.setdefault(phrase[0], []).append((phrase, concept.name))
+    return table
+
+
+def _stems(words: str, language: str) -> tuple[str, ...]:
+    return tuple(stem(token.folded, language) for token in tokens_of(words))
+
+
+@cache
+def _lines() -> tuple[tuple[Concept, dict[str, list[str]]], ...]:
+    read = []
+    for line in (Path(__file__).parent / "need_words.txt").read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            names, label, *columns = (part.strip() for part in line.split("|"))
+            category, _, name = names.partition(" ")
+            name, _, wider = name.partition("<")
+            words = {language: [word for word in re.split(r"\s*,\s*", column) if word and word != "-"]
+                     for language, column in zip(LANGUAGES, columns, strict=True)}
+            read.append((Concept(name, category, wider, label), words))
+    return tuple(read)

@@ -1,0 +1,165 @@
+"""How well a bounty fits a need, and why, in words. Pure arithmetic over what was read of both."""
+from dataclasses import dataclass
+
+from marketplace.bounties.offer_reading import OfferReading
+from marketplace.bounties.words import concepts
+from marketplace.foundation.money import show_money
+from marketplace.foundation.places import FAR_KM, NEAR_KM, Place, distance_km
+from marketplace.referrals.needs import Need
+
+OFFERED_FROM = 0.5  # Below it nothing is offered: chosen on the half of the labelled set that is there for it.
+WIDER, NARROWER = 0.72, 0.55  # A shop for all cars may have an electric one; a shop for electric ones has no other.
+SIBLING = 0.0
+WORDS_ALONE = 0.62  # The most that equal words can do where no concept is known.
+NO_PLACE_SAID, FOREIGN = 0.93, 0.4
+SPOKEN = {  # Where one writes so without saying where: others would name the place.
+    "en": {"US", "GB", "IE", "CA", "AU", "NZ", "ZA", "IN", "SG"}, "de": {"DE", "AT", "CH", "LI", "LU"},
+    "es": {"ES", "MX", "AR", "CL", "CO", "PE", "UY", "EC", "CR", "US"}, "fr": {"FR", "BE", "CH", "CA", "LU", "MC"},
+}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """``score`` from 0 to 1; ``reasons`` are sentences for people, the weightiest first."""
+
+    score: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A bounty as it is compared. ``place`` and ``business`` are as they are shown."""
+
+    reading: OfferReading
+    business: str
+    place: str
+    currency: str
+
+
+def fit(need: Need, offered: Offered) -> Fit | None:
+    """None where it does not fit: another thing, another place, too small a budget."""
+    if not need.is_looking:
+        return None
+    about, reason = _what(need, offered)
+    if about < OFFERED_FROM:
+        return None
+    near, where = _where(need, offered)
+    if about * near < OFFERED_FROM:
+        return None
+    money = _money(need, offered)
+    if money is None:
+        return None
+    return Fit(round(about * near, 3), tuple(filter(None, (reason, where, money))))
+
+
+# ---- What
+
+
+def _what(need: Need, offered: Offered) -> tuple[float, str]:
+    reading, best, named = offered.reading, 0.0, ""
+    for wanted, weight in need.concepts.items():
+        if reading.category == "hiring" and wanted.startswith("role_") != need.seeks_work:
+            continue
+        if wanted.startswith("role_") and reading.category != "hiring":
+            continue
+        for about, share in reading.concepts.items():
+            score = weight * share * _alike(wanted, about)
+            if score > best:
+                best, named = score, wanted
+    if need.seeks_work and reading.category != "hiring":
+        best *= 0.6
+    if best:
+        extra = _shared(need, reading)
+        return min(1.0, best + 0.05 * extra), f"They want {concepts()[named].label}, and {offered.business} offers that."
+    return _words_alone(need, offered)
+
+
+def _alike(wanted: str, about: str) -> float:
+    if wanted == about:
+        return 1.0
+    one, other = concepts()[wanted], concepts()[about]
+    if one.wider == about:
+        return WIDER
+    if other.wider == wanted:
+        return NARROWER
+    return SIBLING
+
+
+def _shared(need: Need, reading: OfferReading) -> float:
+    common = set(need.stems) & set(reading.stems)
+    return len(common) / max(1, len(need.stems))
+
+
+def _words_alone(need: Need, offered: Offered) -> tuple[float, str]:
+    """What no concept knows: most of the words of what is wanted stand in the offer, one of them in its title."""
+    if need.concepts and max(need.concepts.values()) > LATER_THAN_WORDS or not need.stems:
+        return 0.0, ""
+    wanted = [stem for stem in need.stems if len(stem) > 3][:5]
+    common = [stem for stem in wanted if stem in offered.reading.stems]
+    in_title = [stem for stem in common if stem in offered.reading.title_stems]
+    if len(common) < 2 or not in_title:
+        return 0.0, ""
+    return (WORDS_ALONE * min(1.0, 2 * len(common) / max(2, len(wanted))),
+            f"The words of what they want stand in the offer of {offered.business}.")
+
+
+LATER_THAN_WORDS = 0.5
+
+
+# ---- Where
+
+
+def _where(need: Need, offered: Offered) -> tuple[float, str]:
+    theirs = [Place(**place) for place in offered.reading.places]
+    if any(place.kind == "anywhere" for place in theirs):
+        return 1.0, "The bounty is for every place."
+    if not need.places:
+        home = {place.country for place in theirs}
+        if theirs and not home & SPOKEN[need.language]:
+            return FOREIGN, ""
+        return NO_PLACE_SAID, f"They do not say where they are; the bounty is for {offered.place}."
+    if not theirs:
+        named = {place.name.casefold() for meant in need.places for place in meant}
+        return (1.0, f"{offered.place} is named.") if offered.reading.place_words in named else (0.0, "")
+    return max((_near(place, mine, offered) for meant in need.places for place in meant for mine in theirs),
+               key=lambda found: found[0])
+
+
+def _near(theirs: Place, ours: Place, offered: Offered) -> tuple[float, str]:
+    """How well the place in the post fits the bounty's, 0 to 1."""
+    if theirs.country != ours.country and "region" not in {theirs.kind, ours.kind} and not (theirs.kind == ours.kind == "city"):
+        return 0.0, ""
+    if ours.kind == "country":
+        return (1.0, f"{theirs.name} is in {ours.name}, where the bounty counts.") if theirs.country == ours.country else (0.0, "")
+    if ours.kind == "state":
+        return (1.0, f"{theirs.name} is in {ours.name}, where the bounty counts.") if (theirs.country, theirs.state) == (ours.country, ours.state) else (0.0, "")
+    if theirs.kind == "country":
+        return (0.85, f"They name {theirs.name}; the bounty is for {offered.place}.") if theirs.country == ours.country else (0.0, "")
+    if theirs.kind == "state":
+        return (0.9, f"{ours.name} is in {theirs.name}.") if theirs.state == ours.state else (0.0, "")
+    apart = distance_km(theirs, ours)
+    if theirs.name == ours.name and apart < NEAR_KM:
+        return 1.0, f"{ours.name} is the bounty's place."
+    reach = max(theirs.radius, ours.radius)
+    if apart <= NEAR_KM + reach:
+        return 0.98, f"{theirs.name} is {_about(apart)} of {ours.name}, the bounty's place."
+    if apart <= FAR_KM + reach:
+        return 0.8, f"{theirs.name} is {_about(apart)} of {ours.name}, the bounty's place."
+    return 0.0, ""
+
+
+def _about(kilometres: float) -> str:
+    return "next door" if kilometres < 3 else f"about {round(kilometres, -1 if kilometres > 20 else 0):.0f} km away"
+
+
+# ---- For how much
+
+
+def _money(need: Need, offered: Offered) -> str | None:
+    """What is to be said of the budget; None where it is too small for what the bounty asks."""
+    least, most = offered.reading.least, need.budget_as(offered.currency)
+    if most is None:
+        return ""
+    if least and least[1] in {None, offered.currency} and need.budget and need.budget[0] < least[0]:
+        return None
+    return f"They would spend up to {show_money(most)}."

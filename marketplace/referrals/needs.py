@@ -1,0 +1,306 @@
+"""Reads what somebody writes: do they look for something, for what, where, until when, for how much? Rules alone."""
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from marketplace.bounties.words import (
+    FUNCTION,
+    LANGUAGES,
+    Mention,
+    Token,
+    concepts,
+    content_stems,
+    find_mentions,
+    fold,
+    language_of,
+    tokens_of,
+)
+from marketplace.foundation.money import Money
+from marketplace.foundation.places import Place
+from marketplace.foundation.sums import find_sums
+from marketplace.referrals.need_places import places_in
+from marketplace.referrals.need_signs import (
+    ASKS,
+    DENIES,
+    OFFERS,
+    SEEKS_WORK,
+    SETTLED,
+    SPENDS,
+    STANDS_FOR_ALL,
+    UNREAL,
+    VAGUE,
+    WANTS,
+    WHEN,
+)
+
+LONGEST_READ = 20_000  # Characters of a post; a need is said in far fewer.
+MOST_SENTENCES = 400
+MOST_CONCEPTS = 6
+LATER = 0.45  # Of what is named after the first thing: "a plumber who did your kitchen".
+PURPOSE = 0.75  # Of what it is for: "an electrician to put in a charger".
+BESIDE = 0.8  # Of what the sentence before names, where the asking one names nothing.
+JOINS = {"or", "and", "oder", "und", "bzw", "o", "y", "u", "e", "ou", "et", "plus"}
+AIMS = {"to", "who", "zum", "um", "qui"}
+_ASKS_ELSE = re.compile(r"^\W*(?:how|why|did|is|does|do|was|were|are|have|has|should|ist|sind|warum|wie|por que|es|pourquoi|est-ce|y a)\b")
+MOST_WORDS_OF_A_QUESTION = 16
+_END = re.compile(r"(?<=[.!?…])[\"')\]]*\s+|\n+|(?<=[。！？])")
+_CLAUSE = re.compile(r"[,;:!?()]| - | but | aber | sondern | pero | sino | mais ")
+
+
+class NoNeed(StrEnum):
+    """Why a post is not a need."""
+
+    EMPTY = "empty"
+    LANGUAGE = "language"
+    OFFERED = "offered"
+    SETTLED = "settled"
+    DENIED = "denied"
+    UNREAL = "unreal"
+    NOT_SAID = "not_said"
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence with its place in the text, and what it names."""
+
+    text: str
+    folded: str
+    tokens: list[Token]
+    mentions: list[Mention]
+
+
+@dataclass(frozen=True)
+class Need:
+    """``sentence`` is the one that says it, word for word, or "" where there is no need (``why_not``).
+
+    ``concepts``: how much it is about each, from 0 to 1, the most wanted first. ``budget``: the most that they would
+    spend, in main units; its currency is None where none was said. ``stems``: the words of what is wanted.
+    """
+
+    is_looking: bool
+    why_not: NoNeed | None
+    language: str
+    sentence: str = ""
+    quotes: tuple[str, ...] = ()
+    concepts: dict[str, float] = field(default_factory=dict)
+    stems: tuple[str, ...] = ()
+    places: tuple[tuple[Place, ...], ...] = ()
+    when: str = ""
+    budget: tuple[int, str | None] | None = None
+    seeks_work: bool = False
+
+    @property
+    def category(self) -> str:
+        first = next(iter(self.concepts), None)
+        return concepts()[first].category if first else ""
+
+    @property
+    def what(self) -> tuple[str, ...]:
+        """In English, for people: what is certainly wanted."""
+        return tuple(concepts()[name].label for name, weight in self.concepts.items() if weight >= 0.6)[:3]
+
+    def budget_as(self, currency: str) -> Money | None:
+        """The most they would spend, where it was said in this currency or in none."""
+        if self.budget is None or self.budget[1] not in {None, currency}:
+            return None
+        found = next(find_sums(f"{self.budget[0]} {currency}"), None)
+        return found.money(currency) if found else None
+
+
+@dataclass
+class _Wish:
+    """What one sentence wants: by concept, or by words that we have no concept for."""
+
+    sentence: int
+    strength: float
+    concepts: dict[str, float]
+    stems: list[str]
+
+
+def read_need(text: str, title: str = "", language: str | None = None) -> Need:
+    """Pure and deterministic; ``language`` is what the page says of itself. Never raises for what a text holds."""
+    text = text[:LONGEST_READ]
+    sentences = _sentences(title, text, language)
+    if not sentences:
+        return Need(is_looking=False, why_not=NoNeed.EMPTY, language="other")
+    spoken = language_of([token for one in sentences for token in one.tokens], said=language)
+    if spoken not in LANGUAGES:
+        return Need(is_looking=False, why_not=NoNeed.LANGUAGE, language=spoken)
+    wishes, refused = _wishes(sentences, spoken)
+    why_not = _why_not(sentences, spoken, wishes) or (None if wishes else refused or NoNeed.NOT_SAID)
+    if why_not:
+        return Need(is_looking=False, why_not=why_not, language=spoken)
+    wanted: dict[str, float] = {}
+    for wish in wishes:
+        for name, weight in wish.concepts.items():
+            wanted[name] = max(wanted.get(name, 0.0), weight * wish.strength)
+    best = max(wishes, key=lambda wish: (max(wish.concepts.values(), default=0.0) * wish.strength, wish.strength, -wish.sentence))
+    quotes = [best, *sorted((wish for wish in wishes if wish is not best), key=lambda wish: wish.sentence)]
+    folded = " \n ".join(one.folded for one in sentences)
+    return Need(
+        is_looking=True, why_not=None, language=spoken, sentence=sentences[best.sentence].text,
+        quotes=tuple(dict.fromkeys(sentences[wish.sentence].text for wish in quotes))[:4],
+        concepts=dict(sorted(((name, round(weight, 2)) for name, weight in wanted.items() if weight >= 0.1),
+                             key=lambda pair: (-pair[1], pair[0]))[:MOST_CONCEPTS]),
+        stems=tuple(best.stems[:8]), places=places_in([one.tokens for one in sentences], text=f"{title}\n{text}", language=spoken),
+        when=_when(sentences, best.sentence, spoken), budget=_budget(sentences),
+        seeks_work=bool(SEEKS_WORK[spoken].search(folded) or SEEKS_WORK["en"].search(folded)))
+
+
+# ---- Sentences
+
+
+def _sentences(title: str, text: str, said: str | None) -> list[Sentence]:
+    pieces = [title.strip(), *(_END.split(text))]
+    language = language_of(tokens_of(f"{title} {text}"), said=said)
+    found = []
+    for piece in pieces:
+        words = piece.strip()
+        if words and len(found) < MOST_SENTENCES:
+            tokens = tokens_of(words)
+            found.append(Sentence(words, fold(words), tokens, find_mentions(tokens, language) if tokens else []))
+    return found
+
+
+# ---- Wishes
+
+
+def _wishes(sentences: list[Sentence], language: str) -> tuple[list[_Wish], NoNeed | None]:
+    wishes, refused = [], None
+    for number, sentence in enumerate(sentences):
+        folded, denied = _without_denied(sentence.folded, language)
+        want, ask = WANTS[language].search(folded), ASKS[language].search(folded) or _is_bare_question(sentence)
+        if not want and not ask:
+            refused = refused or (NoNeed.DENIED if denied else None)
+            continue
+        if UNREAL[language].search(folded):
+            refused = NoNeed.UNREAL
+            continue
+        wishes.append(_wish(sentences, number, want.end() if want else None, folded, language))
+    return wishes, refused
+
+
+def _is_bare_question(sentence: Sentence) -> bool:
+    """``Dog walker near Wash Park?``: a thing with a question mark."""
+    return (bool(sentence.mentions) and sentence.text.rstrip().endswith("?") and not _ASKS_ELSE.search(sentence.folded)
+            and len(sentence.tokens) <= MOST_WORDS_OF_A_QUESTION)
+
+
+def _without_denied(folded: str, language: str) -> tuple[str, bool]:
+    """What is denied is blanked, up to the end of its clause, so that places in the text stay."""
+    denied = False
+    for found in list(DENIES[language].finditer(folded)):
+        clause = _CLAUSE.search(folded, found.end())
+        end = clause.start() if clause else len(folded)
+        folded, denied = folded[:found.start()] + " " * (end - found.start()) + folded[end:], True
+    return folded, denied
+
+
+def _wish(sentences: list[Sentence], number: int, want_end: int | None, folded: str, language: str) -> _Wish:
+    sentence = sentences[number]
+    said = [mention for mention in sentence.mentions if not _is_blank(folded, sentence, mention)]
+    after = [mention for mention in said if want_end is None or _offset(sentence, mention.start) >= want_end]
+    object_tokens = [token for token in sentence.tokens if want_end is None or token.start >= want_end]
+    named = _weighted(after, sentence)
+    if not named and want_end is not None:
+        is_vague = _is_vague(object_tokens, language)
+        named = {name: weight * (0.75 if is_vague else 0.3) for name, weight in _weighted(said, sentence).items()}
+        if not named:
+            named = _beside(sentences, number, BESIDE if is_vague else 0.3)
+    elif not named:
+        named = _beside(sentences, number, BESIDE)
+    return _Wish(number, 1.0 if want_end is not None or named else 0.8, named, content_stems(object_tokens[:14], language))
+
+
+def _offset(sentence: Sentence, token: int) -> int:
+    """Folding can change the length of a text; places are compared in the folded one."""
+    return len(fold(sentence.text[:sentence.tokens[token].start]))
+
+
+def _is_blank(folded: str, sentence: Sentence, mention: Mention) -> bool:
+    start = _offset(sentence, mention.start)
+    return folded[start:start + 2].isspace()
+
+
+def _weighted(mentions: list[Mention], sentence: Sentence) -> dict[str, float]:
+    """The first thing named is what is wanted; things joined to it by "or" and "and" as well."""
+    weights: dict[str, float] = {}
+    first_end, weight = None, 1.0
+    for mention in mentions:
+        if first_end is not None and mention.start >= first_end:
+            weight = min(weight, _weight_after(sentence, first_end, mention.start))
+        if first_end is None or (weight >= 0.9 and mention.end > first_end):
+            first_end = mention.end
+        weights[mention.concept] = max(weights.get(mention.concept, 0.0), weight)
+    return weights
+
+
+def _weight_after(sentence: Sentence, end: int, start: int) -> float:
+    """Of what is named between ``end`` and ``start`` later: "a plumber or electrician", "somebody to fix the roof"."""
+    between = [token.folded for token in sentence.tokens[end:start]]
+    gap = sentence.text[sentence.tokens[end - 1].end:sentence.tokens[start].start]
+    if len(between) <= 3 and (JOINS & set(between) or gap.strip() in {",", "/", "&", "+", "-"}):
+        return 0.9
+    return PURPOSE if AIMS & set(between) and not set(";,") & set(gap) else LATER
+
+
+def _is_vague(tokens: list[Token], language: str) -> bool:
+    """Whether the words after "looking for" name no thing of their own."""
+    grammar = FUNCTION[language] | VAGUE
+    for token in tokens[:5]:
+        if token.folded in STANDS_FOR_ALL:
+            return True
+        if token.folded not in grammar and not token.folded.isdigit() and len(token.folded) > 2:
+            return False
+    return True
+
+
+def _beside(sentences: list[Sentence], number: int, weight: float) -> dict[str, float]:
+    """What the sentences around name, the nearest first; the title counts as near."""
+    for step, place in enumerate((number - 1, number - 2, 0, number + 1, number - 3)):
+        if 0 <= place < len(sentences) and place != number:
+            named = _weighted(sentences[place].mentions, sentences[place])
+            if named:
+                return {name: one * weight * (1.0 if step < 3 else 0.8) for name, one in named.items()}
+    return {}
+
+
+# ---- Reasons against
+
+
+def _why_not(sentences: list[Sentence], language: str, wishes: list[_Wish]) -> NoNeed | None:
+    whole = " \n ".join(one.folded for one in sentences)
+    if SETTLED[language].search(whole):
+        return NoNeed.SETTLED
+    sells_home = any("realtor" in wish.concepts for wish in wishes)
+    if not sells_home and any(OFFERS[language].search(one.folded) for one in sentences):
+        return NoNeed.OFFERED
+    return None
+
+
+# ---- When, and for how much
+
+
+def _when(sentences: list[Sentence], chosen: int, language: str) -> str:
+    for number in dict.fromkeys((chosen, *range(len(sentences)))):
+        found = WHEN[language].search(sentences[number].folded)
+        if found:
+            sentence = sentences[number]
+            inside = [token for token in sentence.tokens
+                      if found.start() <= len(fold(sentence.text[:token.start])) < found.end()]
+            return sentence.text[inside[0].start:inside[-1].end] if inside else found[0]
+    return ""
+
+
+def _budget(sentences: list[Sentence]) -> tuple[int, str | None] | None:
+    """The most they would spend: the largest sum that stands after "up to", "budget", "I can spend"..."""
+    sums = []
+    for sentence in sentences:
+        for found in find_sums(sentence.folded):
+            cue = SPENDS.search(sentence.folded[max(0, found.start - 30):found.start + 1])
+            after = SPENDS.search(sentence.folded[found.end:found.end + 14])
+            is_sum = found.currency or found.is_round or (cue and found.main >= 300 and not 1900 <= found.main <= 2100)
+            unit = re.match(r"\s*(?:miles?|km|people|guests|kilo|ft|feet|sq|m2|minutes|kwh|%|watt)", sentence.folded[found.end:])
+            if is_sum and (cue or after) and not unit and found.main >= 20:
+                sums.append((int(found.main), found.currency))
+    return max(sums, default=None, key=lambda one: one[0])
