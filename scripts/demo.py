@@ -130,6 +130,7 @@ def point(story: Story, bounty: str) -> str:
     story.tell(f"David writes on his blog: “{quote}”")
     form = story.ana.open(f"{bounty}/point?url={post}")
     page = story.ana.send(form, "/point", url=post, quote=quote, acquaintance="online", buyer_name="David",
+                          your_jurisdiction="US-CO",
                           how_known="I have read his blog for years, and I bought my own car at Westside.")
     found = re.search(r"lead_\w+", page.address)
     check(found is not None, f"pointing led to {page.address}: {page.text[:300]}")

@@ -43,7 +43,7 @@ def flat(minor: int, **said: Any) -> dict[str, Any]:
 
 
 def make_user(name: str = "Ana Flores", *, is_confirmed: bool = True, is_admin: bool = False, **given: Any) -> User:
-    fields = {"email": f"person{next(serial)}@example.com", "password_hash": _HASH, **given}
+    fields = {"email": f"person{next(serial)}@example.com", "password_hash": _HASH, "jurisdiction": "US-CO", **given}
     with transaction():
         user = User(name=name, is_admin=is_admin, email_confirmed_at=clock.now() if is_confirmed else None, **fields)
         db.session.add(user)

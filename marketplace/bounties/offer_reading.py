@@ -8,8 +8,8 @@ from marketplace.foundation.places import Place, parse_place
 from marketplace.foundation.sums import find_sums
 
 ANALYSER = 1  # Raise it when the words or this module change: what was read by an older one is read again.
-OTHER_CATEGORY = 0.5  # What a solar bounty says of cars is beside the point;
-AKIN = 0.8  # but a cleaner may call it home or service.
+OTHER_CATEGORY = 50  # Of 100: what a solar bounty says of cars is beside the point;
+AKIN = 80  # but a cleaner may call it home or service.
 _AKIN = frozenset({"home", "services", "solar", "other"})
 MOST_STEMS = 80
 _DEMANDS = re.compile(
@@ -18,9 +18,9 @@ _DEMANDS = re.compile(
 
 @dataclass(frozen=True)
 class OfferReading:
-    """``concepts``: how much it is about each, from 0 to 1. ``least``: main units and currency, or None."""
+    """``concepts``: how much it is about each, of 100. ``least``: main units and currency, or None."""
 
-    concepts: dict[str, float]
+    concepts: dict[str, int]
     title_stems: list[str]
     stems: list[str]
     places: list[dict[str, Any]]
@@ -34,25 +34,25 @@ class OfferReading:
 
 def read_offer(*, title: str, offer: str, criteria: list[str], category: str, place: str) -> OfferReading:
     """Pure: the same words give the same reading on every machine."""
-    parts = ((title, 0.6), (offer, 0.5), (". ".join(criteria), 0.5))
+    parts = ((title, 60), (offer, 50), (". ".join(criteria), 50))
     whole = " . ".join(text for text, _ in parts)
     language = language_of(tokens_of(whole))
-    about: dict[str, float] = {}
+    about: dict[str, int] = {}
     for text, weight in parts:
         for concept in {mention.concept for mention in find_mentions(tokens_of(text), language)}:
-            about[concept] = about.get(concept, 0.0) + weight * _fits(concepts()[concept].category, category)
-    most = max(about.values(), default=1.0)
+            about[concept] = about.get(concept, 0) + weight * _fits(concepts()[concept].category, category) // 100
+    most = min(100, max(about.values(), default=100))
     return OfferReading(
-        concepts={name: round(min(1.0, weight / min(1.0, most)), 2) for name, weight in sorted(about.items())},
+        concepts={name: min(100, weight * 100 // most) for name, weight in sorted(about.items())},
         title_stems=content_stems(tokens_of(title), language),
         stems=content_stems(tokens_of(whole), language)[:MOST_STEMS],
         places=[asdict(one) for one in parse_place(place)], place_words=fold(place.split(",")[0]), category=category,
         least=_least(fold(f"{offer} . {'. '.join(criteria)}")))
 
 
-def _fits(concept: str, bounty: str) -> float:
+def _fits(concept: str, bounty: str) -> int:
     if concept == bounty:
-        return 1.0
+        return 100
     return AKIN if {concept, bounty} <= _AKIN else OTHER_CATEGORY
 
 

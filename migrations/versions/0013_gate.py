@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.changes import allow_values
+from migrations.changes import add_check, allow_values, drop_check
 
 revision = '0013'
 down_revision = '0012'
@@ -13,6 +13,7 @@ depends_on = None
 
 OLD = ('cars', 'home', 'solar', 'software', 'services', 'hiring', 'travel', 'education', 'health', 'other')
 CATEGORIES = (*OLD[:-1], 'real_estate', 'insurance', 'other')
+ALLOWED = ('cash', 'thank_you', 'nothing')
 CITED_ON, ADDED_AT = date(2026, 11, 22), datetime(2026, 11, 22, tzinfo=UTC)
 DEALER = "A salesperson licensed to sell vehicles there may be paid."
 
@@ -66,8 +67,7 @@ def upgrade() -> None:
         sa.Column('category', sa.Enum(*CATEGORIES, name='category_known', native_enum=False, create_constraint=True,
                                       length=40), nullable=False),
         sa.Column('jurisdiction', sa.Text(), nullable=False),
-        sa.Column('allows', sa.Enum('cash', 'thank_you', 'nothing', name='allowed_known', native_enum=False,
-                                    create_constraint=True, length=40), nullable=False),
+        sa.Column('allows', sa.Enum(*ALLOWED, name='allowed_known', native_enum=False, create_constraint=True, length=40), nullable=False),
         sa.Column('binds_buyer', sa.Boolean(), nullable=False),
         sa.Column('says', sa.Text(), nullable=False),
         sa.Column('exception', sa.Text(), nullable=False),
@@ -88,6 +88,13 @@ def upgrade() -> None:
         sa.UniqueConstraint('key', 'number', name='gate_rules_key_number_key')
     )
     names = ('key', 'category', 'jurisdiction', 'allows', 'binds_buyer', 'says', 'exception', 'citation', 'source_url')
+    op.add_column('leads', sa.Column('buyer_jurisdiction', sa.Text(), nullable=False, server_default=''))
+    op.add_column('leads', sa.Column(
+        'allowed', sa.String(length=40), sa.CheckConstraint(
+            f"allowed IN {ALLOWED}", name=op.f('leads_allowed_known_check')),
+        nullable=False, server_default='cash'))
+    op.add_column('leads', sa.Column('gate_rule_id', sa.Text(), nullable=True))
+    add_check('leads', 'leads_less_by_a_rule_check', "allowed = 'cash' OR gate_rule_id IS NOT NULL")
     op.bulk_insert(table, [
         {'id': f"gate_{place:026}", 'number': 1, 'cited_on': CITED_ON, 'created_at': ADDED_AT,
          **dict(zip(names, rule, strict=True))} for place, rule in enumerate(SHIPPED, start=1)])
@@ -95,6 +102,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table('gate_rules')
+    drop_check('leads', 'leads_less_by_a_rule_check')
+    for column in ('gate_rule_id', 'allowed', 'buyer_jurisdiction'):
+        op.drop_column('leads', column)
     op.drop_column('users', 'jurisdiction')
     op.drop_column('terms', 'jurisdiction')
     allow_values('terms', 'category', 'terms_category_known_check', OLD)

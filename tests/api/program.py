@@ -62,7 +62,7 @@ class Program:
 
 LEAD: dict[str, Any] = {
     "text": "We moved to San Diego and I am in the market for a car. Any hints?", "quote": "I am in the market for a car",
-    "acquaintance": "online", "how_known": "I read his blog.",
+    "acquaintance": "online", "how_known": "I read his blog.", "your_jurisdiction": "US-CO",
 }
 BOUNTY: dict[str, Any] = {
     "title": "Introduce a car buyer to Westside Auto", "offer": "New and used cars, and people who call you back.",

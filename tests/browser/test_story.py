@@ -79,7 +79,7 @@ def point_at_david(story: Story) -> str:
     ana.look("bounty-what-would-i-earn", dark=True)
     ana.follow("Point at a buyer")
     assert ana.page.locator("[name=url]").input_value() == post
-    ana.fill(quote=QUOTE, acquaintance="online",
+    ana.fill(quote=QUOTE, acquaintance="online", your_jurisdiction="US-CO",
              how_known="I have read his blog for years, and I bought my own car at Westside.")
     ana.look("pointing", dark=True)
     ana.press("Point at this buyer")

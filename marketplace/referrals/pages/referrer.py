@@ -18,7 +18,7 @@ from marketplace.identity.permissions import EmailUnconfirmed, require_confirmed
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.appeals import appeal_decision
 from marketplace.referrals.figures import leads_with_address, pointed_counts, rewards_by_lead
-from marketplace.referrals.models import Acquaintance, Lead, Moderation
+from marketplace.referrals.models import Acquaintance, Lead, Moderation, ReasonCode
 from marketplace.referrals.moderation import answer_info
 from marketplace.referrals.pages.lead_page import act_on_lead
 from marketplace.referrals.pointing import (
@@ -88,6 +88,8 @@ def _find_obstacle(bounty: Bounty, user: User) -> DomainError | None:
 def _said_about(lead: Lead) -> tuple[str, str]:
     if lead.moderation is Moderation.DUPLICATE:
         return "Somebody was faster with this buyer. Your lead is kept, and you can appeal below.", "warn"
+    if lead.reason_code is ReasonCode.ALREADY_KNOWN:
+        return "The business knew this buyer before. Your lead is kept, and you can appeal below.", "warn"
     return "Thank you. We have it, and this page tells you how it goes on.", "ok"
 
 
