@@ -179,6 +179,10 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /leads/<lead_id>/acceptance": MODERATOR,
     "POST /leads/<lead_id>/rejection": (MODERATOR, {"reason_code": "spam"}),
     "POST /leads/<lead_id>/question": (MODERATOR, {"question": "Where does he live?"}),
+    "POST /leads/<lead_id>/ruling": (MODERATOR, {"other_id": "<other_lead_id>", "is_same": "false"}),
+    "GET /businesses/<business_id>/known-contacts": OWNS_THERE,
+    "POST /businesses/<business_id>/known-contacts": (OWNS_THERE, {"step": "check"}),
+    "POST /businesses/<business_id>/known-contacts/removal": OWNS_THERE,
     "POST /rewards/<reward_id>/hold": (ADMIN, {"reason": "To be looked into"}),
     "POST /rewards/<reward_id>/release-hold": ADMIN,
 
@@ -190,6 +194,7 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /leads/<lead_id>/renewals-end": WORKS_THERE,
     "POST /leads/<lead_id>/split": ("in yes 404 403 404 403", {
         "own_percent": "50", "email_1": "tom@example.com", "percent_1": "50"}),
+    "POST /leads/<lead_id>/second-share": ("in yes 404 403 404 403", {"second_id": "x", "own_percent": "50"}),
     "GET /rewards": SIGNED_IN,
     "GET /splits/<split_id>": "in yes yes 404 404 404",
     "POST /splits/<split_id>/answer": ("in 404 yes 404 404 404", {"agrees": "true"}),
@@ -321,7 +326,8 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
 }
 
 # Which of the world's leads a route is tried on; the others are tried on the one that is open to the business.
-IN_REVIEW = ("withdrawal", "answer", "answers", "appeal", "appeals", "acceptance", "rejection", "question", "questions")
+IN_REVIEW = ("withdrawal", "answer", "answers", "appeal", "appeals", "acceptance", "rejection", "question", "questions",
+             "ruling")
 
 
 @dataclass
@@ -375,7 +381,7 @@ def _make_world(mails: Path) -> World:
     mail.send(mail.Mail("someone@example.com", "Hello", "A letter."), dedupe_id="x")
     names = money_out | _bad_days(funding) | {
         "name": mail.list_kept(mails)[0].name,
-        "business_id": business.id, "slug": business.slug, "bounty_id": bounty.id, "funding_id": funding.id,
+        "business_id": business.id, "slug": business.slug, "bounty_id": bounty.id, "other_lead_id": open_lead.id, "funding_id": funding.id,
         "split_id": split_id, "share_id": share_id, "kind_id": kind_id, "reward_id": rewards_of_lead(won)[0].id, "user_id": ana.id, "key_id": key.id, "job_id": dead.id, "purpose": "buyer",
         "membership_id": db.session.query(Membership.id).filter_by(user_id=agent.id).scalar(),
         "movement_id": "txn_1", "item_id": item.id, "entry_id": db.session.query(LedgerEntry.id).limit(1).scalar(),
@@ -505,7 +511,7 @@ def _answers(route: str, app: Flask, world: World, as_user: Callable[[object], B
         limiter.reset()
         user_id, is_api = world.people.get(person), "/api/v1/" in route
         browser = as_user(db.session.get_one(User, user_id)) if user_id and not is_api else app.test_client()
-        sent = {name: world.names["bounty_id"] if value == "<bounty_id>" else value for name, value in body.items()}
+        sent = {name: world.names[value[1:-1]] if str(value).startswith("<") else value for name, value in body.items()}
         headers = {"Authorization": f"Bearer {world.secrets[person]}"} if user_id and is_api else {}
         kind = "query_string" if method == "GET" else "json" if is_api else "data"
         response = browser.open(address, method=method, headers=headers, **{kind: sent})

@@ -2,11 +2,11 @@
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from flask import Flask, Response, g, jsonify, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from markupsafe import Markup
 from marshmallow import RAISE, Schema, ValidationError, fields
@@ -18,12 +18,30 @@ from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from marketplace.foundation.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 
 csrf = CSRFProtect()
+View = TypeVar("View", bound=Callable[..., Any])
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 LARGEST_BODY = 1024 * 1024  # Bytes; evidence is a URL or a text, not a file.
+FORM_AROUND_FILE = 64 * 1024
 # Forms are sent to us, and from there the browser may be led on to Stripe's hosted pages.
 STRIPE_PAGES = "https://checkout.stripe.com https://connect.stripe.com https://express.stripe.com"
+
+
+def takes_up_to(size: int) -> Callable[[View], View]:
+    """Of a view: it takes a file, so a body of so many bytes. Said outside all else that wraps the view."""
+    def widened(view: View) -> View:
+        view.largest_body = size  # type: ignore[attr-defined]
+        return view
+    return widened
+
+
+def _widen() -> None:
+    """Before anything reads the body."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    size = getattr(view, "largest_body", None)
+    if size is not None:
+        request.max_content_length = size + FORM_AROUND_FILE
 
 
 class StaleForm(Conflict):
@@ -306,6 +324,7 @@ def register_security(app: Flask, *, production: bool, form_targets: str = "") -
         SESSION_COOKIE_NAME="__Host-session" if production else "session",
         REMEMBER_COOKIE_HTTPONLY=True, REMEMBER_COOKIE_SAMESITE="Lax", REMEMBER_COOKIE_SECURE=production,
     )
+    app.before_request(_widen)
     app.before_request(refuse_unreadable)
     csrf.init_app(app)
     app.before_request(refuse_foreign_writes)

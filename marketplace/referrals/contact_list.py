@@ -41,6 +41,10 @@ class ContactList:
     odd_count: int = 0
     odd: list[tuple[int, str]] = field(default_factory=list)
 
+    @property
+    def odd_lines(self) -> list[tuple[str, str]]:
+        return [(f"Line {line}", wrong) for line, wrong in self.odd]
+
 
 def read_contact_list(content: bytes) -> ContactList:
     """BadContactList (422) where it is no such file at all; single rows that are wrong are counted and named."""

@@ -57,6 +57,17 @@ class SplitForm(Schema.from_dict({  # type: ignore[misc]
             (said[f"email_{row}"], said[f"percent_{row}"]) for row in ROWS if f"email_{row}" in said]}
 
 
+class SecondShareInput(Schema):
+    """A share for the referrer who pointed at the same buyer later; what is left of 100 is theirs."""
+
+    second_id = clean_text(1, 60, required=True)
+    own_percent = Percent(required=True)
+
+    @post_load
+    def to_share(self, said: dict[str, Any], **options: object) -> dict[str, Any]:
+        return {"second_id": said["second_id"], "own_bps": said["own_percent"]}
+
+
 class AgreementInput(Schema):
     agrees = fields.Boolean(required=True)
 
@@ -178,6 +189,6 @@ def typed_split(split: Split | None) -> dict[str, str]:
     if split is None:
         return {}
     typed = {"own_percent": percent_text(split.own_bps).rstrip("%")}
-    for row, part in zip(ROWS, split.parts, strict=False):
+    for row, part in zip(ROWS, (one for one in split.parts if not one.second_id), strict=False):
         typed |= {f"email_{row}": part.email, f"percent_{row}": percent_text(part.share_bps).rstrip("%")}
     return typed

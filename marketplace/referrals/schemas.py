@@ -80,6 +80,21 @@ class DecisionInput(Schema):
     version = fields.Integer(load_default=None, allow_none=True)
 
 
+class ContactsInput(Schema):
+    """Beside the file: what happens with the list that is there, and whether the file is only checked."""
+
+    how = fields.String(load_default="extend", validate=validate.OneOf(("extend", "replace")))
+    step = fields.String(load_default="check", validate=validate.OneOf(("check", "take")))
+
+
+class RulingInput(Schema):
+    """An admin's word on two leads: one buyer, or two."""
+
+    other_id = clean_text(1, 60, required=True)
+    is_same = fields.Boolean(required=True)
+    version = fields.Integer(load_default=None, allow_none=True)
+
+
 class QuestionInput(Schema):
     question = clean_text(5, 1000, required=True)
     version = fields.Integer(load_default=None, allow_none=True)

@@ -11,7 +11,7 @@ from marketplace.foundation.money import BASIS, Money
 from marketplace.identity.models import User
 from marketplace.identity.permissions import require_confirmed
 from marketplace.referrals import lifecycle
-from marketplace.referrals.models import Buyer, Lead, Moderation, PartState, Split, SplitPart, SplitState
+from marketplace.referrals.models import Buyer, Conversion, Lead, Moderation, PartState, Split, SplitPart, SplitState
 from marketplace.referrals.permissions import is_referrer
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.suppression import hash_email
@@ -58,6 +58,46 @@ def propose_split(lead: Lead, *, by: User, own_bps: int, others: Sequence[tuple[
     for part in split.parts:
         outbox.promise("send_letter", letter="split_asked", part_id=part.id)
     return split
+
+
+def offer_share(lead: Lead, *, by: User, second_id: str, own_bps: int) -> Split:
+    """To the referrer who pointed at the same buyer later: also after acceptance, until the lead has earned.
+
+    It counts once they agree, as every split; what the owner keeps and what the other gets add up to 100%.
+    """
+    require(is_referrer(by, lead), "share what this lead earns")
+    earlier = find_split(lead)
+    if earlier is not None and earlier.state is SplitState.AGREED:
+        raise SplitFixed("Everybody has agreed to your split, so it is fixed.", next_step="Nothing more is needed.")
+    second = next((one for one in seconds_to_share_with(lead) if one.id == second_id), None)
+    if second is None:
+        raise SplitFixed("There is nobody to share this lead with now.",
+                         next_step="A share is offered before the lead has earned anything.")
+    if not 0 <= own_bps < BASIS:
+        raise BadSplit("What you keep is less than all of it.", fields={"own_percent": ["From 0 to 99.99."]})
+    _refuse_too_many(by)
+    if earlier is not None:
+        lifecycle.move_split(earlier, SplitState.WITHDRAWN, by=by.id, reason="another one was proposed")
+        db.session.flush()
+    other = second.referrer
+    split = Split(lead_id=lead.id, own_bps=own_bps, parts=[SplitPart(
+        email=other.email, email_hash=hash_email(other.email), share_bps=BASIS - own_bps, second_id=second.id)])
+    db.session.add(split)
+    db.session.flush()
+    audit.record("split.proposed", split.id, by=by.id, own_bps=own_bps)
+    outbox.promise("send_letter", letter="split_asked", part_id=split.parts[0].id)
+    return split
+
+
+def seconds_to_share_with(lead: Lead) -> list[Lead]:
+    """Duplicates of this lead by other people, while a share of it may still be offered to them."""
+    has_earned = select(Conversion.id).where(Conversion.lead_id == lead.id).limit(1)
+    if lead.moderation not in UNDECIDED | {Moderation.ACCEPTED} or db.session.scalar(has_earned):
+        return []
+    found = db.session.scalars(select(Lead).where(
+        Lead.duplicate_of_id == lead.id, Lead.referrer_id != lead.referrer_id,
+        Lead.moderation.in_((Moderation.DUPLICATE, Moderation.EXPIRED))).order_by(Lead.id).limit(MOST_PARTS))
+    return [one for one in found if not one.referrer.is_admin]
 
 
 def _check(lead: Lead, by: User, own_bps: int, others: Sequence[tuple[str, int]]) -> None:

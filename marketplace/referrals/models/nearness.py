@@ -1,4 +1,4 @@
-"""Tables by which a buyer is known again: signatures of texts, what admins said of two leads, known contacts. Facts only."""
+"""Tables by which a buyer is known again: signatures, admins' words on two leads, known contacts. Facts only."""
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,

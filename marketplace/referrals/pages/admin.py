@@ -13,11 +13,12 @@ from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, add_business_da
 from marketplace.referrals.figures import count_in_review
 from marketplace.referrals.models import Lead
 from marketplace.referrals.moderation import accept_lead, ask_for_info, reject_lead
+from marketplace.referrals.ownership import rule_on_buyers
 from marketplace.referrals.pages.lead_page import act_on_lead, show_lead
 from marketplace.referrals.permissions import may_freeze, may_moderate
 from marketplace.referrals.queries import get_lead, get_reward, is_buyer_address_known, moderation_queue
 from marketplace.referrals.rewards import freeze_reward, unfreeze_reward
-from marketplace.referrals.schemas import DecisionInput, FreezeInput, QuestionInput, RejectionInput
+from marketplace.referrals.schemas import DecisionInput, FreezeInput, QuestionInput, RejectionInput, RulingInput
 
 bp = Blueprint("moderation", __name__)
 
@@ -72,6 +73,21 @@ def question(lead_id: str) -> Any:
         return "Asked. The referrer has a week to answer."
 
     return act_on_lead(lead_id, "question", form, ask)
+
+
+@bp.post("/leads/<lead_id>/ruling")
+@signed_in
+def ruling(lead_id: str) -> Any:
+    form = Form(RulingInput())
+
+    def rule(lead: Lead, user: User) -> str:
+        other = get_lead(form.fields.pop("other_id"), seen_by=user)
+        found = rule_on_buyers(lead, other, by=user, **form.fields)
+        if found is None:
+            return "Kept: two buyers. Nobody is asked about these two again."
+        return f"Kept: one buyer. {found.why} Both referrers are told."
+
+    return act_on_lead(lead_id, "ruling", form, rule)
 
 
 @bp.post("/rewards/<reward_id>/hold")

@@ -1,4 +1,5 @@
 """The text of a post as a moderator reads it: paragraphs, with the quoted words marked. Text only, never HTML."""
+from marketplace.foundation.likeness import shared_parts
 from marketplace.foundation.reading import locate_quote
 
 Part = tuple[str, bool]  # (text, whether it is the quote)
@@ -15,6 +16,16 @@ def mark_quote(text: str | None, quote: str) -> list[list[Part]]:
             paragraphs.append(_parts(line, max(start - begun, 0), max(end - begun, 0)))
         begun += len(line) + 1
     return paragraphs
+
+
+def mark_shared(text: str | None, other: str | None) -> list[list[Part]]:
+    """Paragraphs of parts, marked where the same three words in a row stand in ``other`` too."""
+    paragraphs: list[list[Part]] = [[]]
+    for words, is_shared in shared_parts(text or "", other or ""):
+        first, *lines = words.split("\n")
+        paragraphs[-1].append((first, is_shared))
+        paragraphs += [[(line, is_shared)] for line in lines]
+    return [kept for paragraph in paragraphs if (kept := [part for part in paragraph if part[0].strip()])]
 
 
 def _parts(line: str, start: int, end: int) -> list[Part]:

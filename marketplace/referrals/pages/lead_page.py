@@ -18,6 +18,7 @@ from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.afterwards import may_renew
 from marketplace.referrals.appeals import may_be_appealed
 from marketplace.referrals.asking import buyer_link
+from marketplace.referrals.beside import leads_beside, signals_beside
 from marketplace.referrals.contact import is_open_to_business
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, INFO_WAITED_FOR, add_business_days, decision_due
 from marketplace.referrals.in_kind import things_of_lead
@@ -35,7 +36,7 @@ from marketplace.referrals.models import (
     Stage,
 )
 from marketplace.referrals.pages.earned import earned_parts
-from marketplace.referrals.pages.evidence_text import mark_quote
+from marketplace.referrals.pages.evidence_text import mark_quote, mark_shared
 from marketplace.referrals.pages.steps import steps_of
 from marketplace.referrals.permissions import may_give_money_back, may_moderate, may_work
 from marketplace.referrals.queries import (
@@ -52,12 +53,13 @@ from marketplace.referrals.queries import (
 from marketplace.referrals.reward_schemas import ROWS, typed_split
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
 from marketplace.referrals.screening import read_signals
-from marketplace.referrals.sharing import UNDECIDED, latest_split
+from marketplace.referrals.sharing import UNDECIDED, latest_split, seconds_to_share_with
 from marketplace.referrals.timeline import Audience, next_step, tell_story
 from marketplace.referrals.waiting import why_waiting
 
 bp = Blueprint("lead", __name__)
 
+LIVE = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO, Moderation.ACCEPTED})
 OPEN = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
 WORKABLE = frozenset({Consent.GRANTED, Consent.WITHDRAWN})
 
@@ -142,6 +144,7 @@ def _for_referrer(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
         "may_withdraw": lead.moderation in OPEN, "may_answer": lead.moderation is Moderation.NEEDS_INFO,
         "may_appeal": may_be_appealed(lead), "buyer_link": buyer_link(lead) if passes_on else None,
         **_split_of(lead), "takes_text": lead.evidence.state not in {EvidenceState.CAPTURED, EvidenceState.PENDING},
+        "seconds": seconds_to_share_with(lead),
     }
 
 
@@ -172,9 +175,13 @@ def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
 
 
 def _for_admin(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
+    beside = leads_beside(lead)
     return {
+        "beside": [(one, *_two_texts(lead, one.lead)) for one in beside if may_moderate(user, one.lead)],
+        "may_rule": lead.moderation in LIVE,
         "split": latest_split(lead),
-        "may_decide": lead.moderation is Moderation.IN_REVIEW, "signals": read_signals(lead),
+        "may_decide": lead.moderation is Moderation.IN_REVIEW,
+        "signals": [*read_signals(lead), *signals_beside(lead, beside)],
         "is_late": lead.moderation is Moderation.IN_REVIEW and decision_due(lead.submitted_at) < clock.now(),
         "accepted_at_last": add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT),
         "post": mark_quote(lead.evidence.text, lead.evidence.quote), "codes": list(ReasonCode),
@@ -183,6 +190,12 @@ def _for_admin(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
         "freezable": {reward.id for reward in rewards if reward.state is RewardState.PENDING},
         "frozen": {reward.id for reward in rewards if reward.state is RewardState.ON_HOLD},
     }
+
+
+def _two_texts(lead: Lead, other: Lead) -> tuple[Any, Any]:
+    """Both posts in paragraphs, what they share marked."""
+    ours, theirs = lead.evidence.text, other.evidence.text
+    return mark_shared(ours, theirs), mark_shared(theirs, ours)
 
 
 _ACTIONS: dict[Audience, Callable[[Lead, User, list[Reward]], dict[str, Any]]] = {

@@ -19,7 +19,7 @@ from marketplace.referrals.figures import earnings_of
 from marketplace.referrals.models import Lead, Reward, RewardInKind, Split
 from marketplace.referrals.pages.lead_page import act_on_lead
 from marketplace.referrals.queries import rewards_earned_by
-from marketplace.referrals.reward_schemas import AgreementInput, OfferInput, ReceiptInput, SplitForm
+from marketplace.referrals.reward_schemas import AgreementInput, OfferInput, ReceiptInput, SecondShareInput, SplitForm
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
 from marketplace.referrals.schemas import DecisionInput
 
@@ -99,6 +99,19 @@ def split_proposal(lead_id: str) -> Any:
         return "Proposed. We wrote to everybody named; it counts once all have agreed."
 
     return act_on_lead(lead_id, "split", form, propose)
+
+
+@bp.post("/leads/<lead_id>/second-share")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def second_share(lead_id: str) -> Any:
+    form = Form(SecondShareInput())
+
+    def offer(lead: Lead, user: User) -> str:
+        sharing.offer_share(lead, by=user, **form.fields)
+        return "Offered. We wrote to the other referrer; it counts once they agree."
+
+    return act_on_lead(lead_id, "second_share", form, offer)
 
 
 @bp.route("/shares/<share_id>", methods=["GET", "POST"])
