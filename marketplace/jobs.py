@@ -2,7 +2,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from marketplace.bounties import lowering, publishing, topping_up
+from marketplace.bounties import lowering, publishing, search, topping_up
 from marketplace.bounties.letters import LETTERS as BOUNTIES_LETTERS
 from marketplace.bounties.models import Bounty
 from marketplace.foundation import mail, outbox
@@ -79,6 +79,7 @@ JOBS: Jobs = {
     "note_funds_left": publishing.note_funds_left,
     "top_up_bounty": topping_up.top_up_bounty,
     "watch_top_ups": topping_up.watch_top_ups,
+    "read_offers": search.read_offers,
     "return_free_funds": publishing.return_free_funds,
     "resume_when_funded": publishing.resume_when_funded,
     "apply_gate": lowering.apply_gate,
@@ -93,4 +94,5 @@ SCHEDULE: dict[str, timedelta] = {
     "watch_funds_age": timedelta(days=1),
     "watch_top_ups": timedelta(hours=1),
     "watch_bank_payouts": timedelta(days=1),
+    "read_offers": timedelta(hours=1),
 }

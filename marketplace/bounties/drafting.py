@@ -6,6 +6,7 @@ from marketplace.bounties.permissions import may_edit, may_post_for
 from marketplace.bounties.publishing import pause_if_out_of_funds, refuse_forbidden, resume_when_funded
 from marketplace.bounties.queries import was_ever_funded
 from marketplace.bounties.rules import highest_reward
+from marketplace.bounties.search import keep_findable
 from marketplace.foundation import audit
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
@@ -59,6 +60,7 @@ def change_bounty(
             refuse_forbidden(bounty)
         pause_if_out_of_funds(bounty)  # A higher reward may need more than is there, a lower one less.
         resume_when_funded(bounty.id)
+    keep_findable(bounty)
     audit.record("bounty.changed", bounty.id, by=by.id, terms=str(bounty.terms_number))
 
 

@@ -1,6 +1,7 @@
 """Every state a bounty can be in, and the only function that moves one."""
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.models import BountyState as S
+from marketplace.bounties.search import keep_findable
 from marketplace.foundation import audit
 from marketplace.foundation.db import db
 from marketplace.foundation.states import check_move
@@ -18,6 +19,7 @@ def move(bounty: Bounty, target: S, *, by: str, reason: str = "") -> None:
     check_move(BOUNTY_MOVES, bounty.state, target)
     audit.record(f"bounty.{target}", bounty.id, by=by, was=bounty.state, reason=reason)
     bounty.state = target
+    keep_findable(bounty)
 
 
 def lock(bounty: Bounty) -> None:

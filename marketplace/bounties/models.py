@@ -1,6 +1,7 @@
 """What businesses offer: bounties, and the immutable terms that leads are promised."""
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -205,3 +206,15 @@ class GateRule(Base):
     proposed_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     reviewed_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     reviewed_at: Mapped[datetime | None]
+
+
+class BountyWords(Base):
+    """What was read of a live bounty, for finding it by its words; the full-text index hangs on ``words``."""
+
+    __tablename__ = "bounty_words"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    bounty_id: Mapped[str] = mapped_column(ForeignKey("bounties.id"), unique=True)
+    words: Mapped[str]
+    reading: Mapped[dict[str, Any]]
+    analyser: Mapped[int] = mapped_column(index=True)

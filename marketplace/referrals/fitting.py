@@ -7,11 +7,11 @@ from marketplace.foundation.money import show_money
 from marketplace.foundation.places import FAR_KM, NEAR_KM, Place, distance_km
 from marketplace.referrals.needs import Need
 
-OFFERED_FROM = 0.5  # Below it nothing is offered: chosen on the half of the labelled set that is there for it.
-WIDER, NARROWER = 0.72, 0.55  # A shop for all cars may have an electric one; a shop for electric ones has no other.
-SIBLING = 0.0
-WORDS_ALONE = 0.62  # The most that equal words can do where no concept is known.
-NO_PLACE_SAID, FOREIGN = 0.93, 0.4
+OFFERED_FROM = 50  # Below it nothing is offered: chosen on the half of the labelled set that is there for it.
+WIDER, NARROWER = 72, 60  # A shop for all cars may have an electric one; a shop for electric ones has no other.
+WORDS_ALONE = 62  # The most that equal words can do where no concept is known.
+NO_PLACE_SAID, FOREIGN = 93, 40
+OF_WORK = 60  # Who looks for work is no buyer of anything else.
 SPOKEN = {  # Where one writes so without saying where: others would name the place.
     "en": {"US", "GB", "IE", "CA", "AU", "NZ", "ZA", "IN", "SG"}, "de": {"DE", "AT", "CH", "LI", "LU"},
     "es": {"ES", "MX", "AR", "CL", "CO", "PE", "UY", "EC", "CR", "US"}, "fr": {"FR", "BE", "CH", "CA", "LU", "MC"},
@@ -20,9 +20,9 @@ SPOKEN = {  # Where one writes so without saying where: others would name the pl
 
 @dataclass(frozen=True)
 class Fit:
-    """``score`` from 0 to 1; ``reasons`` are sentences for people, the weightiest first."""
+    """``score`` of 100; ``reasons`` are sentences for people, the weightiest first."""
 
-    score: float
+    score: int
     reasons: tuple[str, ...]
 
 
@@ -44,75 +44,74 @@ def fit(need: Need, offered: Offered) -> Fit | None:
     if about < OFFERED_FROM:
         return None
     near, where = _where(need, offered)
-    if about * near < OFFERED_FROM:
+    if about * near // 100 < OFFERED_FROM:
         return None
     money = _money(need, offered)
     if money is None:
         return None
-    return Fit(round(about * near, 3), tuple(filter(None, (reason, where, money))))
+    return Fit(about * near // 100, tuple(filter(None, (reason, where, money))))
 
 
 # ---- What
 
 
-def _what(need: Need, offered: Offered) -> tuple[float, str]:
-    reading, best, named = offered.reading, 0.0, ""
+def _what(need: Need, offered: Offered) -> tuple[int, str]:
+    reading, best, named = offered.reading, 0, ""
     for wanted, weight in need.concepts.items():
         if reading.category == "hiring" and wanted.startswith("role_") != need.seeks_work:
             continue
         if wanted.startswith("role_") and reading.category != "hiring":
             continue
         for about, share in reading.concepts.items():
-            score = weight * share * _alike(wanted, about)
+            score = weight * share * _alike(wanted, about) // 10_000
             if score > best:
                 best, named = score, wanted
     if need.seeks_work and reading.category != "hiring":
-        best *= 0.6
+        best = best * OF_WORK // 100
     if best:
-        extra = _shared(need, reading)
-        return min(1.0, best + 0.05 * extra), f"They want {concepts()[named].label}, and {offered.business} offers that."
+        return min(100, best + _shared(need, reading)), f"They want {concepts()[named].label}, and {offered.business} offers that."
     return _words_alone(need, offered)
 
 
-def _alike(wanted: str, about: str) -> float:
+def _alike(wanted: str, about: str) -> int:
     if wanted == about:
-        return 1.0
+        return 100
     one, other = concepts()[wanted], concepts()[about]
     if one.wider == about:
         return WIDER
     if other.wider == wanted:
         return NARROWER
-    return SIBLING
+    return 0
 
 
-def _shared(need: Need, reading: OfferReading) -> float:
-    common = set(need.stems) & set(reading.stems)
-    return len(common) / max(1, len(need.stems))
+def _shared(need: Need, reading: OfferReading) -> int:
+    """Up to 5 of 100: equal words decide between bounties that fit alike."""
+    return 5 * len(set(need.stems) & set(reading.stems)) // max(1, len(need.stems))
 
 
-def _words_alone(need: Need, offered: Offered) -> tuple[float, str]:
+def _words_alone(need: Need, offered: Offered) -> tuple[int, str]:
     """What no concept knows: most of the words of what is wanted stand in the offer, one of them in its title."""
-    if need.concepts and max(need.concepts.values()) > LATER_THAN_WORDS or not need.stems:
-        return 0.0, ""
+    if need.concepts and max(need.concepts.values()) > OFFERED_FROM or not need.stems:
+        return 0, ""
     wanted = [stem for stem in need.stems if len(stem) > 3][:5]
     common = [stem for stem in wanted if stem in offered.reading.stems]
     in_title = [stem for stem in common if stem in offered.reading.title_stems]
     if len(common) < 2 or not in_title:
-        return 0.0, ""
-    return (WORDS_ALONE * min(1.0, 2 * len(common) / max(2, len(wanted))),
+        return 0, ""
+    return (WORDS_ALONE * min(100, 200 * len(common) // max(2, len(wanted))) // 100,
             f"The words of what they want stand in the offer of {offered.business}.")
 
 
-LATER_THAN_WORDS = 0.5
+
 
 
 # ---- Where
 
 
-def _where(need: Need, offered: Offered) -> tuple[float, str]:
+def _where(need: Need, offered: Offered) -> tuple[int, str]:
     theirs = [Place(**place) for place in offered.reading.places]
     if any(place.kind == "anywhere" for place in theirs):
-        return 1.0, "The bounty is for every place."
+        return 100, "The bounty is for every place."
     if not need.places:
         home = {place.country for place in theirs}
         if theirs and not home & SPOKEN[need.language]:
@@ -120,32 +119,32 @@ def _where(need: Need, offered: Offered) -> tuple[float, str]:
         return NO_PLACE_SAID, f"They do not say where they are; the bounty is for {offered.place}."
     if not theirs:
         named = {place.name.casefold() for meant in need.places for place in meant}
-        return (1.0, f"{offered.place} is named.") if offered.reading.place_words in named else (0.0, "")
+        return (100, f"{offered.place} is named.") if offered.reading.place_words in named else (0, "")
     return max((_near(place, mine, offered) for meant in need.places for place in meant for mine in theirs),
                key=lambda found: found[0])
 
 
-def _near(theirs: Place, ours: Place, offered: Offered) -> tuple[float, str]:
+def _near(theirs: Place, ours: Place, offered: Offered) -> tuple[int, str]:
     """How well the place in the post fits the bounty's, 0 to 1."""
     if theirs.country != ours.country and "region" not in {theirs.kind, ours.kind} and not (theirs.kind == ours.kind == "city"):
-        return 0.0, ""
+        return 0, ""
     if ours.kind == "country":
-        return (1.0, f"{theirs.name} is in {ours.name}, where the bounty counts.") if theirs.country == ours.country else (0.0, "")
+        return (100, f"{theirs.name} is in {ours.name}, where the bounty counts.") if theirs.country == ours.country else (0, "")
     if ours.kind == "state":
-        return (1.0, f"{theirs.name} is in {ours.name}, where the bounty counts.") if (theirs.country, theirs.state) == (ours.country, ours.state) else (0.0, "")
+        return (100, f"{theirs.name} is in {ours.name}, where the bounty counts.") if (theirs.country, theirs.state) == (ours.country, ours.state) else (0, "")
     if theirs.kind == "country":
-        return (0.85, f"They name {theirs.name}; the bounty is for {offered.place}.") if theirs.country == ours.country else (0.0, "")
+        return (85, f"They name {theirs.name}; the bounty is for {offered.place}.") if theirs.country == ours.country else (0, "")
     if theirs.kind == "state":
-        return (0.9, f"{ours.name} is in {theirs.name}.") if theirs.state == ours.state else (0.0, "")
+        return (90, f"{ours.name} is in {theirs.name}.") if theirs.state == ours.state else (0, "")
     apart = distance_km(theirs, ours)
     if theirs.name == ours.name and apart < NEAR_KM:
-        return 1.0, f"{ours.name} is the bounty's place."
+        return 100, f"{ours.name} is the bounty's place."
     reach = max(theirs.radius, ours.radius)
     if apart <= NEAR_KM + reach:
-        return 0.98, f"{theirs.name} is {_about(apart)} of {ours.name}, the bounty's place."
+        return 98, f"{theirs.name} is {_about(apart)} of {ours.name}, the bounty's place."
     if apart <= FAR_KM + reach:
-        return 0.8, f"{theirs.name} is {_about(apart)} of {ours.name}, the bounty's place."
-    return 0.0, ""
+        return 80, f"{theirs.name} is {_about(apart)} of {ours.name}, the bounty's place."
+    return 0, ""
 
 
 def _about(kilometres: float) -> str:

@@ -36,9 +36,12 @@ from marketplace.referrals.need_signs import (
 LONGEST_READ = 20_000  # Characters of a post; a need is said in far fewer.
 MOST_SENTENCES = 400
 MOST_CONCEPTS = 6
-LATER = 0.45  # Of what is named after the first thing: "a plumber who did your kitchen".
-PURPOSE = 0.75  # Of what it is for: "an electrician to put in a charger".
-BESIDE = 0.8  # Of what the sentence before names, where the asking one names nothing.
+LATER = 45  # Of 100, for what is named after the first thing: "a plumber who did your kitchen".
+PURPOSE = 75  # Of what it is for: "an electrician to put in a charger".
+JOINED = 90  # "A plumber or an electrician".
+UNLIKELY = 30  # What the rest of a sentence names that wants something unknown.
+SURE, LEAST = 60, 10
+BESIDE = 80  # Of what the sentence before names, where the asking one names nothing.
 JOINS = {"or", "and", "oder", "und", "bzw", "o", "y", "u", "e", "ou", "et", "plus"}
 AIMS = {"to", "who", "zum", "um", "qui"}
 _ASKS_ELSE = re.compile(r"^\W*(?:how|why|did|is|does|do|was|were|are|have|has|should|ist|sind|warum|wie|por que|es|pourquoi|est-ce|y a)\b")
@@ -73,7 +76,7 @@ class Sentence:
 class Need:
     """``sentence`` is the one that says it, word for word, or "" where there is no need (``why_not``).
 
-    ``concepts``: how much it is about each, from 0 to 1, the most wanted first. ``budget``: the most that they would
+    ``concepts``: how much it is about each, of 100, the most wanted first. ``budget``: the most that they would
     spend, in main units; its currency is None where none was said. ``stems``: the words of what is wanted.
     """
 
@@ -82,7 +85,7 @@ class Need:
     language: str
     sentence: str = ""
     quotes: tuple[str, ...] = ()
-    concepts: dict[str, float] = field(default_factory=dict)
+    concepts: dict[str, int] = field(default_factory=dict)
     stems: tuple[str, ...] = ()
     places: tuple[tuple[Place, ...], ...] = ()
     when: str = ""
@@ -97,7 +100,7 @@ class Need:
     @property
     def what(self) -> tuple[str, ...]:
         """In English, for people: what is certainly wanted."""
-        return tuple(concepts()[name].label for name, weight in self.concepts.items() if weight >= 0.6)[:3]
+        return tuple(concepts()[name].label for name, weight in self.concepts.items() if weight >= SURE)[:3]
 
     def budget_as(self, currency: str) -> Money | None:
         """The most they would spend, where it was said in this currency or in none."""
@@ -112,8 +115,8 @@ class _Wish:
     """What one sentence wants: by concept, or by words that we have no concept for."""
 
     sentence: int
-    strength: float
-    concepts: dict[str, float]
+    strength: int
+    concepts: dict[str, int]
     stems: list[str]
 
 
@@ -130,17 +133,17 @@ def read_need(text: str, title: str = "", language: str | None = None) -> Need:
     why_not = _why_not(sentences, spoken, wishes) or (None if wishes else refused or NoNeed.NOT_SAID)
     if why_not:
         return Need(is_looking=False, why_not=why_not, language=spoken)
-    wanted: dict[str, float] = {}
+    wanted: dict[str, int] = {}
     for wish in wishes:
         for name, weight in wish.concepts.items():
-            wanted[name] = max(wanted.get(name, 0.0), weight * wish.strength)
-    best = max(wishes, key=lambda wish: (max(wish.concepts.values(), default=0.0) * wish.strength, wish.strength, -wish.sentence))
+            wanted[name] = max(wanted.get(name, 0), weight * wish.strength // 100)
+    best = max(wishes, key=lambda wish: (max(wish.concepts.values(), default=0) * wish.strength, wish.strength, -wish.sentence))
     quotes = [best, *sorted((wish for wish in wishes if wish is not best), key=lambda wish: wish.sentence)]
     folded = " \n ".join(one.folded for one in sentences)
     return Need(
         is_looking=True, why_not=None, language=spoken, sentence=sentences[best.sentence].text,
         quotes=tuple(dict.fromkeys(sentences[wish.sentence].text for wish in quotes))[:4],
-        concepts=dict(sorted(((name, round(weight, 2)) for name, weight in wanted.items() if weight >= 0.1),
+        concepts=dict(sorted(((name, weight) for name, weight in wanted.items() if weight >= LEAST),
                              key=lambda pair: (-pair[1], pair[0]))[:MOST_CONCEPTS]),
         stems=tuple(best.stems[:8]), places=places_in([one.tokens for one in sentences], text=f"{title}\n{text}", language=spoken),
         when=_when(sentences, best.sentence, spoken), budget=_budget(sentences),
@@ -204,12 +207,12 @@ def _wish(sentences: list[Sentence], number: int, want_end: int | None, folded: 
     named = _weighted(after, sentence)
     if not named and want_end is not None:
         is_vague = _is_vague(object_tokens, language)
-        named = {name: weight * (0.75 if is_vague else 0.3) for name, weight in _weighted(said, sentence).items()}
+        named = {name: weight * (PURPOSE if is_vague else UNLIKELY) // 100 for name, weight in _weighted(said, sentence).items()}
         if not named:
-            named = _beside(sentences, number, BESIDE if is_vague else 0.3)
+            named = _beside(sentences, number, BESIDE if is_vague else UNLIKELY)
     elif not named:
         named = _beside(sentences, number, BESIDE)
-    return _Wish(number, 1.0 if want_end is not None or named else 0.8, named, content_stems(object_tokens[:14], language))
+    return _Wish(number, 100 if want_end is not None or named else 80, named, content_stems(object_tokens[:14], language))
 
 
 def _offset(sentence: Sentence, token: int) -> int:
@@ -222,25 +225,25 @@ def _is_blank(folded: str, sentence: Sentence, mention: Mention) -> bool:
     return folded[start:start + 2].isspace()
 
 
-def _weighted(mentions: list[Mention], sentence: Sentence) -> dict[str, float]:
+def _weighted(mentions: list[Mention], sentence: Sentence) -> dict[str, int]:
     """The first thing named is what is wanted; things joined to it by "or" and "and" as well."""
-    weights: dict[str, float] = {}
-    first_end, weight = None, 1.0
+    weights: dict[str, int] = {}
+    first_end, weight = None, 100
     for mention in mentions:
         if first_end is not None and mention.start >= first_end:
             weight = min(weight, _weight_after(sentence, first_end, mention.start))
-        if first_end is None or (weight >= 0.9 and mention.end > first_end):
+        if first_end is None or (weight >= JOINED and mention.end > first_end):
             first_end = mention.end
-        weights[mention.concept] = max(weights.get(mention.concept, 0.0), weight)
+        weights[mention.concept] = max(weights.get(mention.concept, 0), weight)
     return weights
 
 
-def _weight_after(sentence: Sentence, end: int, start: int) -> float:
+def _weight_after(sentence: Sentence, end: int, start: int) -> int:
     """Of what is named between ``end`` and ``start`` later: "a plumber or electrician", "somebody to fix the roof"."""
     between = [token.folded for token in sentence.tokens[end:start]]
     gap = sentence.text[sentence.tokens[end - 1].end:sentence.tokens[start].start]
     if len(between) <= 3 and (JOINS & set(between) or gap.strip() in {",", "/", "&", "+", "-"}):
-        return 0.9
+        return JOINED
     return PURPOSE if AIMS & set(between) and not set(";,") & set(gap) else LATER
 
 
@@ -255,13 +258,13 @@ def _is_vague(tokens: list[Token], language: str) -> bool:
     return True
 
 
-def _beside(sentences: list[Sentence], number: int, weight: float) -> dict[str, float]:
+def _beside(sentences: list[Sentence], number: int, weight: int) -> dict[str, int]:
     """What the sentences around name, the nearest first; the title counts as near."""
     for step, place in enumerate((number - 1, number - 2, 0, number + 1, number - 3)):
         if 0 <= place < len(sentences) and place != number:
             named = _weighted(sentences[place].mentions, sentences[place])
             if named:
-                return {name: one * weight * (1.0 if step < 3 else 0.8) for name, one in named.items()}
+                return {name: one * weight * (100 if step < 3 else 80) // 10_000 for name, one in named.items()}
     return {}
 
 

@@ -1,0 +1,83 @@
+"""Finds live bounties by their words, in the full-text index of whichever database there is. Whoever asks ranks them.
+
+A row of ``bounty_words`` is there while a bounty is live: the verb that changes a bounty writes it in the same
+transaction (lifecycle and drafting call ``keep_findable``), a job reads what is missing or was read by older rules.
+"""
+import re
+from collections.abc import Iterable
+
+from sqlalchemy import Select, bindparam, delete, func, select, text
+from sqlalchemy.orm import Session
+
+from marketplace.bounties.models import Bounty, BountyState, BountyWords
+from marketplace.bounties.offer_reading import ANALYSER, OfferReading, index_words, read_offer
+from marketplace.foundation import outbox
+from marketplace.foundation.db import db
+
+READ_AT_ONCE = 500  # Bounties a job reads in one transaction.
+_WORD = re.compile(r"[^\W_]{1,40}")
+
+
+def keep_findable(bounty: Bounty) -> None:
+    """After a change of words, terms or state: the row says what is live now."""
+    if bounty.state is not BountyState.LIVE:
+        if "id" in bounty.__dict__:
+            db.session.execute(delete(BountyWords).where(BountyWords.bounty_id == bounty.id))
+        return
+    reading = reading_of(bounty)
+    row = db.session.scalar(select(BountyWords).where(BountyWords.bounty_id == bounty.id))
+    if row is None:
+        row = BountyWords(bounty_id=bounty.id)
+        db.session.add(row)
+    row.words, row.reading, row.analyser = index_words(reading), reading.as_json(), ANALYSER
+
+
+def reading_of(bounty: Bounty) -> OfferReading:
+    return read_offer(title=bounty.title, offer=bounty.offer, criteria=bounty.terms.criteria,
+                      category=bounty.category, place=bounty.place)
+
+
+def read_offers() -> None:
+    """Job: live bounties that have no row, or one that older rules read. Goes on by itself until none is left."""
+    missing = select(Bounty).outerjoin(BountyWords).where(
+        Bounty.state == BountyState.LIVE, BountyWords.id.is_(None) | (BountyWords.analyser != ANALYSER))
+    found = db.session.scalars(missing.order_by(Bounty.id).limit(READ_AT_ONCE)).all()
+    for bounty in found:
+        keep_findable(bounty)
+    if len(found) == READ_AT_ONCE:
+        outbox.promise("read_offers")
+
+
+def find_by_words(*groups: Iterable[str], most: int) -> list[tuple[str, OfferReading]]:
+    """Bounties that have a word of every group, at most ``most`` of them, the newest first: (id, what was read)."""
+    wanted = [list(dict.fromkeys(word for word in group if _WORD.fullmatch(word))) for group in groups]
+    if not all(wanted):
+        return []
+    session: Session = db.session()
+    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    rows = session.execute(_on_sqlite(wanted) if on_sqlite else _on_postgresql(wanted), {"most": most})
+    return [(bounty_id, _reading(kept)) for bounty_id, kept in rows]
+
+
+def _on_sqlite(groups: list[list[str]]) -> Select[tuple[str, dict[str, object]]]:
+    query = " AND ".join("(" + " OR ".join(f'"{word}"' for word in group) + ")" for group in groups)
+    found = text("SELECT rowid FROM bounty_words_found WHERE bounty_words_found MATCH :query ORDER BY rowid DESC LIMIT :most")
+    ids = found.bindparams(query=query).columns(BountyWords.id).subquery()
+    return _rows().join(ids, ids.c.id == BountyWords.id)
+
+
+def _on_postgresql(groups: list[list[str]]) -> Select[tuple[str, dict[str, object]]]:
+    query = " & ".join("(" + " | ".join(group) + ")" for group in groups)
+    indexed = func.to_tsvector(text("'simple'"), BountyWords.words)
+    return _rows().where(indexed.op("@@")(func.to_tsquery(text("'simple'"), query))).limit(bindparam("most"))
+
+
+def _rows() -> Select[tuple[str, dict[str, object]]]:
+    """Joined with the bounty itself: what is no longer live is never found, whatever the index says."""
+    return select(BountyWords.bounty_id, BountyWords.reading).join(Bounty, Bounty.id == BountyWords.bounty_id).where(
+        Bounty.state == BountyState.LIVE).order_by(BountyWords.id.desc())
+
+
+def _reading(kept: dict[str, object]) -> OfferReading:
+    least = kept.get("least")
+    return OfferReading(**{**kept, "least": tuple(least) if isinstance(least, list) else None})  # type: ignore[arg-type]

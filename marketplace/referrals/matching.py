@@ -1,0 +1,100 @@
+"""Which live bounties fit what somebody wrote, best first, with what one would earn and why each fits."""
+from dataclasses import dataclass, replace
+
+from marketplace.bounties.models import Bounty
+from marketplace.bounties.offer_reading import OfferReading, concept_word, place_word, square_word
+from marketplace.bounties.preview import reward_in_words
+from marketplace.bounties.queries import bounties_by_id, funded_among
+from marketplace.bounties.search import find_by_words
+from marketplace.bounties.words import concepts
+from marketplace.foundation.places import Place
+from marketplace.referrals.fitting import Fit, Offered, fit
+from marketplace.referrals.needs import Need, NoNeed, read_need
+
+CANDIDATES = 300  # From the full-text index, for each of the two ways of asking it.
+MOST_OFFERED = 8
+
+__all__ = ["Matched", "Match", "NoNeed", "match_post"]
+
+
+@dataclass(frozen=True)
+class Match:
+    """``score`` of 100; ``reward`` in words; ``reasons`` as sentences, the weightiest first."""
+
+    bounty: Bounty
+    score: int
+    reward: str
+    reasons: tuple[str, ...]
+    is_funded: bool
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What was read, and what fits it: at most MOST_OFFERED, the best first."""
+
+    need: Need
+    matches: tuple[Match, ...]
+
+
+def match_post(text: str, *, title: str = "", language: str | None = None) -> Matched:
+    """Reads only. The post is not kept."""
+    need = read_need(text, title, language)
+    if not need.is_looking:
+        return Matched(need, ())
+    found = dict(_candidates(need))
+    weighed = [(kept, bounty_id) for bounty_id, reading in found.items()
+               if (kept := _rough(need, reading))]
+    best = sorted(weighed, key=lambda one: (-one[0].score, one[1]))[:MOST_OFFERED]
+    bounties = bounties_by_id(bounty_id for _, bounty_id in best)
+    funded = funded_among(list(bounties.values()))
+    matches = [_said(need, bounties[bounty_id], found[bounty_id], is_funded=bounty_id in funded)
+               for _, bounty_id in best if bounty_id in bounties]
+    kept = [match for match in matches if match is not None]
+    return Matched(need, tuple(sorted(kept, key=lambda match: (-match.score, not match.is_funded))))
+
+
+def _rough(need: Need, reading: OfferReading) -> Fit | None:
+    """Without the bounty's row: its names are only for the sentences."""
+    return fit(need, Offered(reading, "", "", reading.currency))
+
+
+def _said(need: Need, bounty: Bounty, reading: OfferReading, *, is_funded: bool) -> Match | None:
+    fits = fit(need, Offered(reading, bounty.business.name, bounty.place, bounty.currency))
+    if fits is None:
+        return None
+    return Match(bounty, fits.score, reward_in_words(bounty.terms), fits.reasons, is_funded)
+
+
+def _candidates(need: Need) -> list[tuple[str, OfferReading]]:
+    """By what is wanted, in and near the places that are named; by what is wanted alone where none is."""
+    wanted = [concept_word(name) for name, weight in need.concepts.items() if weight >= 40 for name in _akin(name)]
+    words = wanted or list(need.stems)
+    if need.places:
+        return find_by_words(words, _place_words(need), most=CANDIDATES)
+    return [*find_by_words(words, ["zpany"], most=CANDIDATES), *find_by_words(words, most=CANDIDATES)]
+
+
+def _akin(name: str) -> list[str]:
+    wider = concepts()[name].wider
+    narrower = [other.name for other in concepts().values() if other.wider == name]
+    return [name, *([wider] if wider else []), *narrower]
+
+
+def _place_words(need: Need) -> list[str]:
+    """Everywhere, unknown places, the countries and states named, and the squares around each city."""
+    words = ["zpany", "zpunknown"]
+    for place in (place for meant in need.places for place in meant):
+        words += [f"zp{place.country.lower()}", f"zp{place.country.lower()}{place.state.lower()}", place_word(place)]
+        if place.kind in {"city", "region"}:
+            words += _squares(place)
+        else:
+            words += [place_word(replace(place, kind="state"))]
+    return words
+
+
+def _squares(place: Place) -> list[str]:
+    """One degree is about 110 km, less from west to east the further north."""
+    east = 1 if abs(place.latitude) < 50 else 2
+    reach = 1 + int(place.radius // 110)
+    return [square_word(place.latitude + north, place.longitude + west)
+            for north in range(-reach, reach + 1) for west in range(-east * reach, east * reach + 1)]
