@@ -13,7 +13,9 @@ AKIN = 80  # but a cleaner may call it home or service.
 _AKIN = frozenset({"home", "services", "solar", "other"})
 MOST_STEMS = 80
 _DEMANDS = re.compile(
-    r"\b(?:at least|from|minimum(?: of)?|budget of|starting at|ab|mindestens|desde|a partir de|minimo|au moins|more than)\b\W*(?:\w+\W+){0,2}$")
+    r"\b(?:at least|from|minimum(?: of)?|budget of|starting at|more than|ab|"
+    r"mindestens|desde|a partir de|minimo|au moins)"
+    r"\b\W*(?:\w+\W+){0,2}$")
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,16 @@ class OfferReading:
     places: list[dict[str, Any]]
     place_words: str
     category: str
+    currency: str
     least: tuple[int, str | None] | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def read_offer(*, title: str, offer: str, criteria: list[str], category: str, place: str) -> OfferReading:
+def read_offer(
+    *, title: str, offer: str, criteria: list[str], category: str, place: str, currency: str,
+) -> OfferReading:
     """Pure: the same words give the same reading on every machine."""
     parts = ((title, 60), (offer, 50), (". ".join(criteria), 50))
     whole = " . ".join(text for text, _ in parts)
@@ -46,8 +51,8 @@ def read_offer(*, title: str, offer: str, criteria: list[str], category: str, pl
         concepts={name: min(100, weight * 100 // most) for name, weight in sorted(about.items())},
         title_stems=content_stems(tokens_of(title), language),
         stems=content_stems(tokens_of(whole), language)[:MOST_STEMS],
-        places=[asdict(one) for one in parse_place(place)], place_words=fold(place.split(",")[0]), category=category,
-        least=_least(fold(f"{offer} . {'. '.join(criteria)}")))
+        places=[asdict(one) for one in parse_place(place)], place_words=fold(place.split(",", maxsplit=1)[0]),
+        category=category, currency=currency, least=_least(fold(f"{offer} . {'. '.join(criteria)}")))
 
 
 def _fits(concept: str, bounty: str) -> int:

@@ -6,7 +6,7 @@ transaction (lifecycle and drafting call ``keep_findable``), a job reads what is
 import re
 from collections.abc import Iterable
 
-from sqlalchemy import Select, bindparam, delete, func, select, text
+from sqlalchemy import Select, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from marketplace.bounties.models import Bounty, BountyState, BountyWords
@@ -15,26 +15,31 @@ from marketplace.foundation import outbox
 from marketplace.foundation.db import db
 
 READ_AT_ONCE = 500  # Bounties a job reads in one transaction.
+_FOUND_ON_SQLITE = text(
+    "SELECT rowid AS id FROM bounty_words_found WHERE bounty_words_found MATCH :query ORDER BY rowid DESC LIMIT :most")
 _WORD = re.compile(r"[^\W_]{1,40}")
 
 
 def keep_findable(bounty: Bounty) -> None:
-    """After a change of words, terms or state: the row says what is live now."""
-    if bounty.state is not BountyState.LIVE:
-        if "id" in bounty.__dict__:
-            db.session.execute(delete(BountyWords).where(BountyWords.bounty_id == bounty.id))
-        return
-    reading = reading_of(bounty)
-    row = db.session.scalar(select(BountyWords).where(BountyWords.bounty_id == bounty.id))
-    if row is None:
-        row = BountyWords(bounty_id=bounty.id)
-        db.session.add(row)
-    row.words, row.reading, row.analyser = index_words(reading), reading.as_json(), ANALYSER
+    """After a change of words, terms or state: the row says what is live now.
+
+    Called in the middle of a verb, so the bounty's own changes are not written yet.
+    """
+    with db.session.no_autoflush:
+        row = db.session.scalar(select(BountyWords).where(BountyWords.bounty_id == bounty.id))
+        if bounty.state is BountyState.LIVE:
+            if row is None:
+                row = BountyWords(bounty_id=bounty.id)
+                db.session.add(row)
+            reading = reading_of(bounty)
+            row.words, row.reading, row.analyser = index_words(reading), reading.as_json(), ANALYSER
+        elif row is not None:
+            db.session.delete(row)
 
 
 def reading_of(bounty: Bounty) -> OfferReading:
     return read_offer(title=bounty.title, offer=bounty.offer, criteria=bounty.terms.criteria,
-                      category=bounty.category, place=bounty.place)
+                      category=bounty.category, place=bounty.place, currency=bounty.currency)
 
 
 def read_offers() -> None:
@@ -56,13 +61,12 @@ def find_by_words(*groups: Iterable[str], most: int) -> list[tuple[str, OfferRea
     session: Session = db.session()
     on_sqlite = session.get_bind().dialect.name == "sqlite"
     rows = session.execute(_on_sqlite(wanted) if on_sqlite else _on_postgresql(wanted), {"most": most})
-    return [(bounty_id, _reading(kept)) for bounty_id, kept in rows]
+    return [(row.bounty_id, _reading(row.reading)) for row in rows]
 
 
 def _on_sqlite(groups: list[list[str]]) -> Select[tuple[str, dict[str, object]]]:
     query = " AND ".join("(" + " OR ".join(f'"{word}"' for word in group) + ")" for group in groups)
-    found = text("SELECT rowid FROM bounty_words_found WHERE bounty_words_found MATCH :query ORDER BY rowid DESC LIMIT :most")
-    ids = found.bindparams(query=query).columns(BountyWords.id).subquery()
+    ids = _FOUND_ON_SQLITE.bindparams(query=query).columns(BountyWords.id).subquery()
     return _rows().join(ids, ids.c.id == BountyWords.id)
 
 

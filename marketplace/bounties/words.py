@@ -14,27 +14,35 @@ _TOKEN = re.compile(r"[^\W_]+")
 # The commonest words of each: they tell the language, and carry no meaning of their own.
 FUNCTION_WORDS = {
     "en": """a an and are as at be been but by can could did do does for from get got had has have he her his i if in
-        into is it its just like me more my no not of on one or our out she so some than that the their them then there
-        they this to too up us very was we were what when where which who why will with would you your im ive dont""",
-    "de": """aber alle als am an auch auf aus bei bin bis das dass dem den der des die doch du ein eine einem einen einer
-        er es fur gern habe haben hat hatte ich ihr im in ist ja jetzt kann konnt man mehr mein meine mit nach nicht
-        noch nur ob oder schon sehr sich sie sind so uber um und uns unser unsere unserer vom von war was weil welche
-        welches wenn wer wie wieder wir wird wo wurde zu zum zur""",
-    "es": """a al algo alguien alguna algun como con cual de del desde donde el ella en entre era es esta este esto ha
-        hay he hemos la las lo los mas me mi mis muy nada ni no nos o para pero por que se ser si sin sobre son soy su
-        sus te tengo todo tu un una unos y ya yo vosotros os""",
-    "fr": """a ai au aux avec bien ce ces cette c comme d dans de des du elle en est et il ils j je l la le les leur ma
-        mais mes moi mon n ne nos notre nous on ont ou par pas plus pour qu que quelqu qui s sa se ses si son sont sur t
-        tout tres tu un une vos votre vous y""",
+        into is it its just like me more my no not of on one or our out she so some than that the their them
+        then there they this to too up us very was we were what when where which who why will with would you
+        your im ive dont""",
+    "de": """aber alle als am an auch auf aus bei bin bis das dass dem den der des die doch du ein eine einem einen
+        einer er es fur gern habe haben hat hatte ich ihr im in ist ja jetzt kann konnt man mehr mein meine mit
+        nach nicht noch nur ob oder schon sehr sich sie sind so uber um und uns unser unsere unserer vom von war
+        was weil welche welches wenn wer wie wieder wir wird wo wurde zu zum zur""",
+    "es": """a al algo alguien alguna algun como con cual de del desde donde el ella en entre era es esta este esto
+        ha hay he hemos la las lo los mas me mi mis muy nada ni no nos o para pero por que se ser si sin sobre
+        son soy su sus te tengo todo tu un una unos y ya yo vosotros os""",
+    "fr": """a ai au aux avec bien ce ces cette c comme d dans de des du elle en est et il ils j je l la le les leur
+        ma mais mes moi mon n ne nos notre nous on ont ou par pas plus pour qu que quelqu qui s sa se ses si son
+        sont sur t tout tres tu un une vos votre vous y""",
 }
-FUNCTION = {language: frozenset(words.split()) for language, words in FUNCTION_WORDS.items()}
+
+
+def words_of(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+FUNCTION = {language: words_of(words) for language, words in FUNCTION_WORDS.items()}
 
 # An English noun that takes the one before it for its own: "a car seat", "a kitchen knife".
-TAKES_OVER = frozenset("""
-seat rack stand knife boots shorts cover case pattern book books music parts wash app sheet blanket mat mats rental magazine game games movie
-novel podcast documentary history museum joke meme poster sticker model toy costume recipe colour color lock helmet light lights jersey gloves
-bag cushion cleaner charger insurance loan show expo race club forum accessories tools mover movers bench theory songs keyboard tickets
-""".split())
+TAKES_OVER = words_of("""
+seat rack stand knife boots shorts cover case pattern book books music parts wash app sheet blanket mat mats rental
+magazine game games movie novel podcast documentary history museum joke meme poster sticker model toy costume recipe
+colour color lock helmet light lights jersey gloves bag cushion cleaner charger insurance loan show expo race club
+forum accessories tools mover movers bench theory songs keyboard tickets
+""")
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ class _Table:
 
 def fold(text: str) -> str:
     """Case, accents and kinds of apostrophe do not tell words apart."""
-    plain = unicodedata.normalize("NFKD", text.casefold()).replace("’", "'")
+    plain = unicodedata.normalize("NFKD", text.casefold()).replace("\u2019", "'")
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
@@ -138,11 +146,9 @@ def find_mentions(tokens: list[Token], language: str) -> list[Mention]:
             found.setdefault((min(places), min(places) + 1), set()).add(concept)
     longest: list[Mention] = []
     for (start, end), named in sorted(found.items()):
-        if any(s <= start and end <= e and (s, e) != (start, end) for s, e in found):
-            named = {one for one in named if start in paired and one in paired[start]}
-        if end - start == 1 and start in paired:
-            named = named & paired[start]
-        longest += [Mention(concept, start, end) for concept in sorted(named)]
+        is_inside = any(s <= start and end <= e and (s, e) != (start, end) for s, e in found)
+        kept = named & paired.get(start, set()) if is_inside or (end - start == 1 and start in paired) else named
+        longest += [Mention(concept, start, end) for concept in sorted(kept)]
     return longest
 
 
@@ -193,8 +199,8 @@ def _table(language: str) -> _Table:
         for word in words[language]:
             if "*" in word:
                 pattern = re.escape(fold(word).strip("*"))
-                before = ".*" if word.startswith("*") else ""
-                table.wildcards.append((re.compile(before + pattern + (".*" if word.endswith("*") else "")), concept.name))
+                before, after = (".*" if word[place] == "*" else "" for place in (0, -1))
+                table.wildcards.append((re.compile(before + pattern + after), concept.name))
             elif "+" in word:
                 parts = [_stems(part, language) for part in word.split("+")]
                 for part in parts:

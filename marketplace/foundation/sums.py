@@ -7,20 +7,21 @@ from decimal import Decimal
 from marketplace.foundation.money import CURRENCIES, LARGEST_MINOR, Money
 
 _SIGNS = {
-    "$": "usd", "us$": "usd", "usd": "usd", "dollar": "usd", "dollars": "usd", "bucks": "usd", "dolares": "usd", "dollares": "usd",
+    "$": "usd", "us$": "usd", "usd": "usd", "dollar": "usd", "dollars": "usd", "bucks": "usd", "dolares": "usd",
     "€": "eur", "eur": "eur", "euro": "eur", "euros": "eur", "£": "gbp", "gbp": "gbp", "pounds": "gbp", "quid": "gbp",
     "chf": "chf", "fr.": "chf", "franken": "chf", "cad": "cad", "¥": "jpy", "yen": "jpy", "huf": "huf", "kwd": "kwd",
 }
 _SIGN = "|".join(sorted((re.escape(sign) for sign in _SIGNS), key=len, reverse=True))
 _SPELLED = {"five": 5, "ten": 10, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50}
 _SUM = re.compile(
-    rf"(?<![\w.,])(?P<before>{_SIGN})?\s?(?P<number>\d{{1,3}}(?:[.,' ]\d{{3}})+(?!\d)|\d{{1,7}}(?:[.,]\d{{1,2}})?|{'|'.join(_SPELLED)})"
+    rf"(?<![\w.,])(?P<before>{_SIGN})?\s?"
+    rf"(?P<number>\d{{1,3}}(?:[.,' ]\d{{3}})+(?!\d)|\d{{1,7}}(?:[.,]\d{{1,2}})?|{'|'.join(_SPELLED)})"
     rf"\s?(?P<thousand>k|tsd|grand|mil(?![a-z]))?(?![\d])\s?(?P<after>{_SIGN})?(?![\w])")
 
 
 @dataclass(frozen=True)
 class Sum:
-    """``main``: in the currency's main unit. ``currency`` is None where none was said. ``start``, ``end``: in the text."""
+    """``main``: in main units. ``currency`` is None where none was said. ``start``, ``end``: places in the text."""
 
     main: Decimal
     currency: str | None

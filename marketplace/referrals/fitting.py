@@ -33,7 +33,6 @@ class Offered:
     reading: OfferReading
     business: str
     place: str
-    currency: str
 
 
 def fit(need: Need, offered: Offered) -> Fit | None:
@@ -69,7 +68,8 @@ def _what(need: Need, offered: Offered) -> tuple[int, str]:
     if need.seeks_work and reading.category != "hiring":
         best = best * OF_WORK // 100
     if best:
-        return min(100, best + _shared(need, reading)), f"They want {concepts()[named].label}, and {offered.business} offers that."
+        said = f"They want {concepts()[named].label}, and {offered.business} offers that."
+        return min(100, best + _shared(need, reading)), said
     return _words_alone(need, offered)
 
 
@@ -91,7 +91,7 @@ def _shared(need: Need, reading: OfferReading) -> int:
 
 def _words_alone(need: Need, offered: Offered) -> tuple[int, str]:
     """What no concept knows: most of the words of what is wanted stand in the offer, one of them in its title."""
-    if need.concepts and max(need.concepts.values()) > OFFERED_FROM or not need.stems:
+    if (need.concepts and max(need.concepts.values()) > OFFERED_FROM) or not need.stems:
         return 0, ""
     wanted = [stem for stem in need.stems if len(stem) > 3][:5]
     common = [stem for stem in wanted if stem in offered.reading.stems]
@@ -125,30 +125,40 @@ def _where(need: Need, offered: Offered) -> tuple[int, str]:
 
 
 def _near(theirs: Place, ours: Place, offered: Offered) -> tuple[int, str]:
-    """How well the place in the post fits the bounty's, 0 to 1."""
-    if theirs.country != ours.country and "region" not in {theirs.kind, ours.kind} and not (theirs.kind == ours.kind == "city"):
-        return 0, ""
-    if ours.kind == "country":
-        return (100, f"{theirs.name} is in {ours.name}, where the bounty counts.") if theirs.country == ours.country else (0, "")
-    if ours.kind == "state":
-        return (100, f"{theirs.name} is in {ours.name}, where the bounty counts.") if (theirs.country, theirs.state) == (ours.country, ours.state) else (0, "")
-    if theirs.kind == "country":
-        return (85, f"They name {theirs.name}; the bounty is for {offered.place}.") if theirs.country == ours.country else (0, "")
-    if theirs.kind == "state":
-        return (90, f"{ours.name} is in {theirs.name}.") if theirs.state == ours.state else (0, "")
-    apart = distance_km(theirs, ours)
+    """How well the place in the post fits the bounty's, of 100."""
+    if "country" in {theirs.kind, ours.kind}:
+        return _in_country(theirs, ours, offered)
+    if "state" in {theirs.kind, ours.kind}:
+        return _in_state(theirs, ours)
+    apart, reach = distance_km(theirs, ours), max(theirs.radius, ours.radius)
     if theirs.name == ours.name and apart < NEAR_KM:
         return 100, f"{ours.name} is the bounty's place."
-    reach = max(theirs.radius, ours.radius)
-    if apart <= NEAR_KM + reach:
-        return 98, f"{theirs.name} is {_about(apart)} of {ours.name}, the bounty's place."
-    if apart <= FAR_KM + reach:
-        return 80, f"{theirs.name} is {_about(apart)} of {ours.name}, the bounty's place."
-    return 0, ""
+    said = f"{theirs.name} is {_about(apart)} {ours.name}, the bounty's place."
+    if apart > FAR_KM + reach:
+        return 0, ""
+    return (98 if apart <= NEAR_KM + reach else 80), said
+
+
+def _in_country(theirs: Place, ours: Place, offered: Offered) -> tuple[int, str]:
+    if theirs.country != ours.country:
+        return 0, ""
+    if ours.kind == "country":
+        return 100, f"The bounty is for all of {ours.name}."
+    return 85, f"They name {theirs.name}; the bounty is for {offered.place}."
+
+
+def _in_state(theirs: Place, ours: Place) -> tuple[int, str]:
+    if (theirs.country, theirs.state) != (ours.country, ours.state):
+        return 0, ""
+    if ours.kind == "state":
+        return 100, f"The bounty is for all of {ours.name}."
+    return 90, f"They name {theirs.name}, and {ours.name} is there."
 
 
 def _about(kilometres: float) -> str:
-    return "next door" if kilometres < 3 else f"about {round(kilometres, -1 if kilometres > 20 else 0):.0f} km away"
+    if kilometres < 3:
+        return "next to"
+    return f"about {round(kilometres, -1 if kilometres > 20 else 0):.0f} km from"
 
 
 # ---- For how much
@@ -156,9 +166,9 @@ def _about(kilometres: float) -> str:
 
 def _money(need: Need, offered: Offered) -> str | None:
     """What is to be said of the budget; None where it is too small for what the bounty asks."""
-    least, most = offered.reading.least, need.budget_as(offered.currency)
+    least, most = offered.reading.least, need.budget_as(offered.reading.currency)
     if most is None:
         return ""
-    if least and least[1] in {None, offered.currency} and need.budget and need.budget[0] < least[0]:
+    if least and least[1] in {None, offered.reading.currency} and need.budget and need.budget[0] < least[0]:
         return None
     return f"They would spend up to {show_money(most)}."

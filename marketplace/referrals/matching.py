@@ -1,20 +1,21 @@
 """Which live bounties fit what somebody wrote, best first, with what one would earn and why each fits."""
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
+from marketplace.bounties.gate import forbidden_parts, rule_on
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.offer_reading import OfferReading, concept_word, place_word, square_word
 from marketplace.bounties.preview import reward_in_words
 from marketplace.bounties.queries import bounties_by_id, funded_among
 from marketplace.bounties.search import find_by_words
 from marketplace.bounties.words import concepts
+from marketplace.foundation import clock
 from marketplace.foundation.places import Place
 from marketplace.referrals.fitting import Fit, Offered, fit
-from marketplace.referrals.needs import Need, NoNeed, read_need
+from marketplace.referrals.needs import Need, read_need
 
 CANDIDATES = 300  # From the full-text index, for each of the two ways of asking it.
 MOST_OFFERED = 8
-
-__all__ = ["Matched", "Match", "NoNeed", "match_post"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,19 @@ class Match:
     reward: str
     reasons: tuple[str, ...]
     is_funded: bool
+    is_too_old: bool  # Older than what the bounty takes without a reason.
+    law: str  # What the law where the reader lives makes of the reward; "" where it allows all.
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who asks: where they live, as far as it is known, and where they work, whose bounties they cannot earn."""
+
+    jurisdiction: str = ""
+    business_ids: frozenset[str] = frozenset()
+
+
+NOBODY = Reader()
 
 
 @dataclass(frozen=True)
@@ -36,8 +50,10 @@ class Matched:
     matches: tuple[Match, ...]
 
 
-def match_post(text: str, *, title: str = "", language: str | None = None) -> Matched:
-    """Reads only. The post is not kept."""
+def match_post(
+    text: str, *, title: str = "", language: str | None = None, written_on: date | None = None, reader: Reader = NOBODY,
+) -> Matched:
+    """Reads only: the post is not kept."""
     need = read_need(text, title, language)
     if not need.is_looking:
         return Matched(need, ())
@@ -47,22 +63,32 @@ def match_post(text: str, *, title: str = "", language: str | None = None) -> Ma
     best = sorted(weighed, key=lambda one: (-one[0].score, one[1]))[:MOST_OFFERED]
     bounties = bounties_by_id(bounty_id for _, bounty_id in best)
     funded = funded_among(list(bounties.values()))
-    matches = [_said(need, bounties[bounty_id], found[bounty_id], is_funded=bounty_id in funded)
-               for _, bounty_id in best if bounty_id in bounties]
-    kept = [match for match in matches if match is not None]
-    return Matched(need, tuple(sorted(kept, key=lambda match: (-match.score, not match.is_funded))))
+    matches = [_said(need, bounty, found[bounty.id], written_on, reader, is_funded=bounty.id in funded)
+               for bounty in (bounties[bounty_id] for _, bounty_id in best if bounty_id in bounties)
+               if bounty.business_id not in reader.business_ids]
+    said = [match for match in matches if match is not None]
+    return Matched(need, tuple(sorted(said, key=lambda match: (-match.score, not match.is_funded))))
 
 
 def _rough(need: Need, reading: OfferReading) -> Fit | None:
     """Without the bounty's row: its names are only for the sentences."""
-    return fit(need, Offered(reading, "", "", reading.currency))
+    return fit(need, Offered(reading, "", ""))
 
 
-def _said(need: Need, bounty: Bounty, reading: OfferReading, *, is_funded: bool) -> Match | None:
-    fits = fit(need, Offered(reading, bounty.business.name, bounty.place, bounty.currency))
+def _said(
+    need: Need, bounty: Bounty, reading: OfferReading, written_on: date | None, reader: Reader, *, is_funded: bool,
+) -> Match | None:
+    fits = fit(need, Offered(reading, bounty.business.name, bounty.place))
     if fits is None:
         return None
-    return Match(bounty, fits.score, reward_in_words(bounty.terms), fits.reasons, is_funded)
+    is_old = written_on is not None and clock.now().date() - written_on > timedelta(days=bounty.terms.evidence_days)
+    return Match(bounty, fits.score, reward_in_words(bounty.terms), fits.reasons, is_funded, is_old,
+                 _law(bounty, reader.jurisdiction))
+
+
+def _law(bounty: Bounty, home: str) -> str:
+    ruling = rule_on(bounty.terms.category, [bounty.terms.jurisdiction, home])
+    return ruling.rule.says if ruling.rule and forbidden_parts(bounty.terms, ruling) else ""
 
 
 def _candidates(need: Need) -> list[tuple[str, OfferReading]]:

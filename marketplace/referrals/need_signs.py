@@ -5,6 +5,8 @@ The patterns are read against folded text: lower case, no accents, straight apos
 import re
 from collections.abc import Mapping
 
+from marketplace.bounties.words import words_of
+
 
 def _any(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
@@ -109,24 +111,26 @@ SEEKS_WORK: Mapping[str, re.Pattern[str]] = {
 }
 
 # Words around what is looked for that name no thing.
-VAGUE = frozenset("""
-a an the some any good great decent honest reliable trustworthy local new used nice place places company companies shop store dealer service
-somebody someone anybody anyone something anything person people who that recommendation recommendations recs tips advice names name one ones
-help option options alternative way replacement small cheap affordable our my your professional expert crew team contractor business provider to
-buy get find hire rent book have for of with again same next first second two three both quick quickly also really still asap please
-einen eine ein einer gute guten guter guter jemand jemanden firma anbieter laden zuverlassige zuverlassigen empfehlung empfehlungen neue neuen
-neues was etwas ersatz einem guten handler betrieb hilfe uns mir zur zum noch
-un una uno algun alguna alguien empresa sitio tienda buen buena bueno algo nuevo nueva otro otra recomendacion persona
-une des quelqu'un entreprise bon bonne bons fiable serieux serieuse nouvelle nouveau petit petite adresse
-""".split())
+VAGUE = words_of("""
+a an the some any good great decent honest reliable trustworthy local new used nice place places company companies
+shop store dealer service somebody someone anybody anyone something anything person people who that recommendation
+recommendations recs tips advice names name one ones help option options alternative way replacement small cheap
+affordable our my your professional expert crew team contractor business provider to buy get find hire rent book have
+for of with again same next first second two three both quick quickly also really still asap please einen eine ein
+einer gute guten guter guter jemand jemanden firma anbieter laden zuverlassige zuverlassigen empfehlung empfehlungen
+neue neuen neues was etwas ersatz einem guten handler betrieb hilfe uns mir zur zum noch un una uno algun alguna
+alguien empresa sitio tienda buen buena bueno algo nuevo nueva otro otra recomendacion persona une des quelqu'un
+entreprise bon bonne bons fiable serieux serieuse nouvelle nouveau petit petite adresse
+""")
 
 # Of these, the ones that stand for the thing itself: "looking for someone who".
-STANDS_FOR_ALL = frozenset("""
-place places company companies shop store dealer service somebody someone anybody anyone something anything person people recommendation
-recommendations recs tips advice names name one ones help option options alternative replacement crew team contractor business provider agency
-jemand jemanden firma anbieter laden empfehlung empfehlungen was etwas ersatz handler betrieb hilfe
-alguien algo empresa sitio tienda recomendacion persona agencia quelqu entreprise adresse personne
-""".split())
+STANDS_FOR_ALL = words_of("""
+place places company companies shop store dealer service somebody someone anybody anyone something anything person
+people recommendation recommendations recs tips advice names name one ones help option options alternative replacement
+crew team contractor business provider agency jemand jemanden firma anbieter laden empfehlung empfehlungen was etwas
+ersatz handler betrieb hilfe alguien algo empresa sitio tienda recomendacion persona agencia quelqu entreprise adresse
+personne
+""")
 
 WHEN: Mapping[str, re.Pattern[str]] = {
     "en": _any(r"\b(?:as soon as possible|asap|urgently|today|tomorrow|tonight|this (?:week|weekend|month|spring|summer|fall|autumn|winter|year|quarter)|next (?:week|weekend|month|spring|summer|fall|autumn|winter|year|january|february|march|april|may|june|july|august|september|october|november|december))\b",

@@ -35,6 +35,7 @@ from marketplace.referrals.need_signs import (
 
 LONGEST_READ = 20_000  # Characters of a post; a need is said in far fewer.
 MOST_SENTENCES = 400
+LONGEST_SENTENCE = 500  # Characters; a quote takes 600.
 MOST_CONCEPTS = 6
 LATER = 45  # Of 100, for what is named after the first thing: "a plumber who did your kitchen".
 PURPOSE = 75  # Of what it is for: "an electrician to put in a charger".
@@ -44,9 +45,11 @@ SURE, LEAST = 60, 10
 BESIDE = 80  # Of what the sentence before names, where the asking one names nothing.
 JOINS = {"or", "and", "oder", "und", "bzw", "o", "y", "u", "e", "ou", "et", "plus"}
 AIMS = {"to", "who", "zum", "um", "qui"}
-_ASKS_ELSE = re.compile(r"^\W*(?:how|why|did|is|does|do|was|were|are|have|has|should|ist|sind|warum|wie|por que|es|pourquoi|est-ce|y a)\b")
+_ASKS_ELSE = re.compile(r"^\W*(?:how|why|did|is|does|do|was|were|are|have|has|should|"
+                        r"ist|sind|warum|wie|por que|es|pourquoi|est-ce|y a)\b")
 MOST_WORDS_OF_A_QUESTION = 16
-_END = re.compile(r"(?<=[.!?…])[\"')\]]*\s+|\n+|(?<=[。！？])")
+_END = re.compile(r"(?<=[.!?…])[\"')\]]*\s+|\n+|(?<=[\u3002\uff01\uff1f])")
+_MEASURE = re.compile(r"\s*(?:miles?|km|people|guests|kilo|ft|feet|sq|m2|minutes|kwh|%|watt)")
 _CLAUSE = re.compile(r"[,;:!?()]| - | but | aber | sondern | pero | sino | mais ")
 
 
@@ -137,7 +140,8 @@ def read_need(text: str, title: str = "", language: str | None = None) -> Need:
     for wish in wishes:
         for name, weight in wish.concepts.items():
             wanted[name] = max(wanted.get(name, 0), weight * wish.strength // 100)
-    best = max(wishes, key=lambda wish: (max(wish.concepts.values(), default=0) * wish.strength, wish.strength, -wish.sentence))
+    best = max(wishes, key=lambda wish: (
+        max(wish.concepts.values(), default=0) * wish.strength, wish.strength, -wish.sentence))
     quotes = [best, *sorted((wish for wish in wishes if wish is not best), key=lambda wish: wish.sentence)]
     folded = " \n ".join(one.folded for one in sentences)
     return Need(
@@ -145,7 +149,8 @@ def read_need(text: str, title: str = "", language: str | None = None) -> Need:
         quotes=tuple(dict.fromkeys(sentences[wish.sentence].text for wish in quotes))[:4],
         concepts=dict(sorted(((name, weight) for name, weight in wanted.items() if weight >= LEAST),
                              key=lambda pair: (-pair[1], pair[0]))[:MOST_CONCEPTS]),
-        stems=tuple(best.stems[:8]), places=places_in([one.tokens for one in sentences], text=f"{title}\n{text}", language=spoken),
+        stems=tuple(best.stems[:8]),
+        places=places_in([one.tokens for one in sentences], text=f"{title}\n{text}", language=spoken),
         when=_when(sentences, best.sentence, spoken), budget=_budget(sentences),
         seeks_work=bool(SEEKS_WORK[spoken].search(folded) or SEEKS_WORK["en"].search(folded)))
 
@@ -156,13 +161,23 @@ def read_need(text: str, title: str = "", language: str | None = None) -> Need:
 def _sentences(title: str, text: str, said: str | None) -> list[Sentence]:
     pieces = [title.strip(), *(_END.split(text))]
     language = language_of(tokens_of(f"{title} {text}"), said=said)
-    found = []
-    for piece in pieces:
-        words = piece.strip()
+    found: list[Sentence] = []
+    for words in (part for piece in pieces for part in _cut(piece.strip())):
         if words and len(found) < MOST_SENTENCES:
             tokens = tokens_of(words)
             found.append(Sentence(words, fold(words), tokens, find_mentions(tokens, language) if tokens else []))
     return found
+
+
+def _cut(words: str) -> list[str]:
+    """Forum posts without a full stop, and texts that are none, in pieces that can be read and quoted."""
+    pieces = []
+    while len(words) > LONGEST_SENTENCE:
+        at = max(words.rfind(mark, LONGEST_SENTENCE // 3, LONGEST_SENTENCE) for mark in (", ", "; ", " "))
+        at = at if at > 0 else LONGEST_SENTENCE
+        pieces.append(words[:at + 1].strip())
+        words = words[at + 1:].strip()
+    return [*pieces, words]
 
 
 # ---- Wishes
@@ -207,12 +222,14 @@ def _wish(sentences: list[Sentence], number: int, want_end: int | None, folded: 
     named = _weighted(after, sentence)
     if not named and want_end is not None:
         is_vague = _is_vague(object_tokens, language)
-        named = {name: weight * (PURPOSE if is_vague else UNLIKELY) // 100 for name, weight in _weighted(said, sentence).items()}
+        rest = _weighted(said, sentence)
+        named = {name: weight * (PURPOSE if is_vague else UNLIKELY) // 100 for name, weight in rest.items()}
         if not named:
             named = _beside(sentences, number, BESIDE if is_vague else UNLIKELY)
     elif not named:
         named = _beside(sentences, number, BESIDE)
-    return _Wish(number, 100 if want_end is not None or named else 80, named, content_stems(object_tokens[:14], language))
+    strength = 100 if want_end is not None or named else 80
+    return _Wish(number, strength, named, content_stems(object_tokens[:14], language))
 
 
 def _offset(sentence: Sentence, token: int) -> int:
@@ -303,7 +320,7 @@ def _budget(sentences: list[Sentence]) -> tuple[int, str | None] | None:
             cue = SPENDS.search(sentence.folded[max(0, found.start - 30):found.start + 1])
             after = SPENDS.search(sentence.folded[found.end:found.end + 14])
             is_sum = found.currency or found.is_round or (cue and found.main >= 300 and not 1900 <= found.main <= 2100)
-            unit = re.match(r"\s*(?:miles?|km|people|guests|kilo|ft|feet|sq|m2|minutes|kwh|%|watt)", sentence.folded[found.end:])
-            if is_sum and (cue or after) and not unit and found.main >= 20:
+            is_measure = _MEASURE.match(sentence.folded[found.end:])
+            if is_sum and (cue or after) and not is_measure and found.main >= 20:
                 sums.append((int(found.main), found.currency))
     return max(sums, default=None, key=lambda one: one[0])

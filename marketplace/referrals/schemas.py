@@ -1,4 +1,5 @@
 """The shapes of leads that cross HTTP, the same for forms and JSON. No database in here."""
+import re
 from typing import Any
 
 import phonenumbers
@@ -11,6 +12,9 @@ from marketplace.foundation.urls import BadUrl, canonical_url, refuse_private
 from marketplace.referrals.models import Acquaintance, Channel, ReasonCode, Stage
 
 LONGEST_URL = 2048
+LONGEST_POST = 20_000  # Characters.
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?!\d)", re.IGNORECASE)  # "localhost:80" has none.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:\S*|[\w-]+(\.[\w-]+)+([:/?#]\S*)?", re.IGNORECASE)
 
 
 class PhoneNumber(fields.String):
@@ -61,6 +65,33 @@ class LeadInput(Schema):
     def has_evidence(self, data: dict[str, Any], **options: object) -> None:
         if not data.get("url") and not data.get("text"):
             raise ValidationError({"url": ["Give the address of the post, or paste its text below."]})
+
+
+class MatchInput(Schema):
+    """What somebody read: the address of a post, or its words. Becomes ``url`` or ``text``."""
+
+    post = clean_text(8, LONGEST_POST, required=True, metadata={
+        "description": "The address of a public post, or the text of one.",
+        "example": "I'm in the market for a car, a used station wagon, in or around Denver."})
+
+    @post_load
+    def to_address_or_text(self, data: dict[str, Any], **options: object) -> dict[str, Any]:
+        post = data["post"]
+        if not _ADDRESS.fullmatch(post):
+            return {"text": post}
+        address = post if _SCHEME.match(post) else f"https://{post}"
+        try:
+            return {"url": WebAddress().deserialize(address)}
+        except ValidationError as error:
+            raise ValidationError({"post": error.messages}) from error
+
+
+class DraftInput(Schema):
+    """What a match carries into the pointing form: nothing is checked before that is sent."""
+
+    url = clean_text(0, LONGEST_URL, load_default="")
+    quote = clean_text(0, 600, load_default="")
+    text = clean_text(0, LONGEST_POST, load_default="")
 
 
 class ApiLeadInput(LeadInput):
@@ -210,3 +241,16 @@ class ContactOutput(Schema):
     address = fields.String()
     until = fields.Date()
     note = fields.String()
+
+
+class ReceiptOutput(Schema):
+    """A consent receipt; its form is ISO/IEC TS 27560's, said in W3C's Data Privacy Vocabulary."""
+
+    context = fields.Dict(data_key="@context", attribute="@context")
+    id = fields.String(data_key="@id", attribute="@id")
+    type = fields.String(data_key="@type", attribute="@type")
+    conforms_to = fields.String(data_key="dct:conformsTo", attribute="dct:conformsTo")
+    created = fields.String(data_key="dct:created", attribute="dct:created")
+    publisher = fields.Dict(data_key="dct:publisher", attribute="dct:publisher")
+    recipient = fields.String(data_key="schema:recipient", attribute="schema:recipient")
+    records = fields.List(fields.Dict(), data_key="dpv:hasRecordOfActivity", attribute="dpv:hasRecordOfActivity")

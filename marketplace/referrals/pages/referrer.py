@@ -1,7 +1,8 @@
 """For people who point: pointing at a buyer, their own leads, answering, taking back, appealing."""
+from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 
 from marketplace.bounties.gate import is_gated
 from marketplace.bounties.models import Bounty
@@ -15,7 +16,7 @@ from marketplace.foundation.paging import page
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.permissions import EmailUnconfirmed, require_confirmed
-from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.identity.session import find_signed_in_user, signed_in, signed_in_user
 from marketplace.referrals.appeals import appeal_decision
 from marketplace.referrals.figures import leads_with_address, pointed_counts, rewards_by_lead
 from marketplace.referrals.models import Acquaintance, Lead, Moderation, ReasonCode
@@ -30,10 +31,13 @@ from marketplace.referrals.pointing import (
     withdraw_lead,
 )
 from marketplace.referrals.queries import leads_pointed_by
-from marketplace.referrals.schemas import AnswerInput, AppealInput, DecisionInput, LeadInput
+from marketplace.referrals.schemas import AnswerInput, AppealInput, DecisionInput, DraftInput, LeadInput
 from marketplace.referrals.timeline import Audience, next_step
 
 bp = Blueprint("pointing", __name__)
+
+DRAFT = "draft"
+LONGEST_KEPT_URL = 1000  # A cookie holds 4 KB in all.
 
 KNOWN = [
     {"value": Acquaintance.FRIEND.value, "label": "A friend"},
@@ -50,7 +54,7 @@ KNOWN = [
 def point(bounty_id: str) -> Any:
     user = signed_in_user()
     bounty = get_bounty(bounty_id, seen_by=user)
-    form = Form(LeadInput(), initial={"url": request.args.get("url", "")})
+    form = Form(LeadInput(), initial=_begun_with(bounty_id))
     obstacle = _find_obstacle(bounty, user)
     if form.is_ready and obstacle is None:
         with form.keeping():
@@ -61,11 +65,48 @@ def point(bounty_id: str) -> Any:
                 return redirect(url_for("lead.show", lead_id=lead.id))
             except SelfReferral as refusal:  # A Forbidden that one can mend: another address.
                 form.refuse(refusal)
+    return _show(bounty, user, form, obstacle), obstacle.status if obstacle else form.status
+
+
+@bp.post("/bounties/<bounty_id>/point/draft")
+@limiter.limit(WRITING, key_func=caller)
+def draft(bounty_id: str) -> Any:
+    """From a match: the pointing form with what is known filled in. Words of a post never stand in an address."""
+    sent = Form(DraftInput())
+    begun = {name: sent.fields.get(name, "") for name in ("url", "quote", "text")}
+    user = find_signed_in_user()
+    if user is None:  # A cookie holds the address and the sentence until they have signed in, not a whole text.
+        session[DRAFT] = {"bounty": bounty_id, "url": begun["url"][:LONGEST_KEPT_URL], "quote": begun["quote"]}
+        return redirect(url_for("sign.sign_in", next=url_for(".point", bounty_id=bounty_id)))
+    bounty = get_bounty(bounty_id, seen_by=user)
+    obstacle = _find_obstacle(bounty, user)
+    return _show(bounty, user, Begun(begun), obstacle), obstacle.status if obstacle else 200
+
+
+@dataclass
+class Begun:
+    """Shaped like Form: what a form starts with, before anybody sent it."""
+
+    typed: dict[str, str]
+    errors: dict[str, list[str]] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    refusal: DomainError | None = None
+
+
+def _begun_with(bounty_id: str) -> dict[str, str]:
+    """What was chosen before signing in, once; else the address that a page carried along."""
+    begun = session.pop(DRAFT, None) if request.method == "GET" else None
+    if begun and begun["bounty"] == bounty_id and "url" not in request.args:
+        return {"url": begun["url"], "quote": begun["quote"]}
+    return {"url": request.args.get("url", "")}
+
+
+def _show(bounty: Bounty, user: User, form: Form | Begun, obstacle: DomainError | None) -> str:
     return render_template(
-        "referrals/point.html", places=_places(bounty, user), form=form, bounty=bounty, reward=reward_in_words(bounty.terms), known=KNOWN,
-        plain_terms=plain_terms(bounty.terms), obstacle=obstacle,
+        "referrals/point.html", places=_places(bounty, user), form=form, bounty=bounty,
+        reward=reward_in_words(bounty.terms), known=KNOWN, plain_terms=plain_terms(bounty.terms), obstacle=obstacle,
         known_lead=form.refusal.lead_id if isinstance(form.refusal, AlreadyPointed) else "",
-        is_unconfirmed=isinstance(obstacle, EmailUnconfirmed)), obstacle.status if obstacle else form.status
+        is_unconfirmed=isinstance(obstacle, EmailUnconfirmed))
 
 
 def _places(bounty: Bounty, user: User) -> dict[str, Any] | None:
