@@ -101,6 +101,12 @@ def find_live_grant(lead: Lead) -> ConsentGrant | None:
         ConsentGrant.lead_id == lead.id, ConsentGrant.withdrawn_at.is_(None), ConsentGrant.replaced_at.is_(None)))
 
 
+def consents_of(lead: Lead) -> list[ConsentGrant]:
+    """Every answer that was a yes, oldest first: confirmed or not, taken back or not."""
+    return list(db.session.scalars(
+        select(ConsentGrant).where(ConsentGrant.lead_id == lead.id).order_by(ConsentGrant.id)))
+
+
 def is_buyer_address_known(lead: Lead) -> bool:
     """Whether we can ask the buyer ourselves. Tells nothing of the address."""
     return db.session.scalar(

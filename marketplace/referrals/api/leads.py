@@ -17,6 +17,7 @@ from marketplace.referrals.queries import (
     leads_visible_to,
     rewards_of_lead,
 )
+from marketplace.referrals.receipts import receipt_for_business
 from marketplace.referrals.reward_schemas import (
     ConversionOutput,
     shown_conversion,
@@ -29,6 +30,7 @@ from marketplace.referrals.schemas import (
     DecisionInput,
     LeadOutput,
     QuestionInput,
+    ReceiptOutput,
     RejectionInput,
     SaleInput,
     SaleRefundInput,
@@ -161,6 +163,14 @@ def create_question(written: dict[str, Any], lead_id: str) -> SeenLead:
     lead = _mine(lead_id)
     moderation.ask_for_info(lead, by=signed_in_user(), **written)
     return _seen(lead)
+
+
+@bp.get("/leads/<lead_id>/consent-receipt")
+@require_scope("leads:read")
+@bp.response(200, ReceiptOutput)
+def read_consent_receipt(lead_id: str) -> dict[str, Any]:
+    """Members: the buyer's yes as a consent receipt by ISO/IEC TS 27560 (JSON-LD), without any address."""
+    return receipt_for_business(_mine(lead_id), seen_by=signed_in_user())
 
 
 @bp.post("/leads/<lead_id>/contact-disclosures")

@@ -20,6 +20,7 @@ from marketplace.referrals.contact import NoConsent, open_contact
 from marketplace.referrals.figures import leads_with_address, rewards_by_lead
 from marketplace.referrals.models import Conversion, Lead
 from marketplace.referrals.pages.lead_page import act_on_lead, show_lead
+from marketplace.referrals.pages.receipt_file import receipt_file
 from marketplace.referrals.pages.steps import STAGE_NAMES
 from marketplace.referrals.queries import (
     PIPELINE,
@@ -29,6 +30,7 @@ from marketplace.referrals.queries import (
     leads_for_business,
     rewards_of_lead,
 )
+from marketplace.referrals.receipts import receipt_for_business
 from marketplace.referrals.reward_schemas import RenewalInput
 from marketplace.referrals.schemas import DecisionInput, SaleInput, SaleRefundInput, StageInput
 from marketplace.referrals.stages import change_stage, preview_sale, win_lead
@@ -201,3 +203,12 @@ def _held(lead: Lead, *conversions: Conversion) -> str:
                     if reward.conversion_id in made and reward.whom is whom), start=zero(lead.terms.currency))
         said += [words.format(show_money(held))] if held.minor else []
     return " ".join(said) or "It earns no money."
+
+
+@bp.get("/leads/<lead_id>/consent.json")
+@signed_in
+def receipt(lead_id: str) -> Any:
+    """The buyer's yes as data: what was agreed, without their address."""
+    user = signed_in_user()
+    lead = get_lead(lead_id, seen_by=user)
+    return receipt_file(receipt_for_business(lead, seen_by=user), lead)

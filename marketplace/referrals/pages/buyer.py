@@ -26,8 +26,10 @@ from marketplace.referrals.consent import (
 from marketplace.referrals.in_kind import acknowledge_thing, decline_thing, things_of_lead
 from marketplace.referrals.models import Buyer, Channel, Choice, Consent, ConsentGrant, Lead
 from marketplace.referrals.pages.buyer_words import find_grant, is_never, is_over, kinds_of_channel
+from marketplace.referrals.pages.receipt_file import receipt_file
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.queries import find_live_grant
+from marketplace.referrals.receipts import receipt_for_buyer
 from marketplace.referrals.reward_schemas import ShareInput, ThingInput
 from marketplace.referrals.reward_words import (
     buyer_share_in_words,
@@ -194,6 +196,16 @@ def _choose(lead: Lead, reward_id: str, choice: Choice) -> str:
         return "Thank you. The business gives as much to its cause, and says here when it has."
     decline_share(reward)
     return "Declined. It goes back to the business."
+
+
+@bp.get("/<token>/receipt.json", defaults=SHORT)
+@bp.get("/<purpose>/<token>/receipt.json")
+@limiter.limit(GUESSING)
+def receipt(purpose: str, token: str) -> Any:
+    """The yes as data, to keep: what the business has of it too."""
+    lead = open_buyer_link(purpose, token)
+    _require_proof(lead, purpose, token)
+    return receipt_file(receipt_for_buyer(lead), lead)
 
 
 @bp.post("/<token>/thing", defaults=SHORT)
