@@ -34,14 +34,16 @@ def ask_consent(lead: Lead) -> None:
 def remind_buyer(lead_id: str) -> None:
     """Job, halfway: the one reminder."""
     lead = db.session.get_one(Lead, lead_id)
-    if lead.consent is Consent.ASKED:
+    is_silent = lead.silent_until is not None and clock.now() < lead.silent_until
+    if lead.consent is Consent.ASKED and not is_silent:
         outbox.promise("send_letter", letter="buyer_reminded", lead_id=lead.id)
 
 
 def end_asking(lead_id: str) -> None:
-    """Job, when the time is up: no answer."""
+    """Job, when the time is up: no answer. The buyer may have asked for more of it meanwhile."""
     lead = db.session.get_one(Lead, lead_id)
-    if lead.consent is Consent.ASKED:
+    is_up = lead.consent_due_at is None or lead.consent_due_at <= clock.now()
+    if lead.consent is Consent.ASKED and is_up:
         lock_funds((lead.bounty_id, lead.terms.currency))
         end_lead(lead, why="the buyer did not answer")
 

@@ -37,6 +37,10 @@ class AlreadyAnswered(Conflict):
     code = "already_answered"
 
 
+class NotTheirs(Conflict):
+    status, code = 410, "wrong_person"
+
+
 class AskingOver(Conflict):
     status, code = 410, "link_expired"
 
@@ -45,7 +49,11 @@ def open_buyer_link(purpose: str, token: str) -> Lead:
     """The lead behind a buyer's link. BadLink (404) for anything that we did not sign for this purpose."""
     if purpose not in {PASSED_ON, MAILED}:
         unsign(PASSED_ON, "forged")
-    return db.session.get_one(Lead, unsign(purpose, token).partition("~")[0])
+    lead = db.session.get_one(Lead, unsign(purpose, token).partition("~")[0])
+    if purpose == MAILED and db.session.get_one(Buyer, lead.buyer_id).email is None:
+        raise NotTheirs("This link is closed: somebody said that it had reached the wrong person.",
+                        next_step="Nothing about you is kept here.")
+    return lead
 
 
 def give_consent(
@@ -56,7 +64,7 @@ def give_consent(
 
     ``proven``: the link was mailed to this very address, so a pasted-on link cannot say yes for somebody else.
     """
-    _check_may_answer(lead)
+    check_may_answer(lead)
     today = clock.now().date()
     if not today <= until <= today + LONGEST_CONSENT:
         raise Invalid("Choose a day from today on, within half a year.",
@@ -109,7 +117,7 @@ def confirm_consent(grant: ConsentGrant) -> None:
     db.session.refresh(grant)
     if grant.replaced_at:
         raise AlreadyAnswered("You answered once more after this mail.", next_step="Confirm in the newest mail.")
-    _check_may_answer(lead)
+    check_may_answer(lead)
     grant.confirmed_at = clock.now()
     _take_ownership(lead)
     lifecycle.move_consent(lead, Consent.GRANTED, by=BUYER)
@@ -146,7 +154,7 @@ def _said_elsewhere() -> AlreadyAnswered:
 
 def refuse_consent(lead: Lead, *, never: bool = False) -> None:
     """asked -> refused. ``never``: nobody may point at this person or this post again, for any business."""
-    _check_may_answer(lead)
+    check_may_answer(lead)
     lifecycle.move_consent(lead, Consent.REFUSED, by=BUYER, reason="never" if never else "")
     if never:
         _suppress_buyer(lead)
@@ -204,7 +212,8 @@ def _lock(lead: Lead) -> None:
     db.session.get_one(Lead, lead.id, populate_existing=True, with_for_update={"of": Lead})
 
 
-def _check_may_answer(lead: Lead) -> None:
+def check_may_answer(lead: Lead) -> None:
+    """Locked from here on. AlreadyAnswered (409), AskingOver (410)."""
     _lock(lead)
     if lead.consent is not Consent.ASKED:
         if lead.consent is Consent.NO_ANSWER:

@@ -115,6 +115,25 @@ def lead_expired(lead_id: str) -> list[Mail]:
                         "Thank you for pointing; there are other buyers to help.")
 
 
+def referrer_buyer_said_later(lead_id: str) -> list[Mail]:
+    lead = _lead(lead_id)
+    if lead.silent_until is None:
+        return []
+    return to_referrer(lead, "The buyer says: not now",
+                        f"They asked to be asked again on {lead.silent_until:%d %B %Y}. Your lead keeps its place until then.",
+                        "Please leave them in peace meanwhile.")
+
+
+def referrer_wrong_person(lead_id: str) -> list[Mail]:
+    lead = _lead(lead_id)
+    if lead.consent is not Consent.ASKED:
+        return []
+    return to_referrer(lead, "The link reached somebody else",
+                        "Whoever opened the buyer's page says that they are not the one who wrote the post. "
+                        "We have forgotten the address, if you had given one.",
+                        "If you know the buyer, pass the link on to them yourself:", buyer_link(lead, PASSED_ON))
+
+
 def lead_accepted(lead_id: str) -> list[Mail]:
     """The referrer passes the buyer's link on where we have no address of the buyer."""
     lead = _lead(lead_id)
@@ -251,7 +270,7 @@ LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
         lead_duplicate, lead_seconded, lead_needs_info, lead_rejected, lead_expired, lead_accepted, buyer_asked,
         buyer_reminded, consent_confirm, buyer_receipt, business_introduced, business_consent_withdrawn,
-        referrer_buyer_said_yes,
+        referrer_buyer_said_yes, referrer_buyer_said_later, referrer_wrong_person,
         moderators_reminded, bounty_out_of_funds,
         lead_waits_for_funds,
     )

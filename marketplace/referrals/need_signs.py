@@ -22,23 +22,23 @@ WANTS: Mapping[str, re.Pattern[str]] = {
         r"\btrying to (?:find|hire|buy|get)\b", r"\b(?:i|we) (?:have|still have) to (?:find|choose|buy|get|hire|replace)\b",
         r"\bmust (?:find|get|buy)\b", r"\b(?:thinking|dreaming) (?:about|of)\b", r"\bthinking (?=[a-z])", r"\bconsidering\b", r"\bplanning (?:on|a|to|our|my)\b",
         r"\bgetting quotes (?:for|to|on)\b", r"\bevaluating\b", r"\bto replace (?:it|them) with\b", r"\b(?:we|i) finally want\b",
-        r"\btime (?:to get|for (?:a|some|new))\b", r"\bwant something\b", r"\btouring\b", r"\bhiring\b(?= drivers)", r"\bready to get\b",
-        r"\bgoing to (?:propose|need)\b", r"\bsave up for\b", r"\bbuy (?:a|an|some)\b(?=.*\?)"),
+        r"\btime (?:to get|for (?:a|some|new))\b", r"\bwant something\b", r"\btouring\b", r"\bhiring\b(?= drivers)", r"\bready to get\b", r"\b(?:car|house|truck|bike|van|home) (?:shopping|hunting)\b", r"\bsupposed to (?:find|get|see)\b", r"\b(?:i|we) (?:just |really |now )?(?:want|wanna|gotta|have to|had better)\b", r"\bgrateful for\b", r"\b(?:we|i)'re (?:convinced|ready)\b", r"\bhelp me (?:find|choose|pick)\b", r"\bhas one wish\b", r"\b(?:should|must) (?:finally )?(?:get|buy|find|hire|book)\b", r"\bget (?:me|us) (?:a|an|some)\b", r"\bi (?:could|can) use (?:a|an|some)\b", r"\bdesperate for\b", r"\bready for (?:a|an)\b", r"\bpopping the question\b|\bpop the question\b", r"\bi'd be (?:happy|glad) (?:to|for)\b", r"\bhoping (?:to|for)\b", r"\bhope to\b", r"\bmust\b(?= (?:be|get))", r"\bfinally (?:want|getting|doing|going)\b", r"\bupgrade\b",
+        r"\bgoing to (?:propose|need)\b", r"\bwant to (?:switch|move|replace)\b", r"\bbuy (?:a|an|some)\b(?=.*\?)"),
     "de": _any(
         r"\b(?:ich |wir )?(?:suche|suchen|sucht)\b(?: (?:ich|wir))?", r"\bauf der suche nach\b", r"\bbrauch(?:e|en|t)\b(?: (?:ich|wir))?",
         r"\bbenotig(?:e|en|t)\b", r"\b(?:mochte|mochten|will|wollen|wurde gern|wurden gern)\b", r"\bgesucht\b", r"\buberleg(?:e|en)\b",
         r"\bdenke[n]? (?:uber|daran)\b", r"\bplan(?:e|en|t)\b", r"\bziehen? (?:am|im|von|nach)\b", r"\bsoll(?:en)? (?:jetzt )?(?:eine?n?)\b",
-        r"\bmuss(?:en)? (?:wir|ich)\b", r"\bmuss eine?n? neue", r"\bwunsch(?:e|en)\b", r"\bfehlt\b", r"\bhatte[n]? gern"),
+        r"\bmuss(?:en)? (?:wir|ich)\b", r"\bmuss eine?n? neue", r"\bwunsch(?:e|en)\b", r"\bfehlt\b", r"\bhatte[n]? gern", r"\bbraucht?en\b", r"\bwollen (?:wir|ich)\b", r"\bdenken? (?:wir |ich )?(?:gleich |jetzt |gerade )?(?:uber|an)\b", r"\bsoll(?:en)?\b", r"\bmuss(?:en)?\b", r"\bnachdenken\b", r"\binteressiere[n]? (?:mich|uns)\b", r"\bwurden? gern", r"\bich hatte gern"),
     "es": _any(
         r"\b(?:busco|buscamos|busca|buscando|ando buscando|estoy buscando|estamos buscando|se busca)\b", r"\bnecesit(?:o|amos|a)\b",
         r"\bnos hace falta\b|\bme hace falta\b", r"\b(?:quiero|queremos|quiere|quisiera|me gustaria|nos gustaria|querria)\b",
         r"\b(?:estoy|estamos) (?:pensando|mirando|planeando|preparando|organizando)\b(?: en)?", r"\btengo que\b", r"\btenemos que\b",
-        r"\bme doy de alta\b", r"\bquiere(?:n)? \w+"),
+        r"\bme doy de alta\b", r"\bquiere(?:n)? \w+", r"\bqueria(?:mos)?\b", r"\bme (?:interesa|vendria bien|piden)\b", r"\bnos (?:interesa|vendria bien)\b", r"\bhay que\b", r"\btoca (?:cambiar|comprar|buscar)\b", r"\ben busca de\b", r"\bpara (?:mi|nuestra|nuestro) \w+ .*\?"),
     "fr": _any(
         r"\b(?:je |on |nous )?(?:cherche|cherchons|recherche|recherchons)\b", r"\bil (?:me|nous) faut\b", r"\b(?:j'ai|nous avons|on a) besoin (?:de|d')",
         r"\b(?:je voudrais|on voudrait|nous voudrions|j'aimerais|on aimerait|nous aimerions|je souhaite|nous souhaitons|on souhaite|je veux|on veut|nous voulons)\b",
         r"\b(?:je dois|on doit|nous devons)\b", r"\ba la recherche d", r"\b(?:on pense|je pense|nous pensons) (?:a|acheter|faire)\b",
-        r"\bon n'a toujours pas (?:de|d')\b", r"\bprojet de\b", r"\benvisage"),
+        r"\bon n'a toujours pas (?:de|d')\b", r"\bprojet de\b", r"\benvisage", r"\bje (?:pense|songe|compte)\b", r"\bon (?:pense|songe|compte|aimerait|a envie)\b", r"\bj'ai envie\b", r"\ben quete d", r"\bje rêve d|\bje reve d", r"\bnous (?:pensons|aimerions|avons envie|comptons)\b", r"\bil (?:me|nous) (?:faudrait|faut)\b"),
 }
 
 # The whole sentence asks; what is looked for may stand before or after.
@@ -52,17 +52,34 @@ ASKS: Mapping[str, re.Pattern[str]] = {
         r"\bwhere (?:do|can|would|should|could|did) (?:i|you|we|one)\b", r"\bwhere to (?:buy|get|find)\b", r"\bhow do (?:you|i|we) (?:find|get|choose)\b", r"\bsend me (?:your|names)\b",
         r"\bis there (?:some|any)(?:one|body|where)?\b", r"\bare there\b.*\?", r"\b(?:names|name) of\b", r"\bhas to go\b|\bfinally has to go\b", r"\bmust be (?:re)?\w+", r"\bhas given up\b",
         r"\bwho are you using\b", r"\bknow (?:a|an|of a|of an|any) (?:good|honest|great|reliable|decent)\b", r"\bplease (?:recommend|suggest)\b", r"\btaking new customers\b", r"\bwould love (?:names|an introduction)\b",
-        r"\bwhere do we (?:even )?start\b", r"\bwho (?:to|should i|would i) call\b", r"\badvice\b$"),
+        r"\bwhere do we (?:even )?start\b", r"\btell me (?:what|who|where|your)\b", r"\bwho can (?:i|we)\b", r"\bnames and\b", r"\bgood experience with\b", r"\bideas\?", r"\bwhat works\b", r"\b(?:any|some)(?:one|body)\?", r"\bwhose (?:family|dentist|mechanic)\b", r"\bwho(?:'s| is| has) (?:got|taking|the best|reliable|hiring)\b", r"\blet me know\b", r"\bpoint me\b", r"\bthoughts\?", r"\bhow did you (?:find|pick|choose)\b", r"\bwho fixed\b", r"\bhelp!|\bhelp\?", r"\bwho (?:to|should i|would i) call\b", r"\badvice\b$"),
     "de": _any(
         r"\bwer (?:kennt|weiss|hat|kann|macht|nimmt|baut|verkauft|repariert|hilft|konnte)\b", r"\bkennt (?:jemand|ihr|einer|wer)\b", r"\bkann (?:mir |uns )?(?:jemand|einer)\b", r"\bkonnt ihr\b",
         r"\b(?:welche[rsn]?|was fur)\b.{0,60}\?", r"\bempfehl", r"\btipps?\b", r"\berfahrungen\b", r"\bwo (?:kauft|finde|bekommt|bekomme|kriegt|mietet|kann|konnen|gibt|macht|geht)\b", r"\bwoher\b", r"\bwohin\b",
-        r"\bgibt es\b.*\?", r"\bhabt ihr\b.*\?", r"\bvorschlage\b", r"\bratschlage?\b"),
+        r"\bgibt es\b.*\?", r"\bhabt ihr\b.*\?", r"\bvorschlage\b", r"\bhat (?:jemand|wer|einer)\b", r"\bwo (?:schaut|sucht|geht ihr|habt ihr)\b", r"\bwas (?:nehmt|nutzt|benutzt|habt) ihr\b", r"\bwer (?:plant|stellt|bietet|liefert|vermietet|kann|stimmt)\b", r"\bjemanden,? der\b", r"\bratschlage?\b"),
     "es": _any(
         r"\balguien (?:conoce|sabe|me recomienda|recomienda|las ha|ha)\b", r"\brecomend", r"\bconoc(?:eis|en|es)\b", r"\bsabeis\b|\bsaben de\b", r"\bdonde (?:puedo|compra|encuentro|hay|podria)", r"\bque (?:\w+ ){0,5}(?:usais|usan|utilizais|me recomend|aconsej)",
-        r"\bcon quien\b", r"\ba quien\b", r"\balgun[ao]?s? (?:\w+ ){0,4}(?:de confianza|buen|en|que|fisio|concesionario|recomendacion)", r"\bsugerencias?\b", r"\bconsejos?\b", r"\bcual (?:\w+ ){0,4}recomend"),
+        r"\bcon quien\b", r"\ba quien\b", r"\balgun[ao]?s? (?:\w+ ){0,4}(?:de confianza|buen|en|que|fisio|concesionario|recomendacion)", r"\bsugerencias?\b", r"\bdonde (?:miramos|miro|los|la|lo|se|comprais|comprasteis)\b", r"\bde confianza\b", r"\bpresupuestos?\b.*\?", r"\balguien (?:que|de|por)\b", r"\bquien (?:os|me|conoce|sabe|hace)\b", r"\bconsejos?\b", r"\bcual (?:\w+ ){0,4}recomend"),
     "fr": _any(
         r"\b(?:quelqu'un|qqn) (?:connait|connaitrait|a|aurait|peut|pourrait|sait)\b", r"\bquelqu'un a recommander\b", r"\bvous (?:connaissez|connaitriez|auriez|avez|utilisez|recommand|conseill)", r"\bconnaissez-vous\b|\bavez-vous\b", r"\brecommand", r"\bconseil(?:ler|lez)?\b",
-        r"\bou (?:puis-je|trouver|acheter|est-ce)\b", r"\bdes (?:idees|bonnes adresses|noms|recommandations|conseils)\b", r"\ba qui\b", r"\bquel(?:le)?s? (?:\w+ ){0,5}\?", r"\bbonnes adresses\b", r"\bje suis preneur|\bje prends\b"),
+        r"\bou (?:puis-je|trouver|acheter|est-ce)\b", r"\bbon plan\b|\bbons plans\b", r"\bou (?:l'|avez|achet|est-ce|puis)\b", r"\bqui (?:connait|aurait|a |peut|fait)\b", r"\bquelqu'un\b.*\?", r"\bavez.vous\b", r"\bdes (?:idees|bonnes adresses|noms|recommandations|conseils)\b", r"\ba qui\b", r"\bquel(?:le)?s? (?:\w+ ){0,5}\?", r"\bbonnes adresses\b", r"\bje suis preneur|\bje prends\b"),
+}
+
+# A question that begins so asks for a name, even without a question mark.
+QUESTION_WORDS: Mapping[str, re.Pattern[str]] = {
+    "en": _any(r"(?:^|[,.;:(\-] ?|\bso |\band |\bnow |\bpoint, |\bbut )(?:who|where|which|what)(?:'s| has| can| do| does| should| would| could| works| sells| \w+)\b"),
+    "de": _any(r"(?:^|[,.;:(\-] ?|\bund |\baber )(?:wer|wo|woher|welche[rsn]?)\b"),
+    "es": _any(r"(?:^|[¿,.;:(\-] ?|\by )(?:quien|donde|que|cual)\b"),
+    "fr": _any(r"(?:^|[,.;:(\-] ?|\bet )(?:qui|ou|quel|quelle)\b"),
+}
+
+# Questions that ask for something else than a name: how to, why, who else.
+OTHER_QUESTIONS: Mapping[str, re.Pattern[str]] = {
+    "en": _any(r"^\W*(?:how (?:do i (?!find|choose|get)|to |can i (?!find|get)|much|many|long|old|is|are|was|come)|why|did (?:you know|anyone)|is (?:it|this|that|he|she|your)|isn't|aren't|was |were |do you (?:remember|think|like|prefer)|remember)",
+               r"\b(?:anyone|anybody|does anyone|someone) else\b", r"\banyone up for\b", r"\bam i (?:dreaming|the only)\b(?!.*\blooking\b)", r"\bask me anything\b", r"\bworth (?:it|anything)\b", r"\bnormal\?", r"\bguess (?:who|what)\b", r"\bwhat changed\b", r"\bwho knew\b", r"\bis it yours\b"),
+    "de": _any(r"^\W*(?:warum|wieso|wie (?:geht|kann ich|wechsel|viel|lange|alt)|ist (?:das|es)|wisst ihr noch|wer hatte gedacht|noch jemand)", r"\bgeht es (?:euch|noch jemand)\b"),
+    "es": _any(r"^\W*(?:por que|como (?:se |puedo|hago)|es normal|os acordais|a alguien mas|quien iba a)", r"\bsoy (?:el|la) unic"),
+    "fr": _any(r"^\W*(?:pourquoi|comment (?:faire|changer|puis)|est-ce normal|c'est normal|qui l'eut cru|vous vous souvenez)", r"\bje suis (?:le|la) seule?\b"),
 }
 
 # Said of a want, these turn it round; what is meant reaches to the next comma.
@@ -104,7 +121,7 @@ UNREAL: Mapping[str, re.Pattern[str]] = {
 
 # They look for work, not for a worker.
 SEEKS_WORK: Mapping[str, re.Pattern[str]] = {
-    "en": _any(r"\bopen to work\b", r"\b(?:looking for|seeking|find|need|want|land|my next|a new|for a|get) (?:[\w'-]+ ){0,4}(?:job|role|position|work|gig|employment|apprenticeship)\b(?! done)", r"\banybody hiring\b|\banyone hiring\b|\bwho is hiring\b|\bwho's hiring\b", r"\blaid off\b", r"\blearn a trade\b", r"\bcompanies (?:that are )?hiring\b"),
+    "en": _any(r"\bopen to work\b", r"\b(?:looking for|seeking|find|need|want|land|my next|a new|for a|get) (?:[\w'-]+ ){0,4}(?:job|role|position|work|gig|employment|apprenticeship)\b(?! done)", r"\banybody hiring\b|\banyone hiring\b|\bwho is hiring\b|\bwho's hiring\b", r"\blaid off\b", r"\b(?:your|the) (?:team|company) (?:has an opening|is hiring|needs)\b", r"\b(?:dev|engineer|developer|nurse|driver|cook|sales) (?:job|role|position)s?\b", r"\bmy contract ends\b|\bcontract ends\b", r"\bnext (?:job|role|gig|position)\b", r"\bjob (?:hunt|search|hunting)\b", r"\bcareer change\b", r"\blearn a trade\b", r"\bcompanies (?:that are )?hiring\b"),
     "de": _any(r"\b(?:suche|suchen|brauche|finde|neue[nr]?|einen?) (?:\w+ ){0,4}(?:stelle|job|arbeit|arbeitsplatz|anstellung|ausbildungsplatz|lehrstelle|beschaftigung)\b", r"\bstelle\b.{0,30}\b(?:gesucht|suche)\b", r"\bjobsuche\b"),
     "es": _any(r"\b(?:busco|buscando|necesito|encontrar) (?:\w+ ){0,3}(?:trabajo|empleo|puesto)\b", r"\btrabajo de \w+"),
     "fr": _any(r"\b(?:cherche|recherche|trouver) (?:\w+ ){0,4}(?:emploi|travail|poste|boulot|job|stage|alternance)\b", r"\bvotre entreprise recrute\b"),

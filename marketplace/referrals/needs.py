@@ -10,6 +10,7 @@ from marketplace.bounties.words import (
     Token,
     concepts,
     content_stems,
+    find_far_pairs,
     find_mentions,
     fold,
     language_of,
@@ -23,6 +24,8 @@ from marketplace.referrals.need_signs import (
     ASKS,
     DENIES,
     OFFERS,
+    OTHER_QUESTIONS,
+    QUESTION_WORDS,
     SEEKS_WORK,
     SETTLED,
     SPENDS,
@@ -41,13 +44,11 @@ LATER = 45  # Of 100, for what is named after the first thing: "a plumber who di
 PURPOSE = 75  # Of what it is for: "an electrician to put in a charger".
 JOINED = 90  # "A plumber or an electrician".
 UNLIKELY = 30  # What the rest of a sentence names that wants something unknown.
+ACROSS, FAR = 70, 25  # What is named in two sentences together, so many words apart.
 SURE, LEAST = 60, 10
 BESIDE = 80  # Of what the sentence before names, where the asking one names nothing.
 JOINS = {"or", "and", "oder", "und", "bzw", "o", "y", "u", "e", "ou", "et", "plus"}
 AIMS = {"to", "who", "zum", "um", "qui"}
-_ASKS_ELSE = re.compile(r"^\W*(?:how|why|did|is|does|do|was|were|are|have|has|should|"
-                        r"ist|sind|warum|wie|por que|es|pourquoi|est-ce|y a)\b")
-MOST_WORDS_OF_A_QUESTION = 16
 _END = re.compile(r"(?<=[.!?…])[\"')\]]*\s+|\n+|(?<=[\u3002\uff01\uff1f])")
 _MEASURE = re.compile(r"\s*(?:miles?|km|people|guests|kilo|ft|feet|sq|m2|minutes|kwh|%|watt)")
 _CLAUSE = re.compile(r"[,;:!?()]| - | but | aber | sondern | pero | sino | mais ")
@@ -169,6 +170,12 @@ def _sentences(title: str, text: str, said: str | None) -> list[Sentence]:
     return found
 
 
+def _across(sentences: list[Sentence], number: int, language: str) -> dict[str, int]:
+    """What this sentence and its neighbours name together."""
+    near = [token for one in sentences[max(0, number - 1):number + 2] for token in one.tokens]
+    return {mention.concept: ACROSS for mention in find_far_pairs(near, language, near=FAR)}
+
+
 def _cut(words: str) -> list[str]:
     """Forum posts without a full stop, and texts that are none, in pieces that can be read and quoted."""
     pieces = []
@@ -187,7 +194,9 @@ def _wishes(sentences: list[Sentence], language: str) -> tuple[list[_Wish], NoNe
     wishes, refused = [], None
     for number, sentence in enumerate(sentences):
         folded, denied = _without_denied(sentence.folded, language)
-        want, ask = WANTS[language].search(folded), ASKS[language].search(folded) or _is_bare_question(sentence)
+        want, ask = WANTS[language].search(folded), ASKS[language].search(folded) or _is_question(sentence, folded, language)
+        if OTHER_QUESTIONS[language].search(folded):
+            continue
         if not want and not ask:
             refused = refused or (NoNeed.DENIED if denied else None)
             continue
@@ -198,10 +207,11 @@ def _wishes(sentences: list[Sentence], language: str) -> tuple[list[_Wish], NoNe
     return wishes, refused
 
 
-def _is_bare_question(sentence: Sentence) -> bool:
-    """``Dog walker near Wash Park?``: a thing with a question mark."""
-    return (bool(sentence.mentions) and sentence.text.rstrip().endswith("?") and not _ASKS_ELSE.search(sentence.folded)
-            and len(sentence.tokens) <= MOST_WORDS_OF_A_QUESTION)
+def _is_question(sentence: Sentence, folded: str, language: str) -> bool:
+    """``Dog walker near Wash Park?``: a thing with a question mark, or a question that begins with its word."""
+    if not sentence.mentions:
+        return False
+    return sentence.text.rstrip(" )\"'").endswith("?") or bool(QUESTION_WORDS[language].search(folded))
 
 
 def _without_denied(folded: str, language: str) -> tuple[str, bool]:
@@ -228,6 +238,8 @@ def _wish(sentences: list[Sentence], number: int, want_end: int | None, folded: 
             named = _beside(sentences, number, BESIDE if is_vague else UNLIKELY)
     elif not named:
         named = _beside(sentences, number, BESIDE)
+    if max(named.values(), default=0) < ACROSS:
+        named = {**_across(sentences, number, language), **named}
     strength = 100 if want_end is not None or named else 80
     return _Wish(number, strength, named, content_stems(object_tokens[:14], language))
 

@@ -1,6 +1,6 @@
-"""The buyer's yes as data that any program can read: a consent receipt by ISO/IEC TS 27560, said in W3C's DPV as JSON-LD.
+"""The buyer's yes as data for any program: a consent receipt by ISO/IEC TS 27560, said in W3C's DPV as JSON-LD.
 
-It names parties and purposes, never an address: whoever holds the receipt knows what was agreed, not how to reach anybody.
+It names parties and purposes, never an address: who holds it knows what was agreed, not how to reach anybody.
 Source of the form: w3.org/community/reports/dpvcg/CG-FINAL-guide-27560-20240801.
 """
 from typing import Any
@@ -94,7 +94,8 @@ def _statuses(grant: ConsentGrant) -> list[dict[str, str]]:
     said = [{"@type": "dpv:ConsentGiven", **by_buyer, "dpv:isIndicatedAtTime": grant.confirmed_at.isoformat(),
              "dpv:hasIndicationMethod": "A form on the buyer's private page, their address proved by mail"}]
     if grant.withdrawn_at:
-        said.append({"@type": "dpv:ConsentWithdrawn", **by_buyer, "dpv:isIndicatedAtTime": grant.withdrawn_at.isoformat()})
+        said.append({"@type": "dpv:ConsentWithdrawn", **by_buyer,
+                     "dpv:isIndicatedAtTime": grant.withdrawn_at.isoformat()})
     elif grant.until < clock.now().date():
         said.append({"@type": "dpv:ConsentExpired", "dpv:isIndicatedAtTime": grant.until.isoformat()})
     return said

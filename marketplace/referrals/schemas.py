@@ -10,6 +10,7 @@ from marketplace.foundation.fields import EmailAddress, JurisdictionCode, clean_
 from marketplace.foundation.money import CURRENCIES, BadAmount, parse_amount
 from marketplace.foundation.urls import BadUrl, canonical_url, refuse_private
 from marketplace.referrals.models import Acquaintance, Channel, ReasonCode, Stage
+from marketplace.referrals.other_answers import LATER_WEEKS, Over
 
 LONGEST_URL = 2048
 LONGEST_POST = 20_000  # Characters.
@@ -186,6 +187,19 @@ class ConsentInput(Schema):
     phone = PhoneNumber()
     until = fields.Date(required=True)
     note = clean_text(0, 1000)
+
+
+class OverInput(Schema):
+    """Why there is no need any more."""
+
+    because = fields.Enum(Over, by_value=True, required=True)
+
+
+class LaterInput(Schema):
+    """Not now: in how many weeks they may be asked again."""
+
+    weeks = fields.Integer(required=True, validate=validate.OneOf(
+        LATER_WEEKS, error="Choose one of the times that stand there."))
 
 
 class NeverInput(Schema):

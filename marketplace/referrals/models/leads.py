@@ -155,6 +155,7 @@ class Lead(Versioned, Base):
     accepted_at: Mapped[datetime | None]
     protected_until: Mapped[datetime | None]
     consent_due_at: Mapped[datetime | None]  # The buyer is asked until then.
+    silent_until: Mapped[datetime | None]  # Not now, they said: until then nobody reminds them.
 
     bounty: Mapped[Bounty] = relationship(lazy="joined", innerjoin=True)
     terms: Mapped[Terms] = relationship(lazy="joined", innerjoin=True)

@@ -1,8 +1,10 @@
 """The buyer's private page: no account, no navigation, in no search engine. Opening it never changes anything."""
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, url_for
+from marshmallow import Schema
 
 from marketplace.bounties.models import For
 from marketplace.bounties.preview import reward_in_words
@@ -25,6 +27,7 @@ from marketplace.referrals.consent import (
 )
 from marketplace.referrals.in_kind import acknowledge_thing, decline_thing, things_of_lead
 from marketplace.referrals.models import Buyer, Channel, Choice, Consent, ConsentGrant, Lead
+from marketplace.referrals.other_answers import LATER_WEEKS, say_later, say_not_me, say_over
 from marketplace.referrals.pages.buyer_words import find_grant, is_never, is_over, kinds_of_channel
 from marketplace.referrals.pages.receipt_file import receipt_file
 from marketplace.referrals.pointing import SelfReferral
@@ -38,7 +41,7 @@ from marketplace.referrals.reward_words import (
     thing_at_start,
     thing_next,
 )
-from marketplace.referrals.schemas import ConsentInput, NeverInput
+from marketplace.referrals.schemas import ConsentInput, LaterInput, NeverInput, OverInput
 from marketplace.referrals.timeline import Audience, tell_story
 
 bp = Blueprint("buyer", __name__, url_prefix="/buyer")
@@ -124,6 +127,50 @@ def _refuse(purpose: str, token: str, *, never: bool) -> Any:
     except AlreadyAnswered:
         return _answered_before(lead, purpose, token)
     return redirect(url_for(".show", purpose=purpose, token=token))
+
+
+@bp.post("/<token>/over", defaults=SHORT)
+@bp.post("/<purpose>/<token>/over")
+@limiter.limit(WRITING)
+def over(purpose: str, token: str) -> Any:
+    """Bought already, or not looking any more."""
+    return _answer(purpose, token, OverInput(), lambda lead, said: say_over(lead, said["because"]))
+
+
+@bp.post("/<token>/later", defaults=SHORT)
+@bp.post("/<purpose>/<token>/later")
+@limiter.limit(WRITING)
+def later(purpose: str, token: str) -> Any:
+    return _answer(purpose, token, LaterInput(), lambda lead, said: say_later(lead, said["weeks"]))
+
+
+@bp.post("/<token>/not-me", defaults=SHORT)
+@bp.post("/<purpose>/<token>/not-me")
+@limiter.limit(WRITING)
+def not_me(purpose: str, token: str) -> Any:
+    lead = open_buyer_link(purpose, token)
+    try:
+        with transaction():
+            say_not_me(lead, purpose=purpose)
+    except AlreadyAnswered:
+        return _answered_before(lead, purpose, token)
+    return render_template("referrals/buyer_not_me.html", lead=lead)
+
+
+def _answer(purpose: str, token: str, schema: Schema, say: Callable[[Lead, dict[str, Any]], None]) -> Any:
+    lead, form = open_buyer_link(purpose, token), Form(schema)
+    if is_over(lead):
+        return _over(lead)
+    if form.is_ready:
+        with form.keeping():
+            try:
+                with transaction():
+                    say(lead, form.fields)
+            except AlreadyAnswered:
+                return _answered_before(lead, purpose, token)
+            return redirect(url_for(".show", purpose=purpose, token=token))
+    asked = Form(ConsentInput(), initial=_known_of_buyer(lead, purpose, token))
+    return _ask(lead, purpose, token, asked, other=form)
 
 
 @bp.post("/<token>/withdrawal", defaults=SHORT)
@@ -238,13 +285,13 @@ def _is_theirs(lead: Lead, purpose: str, token: str) -> bool:
     return lead.stage is not None and is_mailed_to(buyer.email or "", purpose=purpose, token=token)
 
 
-def _ask(lead: Lead, purpose: str, token: str, form: Form) -> Any:
+def _ask(lead: Lead, purpose: str, token: str, form: Form, *, other: Form | None = None) -> Any:
     today = clock.now().date()
     return render_template(
         "referrals/buyer_ask.html", lead=lead, purpose=purpose, token=token, form=form, channels=list(Channel),
         reward=reward_in_words(lead.terms), promised=buyer_share_in_words(lead.terms), earliest=today,
-        latest=today + LONGEST_CONSENT,
-        unconfirmed=find_live_grant(lead)), form.status
+        latest=today + LONGEST_CONSENT, other=other, later_weeks=LATER_WEEKS,
+        unconfirmed=find_live_grant(lead)), (other or form).status
 
 
 def _receipt(

@@ -1,4 +1,5 @@
 """For the business: the list of those whom it knows already, uploaded as a CSV, checked first, kept as hashes only."""
+from contextlib import closing
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -56,10 +57,11 @@ def removal(business_id: str) -> Any:
 
 def _content() -> bytes:
     file = request.files.get("file")
-    content = file.read() if file else b""
-    if not content:
-        raise Invalid("There is no file.", fields={"file": ["Choose the CSV file."]})
-    return content
+    if file is not None:
+        with closing(file):
+            if content := file.read():
+                return content
+    raise Invalid("There is no file.", fields={"file": ["Choose the CSV file."]})
 
 
 def _page(business_id: str, form: Form, contacts: ContactList | None = None) -> Any:

@@ -112,7 +112,8 @@ def show_lead(
         sign=reward_sign(lead.terms),
         evidence=lead.evidence if audience is not Audience.BUSINESS or is_open else None,
         grant=grant if is_open else None, form=lambda name: sent.get(name, Blank()), is_sent=sent.__contains__,
-        has_receipt=audience is Audience.BUSINESS and lead.consent in WORKABLE, sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,
+        has_receipt=audience is Audience.BUSINESS and lead.consent in WORKABLE,
+        sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,
         waits={reward.id: why for reward in rewards if (why := why_waiting(reward))}, today=clock.now().date(),
         **_ACTIONS[audience](lead, user, rewards))
 

@@ -1,0 +1,90 @@
+"""What else a buyer may answer when they are asked: bought already, not looking any more, not now, not me."""
+from datetime import timedelta
+from enum import StrEnum
+
+from sqlalchemy import or_, select, text
+
+from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict
+from marketplace.payments.locks import lock_funds
+from marketplace.referrals import lifecycle
+from marketplace.referrals.asking import MAILED, end_lead
+from marketplace.referrals.consent import BUYER, check_may_answer
+from marketplace.referrals.models import LIVE_LEADS, Buyer, Consent, Lead, Moderation, ReasonCode
+from marketplace.referrals.suppression import hashes_of
+
+LATER_WEEKS = (2, 4, 8)
+TIME_TO_ANSWER = timedelta(days=7)  # At least, once they are asked again.
+
+
+class Over(StrEnum):
+    """Why there is no need any more."""
+
+    BOUGHT = "already_bought"
+    CHANGED_MIND = "changed_mind"
+
+
+class TooLate(Conflict):
+    code = "too_late"
+
+
+def say_over(lead: Lead, because: Over) -> None:
+    """asked -> refused, and nobody else sells this need either: other leads for the same post or person end too.
+
+    Only a yes that the buyer gave somebody themselves still stands.
+    """
+    check_may_answer(lead)
+    lifecycle.move_consent(lead, Consent.REFUSED, by=BUYER, reason=because)
+    end_lead(lead, why="the buyer is not looking any more", by=BUYER)
+    marks = hashes_of(lead)
+    alike = or_(Lead.post_hash.in_(marks), Lead.buyer_hash.in_(marks), Lead.handle_hash.in_(marks))
+    others = db.session.scalars(select(Lead).where(
+        Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), Lead.consent != Consent.GRANTED, alike)).all()
+    lock_funds(*((other.bounty_id, other.terms.currency) for other in others))
+    for other in others:
+        _end_stale(other, because)
+
+
+def _end_stale(lead: Lead, because: Over) -> None:
+    why = "the buyer is not looking any more"
+    if lead.moderation is Moderation.ACCEPTED:
+        if lead.consent is Consent.ASKED:
+            lifecycle.move_consent(lead, Consent.REFUSED, by=BUYER, reason=because)
+            end_lead(lead, why=why, by=BUYER)
+    elif lead.moderation is Moderation.NEEDS_INFO:
+        lifecycle.move(lead, Moderation.EXPIRED, by=BUYER, reason=why)
+        outbox.promise("send_letter", letter="lead_expired", lead_id=lead.id)
+    else:
+        lead.reason_code = ReasonCode.STALE_INTENT
+        if lead.moderation is Moderation.SUBMITTED:
+            lifecycle.move(lead, Moderation.IN_REVIEW, by=audit.SYSTEM)
+        lifecycle.move(lead, Moderation.REJECTED, by=BUYER, reason=ReasonCode.STALE_INTENT)
+        lead.decided_at, lead.decided_by = clock.now(), BUYER
+        outbox.promise("send_letter", letter="lead_rejected", lead_id=lead.id)
+
+
+def say_later(lead: Lead, weeks: int) -> None:
+    """Still asked, but silent until then: one reminder on that day, and a week at least to answer. TooLate (409)."""
+    check_may_answer(lead)
+    again = clock.now() + timedelta(weeks=weeks)
+    end = max(again + TIME_TO_ANSWER, lead.consent_due_at or again)
+    if lead.protected_until is None or end > lead.protected_until:
+        raise TooLate("By then the business's offer to the referrer is over.",
+                      next_step="Choose an earlier time, or say no; you can always contact the business yourself.")
+    lead.consent_due_at, lead.silent_until = end, again
+    audit.record("consent.postponed", lead.id, by=BUYER, until=again.date().isoformat())
+    outbox.promise("remind_buyer", after=again - clock.now(), lead_id=lead.id)
+    outbox.promise("end_asking", after=end - clock.now(), lead_id=lead.id)
+    outbox.promise("send_letter", letter="referrer_buyer_said_later", lead_id=lead.id)
+
+
+def say_not_me(lead: Lead, *, purpose: str) -> None:
+    """The link reached somebody else. An address that we were given is forgotten, and the referrer is told."""
+    check_may_answer(lead)
+    if purpose == MAILED:
+        buyer = db.session.get_one(Buyer, lead.buyer_id)
+        buyer.name = buyer.email = buyer.phone = buyer.email_hash = buyer.phone_hash = None
+        lead.buyer_hash = None
+    audit.record("buyer.not_them", lead.id, by=BUYER)
+    outbox.promise("send_letter", letter="referrer_wrong_person", lead_id=lead.id)

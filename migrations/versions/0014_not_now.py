@@ -1,0 +1,16 @@
+"""A buyer may say: not now, ask me again."""
+import sqlalchemy as sa
+from alembic import op
+
+revision = '0014'
+down_revision = '0013'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column('leads', sa.Column('silent_until', sa.DateTime(timezone=True), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column('leads', 'silent_until')
