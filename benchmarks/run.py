@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ON_BOTH = ("transfer_batches", "conversions", "busy_business", "long_ledger")  # First what looks at its own memory.
+# First what looks at its own memory; last what fills a million rows.
+ON_BOTH = ("transfer_batches", "conversions", "busy_business", "long_ledger", "duplicates")
 ON_SQLITE = ("board_pages", "lead_submission")
 
 

@@ -77,6 +77,8 @@ def _parts(text: str, places: list[tuple[int, int, bytes]], shared: list[bool]) 
     begun = 0
     for number, (_, end, _) in enumerate(places):
         if number + 1 == len(places) or shared[number + 1] is not shared[number]:
+            # What stands between two words is not shared.
+            end = end if shared[number] or number + 1 == len(places) else places[number + 1][0]  # noqa: PLW2901
             parts.append((text[begun:end], shared[number]))
             begun = end
     rest = text[begun:]

@@ -59,8 +59,9 @@ def _content() -> bytes:
     file = request.files.get("file")
     if file is not None:
         with closing(file):
-            if content := file.read():
-                return content
+            content: bytes = file.read()
+        if content:
+            return content
     raise Invalid("There is no file.", fields={"file": ["Choose the CSV file."]})
 
 

@@ -1,0 +1,285 @@
+"""Two leads, one buyer: found by marks, by what the posts say, by the business's own list; and what comes of it."""
+from datetime import date
+
+import pytest
+from sqlalchemy import select
+
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Forbidden
+from marketplace.foundation.reading import PageReading
+from marketplace.payments.models import AccountKind
+from marketplace.referrals.appeals import appeal_decision
+from marketplace.referrals.beside import leads_beside, signals_beside
+from marketplace.referrals.consent import confirm_consent, give_consent, refuse_consent
+from marketplace.referrals.evidence import Captured, keep_evidence
+from marketplace.referrals.models import Buyer, BuyerRuling, Channel, Lead, LeadSignature, Moderation, lead_bands
+from marketplace.referrals.moderation import answer_info, ask_for_info
+from marketplace.referrals.nearness import find_alike, forget_likeness
+from marketplace.referrals.ownership import AlreadyRuled, BothAgreed, rule_on_buyers, who_owns
+from marketplace.referrals.sharing import BadSplit, SplitFixed, answer_split, divide, offer_share
+from marketplace.referrals.suppression import Suppressed
+from tests.browsing import words_of
+from tests.factories import accept, make_bounty, make_business, make_user, review_lead, win
+from tests.referrals.conftest import QUOTE
+from tests.referrals.steps import again, do, holds, point
+
+POST = ("The transmission has given up for good this time, and the workshop shook its head at it. So it is decided. "
+        "I am in the market for a car, something for two kids and a dog, before Christmas if that can be done.")
+EDITED = POST.replace("has given up", "gave up").replace("kids", "children")
+OTHER_POST = ("We moved to the coast last spring and would like to learn sailing. Who sells a small used boat, in good "
+              "order, that two beginners can handle on a lake before they dare to go out on the sea?")
+X = "https://x.com/{}/status/{}"
+
+
+@pytest.fixture
+def tom(bounty):
+    return make_user("Tom Berg")
+
+
+def point_twice(bounty, ana, tom, text=EDITED):
+    """Ana first, Tom with nearly the same text; both before the moderators."""
+    first, second = (point(bounty, by, text=said) for by, said in ((ana, POST), (tom, text)))
+    for lead in (first, second):
+        review_lead(lead)
+    return again(first), again(second)
+
+
+def alike(lead):
+    return [lead_id for lead_id, _ in find_alike(again(lead))]
+
+
+def warnings(lead):
+    lead = again(lead)
+    return [signal.words for signal in signals_beside(lead, leads_beside(lead)) if signal.tone == "warn"]
+
+
+class TestAlike:
+    @pytest.mark.parametrize("text", [
+        POST, EDITED, POST.upper(), f"Zu verkaufen war gestern: ich suche\n\n{POST}", " ".join(reversed(POST.split(". ")))],
+        ids=["copied", "edited", "shouted", "under a translated title", "sentences in another order"])
+    def test_the_same_post_told_again_is_shown_to_the_moderator_who_decides(self, bounty, ana, tom, text):
+        first, second = point_twice(bounty, ana, tom, text)
+        assert alike(second) == [first.id] and alike(first) == [second.id]
+        assert second.moderation is Moderation.IN_REVIEW
+        assert "Perhaps the same buyer as the lead that Ana Flores pointed out within the hour before" in warnings(second)[0]
+
+    def test_another_post_is_not(self, bounty, ana, tom):
+        _, second = point_twice(bounty, ana, tom, OTHER_POST)
+        assert alike(second) == [] and warnings(second) == []
+
+    def test_a_lead_of_another_business_is_nobodys_concern(self, bounty, ana, tom):
+        eastside = make_bounty(make_business(make_user("Pete Moss"), name="Eastside Auto"), is_live=True)
+        point(bounty, ana, text=POST)
+        assert alike(point(eastside, tom, text=POST)) == []
+
+    def test_a_post_that_was_read_is_found_like_one_that_was_typed(self, bounty, ana, tom, blog, work):
+        page = "<html><head><title>{}</title></head><body><article><p>" + POST + "</p></article></body></html>"
+        first = point(bounty, ana, url=blog.post("/car", text=page.format("Goodbye, old wagon")))
+        second = point(bounty, tom, url=blog.post("/auto", text=page.format("Leb wohl, alter Kombi")))
+        work()
+        assert alike(second) == [first.id]
+
+    def test_a_text_read_anew_takes_the_place_of_the_old_one(self, bounty, ana, tom, mona):
+        first, second = point_twice(bounty, ana, tom)
+        do(ask_for_info, second, by=mona, question="Is there a page?")
+        do(answer_info, again(second), by=tom, answer="Here is another text.", text=OTHER_POST)
+        assert alike(second) == [] and alike(first) == []
+        assert db.session.query(LeadSignature).count() == 2
+
+    def test_nothing_stays_of_a_text_that_is_forgotten(self, bounty, ana):
+        lead = point(bounty, ana, text=POST)
+        do(forget_likeness, again(lead))
+        assert db.session.query(LeadSignature).count() == 0
+        assert db.session.execute(select(lead_bands)).all() == []
+
+    def test_another_account_is_named_as_such(self, bounty, ana, tom):
+        first = point(bounty, ana, url=X.format("dave", 1))
+        second = point(bounty, tom, url=X.format("dave_the_second", 2))
+        for lead in (first, second):
+            do(keep_evidence, reading(POST), lead.id)
+        assert [one.reasons[1] for one in leads_beside(again(second))] == [
+            "But it is by another account: one person may have two."]
+
+
+class TestHandles:
+    def test_two_posts_by_one_account_are_one_buyer(self, bounty, ana, tom):
+        first = point(bounty, ana, url=X.format("Dave", 1))
+        second = point(bounty, tom, url="https://twitter.com/dave/status/2")
+        assert (second.moderation, second.duplicate_of_id) == (Moderation.DUPLICATE, first.id)
+
+    def test_who_wrote_a_post_may_be_known_only_from_the_page(self, bounty, ana, tom):
+        first, second = (point(bounty, by, url=f"https://www.reddit.com/r/cars/comments/{place}/x")
+                         for place, by in enumerate((ana, tom)))
+        for lead in (first, second):
+            do(keep_evidence, reading(OTHER_POST if lead is first else POST, author="u/Dave_B"), lead.id)
+        assert again(first).moderation is Moderation.IN_REVIEW
+        assert (again(second).moderation, again(second).duplicate_of_id) == (Moderation.DUPLICATE, first.id)
+
+    def test_never_means_the_account_too(self, bounty, ana, tom, mona):
+        lead = accept(point(bounty, ana, url=X.format("dave", 1)), by=mona)
+        do(refuse_consent, again(lead), never=True)
+        with pytest.raises(Suppressed):
+            point(bounty, tom, url=X.format("dave", 2))
+
+    def test_of_an_account_a_hash_is_kept_alone(self, bounty, ana):
+        lead = point(bounty, ana, url=X.format("davebrandt", 1))
+        buyer = db.session.get_one(Buyer, lead.buyer_id)
+        assert buyer.handle_hash == lead.handle_hash and "dave" not in (buyer.handle_hash or "")
+
+
+def reading(text, author=""):
+    return Captured(reading=PageReading(
+        title="A car", author=author, published_on=date(2026, 11, 1), language="en", text=text, canonical_url=None,
+        sha256="0"))
+
+
+class TestOneBuyer:
+    def test_who_pointed_first_stands_while_nobody_is_accepted(self, bounty, ana, tom, mona, work, mailbox):
+        first, second = point_twice(bounty, ana, tom)
+        found = do(rule_on_buyers, first, second, by=mona, is_same=True)
+        assert found.owner.id == first.id and found.why == (
+            "Neither is confirmed or accepted yet, and Ana Flores pointed first.")
+        assert (again(second).moderation, again(second).duplicate_of_id) == (Moderation.DUPLICATE, first.id)
+        assert again(first).moderation is Moderation.IN_REVIEW
+        work()
+        assert [mail["Subject"] for mail in mailbox.to(tom.email)] == ["Someone was faster with this buyer"]
+        assert [mail["Subject"] for mail in mailbox.to(ana.email)] == ["Somebody else pointed at your buyer too"]
+
+    def test_who_was_accepted_first_stands_and_the_other_ends(self, bounty, ana, tom, mona):
+        first, second = point_twice(bounty, ana, tom)
+        accept(second, by=mona)
+        accept(first, by=mona)
+        found = do(rule_on_buyers, again(first), again(second), by=mona, is_same=True)
+        assert found.owner.id == second.id and "Tom Berg was accepted first" in found.why
+        assert again(first).moderation is Moderation.EXPIRED
+        assert (holds(AccountKind.RESERVED, first.id), holds(AccountKind.RESERVED, second.id)) == (0, 105_000)
+
+    def test_the_buyers_word_comes_before_all(self, bounty, ana, tom, mona):
+        first, second = point_twice(bounty, ana, tom)
+        accept(first, by=mona)
+        accept(second, by=mona)
+        say_yes(second, "david@example.com")
+        found = do(rule_on_buyers, again(first), again(second), by=mona, is_same=True)
+        assert (found.owner.id, found.why) == (second.id, "The buyer said yes through Tom Berg.")
+        assert again(first).moderation is Moderation.EXPIRED
+
+    def test_two_that_the_buyer_said_yes_to_are_not_taken_apart_by_an_admin(self, bounty, ana, tom, mona):
+        leads = point_twice(bounty, ana, tom)
+        for lead, address in zip(leads, ("david@example.com", "dave@example.org"), strict=True):
+            accept(lead, by=mona)
+            say_yes(lead, address)
+        with pytest.raises(BothAgreed):
+            do(rule_on_buyers, again(leads[0]), again(leads[1]), by=mona, is_same=True)
+        assert db.session.query(BuyerRuling).count() == 0
+
+    def test_it_is_asked_once(self, bounty, ana, tom, mona):
+        first, second = point_twice(bounty, ana, tom)
+        do(rule_on_buyers, first, second, by=mona, is_same=False)
+        assert warnings(second) == [] and warnings(first) == []
+        assert [one.is_open for one in leads_beside(again(second))] == [False]
+        with pytest.raises(AlreadyRuled):
+            do(rule_on_buyers, again(second), again(first), by=mona, is_same=True)
+        assert {again(first).moderation, again(second).moderation} == {Moderation.IN_REVIEW}
+
+    def test_two_buyers_of_one_appeal_are_apart_from_then_on(self, bounty, ana, tom, mona):
+        url = "https://forum.example/thread/7"
+        first = point(bounty, ana, url=url)
+        second = point(bounty, tom, url=url)
+        do(appeal_decision, second, by=tom, why="Two people answer in that thread.")
+        do(rule_on_buyers, again(second), again(first), by=mona, is_same=False)
+        assert again(second).duplicate_of_id is None
+
+    def test_only_moderators_without_a_stake_say_so(self, bounty, ana, tom):
+        first, second = point_twice(bounty, ana, tom)
+        with pytest.raises(Forbidden):
+            do(rule_on_buyers, first, second, by=ana, is_same=True)
+        admin_who_pointed = make_user("Admin", is_admin=True)
+        third = point(bounty, admin_who_pointed, text=OTHER_POST)
+        with pytest.raises(Forbidden):
+            do(rule_on_buyers, again(first), again(third), by=admin_who_pointed, is_same=True)
+
+    def test_the_same_address_learned_later_brings_two_leads_together(self, bounty, ana, tom, mona):
+        first = accept(point(bounty, ana, text=POST), by=mona)
+        say_yes(first, "david@example.com")
+        second = point(bounty, tom, text=OTHER_POST)
+        with_address = accept(review_lead(second), by=mona)
+        do(give_consent, again(with_address), name="David", email="David+car@example.com", channel=Channel.EMAIL,
+           until=date(2026, 12, 1), proven=False)
+        assert [one.reasons for one in leads_beside(again(second))] == [["The buyer has the same e-mail address."]]
+
+    def test_whoever_owns_it_is_the_same_from_both_sides(self, bounty, ana, tom):
+        first, second = point_twice(bounty, ana, tom)
+        assert who_owns(first, second) == who_owns(second, first)
+
+
+def say_yes(lead, email):
+    grant = do(give_consent, again(lead), name="David", email=email, channel=Channel.EMAIL, until=date(2026, 12, 1),
+               proven=False)
+    do(confirm_consent, grant)
+
+
+class TestShared:
+    def test_the_two_agree_on_shares_that_make_a_hundred_percent(self, bounty, ana, tom, mona):
+        first, second = point_twice(bounty, ana, tom)
+        do(rule_on_buyers, first, second, by=mona, is_same=True)
+        accept(again(first), by=mona)
+        split = do(offer_share, again(first), by=ana, second_id=second.id, own_bps=7_000)
+        do(answer_split, split, by=tom, agrees=True)
+        say_yes(first, "david@example.com")
+        conversion = win(again(first))
+        lead = db.session.get_one(Lead, conversion.lead_id)
+        assert [(who, part.minor) for who, part, _ in divide(lead, *rewarded(lead))] == [
+            (ana.id, 70_000), (tom.id, 30_000)]
+        with pytest.raises(SplitFixed):
+            do(offer_share, again(first), by=ana, second_id=second.id, own_bps=5_000)
+
+    def test_a_share_is_offered_to_the_second_referrer_alone(self, bounty, ana, tom, mona):
+        first, second = point_twice(bounty, ana, tom, OTHER_POST)
+        with pytest.raises(SplitFixed):
+            do(offer_share, first, by=ana, second_id=second.id, own_bps=5_000)
+        do(rule_on_buyers, again(first), again(second), by=mona, is_same=True)
+        with pytest.raises(Forbidden):
+            do(offer_share, again(first), by=tom, second_id=second.id, own_bps=5_000)
+        with pytest.raises(BadSplit):
+            do(offer_share, again(first), by=ana, second_id=second.id, own_bps=10_000)
+
+    def test_neither_is_told_the_others_address(self, bounty, ana, tom, mona, as_user, westside):
+        first, second = point_twice(bounty, ana, tom)
+        do(rule_on_buyers, first, second, by=mona, is_same=True)
+        pages = as_user(ana)
+        answer = pages.submit(f"/leads/{first.id}", {"own_percent": "60"}, action="/second-share")
+        assert "Offered. We wrote to the other referrer" in answer.text
+        assert "The other referrer" in answer.text and tom.email not in answer.text
+
+
+def rewarded(lead):
+    from marketplace.foundation.money import Money  # noqa: PLC0415
+    return Money(100_000, "usd"), Money(5_000, "usd")
+
+
+class TestSideBySide:
+    def test_the_moderator_sees_both_with_what_they_share_marked(self, bounty, ana, tom, mona, as_user):
+        _, second = point_twice(bounty, ana, tom)
+        page = as_user(mona).page(f"/leads/{second.id}")
+        said = words_of(page.get_element_by_id("beside"))
+        assert "Ana Flores" in said and "Tom Berg" in said and "Neither is confirmed or accepted yet" in said
+        marked = [mark.text for mark in page.get_element_by_id("beside").iter("mark")]
+        assert any("for two" in mark for mark in marked) and not any("children" in mark for mark in marked)
+
+    def test_one_press_makes_it_a_duplicate(self, bounty, ana, tom, mona, as_user):
+        _, second = point_twice(bounty, ana, tom)
+        answer = as_user(mona).submit(f"/leads/{second.id}", press="One buyer")
+        assert "Kept: one buyer. Neither is confirmed or accepted yet, and Ana Flores pointed first." in answer.text
+        assert again(second).moderation is Moderation.DUPLICATE
+
+    def test_or_lets_both_go_on(self, bounty, ana, tom, mona, as_user):
+        first, second = point_twice(bounty, ana, tom)
+        answer = as_user(mona).submit(f"/leads/{second.id}", press="Two buyers")
+        assert "two buyers, an admin said" in words_of(as_user(mona).page(f"/leads/{first.id}"))
+        assert "Kept: two buyers." in answer.text and again(second).moderation is Moderation.IN_REVIEW
+
+    def test_nobody_else_is_shown_it(self, bounty, ana, tom, as_user):
+        _, second = point_twice(bounty, ana, tom)
+        page = as_user(tom).page(f"/leads/{second.id}")
+        assert "Ana Flores" not in words_of(page) and not page.find_class("halves")
+        assert QUOTE in words_of(page)
