@@ -9,7 +9,8 @@ from pathlib import Path
 import snowballstemmer
 
 LANGUAGES = {"en": "english", "de": "german", "es": "spanish", "fr": "french"}
-NEAR = 7  # Words between the two parts of a pair like "sell+house".
+SHORTER, LONGER = 1, 3  # Letters by which a form of a word differs from the one in the list.
+NEAR = 10  # Words between the two parts of a pair like "sell+house".
 _TOKEN = re.compile(r"[^\W_]+")
 # The commonest words of each: they tell the language, and carry no meaning of their own.
 FUNCTION_WORDS = {
@@ -74,13 +75,28 @@ class Mention:
     end: int
 
 
+@dataclass(frozen=True)
+class Phrase:
+    """Words that stand one after the other, by their stems; ``lengths`` keep "natural" from "naturalization"."""
+
+    stems: tuple[str, ...]
+    lengths: tuple[int, ...]
+
+    def stands_in(self, stems: list[str], tokens: list[Token], start: int) -> bool:
+        end = start + len(self.stems)
+        return tuple(stems[start:end]) == self.stems and all(
+            -SHORTER <= len(token.folded) - length <= LONGER
+            for token, length in zip(tokens[start:end], self.lengths, strict=True))
+
+
 @dataclass
 class _Table:
     """The words of one language: phrases by their first stem, parts of compounds, pairs by their parts."""
 
-    phrases: dict[str, list[tuple[tuple[str, ...], str]]] = field(default_factory=dict)
+    phrases: dict[str, list[tuple["Phrase", str]]] = field(default_factory=dict)
+    exact: dict[str, str] = field(default_factory=dict)  # A bookkeeper is not bookkeeping, though of one stem.
     wildcards: list[tuple[re.Pattern[str], str]] = field(default_factory=list)
-    parts: dict[str, list[tuple[tuple[str, ...], int]]] = field(default_factory=dict)
+    parts: dict[str, list[tuple["Phrase", int]]] = field(default_factory=dict)
     pairs: list[tuple[frozenset[int], str]] = field(default_factory=list)
 
 
@@ -131,11 +147,21 @@ def concepts() -> dict[str, Concept]:
     return {concept.name: concept for concept, _ in _lines()}
 
 
+def find_far_pairs(tokens: list[Token], language: str, *, near: int) -> list[Mention]:
+    """Pairs whose parts stand in neighbouring sentences: "Mila is six. We need a teacher. The piano is tuned."."""
+    found = []
+    for spoken in dict.fromkeys((language if language in LANGUAGES else "en", "en")):
+        stems = [stem(token.folded, spoken) for token in tokens]
+        found += [Mention(concept, places[0], places[-1] + 1)
+                  for places, concept in _pairs(_table(spoken), stems, tokens, near)]
+    return found
+
+
 def find_mentions(tokens: list[Token], language: str) -> list[Mention]:
     """Concepts that the tokens name, the longest words first: "car seat" is not a car. In the order of the text."""
     found: dict[tuple[int, int], set[str]] = {}
     paired: dict[int, set[str]] = {}
-    for spoken in dict.fromkeys((language if language in LANGUAGES else "en", "en")):
+    for spoken in dict.fromkeys((language, "en")) if language in LANGUAGES else LANGUAGES:
         table = _table(spoken)
         stems = [stem(token.folded, spoken) for token in tokens]
         for start, end, concept in _phrases(table, stems, tokens):
@@ -154,9 +180,13 @@ def find_mentions(tokens: list[Token], language: str) -> list[Mention]:
 
 def _phrases(table: _Table, stems: list[str], tokens: list[Token]) -> Iterator[tuple[int, int, str]]:
     for start, first in enumerate(stems):
+        if tokens[start].folded in table.exact:
+            yield start, start + 1, table.exact[tokens[start].folded]
+            continue
         for phrase, concept in table.phrases.get(first, ()):
-            if tuple(stems[start:start + len(phrase)]) == phrase and not _is_taken_over(tokens, start + len(phrase)):
-                yield start, start + len(phrase), concept
+            end = start + len(phrase.stems)
+            if phrase.stands_in(stems, tokens, start) and not _is_taken_over(tokens, end):
+                yield start, end, concept
         for concept in _compound(tokens[start].folded, id(table)):
             yield start, start + 1, concept
 
@@ -174,30 +204,34 @@ def _compound(folded: str, table_id: int) -> tuple[str, ...]:
     return tuple(concept for pattern, concept in table.wildcards if pattern.fullmatch(folded))
 
 
-def _pairs(table: _Table, stems: list[str], tokens: list[Token]) -> Iterator[tuple[list[int], str]]:
+def _pairs(table: _Table, stems: list[str], tokens: list[Token], near: int = NEAR) -> Iterator[tuple[list[int], str]]:
     places: dict[int, list[tuple[int, int]]] = {}
     for start, first in enumerate(stems):
         for phrase, number in table.parts.get(first, ()):
-            if tuple(stems[start:start + len(phrase)]) == phrase and not _is_taken_over(tokens, start + len(phrase)):
-                places.setdefault(number, []).append((start, start + len(phrase)))
+            end = start + len(phrase.stems)
+            if phrase.stands_in(stems, tokens, start) and not _is_taken_over(tokens, end):
+                places.setdefault(number, []).append((start, end))
     if len(places) < 2:
         return
     for numbers, concept in table.pairs:
         if not numbers <= places.keys():
             continue
         one, other = sorted(numbers)
-        near = [(a, b) for a in places[one] for b in places[other] if a != b and abs(a[0] - b[0]) <= NEAR]
-        if near:
-            (a, b) = min(near, key=lambda two: abs(two[0][0] - two[1][0]))
+        close = [(a, b) for a in places[one] for b in places[other] if a != b and abs(a[0] - b[0]) <= near]
+        if close:
+            (a, b) = min(close, key=lambda two: abs(two[0][0] - two[1][0]))
             yield sorted({*range(*a), *range(*b)}), concept
 
 
 @cache
 def _table(language: str) -> _Table:
-    table, numbers = _Table(), {}  # type: _Table, dict[tuple[str, ...], int]
+    table = _Table()
+    numbers: dict[Phrase, int] = {}
     for concept, words in _lines():
         for word in words[language]:
-            if "*" in word:
+            if word.startswith("="):
+                table.exact[fold(word[1:])] = concept.name
+            elif "*" in word:
                 pattern = re.escape(fold(word).strip("*"))
                 before, after = (".*" if word[place] == "*" else "" for place in (0, -1))
                 table.wildcards.append((re.compile(before + pattern + after), concept.name))
@@ -206,15 +240,17 @@ def _table(language: str) -> _Table:
                 for part in parts:
                     if part not in numbers:
                         numbers[part] = len(numbers)
-                        table.parts.setdefault(part[0], []).append((part, numbers[part]))
+                        table.parts.setdefault(part.stems[0], []).append((part, numbers[part]))
                 table.pairs.append((frozenset(numbers[part] for part in parts), concept.name))
-            elif phrase := _stems(word, language):
-                table.phrases.setdefault(phrase[0], []).append((phrase, concept.name))
+            else:
+                phrase = _stems(word, language)
+                table.phrases.setdefault(phrase.stems[0], []).append((phrase, concept.name))
     return table
 
 
-def _stems(words: str, language: str) -> tuple[str, ...]:
-    return tuple(stem(token.folded, language) for token in tokens_of(words))
+def _stems(words: str, language: str) -> Phrase:
+    tokens = tokens_of(words)
+    return Phrase(tuple(stem(token.folded, language) for token in tokens), tuple(len(token.folded) for token in tokens))
 
 
 @cache

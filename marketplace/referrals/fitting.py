@@ -8,7 +8,7 @@ from marketplace.foundation.places import FAR_KM, NEAR_KM, Place, distance_km
 from marketplace.referrals.needs import Need
 
 OFFERED_FROM = 50  # Below it nothing is offered: chosen on the half of the labelled set that is there for it.
-WIDER, NARROWER = 72, 60  # A shop for all cars may have an electric one; a shop for electric ones has no other.
+WIDER, NARROWER = 72, 44  # A shop for all cars may have an electric one; a shop for electric ones has no other.
 WORDS_ALONE = 62  # The most that equal words can do where no concept is known.
 NO_PLACE_SAID, FOREIGN = 93, 40
 OF_WORK = 60  # Who looks for work is no buyer of anything else.

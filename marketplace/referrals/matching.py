@@ -2,8 +2,8 @@
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from marketplace.bounties.gate import forbidden_parts, rule_on
-from marketplace.bounties.models import Bounty
+from marketplace.bounties.gate import Ruling, forbidden_parts, rule_on
+from marketplace.bounties.models import Bounty, Category
 from marketplace.bounties.offer_reading import OfferReading, concept_word, place_word, square_word
 from marketplace.bounties.preview import reward_in_words
 from marketplace.bounties.queries import bounties_by_id, funded_among
@@ -63,7 +63,9 @@ def match_post(
     best = sorted(weighed, key=lambda one: (-one[0].score, one[1]))[:MOST_OFFERED]
     bounties = bounties_by_id(bounty_id for _, bounty_id in best)
     funded = funded_among(list(bounties.values()))
-    matches = [_said(need, bounty, found[bounty.id], written_on, reader, is_funded=bounty.id in funded)
+    rulings: dict[tuple[Category, str], Ruling] = {}
+    matches = [_said(need, bounty, found[bounty.id], written_on, is_funded=bounty.id in funded,
+                     law=_law(bounty, reader.jurisdiction, rulings))
                for bounty in (bounties[bounty_id] for _, bounty_id in best if bounty_id in bounties)
                if bounty.business_id not in reader.business_ids]
     said = [match for match in matches if match is not None]
@@ -76,28 +78,37 @@ def _rough(need: Need, reading: OfferReading) -> Fit | None:
 
 
 def _said(
-    need: Need, bounty: Bounty, reading: OfferReading, written_on: date | None, reader: Reader, *, is_funded: bool,
+    need: Need, bounty: Bounty, reading: OfferReading, written_on: date | None, *, is_funded: bool, law: str,
 ) -> Match | None:
     fits = fit(need, Offered(reading, bounty.business.name, bounty.place))
     if fits is None:
         return None
     is_old = written_on is not None and clock.now().date() - written_on > timedelta(days=bounty.terms.evidence_days)
-    return Match(bounty, fits.score, reward_in_words(bounty.terms), fits.reasons, is_funded, is_old,
-                 _law(bounty, reader.jurisdiction))
+    return Match(bounty, fits.score, reward_in_words(bounty.terms), fits.reasons, is_funded, is_old, law)
 
 
-def _law(bounty: Bounty, home: str) -> str:
-    ruling = rule_on(bounty.terms.category, [bounty.terms.jurisdiction, home])
+def _law(bounty: Bounty, home: str, rulings: dict[tuple[Category, str], Ruling]) -> str:
+    """In the words of the rule; "" where nothing of the reward is forbidden. ``rulings``: asked once for a place."""
+    key = bounty.terms.category, bounty.terms.jurisdiction
+    if key not in rulings:
+        rulings[key] = rule_on(bounty.terms.category, [bounty.terms.jurisdiction, home])
+    ruling = rulings[key]
     return ruling.rule.says if ruling.rule and forbidden_parts(bounty.terms, ruling) else ""
 
 
 def _candidates(need: Need) -> list[tuple[str, OfferReading]]:
-    """By what is wanted, in and near the places that are named; by what is wanted alone where none is."""
-    wanted = [concept_word(name) for name, weight in need.concepts.items() if weight >= 40 for name in _akin(name)]
-    words = wanted or list(need.stems)
-    if need.places:
-        return find_by_words(words, _place_words(need), most=CANDIDATES)
+    """Where no place is named, the bounties for everywhere first: nothing can speak against them."""
+    words, *places = asked_of_index(need)
+    if places:
+        return find_by_words(words, *places, most=CANDIDATES)
     return [*find_by_words(words, ["zpany"], most=CANDIDATES), *find_by_words(words, most=CANDIDATES)]
+
+
+def asked_of_index(need: Need) -> list[list[str]]:
+    """What is wanted, by concept or else by its words; and the squares of the map where, if any place is named."""
+    wanted = [concept_word(name) for name, weight in need.concepts.items() if weight >= 40 for name in _akin(name)]
+    places = [_place_words(need)] if need.places else []
+    return [list(dict.fromkeys(words)) for words in (wanted or list(need.stems), *places)]
 
 
 def _akin(name: str) -> list[str]:

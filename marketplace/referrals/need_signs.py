@@ -22,7 +22,7 @@ WANTS: Mapping[str, re.Pattern[str]] = {
         r"\btrying to (?:find|hire|buy|get)\b", r"\b(?:i|we) (?:have|still have) to (?:find|choose|buy|get|hire|replace)\b",
         r"\bmust (?:find|get|buy)\b", r"\b(?:thinking|dreaming) (?:about|of)\b", r"\bthinking (?=[a-z])", r"\bconsidering\b", r"\bplanning (?:on|a|to|our|my)\b",
         r"\bgetting quotes (?:for|to|on)\b", r"\bevaluating\b", r"\bto replace (?:it|them) with\b", r"\b(?:we|i) finally want\b",
-        r"\btime (?:to get|for (?:a|some|new))\b", r"\bwant something\b", r"\btouring\b", r"\bhiring\b(?= drivers)", r"\bready to get\b", r"\b(?:car|house|truck|bike|van|home) (?:shopping|hunting)\b", r"\bsupposed to (?:find|get|see)\b", r"\b(?:i|we) (?:just |really |now )?(?:want|wanna|gotta|have to|had better)\b", r"\bgrateful for\b", r"\b(?:we|i)'re (?:convinced|ready)\b", r"\bhelp me (?:find|choose|pick)\b", r"\bhas one wish\b", r"\b(?:should|must) (?:finally )?(?:get|buy|find|hire|book)\b", r"\bget (?:me|us) (?:a|an|some)\b", r"\bi (?:could|can) use (?:a|an|some)\b", r"\bdesperate for\b", r"\bready for (?:a|an)\b", r"\bpopping the question\b|\bpop the question\b", r"\bi'd be (?:happy|glad) (?:to|for)\b", r"\bhoping (?:to|for)\b", r"\bhope to\b", r"\bmust\b(?= (?:be|get))", r"\bfinally (?:want|getting|doing|going)\b", r"\bupgrade\b",
+        r"\btime (?:to get|for (?:a|some|new))\b", r"\bwant something\b", r"\btouring\b", r"\bhiring\b(?= drivers)", r"\bready to get\b", r"(?=\b(?:car|house|truck|bike|van|home) (?:shopping|hunting)\b)", r"\bsupposed to (?:find|get|see)\b", r"\b(?:i|we) (?:just |really |now )?(?:want|wanna|gotta|have to|had better)\b", r"\b(?:we|i)'re (?:convinced|ready)\b", r"\bhelp me (?:find|choose|pick)\b", r"\bhas one wish\b", r"\b(?:should|must) (?:finally )?(?:get|buy|find|hire|book)\b", r"\bget (?:me|us) (?:a|an|some)\b", r"\bi (?:could|can) use (?:a|an|some)\b", r"\bdesperate for\b", r"\bready for (?:a|an)\b", r"\bpopping the question\b|\bpop the question\b", r"\bi'd be (?:happy|glad) (?:to|for)\b", r"\bhoping (?:to|for)\b", r"\bhope to\b", r"\bmust\b(?= (?:be|get))", r"\bfinally (?:want|getting|doing|going)\b", r"\bupgrade\b",
         r"\bgoing to (?:propose|need)\b", r"\bwant to (?:switch|move|replace)\b", r"\bbuy (?:a|an|some)\b(?=.*\?)"),
     "de": _any(
         r"\b(?:ich |wir )?(?:suche|suchen|sucht)\b(?: (?:ich|wir))?", r"\bauf der suche nach\b", r"\bbrauch(?:e|en|t)\b(?: (?:ich|wir))?",
@@ -52,7 +52,7 @@ ASKS: Mapping[str, re.Pattern[str]] = {
         r"\bwhere (?:do|can|would|should|could|did) (?:i|you|we|one)\b", r"\bwhere to (?:buy|get|find)\b", r"\bhow do (?:you|i|we) (?:find|get|choose)\b", r"\bsend me (?:your|names)\b",
         r"\bis there (?:some|any)(?:one|body|where)?\b", r"\bare there\b.*\?", r"\b(?:names|name) of\b", r"\bhas to go\b|\bfinally has to go\b", r"\bmust be (?:re)?\w+", r"\bhas given up\b",
         r"\bwho are you using\b", r"\bknow (?:a|an|of a|of an|any) (?:good|honest|great|reliable|decent)\b", r"\bplease (?:recommend|suggest)\b", r"\btaking new customers\b", r"\bwould love (?:names|an introduction)\b",
-        r"\bwhere do we (?:even )?start\b", r"\btell me (?:what|who|where|your)\b", r"\bwho can (?:i|we)\b", r"\bnames and\b", r"\bgood experience with\b", r"\bideas\?", r"\bwhat works\b", r"\b(?:any|some)(?:one|body)\?", r"\bwhose (?:family|dentist|mechanic)\b", r"\bwho(?:'s| is| has) (?:got|taking|the best|reliable|hiring)\b", r"\blet me know\b", r"\bpoint me\b", r"\bthoughts\?", r"\bhow did you (?:find|pick|choose)\b", r"\bwho fixed\b", r"\bhelp!|\bhelp\?", r"\bwho (?:to|should i|would i) call\b", r"\badvice\b$"),
+        r"\bwhere do we (?:even )?start\b", r"\btell me (?:what|who|where|your)\b", r"\bwho can (?:i|we)\b", r"\bgrateful for\b", r"\bnames and\b", r"\bgood experience with\b", r"\bideas\?", r"\bwhat works\b", r"\b(?:any|some)(?:one|body)\?", r"\bwhose (?:family|dentist|mechanic)\b", r"\bwho(?:'s| is| has) (?:got|taking|the best|reliable|hiring)\b", r"\blet me know\b", r"\bpoint me\b", r"\bthoughts\?", r"\bhow did you (?:find|pick|choose)\b", r"\bwho fixed\b", r"\bhelp!|\bhelp\?", r"\bwho (?:to|should i|would i) call\b", r"\badvice\b$"),
     "de": _any(
         r"\bwer (?:kennt|weiss|hat|kann|macht|nimmt|baut|verkauft|repariert|hilft|konnte)\b", r"\bkennt (?:jemand|ihr|einer|wer)\b", r"\bkann (?:mir |uns )?(?:jemand|einer)\b", r"\bkonnt ihr\b",
         r"\b(?:welche[rsn]?|was fur)\b.{0,60}\?", r"\bempfehl", r"\btipps?\b", r"\berfahrungen\b", r"\bwo (?:kauft|finde|bekommt|bekomme|kriegt|mietet|kann|konnen|gibt|macht|geht)\b", r"\bwoher\b", r"\bwohin\b",
@@ -75,9 +75,9 @@ QUESTION_WORDS: Mapping[str, re.Pattern[str]] = {
 
 # Questions that ask for something else than a name: how to, why, who else.
 OTHER_QUESTIONS: Mapping[str, re.Pattern[str]] = {
-    "en": _any(r"^\W*(?:how (?:do i (?!find|choose|get)|to |can i (?!find|get)|much|many|long|old|is|are|was|come)|why|did (?:you know|anyone)|is (?:it|this|that|he|she|your)|isn't|aren't|was |were |do you (?:remember|think|like|prefer)|remember)",
-               r"\b(?:anyone|anybody|does anyone|someone) else\b", r"\banyone up for\b", r"\bam i (?:dreaming|the only)\b(?!.*\blooking\b)", r"\bask me anything\b", r"\bworth (?:it|anything)\b", r"\bnormal\?", r"\bguess (?:who|what)\b", r"\bwhat changed\b", r"\bwho knew\b", r"\bis it yours\b"),
-    "de": _any(r"^\W*(?:warum|wieso|wie (?:geht|kann ich|wechsel|viel|lange|alt)|ist (?:das|es)|wisst ihr noch|wer hatte gedacht|noch jemand)", r"\bgeht es (?:euch|noch jemand)\b"),
+    "en": _any(r"^\W*(?:do you (?!have a|know|use|guys)|can you believe|is (?:there a law|anyone going)|how (?:do i (?!find|choose|get)|to |can i (?!find|get)|much|many|long|old|is|are|was|come)|why|did (?:you know|anyone)|is (?:it|this|that|he|she|your)|isn't|aren't|was |were |do you (?:remember|think|like|prefer)|remember)",
+               r"\b(?:anyone|anybody|does anyone|someone) else\b", r"\banyone up for\b", r"\bam i (?:dreaming|the only)\b(?!.*\blooking\b)", r"\bask me anything\b", r"\bworth (?:it|anything)\b", r"\bnormal\?", r"\bguess (?:who|what)\b", r"\bwhat changed\b", r"\bknow (?:what time|when|whether|why|if)\b", r"\bwhat time\b", r"\blegal\b.*\?", r"^\W*(?:psa|pro tip|fun fact)\b", r"\bwho knew\b", r"\bis it yours\b"),
+    "de": _any(r"^\W*(?:warum|wieso|wie (?:geht|kann ich|wechsel|viel|lange|alt)|ist (?:das|es)|wisst ihr noch|tipp fur alle|wer hatte gedacht|noch jemand)", r"\bgeht es (?:euch|noch jemand)\b"),
     "es": _any(r"^\W*(?:por que|como (?:se |puedo|hago)|es normal|os acordais|a alguien mas|quien iba a)", r"\bsoy (?:el|la) unic"),
     "fr": _any(r"^\W*(?:pourquoi|comment (?:faire|changer|puis)|est-ce normal|c'est normal|qui l'eut cru|vous vous souvenez)", r"\bje suis (?:le|la) seule?\b"),
 }
@@ -102,7 +102,7 @@ SETTLED: Mapping[str, re.Pattern[str]] = {
 
 # The writer has it to give.
 OFFERS: Mapping[str, re.Pattern[str]] = {
-    "en": _any(r"\bfor sale\b", r"^\s*(?:fs|wts|f/s)\b\s*:", r"(?<!anyone )(?<!anybody )\bselling (?:my|our|this|a|an|two|some|the)\b", r"\b(?:or best offer|obo|asking \$|\$ ?[\d,]+ obo)\b", r"\bfor rent\b(?!al)(?!.*\blooking\b)", r"\bmessage me for\b|\bdm (?:me )?for (?:rates|prices|details)",
+    "en": _any(r"\bfor sale\b", r"^\s*(?:fs|wts|f/s)\b\s*:", r"(?<!anyone )(?<!anybody )(?<!without )\bselling (?:my|our|this|a|an|two|some|the)\b", r"\b(?:or best offer|obo|asking \$|\$ ?[\d,]+ obo)\b", r"\bfor rent\b(?!al)(?!.*\blooking\b)", r"\bmessage me for\b|\bdm (?:me )?for (?:rates|prices|details)",
                r"\b(?:licensed|insured|family-owned|certified|award-winning)\b.*\b(?:serving|openings?|rates|call|years|company)\b", r"\bserving \w+ (?:\w+ )?since\b", r"\bhas your back\b", r"\bcall (?:us )?today\b", r"\bmention this post\b", r"\$ ?\d+ off\b", r"\b(?:i|we) (?:teach|offer|provide|specialize|specialise)\b",
                r"\bhave space for\b|\b(?:have|has) (?:two|three|some|a few)? ?openings\b", r"\bsend us your (?:cv|resume)\b", r"\bwe're hiring!|\bwe are hiring!", r"\bavailable for (?:hire|bookings)\b", r"\bbook (?:your|now)\b", r"\bmy (?:rates|services)\b", r"\bfree (?:estimates?|quotes?)\b.*\b(?:call|visit|contact)\b"),
     "de": _any(r"\bverkaufe\b(?! .*\bmakler\b)", r"\bzu verkaufen\b(?!.*makler)", r"\b(?:ich|wir) biete[n]?\b", r"^\W*biete\b", r"\bzu vermieten\b", r"\bvermiete\b", r"\bvb \d|\bvhb\b|\bselbstabholung\b", r"\bwir bieten\b", r"\bjetzt (?:buchen|anrufen)\b", r"\bkostenlose (?:beratung|probestunde)\b", r"\berste stunde kostenlos\b"),
@@ -134,7 +134,8 @@ shop store dealer service somebody someone anybody anyone something anything per
 recommendations recs tips advice names name one ones help option options alternative way replacement small cheap
 affordable our my your professional expert crew team contractor business provider to buy get find hire rent book have
 for of with again same next first second two three both quick quickly also really still asap please einen eine ein
-einer gute guten guter guter jemand jemanden firma anbieter laden zuverlassige zuverlassigen empfehlung empfehlungen
+einer gute guten guter guter class classes lesson lessons course courses teacher instructor unterricht kurs kurse lehrer lehrerin clase clases curso academia profesor cours prof
+professeur jemand jemanden firma anbieter laden zuverlassige zuverlassigen empfehlung empfehlungen
 neue neuen neues was etwas ersatz einem guten handler betrieb hilfe uns mir zur zum noch un una uno algun alguna
 alguien empresa sitio tienda buen buena bueno algo nuevo nueva otro otra recomendacion persona une des quelqu'un
 entreprise bon bonne bons fiable serieux serieuse nouvelle nouveau petit petite adresse
@@ -142,7 +143,8 @@ entreprise bon bonne bons fiable serieux serieuse nouvelle nouveau petit petite 
 
 # Of these, the ones that stand for the thing itself: "looking for someone who".
 STANDS_FOR_ALL = words_of("""
-place places company companies shop store dealer service somebody someone anybody anyone something anything person
+class classes lesson lessons course courses teacher instructor unterricht kurs kurse lehrer lehrerin clase clases curso academia profesor cours prof
+professeur place places company companies shop store dealer service somebody someone anybody anyone something anything person
 people recommendation recommendations recs tips advice names name one ones help option options alternative replacement
 crew team contractor business provider agency jemand jemanden firma anbieter laden empfehlung empfehlungen was etwas
 ersatz handler betrieb hilfe alguien algo empresa sitio tienda recomendacion persona agencia quelqu entreprise adresse

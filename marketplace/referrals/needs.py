@@ -194,7 +194,8 @@ def _wishes(sentences: list[Sentence], language: str) -> tuple[list[_Wish], NoNe
     wishes, refused = [], None
     for number, sentence in enumerate(sentences):
         folded, denied = _without_denied(sentence.folded, language)
-        want, ask = WANTS[language].search(folded), ASKS[language].search(folded) or _is_question(sentence, folded, language)
+        want = WANTS[language].search(folded)
+        ask = ASKS[language].search(folded) or _is_question(sentence, folded, language)
         if OTHER_QUESTIONS[language].search(folded):
             continue
         if not want and not ask:
@@ -203,15 +204,17 @@ def _wishes(sentences: list[Sentence], language: str) -> tuple[list[_Wish], NoNe
         if UNREAL[language].search(folded):
             refused = NoNeed.UNREAL
             continue
-        wishes.append(_wish(sentences, number, want.end() if want else None, folded, language))
+        place = want.end() if want else None
+        if want and ask and not any(_offset(sentence, mention.start) >= want.end() for mention in sentence.mentions):
+            place = None  # "Names for a roofer, please: we would like to begin in May."
+        wishes.append(_wish(sentences, number, place, folded, language))
     return wishes, refused
 
 
 def _is_question(sentence: Sentence, folded: str, language: str) -> bool:
     """``Dog walker near Wash Park?``: a thing with a question mark, or a question that begins with its word."""
-    if not sentence.mentions:
-        return False
-    return sentence.text.rstrip(" )\"'").endswith("?") or bool(QUESTION_WORDS[language].search(folded))
+    is_asked, has_word = sentence.text.rstrip(" )\"'").endswith("?"), bool(QUESTION_WORDS[language].search(folded))
+    return is_asked or has_word if sentence.mentions else is_asked and has_word
 
 
 def _without_denied(folded: str, language: str) -> tuple[str, bool]:
@@ -238,6 +241,7 @@ def _wish(sentences: list[Sentence], number: int, want_end: int | None, folded: 
             named = _beside(sentences, number, BESIDE if is_vague else UNLIKELY)
     elif not named:
         named = _beside(sentences, number, BESIDE)
+    named = _refined(sentences, number, named)
     if max(named.values(), default=0) < ACROSS:
         named = {**_across(sentences, number, language), **named}
     strength = 100 if want_end is not None or named else 80
@@ -289,12 +293,20 @@ def _is_vague(tokens: list[Token], language: str) -> bool:
 
 def _beside(sentences: list[Sentence], number: int, weight: int) -> dict[str, int]:
     """What the sentences around name, the nearest first; the title counts as near."""
-    for step, place in enumerate((number - 1, number - 2, 0, number + 1, number - 3)):
+    for step, place in enumerate((number - 1, number - 2, 0, number + 1, number - 3, number - 4)):
         if 0 <= place < len(sentences) and place != number:
             named = _weighted(sentences[place].mentions, sentences[place])
             if named:
                 return {name: one * weight * (100 if step < 3 else 80) // 10_000 for name, one in named.items()}
     return {}
+
+
+def _refined(sentences: list[Sentence], number: int, named: dict[str, int]) -> dict[str, int]:
+    """"A lawyer", after a sentence about a green card, is one for immigration."""
+    near = {mention.concept for one in sentences[max(0, number - 2):number + 2] for mention in one.mentions}
+    near |= {mention.concept for mention in sentences[0].mentions}
+    finer = {name: named[concepts()[name].wider] for name in near if concepts()[name].wider in named}
+    return {name: max(named.get(name, 0), finer.get(name, 0)) for name in named | finer}
 
 
 # ---- Reasons against
