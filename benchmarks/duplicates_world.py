@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.engine import Connection
 
 from benchmarks.product import make_live_bounties, make_user, settle
@@ -205,8 +205,9 @@ def plant(posts: list[list[str]], business_id: str, first: int) -> list[str]:
             signature = sign(post)
             kept = db.session.query(LeadSignature).filter_by(lead_id=lead_id).one()
             kept.signature = signature
-            db.session.execute(insert(lead_bands), [
-                {"key": key, "number": kept.number} for key in
-                band_keys(signature, scope=business_id, secret=derived_key("likeness"))])
+            keys = set(band_keys(signature, scope=business_id, secret=derived_key("likeness")))
+            keys -= set(db.session.scalars(  # The line's own key, drawn for this row as well.
+                select(lead_bands.c.key).where(lead_bands.c.key.in_(keys), lead_bands.c.number == kept.number)))
+            db.session.execute(insert(lead_bands), [{"key": key, "number": kept.number} for key in keys])
     db.session.remove()
     return ids

@@ -2,8 +2,10 @@
 
     pointing     someone points a business at a buyer: a URL (or a text), a quote, how they know them
     evidence     a job reads the page and keeps what it said
+    duplicates   the same buyer by one mark; nearness: texts that read alike; known_contacts: the business's list
     screening    what a machine can tell a moderator about it
     moderation   an admin accepts, rejects with a reason, or asks for more; silence accepts
+    ownership    two referrers, one buyer: whose lead it is; beside: what a moderator sees of it
     appeals      every refusal can be looked at again
     asking       the buyer is asked, once, with one reminder; silence ends it
     consent      the buyer says yes, no or never, and can take it back

@@ -9,7 +9,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.known_contacts import find_known_since
 from marketplace.referrals.models import Buyer, BuyerRuling, Lead
-from marketplace.referrals.nearness import MOST_SHOWN, find_alike
+from marketplace.referrals.nearness import MOST_SHOWN, find_alike, is_like_never
 from marketplace.referrals.ownership import Ownership, rulings_about, who_owns
 from marketplace.referrals.screening import Signal
 
@@ -81,6 +81,8 @@ def _handles_differ(lead: Lead, other: Lead, percents: dict[str, int]) -> list[s
 def signals_beside(lead: Lead, beside: list[Beside]) -> list[Signal]:
     """The same as signals: what is open warns; and whether the business knew the buyer before."""
     told = [_signal(lead, one) for one in beside]
+    if is_like_never(lead):
+        told.append(Signal("warn", "It reads like a post whose author asked never to be pointed at, by anybody."))
     since = find_known_since(lead)
     if since is not None:
         told.append(Signal("warn", f"The business knew this buyer before: they stand on its own list since "

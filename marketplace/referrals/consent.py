@@ -23,6 +23,7 @@ from marketplace.referrals.models import (
     ReasonCode,
     Stage,
 )
+from marketplace.referrals.nearness import keep_never
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.queries import find_live_grant
 from marketplace.referrals.sharing import shares_in
@@ -177,6 +178,7 @@ def withdraw_consent(lead: Lead, *, never: bool = False) -> None:
 def _suppress_buyer(lead: Lead) -> None:
     hashes = hashes_of(lead)
     suppress(*hashes)
+    keep_never(lead)
     audit.record("buyer.suppressed", lead.id, by=BUYER)
     theirs = or_(Lead.post_hash.in_(hashes), Lead.buyer_hash.in_(hashes), Lead.handle_hash.in_(hashes),
                  Lead.buyer_id.in_(select(Buyer.id).where(

@@ -11,6 +11,7 @@ from marketplace.referrals.models import Lead, LeadSignature, lead_bands
 ALIKE = 22  # Of 64 places: two posts that share a signature line of 45 words agree in 11, give or take 3.
 MOST_OF_A_KEY = 32  # A key of nothing but such a line has thousands of leads; what is alike meets in other keys too.
 MOST_SHOWN = 5
+NEVER = "never"  # The scope of those who asked to be left alone, beside one for each business.
 
 _OF_A_KEY = f"SELECT number FROM lead_bands WHERE key = {{key}} ORDER BY number LIMIT {MOST_OF_A_KEY}"  # noqa: S608
 _OF_NUMBERS = "SELECT lead_id, signature FROM lead_signatures WHERE number IN ({numbers}) AND lead_id <> :lead_id"
@@ -27,7 +28,7 @@ def keep_likeness(lead: Lead) -> None:
     """Once its text is there, or is another one: from now on it is found by it. A short text is not kept."""
     forget_likeness(lead)
     signature = sign_text(lead.evidence.text or "", secret=derived_key("likeness"))
-    if signature is None:
+    if signature is None or _kept_of(lead) is not None:
         return
     kept = LeadSignature(lead_id=lead.id, signature=signature)
     db.session.add(kept)
@@ -37,14 +38,41 @@ def keep_likeness(lead: Lead) -> None:
 
 
 def forget_likeness(lead: Lead) -> None:
-    """With the text itself: nothing that was made of it stays."""
-    kept = db.session.scalar(select(LeadSignature).where(LeadSignature.lead_id == lead.id))
+    """With the text itself. What was made of it stays only where its author said never: to keep them that word."""
+    kept = _kept_of(lead)
     if kept is None:
         return
-    db.session.execute(delete(lead_bands).where(
-        lead_bands.c.key.in_(_keys(kept.signature, lead.business_id)), lead_bands.c.number == kept.number))
-    db.session.delete(kept)
-    db.session.flush()
+    _rows_of(kept, delete(lead_bands), lead.business_id)
+    if not _is_never(kept):
+        db.session.delete(kept)
+        db.session.flush()
+
+
+def keep_never(lead: Lead) -> None:
+    """Its author said never: from now on it is found among the leads of every business."""
+    kept = _kept_of(lead)
+    if kept is not None and not _is_never(kept):
+        db.session.execute(insert(lead_bands), [
+            {"key": key, "number": kept.number} for key in set(_keys(kept.signature, NEVER))])
+
+
+def is_like_never(lead: Lead) -> bool:
+    """Whether its text reads like that of somebody who asked never to be pointed at, at any business."""
+    kept = _kept_of(lead)
+    return kept is not None and bool(look_up_alike(kept.signature, business_id=NEVER, but=lead.id))
+
+
+def _kept_of(lead: Lead) -> LeadSignature | None:
+    return db.session.scalar(select(LeadSignature).where(LeadSignature.lead_id == lead.id))
+
+
+def _is_never(kept: LeadSignature) -> bool:
+    return bool(_rows_of(kept, select(lead_bands.c.number).limit(1), NEVER).first())
+
+
+def _rows_of(kept: LeadSignature, statement: Any, scope: str) -> Any:
+    return db.session.execute(statement.where(
+        lead_bands.c.key.in_(_keys(kept.signature, scope)), lead_bands.c.number == kept.number))
 
 
 def find_alike(lead: Lead) -> list[tuple[str, int]]:

@@ -67,6 +67,8 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
     "lead.accepted": (EVERYONE, "Accepted by moderation; funds reserved", "ok"),
     "lead.rejected": (INSIDERS, "Not accepted", "bad"),
     "lead.duplicate": (INSIDERS, "Kept as a duplicate", "warn"),
+    "buyer.found_same": (frozenset({A}), "One buyer with another lead, an admin says", "warn"),
+    "buyer.found_different": (frozenset({A}), "Another buyer than that of a like lead, an admin says", "info"),
     "lead.withdrawn": (INSIDERS, "Taken back by the referrer", "mute"),
     "lead.expired": (EVERYONE, "Ended", "mute"),
     "consent.asked": (EVERYONE, "The buyer was asked", "info"),

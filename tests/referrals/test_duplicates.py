@@ -101,6 +101,25 @@ class TestAlike:
             "But it is by another account: one person may have two."]
 
 
+class TestNever:
+    def test_what_reads_like_the_post_of_somebody_who_said_never_is_warned_of_at_every_business(
+        self, bounty, ana, tom, mona,
+    ):
+        lead = accept(point(bounty, ana, text=POST), by=mona)
+        do(refuse_consent, again(lead), never=True)
+        eastside = make_bounty(make_business(make_user("Pete Moss"), name="Eastside Auto"), is_live=True)
+        like, unlike = point(eastside, tom, text=EDITED), point(eastside, tom, text=OTHER_POST)
+        assert warnings(like) == ["It reads like a post whose author asked never to be pointed at, by anybody."]
+        assert warnings(unlike) == []
+        do(forget_likeness, again(lead))
+        assert warnings(like) != [] and alike(lead) == []
+
+    def test_their_own_lead_does_not_warn_of_itself(self, bounty, ana, mona):
+        lead = accept(point(bounty, ana, text=POST), by=mona)
+        do(refuse_consent, again(lead), never=True)
+        assert warnings(lead) == []
+
+
 class TestHandles:
     def test_two_posts_by_one_account_are_one_buyer(self, bounty, ana, tom):
         first = point(bounty, ana, url=X.format("Dave", 1))
