@@ -1,5 +1,5 @@
 """What stays reserved for a lead: the most that can still be earned with it. The rest comes free."""
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import select
 
@@ -34,5 +34,7 @@ def free_what_cannot_be_earned(lead: Lead, *, why: str) -> None:
 
 
 def whole_months(start: date, end: date) -> int:
-    """How many months of the calendar have gone by: 31 January to 28 February is none, to 1 March one."""
-    return (end.year - start.year) * 12 + end.month - start.month - (end.day < start.day)
+    """How many months of the calendar have gone by. 31 January to 28 February is one, as contracts are renewed: on the
+    same day, or on the last one of a month that has none such."""
+    is_last_day = (end + timedelta(days=1)).day == 1
+    return (end.year - start.year) * 12 + end.month - start.month - (end.day < start.day and not is_last_day)

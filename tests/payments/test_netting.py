@@ -257,6 +257,19 @@ def test_nobody_decides_about_money_of_their_own(stripe, debt, ana, westside):
             orders.ask_reversal(fresh(Transfer, debt.transfer_id), usd(5), reason="Mine", by=stakeholder)
 
 
+def test_nobody_refuses_either_what_is_asked_about_money_of_their_own(stripe, debt, ana, mona, milo, settings_of):
+    settings_of(transfer_approval_above={"usd": 30})
+    transfer = fresh(Transfer, debt.transfer_id)
+    with transaction():
+        db.session.get_one(User, ana.id).is_admin = True
+        order_id = orders.ask_reversal(transfer, usd(40), reason="Fraud", by=mona).id
+    with pytest.raises(Forbidden), transaction():
+        orders.decline_order(orders.get_order(order_id), by=fresh(User, ana.id))
+    assert fresh(MoneyOrder, order_id).state is OrderState.ASKED
+    with transaction():
+        orders.decline_order(orders.get_order(order_id), by=milo)
+
+
 def test_an_admin_takes_a_transfer_back_to_where_it_came_from(stripe, funded, westside, ana, mona, work, news):
     make_ready(stripe, ana)
     owe(ana, westside.id, usd(100), "reward_1")

@@ -62,6 +62,7 @@ def grant_order(order: MoneyOrder, *, by: User) -> None:
 
 def decline_order(order: MoneyOrder, *, by: User) -> None:
     require(by.is_admin, "decide about this")
+    _require_no_stake(order.kind, order.subject_id, by)
     move_order(order, OrderState.DECLINED, by=by.id)
 
 
