@@ -477,6 +477,38 @@ class TestMadeByHand:
         assert holds(K.FUNDS, funded.id) == 3 * ONE
 
 
+@pytest.mark.parametrize(("ends", "leaves"), [({"status": "won"}, 3 * ONE), ({"status": "lost", "refundable": True}, 2 * ONE)],
+                         ids=["won", "lost in part"])
+def test_what_the_bank_leaves_of_a_closed_bounty_goes_back_once_it_has_decided(stripe_sandbox, funded, told, wes, ends,
+                                                                               leaves):
+    opened = dispute(stripe_sandbox, funded, amount=ONE)
+    told()
+    do(close_bounty, funded, by=wes)
+    told()
+    assert db.session.scalars(select(Refund)).all() == []
+    stripe_sandbox.control.settle_dispute(opened, **ends)
+    told()
+    assert [one.amount_minor for one in db.session.scalars(select(Refund))] == [leaves]
+    assert holds(K.FUNDS, funded.id) == 0
+
+
+def test_the_pages_say_what_the_bank_left_of_a_payment_and_why_it_stays(stripe_sandbox, funded, told, wes, as_user):
+    opened = dispute(stripe_sandbox, funded, amount=ONE)
+    told()
+    take_back = f"/bounties/{funded.id}/refund"
+    assert "until it has decided, nothing of it can go back" in words_of(as_user(wes).page(take_back))
+    stripe_sandbox.control.settle_dispute(opened, status="lost")
+    told()
+    said = words_of(as_user(wes).page(take_back))
+    assert "Nothing can go back just now" in said and "$2,100" in said and "Stripe refunds no more of it" in said
+    payment = f"/fundings/{db.session.scalars(select(Funding.id)).one()}"
+    assert "Stripe refunds no more of it" in words_of(as_user(wes).page(payment))
+    stripe_sandbox.control.settle_dispute(opened, status="lost", refundable=True)
+    told()
+    assert "Goes back to you $2,100" in words_of(as_user(wes).page(take_back))
+    assert "Left of it $2,100 goes back" in words_of(as_user(wes).page(payment))
+
+
 def test_a_payment_for_no_bounty_is_followed_by_payments_alone(app, stripe_sandbox, wes, told):
     funding = pay_in(stripe_sandbox, wes, usd(100), "something_else")
     stripe_sandbox.control.open_dispute(funding.charge_id)

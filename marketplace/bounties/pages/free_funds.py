@@ -18,7 +18,7 @@ from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.payments.money_in.kept_cards import find_card
-from marketplace.payments.money_in.refund_plans import plan_refunds
+from marketplace.payments.money_in.refund_plans import find_kept, plan_refunds
 from marketplace.payments.money_in.top_ups import find_top_up, spent_this_month
 from marketplace.payments.schemas import TopUpInput
 
@@ -92,4 +92,5 @@ def refund(bounty_id: str) -> Any:
     planned = plan_refunds(bounty.id, currency)
     total = total_of(planned, currency)
     form.typed = {"expected": str(total.minor)}
-    return render_template("bounties/refund.html", form=form, bounty=bounty, planned=planned, total=total), form.status
+    return render_template("bounties/refund.html", form=form, bounty=bounty, planned=planned, total=total,
+                           kept=find_kept(bounty.id, currency)), form.status

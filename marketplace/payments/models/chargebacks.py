@@ -44,6 +44,7 @@ class Chargeback(Versioned, Base):
     reason: Mapped[str]  # Stripe's: fraudulent, product_not_received...
     due_by: Mapped[datetime | None]  # For evidence.
     has_evidence: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    is_refundable: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # Stripe's word.
     frozen_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     withdrawn_minor: Mapped[int] = mapped_column(BigInteger, default=0)  # Less what was reinstated.
     fee_minor: Mapped[int] = mapped_column(BigInteger, default=0)  # Stripe's, beside it.

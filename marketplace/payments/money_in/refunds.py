@@ -12,9 +12,10 @@ from marketplace.foundation.outbox import Errand
 from marketplace.payments import ledger, lifecycle, sending
 from marketplace.payments.disputes import freezing
 from marketplace.payments.models import (
+    Account,
     AccountKind,
+    Chargeback,
     Funding,
-    LedgerAccount,
     Refund,
     RefundOrigin,
     RefundState,
@@ -54,7 +55,7 @@ def request_planned(planned: Sequence[Planned], *, by: str) -> list[Refund]:
 
 
 def request_refund(
-    funding: Funding, part: Money, *, source: LedgerAccount, by: str, origin: RefundOrigin = RefundOrigin.FUNDS
+    funding: Funding, part: Money, *, source: Account, by: str, origin: RefundOrigin = RefundOrigin.FUNDS
 ) -> Refund:
     """``part`` of this payment goes back to who paid it, out of ``source``. The funding is locked by the caller."""
     refund_id = new_id("refund")
@@ -125,7 +126,15 @@ def _settle(outcome: Outcome, refund_id: str) -> None:
     elif isinstance(outcome, Refused):
         funding = _fail(refund, outcome.message, source=_refunding(refund), code=outcome.code)
         if refund.origin is RefundOrigin.FUNDS:
+            _look_at_disputes(funding)
             outbox.promise("return_free_funds", after=ASK_AGAIN_AFTER, bounty_id=funding.purpose_id)
+
+
+def _look_at_disputes(funding: Funding) -> None:
+    """Stripe may refund no more of this payment than it did when we last looked."""
+    for chargeback_id in db.session.scalars(
+            select(Chargeback.id).filter_by(funding_id=funding.id).order_by(Chargeback.id)).all():
+        outbox.promise("check_chargeback", chargeback_id=chargeback_id)
 
 
 def _wait_for_balance(refund: Refund) -> None:
@@ -149,7 +158,7 @@ def _follow(refund: Refund, reading: RefundReading) -> None:
         _fail(refund, reading.failure_reason or reading.status, source=ledger.clearing(refund.currency))
 
 
-def _fail(refund: Refund, why: str, *, source: LedgerAccount, code: str = "") -> Funding:
+def _fail(refund: Refund, why: str, *, source: Account, code: str = "") -> Funding:
     funding = lock_funding(refund.funding_id)
     refund.failure = why
     lifecycle.move_refund(refund, S.FAILED, by=SYSTEM, reason=why, code=code)
@@ -182,7 +191,7 @@ def _look_later(reading: RefundReading, refund_id: str) -> None:
         outbox.promise("check_refund", after=NEXT_LOOK, refund_id=refund_id)
 
 
-def _refunding(refund: Refund) -> LedgerAccount:
+def _refunding(refund: Refund) -> Account:
     return ledger.account(AccountKind.REFUNDING, refund.id, refund.currency)
 
 
