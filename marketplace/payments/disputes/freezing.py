@@ -16,6 +16,7 @@ from marketplace.payments.disputes import debts, lifecycle
 from marketplace.payments.locks import lock_accounts, lock_funds, lock_funds_of
 from marketplace.payments.models import (
     PLATFORM,
+    Account,
     AccountKind,
     BusinessDebt,
     Chargeback,
@@ -23,7 +24,6 @@ from marketplace.payments.models import (
     FrozenKind,
     FrozenPart,
     FrozenState,
-    LedgerAccount,
 )
 
 IN_FORCE = (FrozenState.FROZEN, FrozenState.TAKEN)
@@ -88,7 +88,7 @@ def freeze(chargeback: Chargeback, kind: FrozenKind, subject_id: str) -> Money:
     return amount
 
 
-def _not_named_yet(chargeback: Chargeback, source: LedgerAccount) -> Money:
+def _not_named_yet(chargeback: Chargeback, source: Account) -> Money:
     named = db.session.scalar(select(func.sum(FrozenPart.amount_minor)).where(
         FrozenPart.chargeback_id == chargeback.id, FrozenPart.subject_id == source.owner_id,
         FrozenPart.state == FrozenState.PROMISED))
@@ -120,7 +120,7 @@ def post_movement(chargeback: Chargeback, movement_id: str, *, taken: Money, fee
     chargeback.fee_minor += fee.minor
 
 
-def _post(chargeback: Chargeback, lines: list[tuple[LedgerAccount, Money]], *, debt: int, frozen: int, kind: str,
+def _post(chargeback: Chargeback, lines: list[tuple[Account, Money]], *, debt: int, frozen: int, kind: str,
           reference: str) -> None:
     """``debt`` and ``frozen`` say how much they grow, in smallest units; rows and ledger change together."""
     currency = chargeback.currency
@@ -249,7 +249,7 @@ def parts_of(chargeback: Chargeback, *states: FrozenState) -> Sequence[FrozenPar
         .order_by(FrozenPart.id).execution_options(populate_existing=True)).all()
 
 
-def _lock(account: LedgerAccount) -> LedgerAccount:
+def _lock(account: Account) -> Account:
     """Nobody moves its money until this transaction ends."""
     lock_accounts([account.id])
     return account

@@ -78,5 +78,5 @@ def put_in_transfers(moved: Sequence[tuple[str, str, int]], *, by: str) -> None:
         .values(state=PayableState.IN_TRANSFER, transfer_id=bindparam("transfer"), amount_minor=bindparam("minor"),
                 version=payables.c.version + 1),
         [{"payable": payable, "transfer": transfer, "minor": minor} for payable, transfer, minor in moved])
-    audit.record_many("payable.in_transfer", (
-        (payable, {"was": PayableState.OWED, "transfer": transfer}) for payable, transfer, _ in moved), by=by)
+    for payable, transfer, _ in moved:
+        audit.record("payable.in_transfer", payable, by=by, was=PayableState.OWED, transfer=transfer)

@@ -151,10 +151,11 @@ def request_groups(groups: Sequence[Group], destinations: Mapping[str, Destinati
         carried = {rest.of: rest.minor for rest in rests[group.key]}
         moved += [(one.id, ids[group.key], one.minor - carried.get(one.id, 0)) for one in group.owed]
     put_in_transfers(moved, by=audit.SYSTEM)
-    audit.record_many("transfer.requested", (
-        (ids[key], {"amount_minor": minor, "currency": key[2]}) for key, minor in sums.items()), by=audit.SYSTEM)
-    outbox.promise_many("send_transfer", ({"transfer_id": one} for one in ids.values()))
-    outbox.promise_many("note_transfer", ({"transfer_id": one} for one in ids.values()))
+    for key, minor in sums.items():
+        audit.record("transfer.requested", ids[key], by=audit.SYSTEM, amount_minor=minor, currency=key[2])
+    for job in ("send_transfer", "note_transfer"):
+        for transfer_id in ids.values():
+            outbox.promise(job, transfer_id=transfer_id)
     return ids
 
 
@@ -196,9 +197,9 @@ def _insert_rests(rests: dict[Key, list[Rest]]) -> None:
         for key, carried in rests.items() for rest in carried]
     if rows:
         db.session.execute(insert(cast("Table", Payable.__table__)), rows)
-        audit.record_many("payable.owed", (
-            (row["id"], {"amount_minor": row["amount_minor"], "currency": row["currency"], "rest_of": row["rest_of"]})
-            for row in rows), by=audit.SYSTEM)
+        for row in rows:
+            audit.record("payable.owed", row["id"], by=audit.SYSTEM, amount_minor=row["amount_minor"],
+                         currency=row["currency"], rest_of=row["rest_of"])
 
 
 def _post(groups: Sequence[Group], ids: dict[Key, str], sums: dict[Key, int],
