@@ -13,6 +13,7 @@ from marketplace.payments import ledger
 from marketplace.payments.books import business_statement_files as files
 from marketplace.payments.books import statement_pdf
 from marketplace.payments.books.business_statements import Part, months_of, part_of, read_statement
+from marketplace.payments.disputes.unmatched import assign_to_bounty
 from marketplace.payments.models import AccountKind
 from marketplace.payments.money_in.refunds import refund_free_funds
 from marketplace.referrals.clawbacks import refund_sale
@@ -30,6 +31,7 @@ from tests.factories import (
     owner_of,
     win,
 )
+from tests.payments.money_steps import pay_in_otherwise
 
 K = AccountKind
 NOVEMBER, DECEMBER = date(2026, 11, 1), date(2026, 12, 1)
@@ -108,6 +110,15 @@ def test_a_month_begins_at_its_first_moment_in_utc(app, clock):
     assert read_statement(bounty.business_id, "usd", NOVEMBER).closing == usd(1050)
     december = read_statement(bounty.business_id, "usd", DECEMBER)
     assert (december.opening, december.closing) == (usd(1050), usd(3150))
+
+
+def test_a_payment_that_an_admin_gave_to_its_bounty_was_paid_in(stripe, wes, westside):
+    parked, mona = pay_in_otherwise(stripe, wes, usd(500), amount_total=400_00), make_user("Mona Lind", is_admin=True)
+    with transaction():
+        assign_to_bounty(parked.id, by=mona)
+    end_reading()
+    statement = read_statement(westside.id, "usd", NOVEMBER)
+    assert (statement.parts, statement.closing) == ([(Part.FUNDED, usd(400))], usd(400))
 
 
 @pytest.mark.once

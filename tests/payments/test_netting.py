@@ -2,10 +2,12 @@
 import pytest
 from sqlalchemy import select
 
+from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from marketplace.identity.models import User
 from marketplace.jobs import LETTERS
+from marketplace.payments.books.business_statements import Part, read_statement
 from marketplace.payments.models import (
     PLATFORM,
     AccountKind,
@@ -23,6 +25,7 @@ from marketplace.payments.money_out import netting, orders, payables, stops, tra
 from marketplace.payments.money_out.approvals import SecondAdminNeeded
 from marketplace.payments.money_out.receivables import aged_receivables
 from marketplace.payments.money_out.reversals import standing_of
+from tests.browsing import end_reading
 from tests.factories import make_business, make_member, make_user, owner_of
 from tests.payments.money_steps import BOUNTY, fresh, holds, make_ready, owe, pay_in, take_back, usd
 
@@ -90,6 +93,26 @@ def test_a_newer_reward_pays_the_debt_before_anything_is_sent(stripe, debt, west
     assert holds(K.FUNDS, BOUNTY) == before - 100_00 + 60_00
     assert ("note_reversal", {"reference": "clawback_1"}) in news and standing_of("clawback_1") == "taken"
     assert "reward_netted" in [said["letter"] for name, said in news if name == "send_letter"]
+
+
+def test_the_business_statement_tells_a_netted_and_a_written_off_debt_once(stripe, debt, westside, ana, mona, work):
+    """$100 were spent on each reward; $60 of the first came back: $25 of it kept of the second, the rest given up by us."""
+    month = clock.now().date().replace(day=1)
+    before = read_statement(westside.id, "usd", month).parts
+    owe(ana, westside.id, usd(25), "reward_2")
+    ask(ana)
+    work()
+    assert changed(before, westside, month) == {Part.REWARDS: usd(-25), Part.TAKEN_BACK: usd(25)}
+    with transaction():
+        orders.ask_write_off(reversal(), reason="She cannot be reached", by=mona)
+    assert changed(before, westside, month) == {Part.REWARDS: usd(-25), Part.TAKEN_BACK: usd(60)}
+
+
+def changed(before, business, month):
+    end_reading()
+    earlier = dict(before)
+    return {part: amount - earlier.get(part, usd(0)) for part, amount in read_statement(business.id, "usd", month).parts
+            if amount != earlier.get(part, usd(0))}
 
 
 def test_a_debt_larger_than_the_reward_leaves_the_rest_owed(stripe, debt, westside, ana, work, news, later):
