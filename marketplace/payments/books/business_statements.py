@@ -39,7 +39,7 @@ BY_ENTRY = {"funding": Part.FUNDED, "unmatched_assigned": Part.FUNDED, "refund":
 BY_OTHER_SIDE = {K.PLATFORM_FEES: Part.FEES, K.DISPUTED: Part.CHARGEBACKS, K.OWED_BY_BUSINESS: Part.CHARGEBACKS,
                  K.LOSSES: Part.CHARGEBACKS}
 WITH_REFERRERS = frozenset({K.PAYABLE, K.IN_TRANSIT})
-# A referrer's debt and its mirror end in one entry, beside what the business gets for it: told, they would tell it twice.
+# A referrer's debt and its mirror end in one entry, beside what the business gets for it: that would tell it twice.
 OF_A_DEBT = (K.RECEIVABLE, K.CLAWBACK_DUE)
 
 
