@@ -5,8 +5,10 @@ from sqlalchemy import select
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid, NotFound
+from marketplace.foundation.money import BadAmount, Money
 from marketplace.identity.models import User
 from marketplace.jobs import LETTERS
+from marketplace.payments import ledger
 from marketplace.payments.books.business_statements import Part, read_statement
 from marketplace.payments.models import (
     PLATFORM,
@@ -314,6 +316,24 @@ def test_an_admin_takes_a_transfer_back_to_where_it_came_from(stripe, funded, we
         orders.ask_reversal(fresh(Transfer, transfer.id), usd(30), reason="All of it", by=mona)
     work()
     assert fresh(Transfer, transfer.id).state is TransferState.REVERSED
+
+
+def test_an_amount_that_stripe_could_not_take_back_is_refused_and_no_debt(stripe, westside, ana, mona, work):
+    with transaction():
+        ledger.move(Money(50_000, "kwd"), source=ledger.clearing("kwd"), target=ledger.account(K.FUNDS, BOUNTY, "kwd"),
+                    kind="funding", reference="dinars")
+    stripe.control.top_up(amount=50_000, currency="kwd")
+    make_ready(stripe, ana, "KW")
+    owe(ana, westside.id, Money(50_000, "kwd"))
+    ask(ana)
+    work()
+    transfer = db.session.scalars(select(Transfer)).one()
+    with pytest.raises(BadAmount, match=r"steps of 0\.010"), transaction():
+        orders.ask_reversal(transfer, Money(10_005, "kwd"), reason="The wrong Ana", by=mona)
+    with transaction():
+        orders.ask_reversal(fresh(Transfer, transfer.id), Money(10_010, "kwd"), reason="The wrong Ana", by=mona)
+    work()
+    assert (aged_receivables(), fresh(Transfer, transfer.id).reversed_minor) == ([], 10_010)
 
 
 def test_what_cannot_be_taken_back_by_hand_becomes_a_debt(stripe, debt, mona, work):
