@@ -333,6 +333,40 @@ class TestEnded:
             assert write_off(chargeback.id, by=mona, reason="They are gone.") == usd(600)
         assert (holds(K.LOSSES, PLATFORM), holds(K.OWED_BY_BUSINESS, chargeback.id)) == (-600_00, 0)
 
+    @pytest.mark.parametrize("is_written_off", [False, True])
+    def test_what_stripe_gives_back_beyond_what_it_took_lowers_what_it_costs_us(
+            self, stripe, wes, heard, mona, later, is_written_off):
+        """Nobody paid that in: not the bounty's, and no difference that would stop anybody's money."""
+        chargeback = lose_with_a_lead(stripe, wes, heard)
+        if is_written_off:
+            with transaction():
+                write_off(chargeback.id, by=mona, reason="They are gone.")
+        before = holds(K.STRIPE_FEES, PLATFORM)
+        stripe.control.settle_dispute(chargeback.stripe_id, status="won", back=1012_00)
+        heard()
+        assert (holds(K.FUNDS, BOUNTY), holds(K.RESERVED, "lead_1"), holds(K.LOSSES, PLATFORM)) == (400_00, 600_00, 0)
+        assert holds(K.STRIPE_FEES, PLATFORM) == before + 12_00
+        chargeback = fresh(Chargeback, chargeback.id)
+        assert (chargeback.surplus, chargeback.taken, chargeback.settled_at is not None) == (usd(12), usd(0), True)
+        assert check_ledger() == []
+        later(hours=2)
+        run = reconcile()
+        assert {line["ledger_minor"] - line["stripe_minor"] for line in run.lines.values()} == {0}
+        assert db.session.scalars(select(OpenItem)).all() == []
+
+    def test_a_surplus_that_stripe_takes_again_is_at_hand_for_that(self, stripe, wes, heard):
+        opened = dispute(stripe, pay_in(stripe, wes, usd(1000)))
+        heard()
+        before = holds(K.STRIPE_FEES, PLATFORM)
+        stripe.control.settle_dispute(opened, status="won", back=1012_00)
+        heard()
+        for amount, left in ((-5_00, 7_00), (-7_00, 0), (3_00, 3_00)):
+            moved = stripe.control.add_movement(type="adjustment", amount=amount, currency="usd", source=opened)["id"]
+            change(stripe, opened, _movements=[*stripe.box.world.store.find(opened)["_movements"], moved])
+            do_now(CHECK_CHARGEBACK, chargeback_id=the_chargeback_id())
+            assert (holds(K.STRIPE_FEES, PLATFORM) - before, holds(K.FUNDS, BOUNTY)) == (left, 1000_00)
+            assert check_ledger() == []
+
     @pytest.mark.once
     def test_an_admin_who_works_for_the_business_writes_off_nothing_of_it(self, stripe, wes, westside, heard, mona):
         chargeback = lose_with_a_lead(stripe, wes, heard)

@@ -87,7 +87,7 @@ def left_of(fundings: Sequence[Funding]) -> list[Left]:
     for chargeback in db.session.scalars(
             select(Chargeback).where(Chargeback.funding_id.in_([funding.id for funding in fundings]))).all():
         of_one = chargeback.funding_id
-        taken[of_one] = taken.get(of_one, 0) + max(chargeback.withdrawn_minor, 0)
+        taken[of_one] = taken.get(of_one, 0) + chargeback.taken.minor
         if chargeback.state in UNDECIDED:
             why_kept[of_one] = DISPUTED
         elif chargeback.state is ChargebackState.LOST and not chargeback.is_refundable:

@@ -55,11 +55,13 @@ def withdraw_funds(world: World, dispute_id: str) -> Body:
 
 
 def settle_dispute(
-    world: World, dispute_id: str, status: str, *, fee_back: bool = False, refundable: bool | None = None
+    world: World, dispute_id: str, status: str, *, fee_back: bool = False, refundable: bool | None = None,
+    back: int | None = None,
 ) -> Body:
     """The bank's next word: under_review, won, lost, warning_closed, prevented, or needs_response after a question.
 
     ``refundable``: whether what is left of the charge may be refunded from now on; None leaves that as it was.
+    ``back``: how much comes back where that is not the disputed sum.
     """
     dispute = world.store.get(KIND, dispute_id)
     changes: Body = {"status": status}
@@ -76,8 +78,8 @@ def settle_dispute(
     if status == "lost" and not is_taken:
         dispute = withdraw_funds(world, dispute_id)
     if is_over and is_taken:
-        back = record_movement(world, "adjustment", dispute["amount"], dispute["currency"], source=dispute_id,
-                               fee=-FEE_MINOR if fee_back else 0)
+        back = record_movement(world, "adjustment", dispute["amount"] if back is None else back, dispute["currency"],
+                               source=dispute_id, fee=-FEE_MINOR if fee_back else 0)
         changes["_movements"] = [*dispute["_movements"], back]
     changed = _change(world, dispute, changes, "charge.dispute.closed")
     if "_movements" in changes:
