@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, cast
 
 from flask import Flask
@@ -163,10 +164,16 @@ def rows_of(model: type["Base"]) -> Table:
     return cast("Table", model.__table__)
 
 
-def insert_unless_there(model: type["Base"]) -> "postgresql.Insert | sqlite.Insert":
-    """Rows that break a unique rule are left out."""
-    plain = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
-    return plain(rows_of(model)).on_conflict_do_nothing()
+def insert_unless_there(into: Any, *returning: Any) -> Insert:
+    """Rows that break a unique rule are left out, and not among what is returned. Made once for each table."""
+    return _insert_unless_there(db.engine.dialect.name, into, returning)
+
+
+@cache
+def _insert_unless_there(dialect: str, into: Any, returning: tuple[Any, ...]) -> Insert:
+    plain = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    made: Insert = plain(into).on_conflict_do_nothing()
+    return made.returning(*returning) if returning else made
 
 
 def finish_reading() -> None:

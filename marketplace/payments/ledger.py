@@ -79,7 +79,7 @@ def accounts(kind: AccountKind, owners: Mapping[str, str]) -> dict[str, Account]
     found = _accounts_of(kind, owners)
     if missing := sorted(owners.keys() - found.keys()):
         now, floor = clock.now(), None if kind in MAY_GO_BELOW_ZERO else 0
-        made = facts(insert_unless_there(LedgerAccount).returning(*FACTS), [
+        made = facts(insert_unless_there(rows_of(LedgerAccount), *FACTS), [
             {"id": new_id("acct"), "kind": kind, "owner_id": owner, "currency": owners[owner], "floor_minor": floor,
              "created_at": now} for owner in missing])
         found |= {row.owner_id: Account._make(row) for row in made}
