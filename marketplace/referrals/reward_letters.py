@@ -8,6 +8,8 @@ from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
+from marketplace.payments.models import Payable
+from marketplace.payments.money_out.stops import why_stopped
 from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.holds import why_held
 from marketplace.referrals.letters import to_members, to_referrer
@@ -77,10 +79,16 @@ def reward_paid(reward_id: str) -> list[Mail]:
                            "Stripe pays it out to your bank from there.")
 
 
+def _why_waits(reward: Reward) -> str | None:
+    """While it is held, or once it is released and its transfer stopped."""
+    payable = db.session.get(Payable, reward.id)
+    return why_stopped(payable) if payable else why_held(reward)
+
+
 def reward_frozen(reward_id: str) -> list[Mail]:
     """Only while a payment of the business is in doubt; an admin's own hold is told on the page."""
     reward, lead = _reward(reward_id)
-    why = why_held(reward)
+    why = _why_waits(reward)
     return [] if why is None else _to_whose_it_is(
         reward, lead, "Your reward has to wait",
         f"{show_money(reward.net)} that came of {lead.business.name} are on hold. {why}",
@@ -90,7 +98,7 @@ def reward_frozen(reward_id: str) -> list[Mail]:
 
 def reward_thawed(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
-    return _to_whose_it_is(
+    return [] if _why_waits(reward) else _to_whose_it_is(
         reward, lead, "Your reward goes on",
         f"The payment behind it is settled: {show_money(reward.net)} are no longer on hold.")
 

@@ -135,6 +135,22 @@ class TestOpened:
         assert "Your reward has to wait" in subjects(mailbox, tom)
         assert "Your reward has to wait" not in subjects(mailbox, ana)
 
+    def test_who_waits_for_a_transfer_that_stops_is_told_once_and_told_when_it_goes_on(
+        self, stripe_sandbox, funded, told, later, ana, mailbox
+    ):
+        sold(funded, ana)
+        later(days=31)
+        told()
+        opened = dispute(stripe_sandbox, funded)
+        told()
+        stripe_sandbox.control.settle_dispute(opened, status="under_review")
+        told()
+        assert subjects(mailbox, ana).count("Your reward has to wait") == 1
+        assert "The bank is looking into a payment for this bounty." in letter(mailbox, ana, "Your reward has to wait")
+        stripe_sandbox.control.settle_dispute(opened, status="won")
+        told()
+        assert subjects(mailbox, ana).count("Your reward goes on") == 1
+
     def test_then_transfers_of_what_was_released_stop(self, stripe_sandbox, funded, told, later, ana):
         _, reward = sold(funded, ana)
         later(days=31)
