@@ -208,7 +208,8 @@ def _claw_back(reward: Reward, conversion: Conversion, refund: SaleRefund, *, by
         _void_if_nothing_left(reward, by=by)
     # The fee did, even while Stripe is asked for the rest.
     note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
-    outbox.promise("send_letter", letter="reward_clawed_back", clawback_id=clawback.id)
+    if amount.minor:
+        outbox.promise("send_letter", letter="reward_clawed_back", clawback_id=clawback.id)
 
 
 def _take_from_held(reward: Reward, clawback: Clawback) -> None:
