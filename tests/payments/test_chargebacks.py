@@ -35,7 +35,7 @@ from marketplace.payments.models import (
     StripeEvent,
 )
 from marketplace.payments.money_in import funds
-from marketplace.payments.money_in.refunds import refund_free_funds
+from marketplace.payments.money_in.refunds import WAITS, refund_free_funds
 from marketplace.payments.sandbox.events import emit
 from marketplace.payments.stripe_readings import TemporaryFailure
 from tests.browsing import apart, end_reading
@@ -652,20 +652,34 @@ class TestMadeByHand:
         heard()
         assert db.session.scalars(select(Refund)).all() == [] and holds(K.FUNDS, BOUNTY) == 100_00
 
-    def test_one_beside_a_refund_of_ours_for_all_of_it_waits_until_stripe_has_refused_ours(self, stripe, wes, heard, later):
+    def test_one_beside_a_refund_of_ours_for_all_of_it_waits_until_stripe_has_refused_ours(self, stripe, wes, heard):
         funding = pay_in(stripe, wes, usd(100))
         pay_in(stripe, wes, usd(100), purpose="bounty_trucks")
         with transaction():
             refund_free_funds(BOUNTY, "usd", by=wes.id)
         stripe.control.refund_by_hand(funding.charge_id, amount=40_00)
         heard()
-        assert [(one.origin, one.state) for one in refunds()] == [(RefundOrigin.FUNDS, RefundState.FAILED)]
-        assert "wait until Stripe refuses it" in promised("handle_stripe_event")[0].last_error
-        later(minutes=1)
-        heard()
-        assert [(one.origin, one.state, one.amount) for one in refunds()][1:] == [
-            (RefundOrigin.BY_HAND, RefundState.SUCCEEDED, usd(40))]
+        assert any(said.startswith("waits: a refund of ours is on its way") for said in outcomes("refund."))
+        assert [(one.origin, one.state, one.amount) for one in refunds()] == [
+            (RefundOrigin.FUNDS, RefundState.FAILED, usd(100)), (RefundOrigin.BY_HAND, RefundState.SUCCEEDED, usd(40))]
         assert (holds(K.FUNDS, BOUNTY), fresh(Funding, funding.id).refunded_minor) == (60_00, 40_00)
+
+    @pytest.mark.parametrize("when", ["before ours is sent", "while ours waits for our balance"])
+    def test_one_that_leaves_our_balance_too_low_for_ours_is_learnt_of_at_once(self, stripe, wes, heard, work, when):
+        """The platform has no other money: our balance will never cover ours, so nobody waits for that."""
+        funding = pay_in(stripe, wes, usd(100))
+        stripe.box.world.balance_skew["usd"] = -50_00 if when.startswith("while") else 0
+        with transaction():
+            refund_free_funds(BOUNTY, "usd", by=wes.id)
+        if when.startswith("while"):
+            work()
+            assert [one.failure for one in refunds()] == [WAITS]
+        stripe.control.refund_by_hand(funding.charge_id, amount=40_00)
+        heard()
+        assert [(one.origin, one.state, one.amount) for one in refunds()] == [
+            (RefundOrigin.FUNDS, RefundState.FAILED, usd(100)), (RefundOrigin.BY_HAND, RefundState.SUCCEEDED, usd(40))]
+        assert (holds(K.FUNDS, BOUNTY), holds(K.REFUNDING, refunds()[0].id)) == (60_00, 0)
+        stripe.box.world.balance_skew.clear()
 
     @pytest.mark.once
     def test_of_a_parked_payment_it_goes_out_of_what_is_parked(self, stripe, wes, heard):
