@@ -4,7 +4,7 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 
 from marketplace.bounties.models import Bounty
-from marketplace.bounties.preview import plain_terms, reward_in_words
+from marketplace.bounties.preview import plain_terms, reward_sign
 from marketplace.bounties.queries import get_bounty
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import DomainError
@@ -60,7 +60,7 @@ def point(bounty_id: str) -> Any:
             except SelfReferral as refusal:  # A Forbidden that one can mend: another address.
                 form.refuse(refusal)
     return render_template(
-        "referrals/point.html", form=form, bounty=bounty, reward=reward_in_words(bounty.terms), known=KNOWN,
+        "referrals/point.html", form=form, bounty=bounty, sign=reward_sign(bounty.terms), known=KNOWN,
         plain_terms=plain_terms(bounty.terms), obstacle=obstacle,
         known_lead=form.refusal.lead_id if isinstance(form.refusal, AlreadyPointed) else "",
         is_unconfirmed=isinstance(obstacle, EmailUnconfirmed)), obstacle.status if obstacle else form.status
