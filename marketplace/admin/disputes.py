@@ -40,7 +40,7 @@ Decidable = BusinessDebt | FraudWarning | Funding
 
 def _operator() -> User:
     user = signed_in_user()
-    require(user.is_admin, "enter the operators' rooms")
+    require(user.is_admin, "enter the operators’ rooms")
     return user
 
 
@@ -72,7 +72,7 @@ def _refused_events() -> list[tuple[str, int]]:
         AuditEvent.subject_id == "stripe", AuditEvent.action == "event.refused"))
     of_nobody = db.session.scalar(
         select(func.count()).select_from(StripeEvent).where(StripeEvent.outcome == OF_NOBODY))
-    return [("Refused: of Stripe's other mode (test or live), or no event at all", int(wrong_mode or 0)),
+    return [("Refused: of Stripe’s other mode (test or live), or no event at all", int(wrong_mode or 0)),
             ("Kept and ignored: of a connected account that is none of ours", int(of_nobody or 0))]
 
 

@@ -26,7 +26,7 @@ class BountyPage(Schema):
 
 
 class EventQuery(Schema):
-    sale = fields.String(metadata={"description": "The value of the sale or the renewal, in the bounty's currency."})
+    sale = fields.String(metadata={"description": "The value of the sale or the renewal, in the bounty’s currency."})
     happening = fields.Enum(Happening, by_value=True, load_default=Happening.WON)
     number = fields.Integer(load_default=1, validate=validate.Range(1, 1_000), metadata={
         "description": "Of a renewal: which one."})

@@ -249,7 +249,7 @@ PLAIN_WORDS = {
     "identity.individual.documents": "a photo of your identity document",
     "identity.individual": "your personal details",
     "identity.business_details": "your business details",
-    "identity.attestations.terms_of_service": "your agreement to Stripe's terms",
+    "identity.attestations.terms_of_service": "your agreement to Stripe’s terms",
     "identity.entity_type": "whether you are a person or a company",
     "identity.country": "your country",
     "defaults.profile": "what you do",

@@ -208,7 +208,7 @@ def void_unpaid(reward: Reward, *, by: User, reason: str) -> None:
     reward = db.session.get_one(Reward, reward.id, populate_existing=True, with_for_update={"key_share": True})
     if may_void_unpaid(reward) is None:
         raise NotUnpaid("The business still has time to pay for this reward, or has paid.",
-                        next_step="Thirty days after the bank's decision it may be voided.")
+                        next_step="Thirty days after the bank’s decision it may be voided.")
     freezing.thaw_owner(reward.id)
     held = ledger.account(AccountKind.HELD, reward.id, reward.currency)
     ledger.move(ledger.balance(held), source=held,

@@ -67,7 +67,7 @@ def give_consent(
     if hash_email(email) == hash_email(lead.referrer.email):
         raise SelfReferral("This is the address of the person who pointed: nobody is paid for pointing at themselves.",
                            next_step="Use your own address.",
-                           fields={"email": ["Use your own address: this one is the referrer's."]})
+                           fields={"email": ["Use your own address: this one is the referrer’s."]})
     if shares_in(lead, email):
         raise SelfReferral("This is the address of somebody who shares in the reward for pointing at you.",
                            next_step="Use your own address.", fields={"email": ["Use your own address."]})

@@ -11,13 +11,14 @@ from marketplace.bounties.preview import reward_in_words
 from marketplace.bounties.publishing import OUT_OF_FUNDS
 from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db
-from marketplace.foundation.letters import compose, public_url
+from marketplace.foundation.letters import TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import Business, Membership, User
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, buyer_link
 from marketplace.referrals.models import (
     Buyer,
+    Channel,
     Consent,
     ConsentGrant,
     Lead,
@@ -26,6 +27,7 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.reward_words import buyer_share_in_words
 
+HOW = {Channel.EMAIL: "by e-mail", Channel.PHONE: "by phone"}
 UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
 REASONS = {
     ReasonCode.NOT_A_BUYER: "The post does not show somebody who is looking to buy.",
@@ -71,8 +73,8 @@ def lead_duplicate(lead_id: str) -> list[Mail]:
     return to_referrer(
         _lead(lead_id), "Someone was faster with this buyer",
         "This buyer had been pointed out to the same business before, so your lead is kept as a duplicate.",
-        "If you think you were first, or the buyer says it was you, appeal on the lead's page: "
-        "the buyer's own word decides.")
+        "If you think you were first, or the buyer says it was you, appeal on the lead’s page: "
+        "the buyer’s own word decides.")
 
 
 def lead_needs_info(lead_id: str) -> list[Mail]:
@@ -179,7 +181,7 @@ def buyer_receipt(lead_id: str) -> list[Mail]:
         return []
     return [compose(
         buyer.email, "Your yes, in writing",
-        f"To {lead.business.name}, {grant.purpose}, by {grant.channel}, until {day_in_words(grant.until)}.",
+        f"To {lead.business.name}, {grant.purpose}, {HOW[grant.channel]}, until {day_in_words(grant.until)}.",
         "You can take it back at any time on your page; it ends automatically on that day.",
         name=buyer.name or "", action=("Open my page", buyer_link(lead, MAILED)), why=RECEIPT_WHY)]
 
@@ -187,7 +189,7 @@ def buyer_receipt(lead_id: str) -> list[Mail]:
 def business_introduced(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
     return to_members(lead.business, "A buyer said yes to you",
-                       f"For “{lead.bounty.title}”. How to reach them, and until when, is on the lead's page.",
+                       f"For “{lead.bounty.title}”. How to reach them, and until when, is on the lead’s page.",
                        path=f"/leads/{lead.id}", label="Open the lead")
 
 
@@ -210,7 +212,7 @@ def moderators_reminded(lead_id: str) -> list[Mail]:
         return []
     admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)))
     return [compose(user.email, "A lead has waited for a day", "Someone is waiting for a decision.", name=user.name,
-                    action=("Open the lead", public_url(f"/leads/{lead.id}"))) for user in admins]
+                    action=("Open the lead", public_url(f"/leads/{lead.id}")), why=TO_ADMINS) for user in admins]
 
 
 def bounty_out_of_funds(bounty_id: str) -> list[Mail]:

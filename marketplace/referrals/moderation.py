@@ -45,7 +45,7 @@ def reject_lead(
     require(may_decide(by, lead), "moderate this lead")
     check_version(lead, version)
     if missed_criterion and missed_criterion not in lead.terms.criteria:
-        raise Invalid("That is not one of this lead's criteria.",
+        raise Invalid("That is not one of this lead’s criteria.",
                       fields={"missed_criterion": ["Choose from the list."]})
     if reason_code in {ReasonCode.OUT_OF_SCOPE, ReasonCode.NOT_A_BUYER} and not missed_criterion:
         raise Invalid("Say which criterion was missed.",

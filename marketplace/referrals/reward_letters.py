@@ -91,7 +91,7 @@ def reward_frozen(reward_id: str) -> list[Mail]:
     why = _why_waits(reward)
     return [] if why is None else _to_whose_it_is(
         reward, lead, "Your reward has to wait",
-        f"{show_money(reward.net)} that came of {lead.business.name} are on hold. {why}",
+        f"{show_money(reward.net)} from {lead.business.name} is on hold. {why}",
         "You did nothing wrong, and you need do nothing: it goes on as soon as the payment is settled. What was paid "
         "to you already stays yours.")
 
@@ -192,8 +192,8 @@ def kind_owed(kind_id: str) -> list[Mail]:
     what, is_donation = thing_in_words(owed), owed.thing is Thing.DONATION
     to_business = to_members(
         lead.business, "You owe something that is not money", f"{thing_at_start(owed)}, as your terms promise.",
-        "Note on the lead's page when you have given it." if is_donation
-        else "Say on the lead's page how they can have it.", path=f"/leads/{lead.id}", label="Open the lead")
+        "Note on the lead’s page when you have given it." if is_donation
+        else "Say on the lead’s page how they can have it.", path=f"/leads/{lead.id}", label="Open the lead")
     return to_business if is_donation else [*to_business, *_to_receiver(
         owed, lead, "You are owed something", f"{lead.business.name} owes you {what}.",
         "They say next how you can have it.")]
@@ -210,7 +210,7 @@ def kind_reminded(kind_id: str) -> list[Mail]:
 def kind_offered(kind_id: str) -> list[Mail]:
     owed, lead = _thing(kind_id)
     return _to_receiver(owed, lead, "Your reward is ready", f"{lead.business.name} says how to have "
-                        f"{thing_in_words(owed)}. It stands on the page.")
+                        f"{thing_in_words(owed)}. It stands on the page below.")
 
 
 def kind_fulfilled(kind_id: str) -> list[Mail]:

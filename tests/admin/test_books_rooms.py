@@ -92,7 +92,7 @@ class TestLedger:
     def test_a_rewards_chain_goes_from_the_funding_to_the_transfer_on_one_page(self, browser, reward):
         page = browser.page(f"/admin/ledger/rewards/{reward.id}")
         said = words_of(page)
-        for step in ("Reserve", "Reward", "Transfer requested", "Transfer sent", "Our balance at stripe", "Ana Flores"):
+        for step in ("Reserve", "Reward", "Transfer requested", "Transfer sent", "Our balance at Stripe", "Ana Flores"):
             assert step in said, step
         entries = links(page, "/admin/ledger/entries/")
         assert len(set(entries)) >= 5
@@ -147,7 +147,7 @@ class TestReconciliation:
         item = db.session.scalars(select(OpenItem)).one()
         work()
         letter = mailbox.to(db.session.scalars(select(User.email).where(User.is_admin)).one())[-1]
-        assert letter["Subject"] == "Our books and Stripe's disagree"
+        assert letter["Subject"] == "Our books and Stripe’s disagree"
         assert "Topup unexplained · Stripe has $70 more" in letter.get_body(("plain",)).get_content()
         page = browser.page("/admin/reconciliation")
         assert "Topup unexplained" in words_of(page) and "Transfers are stopped" in words_of(page)

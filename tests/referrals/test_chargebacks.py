@@ -344,7 +344,7 @@ class TestLost:
         assert holds(K.OWED_BY_BUSINESS, the_chargeback().id) == -2 * ONE
         for person in (ana, wes, mona):
             said = words_of(as_user(person).page(f"/leads/{unpaid.lead_id}"))
-            assert "The business's payment was taken back by its bank" in said
+            assert "The business’s payment was taken back by its bank" in said
         assert "$2,100 of it had been promised" in letter(mailbox, wes, "Your bank took a payment back")
 
     def test_it_goes_on_when_the_business_pays_in_again(self, unpaid, funded, stripe_sandbox, told, wes):

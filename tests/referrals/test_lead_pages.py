@@ -353,7 +353,7 @@ class TestTheBusinesssPages:
         form = next(form for form in browser.page(f"/leads/{talks.id}").forms if form.action.endswith("/refund"))
         sent = dict(form.form_values()) | {"amount": "1000", "refund_number": "R-1"}
         shown = words_of(browser.page(browser.post(f"/leads/{talks.id}/refund/preview", data=sent).location))
-        assert "Of the reward $33.33" in shown and "Of our fee, given back $1.66" in shown and "bounty's funds $34.99" in shown
+        assert "Of the reward $33.33" in shown and "Of our fee, given back $1.66" in shown and "bounty’s funds $34.99" in shown
         assert db.session.query(Conversion).one().refunded_minor == 0
         done = browser.submit(f"/leads/{talks.id}", {"amount": "1000", "refund_number": "R-1"}, action="/refund")
         assert "$33.33 of the reward is taken back and $1.66 of our fee is given back: $34.99 returns" in done.text

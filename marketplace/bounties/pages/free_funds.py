@@ -87,7 +87,7 @@ def refund(bounty_id: str) -> Any:
             with transaction():
                 refund_free(_own_bounty(bounty_id, user), by=user,
                             expected=Money(form.fields["expected"], currency))
-            flash("It is on its way back. Each payment's page says how far it is; a receipt comes by mail.", "ok")
+            flash("It is on its way back. Each payment’s page says how far it is; a receipt comes by mail.", "ok")
             return redirect(url_for("board.bounty", bounty_id=bounty_id))
     planned = plan_refunds(bounty.id, currency)
     total = total_of(planned, currency)

@@ -18,7 +18,7 @@ from marketplace.payments.money_in.settling import lock_funding
 from marketplace.payments.permissions import MONEY_ROLES
 
 PAYMENT_DISPUTED = "The bank is looking into a payment for this bounty."
-PAYMENT_TAKEN_BACK = "The business's payment was taken back by its bank."
+PAYMENT_TAKEN_BACK = "The business’s payment was taken back by its bank."
 PAYMENT_SUSPECTED = "A payment for this bounty is being checked."
 
 
