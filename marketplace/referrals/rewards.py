@@ -15,7 +15,7 @@ from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.payments.disputes.freezing import thaw_owner
-from marketplace.payments.disputes.queries import PAYMENT_DISPUTED
+from marketplace.payments.disputes.queries import PAYMENT_DISPUTED, PAYMENT_SUSPECTED, suspicions_about
 from marketplace.payments.models import PLATFORM, AccountKind, Payable, PayableState, Transfer
 from marketplace.payments.money_out import payables
 from marketplace.referrals import lifecycle
@@ -36,6 +36,9 @@ def award(lead: Lead, conversion: Conversion, preview: RewardPreview, used: Earn
     if preview.buyer_share.minor:
         rewards.append(_hold(lead, conversion, preview.buyer_share, _fee(preview, For.BUYER), whom=For.BUYER,
                              beneficiary_id=None, by=by))
+    for warning_id in suspicions_about(lead.bounty_id) if rewards else ():  # Before any of them could be released.
+        for reward in rewards:
+            hold_reward(reward, source_id=warning_id, reason=PAYMENT_SUSPECTED)
     for share in preview.shares:
         if share.thing:
             owe_thing(lead, conversion, share, by=by)

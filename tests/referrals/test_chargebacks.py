@@ -424,6 +424,25 @@ class TestWarned:
         assert db.session.scalars(select(Refund)).one().funding_id == second.id
         assert (state_of(reward), state_of(funded)) == (R.PENDING, B.PAUSED)
 
+    def test_what_is_earned_after_it_waits_too_however_short_its_return_period(self, stripe_sandbox, westside, wes, told,
+                                                                             ana, mona):
+        """A stolen card pays in, a lead is accepted, and only then somebody records a sale."""
+        bounty = make_bounty(westside, rules=[flat(100_000), flat(5_000, whom=For.BUYER)], hold_days=0)
+        pay_in(stripe_sandbox, wes, Money(1102_50, "usd"), bounty.id)
+        do(publish_bounty, bounty, by=wes)
+        lead = consent(accept(make_lead(bounty, by=ana)))
+        stripe_sandbox.control.warn_of_fraud(db.session.scalars(select(Funding.charge_id)).one())
+        told()
+        win(lead)
+        end_reading()
+        assert {reward.state for reward in db.session.scalars(select(Reward))} == {R.ON_HOLD}
+        told()
+        assert {reward.state for reward in db.session.scalars(select(Reward))} == {R.ON_HOLD}
+        do(close_warning, db.session.scalars(select(FraudWarning.id)).one(), by=mona, reason="The card is theirs.")
+        told()
+        assert {reward.whom: reward.state for reward in db.session.scalars(select(Reward))} == {
+            For.REFERRER: R.PAYABLE, For.BUYER: R.PENDING}
+
     def test_an_admin_closes_it_and_everything_goes_on(self, stripe_sandbox, funded, told, wes, mona):
         _, reward = sold(funded)
         stripe_sandbox.control.warn_of_fraud(db.session.scalars(select(Funding.charge_id)).one())
