@@ -95,18 +95,20 @@ def currency_column(**options: Any) -> Mapped[str]:
 
 
 class SessionWithRows(SessionOfApp):
-    """Also keeps rows that nobody needs as objects, until the next flush writes each table's in one statement."""
+    """Also keeps rows that nobody needs as objects; at the end each table's are written in one statement."""
 
     def __init__(self, db: SQLAlchemy, **options: Any) -> None:
         super().__init__(db, **options)
         self.rows: dict[Insert, list[Mapping[str, Any]]] = {}
 
-    def flush(self, objects: Any = None) -> None:
-        super().flush(objects)
-        if self.rows:
-            rows, self.rows = self.rows, {}
-            for insert, some in rows.items():
-                self.connection().execute(insert, some)
+    def write_rows(self) -> None:
+        rows, self.rows = self.rows, {}
+        for insert, some in rows.items():
+            self.connection().execute(insert, some)
+
+    def begin_nested(self) -> SessionTransaction:
+        self.write_rows()  # What was kept before a savepoint stays when it is rolled back.
+        return super().begin_nested()
 
     def rollback(self) -> None:
         self.rows = {}
@@ -132,6 +134,7 @@ def transaction() -> Iterator[None]:
     try:
         yield
         db.session.flush()
+        _session().write_rows()
         db.session.commit()
     except BaseException:
         db.session.rollback()
@@ -143,11 +146,20 @@ def transaction() -> Iterator[None]:
 def add_row(insert: Insert, row: Mapping[str, Any]) -> None:
     """A row that nobody needs as an object, with all of its columns: a tenth of an object's cost.
 
-    ``insert`` is one made once, for all of its rows. They are written with the next flush, in the order given.
+    ``insert`` is one made once, for all of its rows. They are written when the transaction ends, in the order given, or
+    by ``write_rows`` for who has to read them before.
     """
     if not _writing.get():
         raise RuntimeError("a write outside transaction()")
-    cast("SessionWithRows", db.session()).rows.setdefault(insert, []).append(row)
+    _session().rows.setdefault(insert, []).append(row)
+
+
+def write_rows() -> None:
+    _session().write_rows()
+
+
+def _session() -> SessionWithRows:
+    return cast("SessionWithRows", db.session())
 
 
 def facts(statement: Executable, given: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> CursorResult[Any]:
@@ -220,7 +232,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @event.listens_for(SessionWithRows, "after_soft_rollback")
 def _forget_rows(session: SessionWithRows, transaction: SessionTransaction) -> None:
-    """Of a savepoint too: what was kept before it was written when it began."""
+    """Of a savepoint, too."""
     session.rows = {}
 
 

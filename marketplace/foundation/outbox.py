@@ -17,7 +17,17 @@ from sqlalchemy import Index, Select, bindparam, insert, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.foundation import audit, clock
-from marketplace.foundation.db import Base, Versioned, add_row, db, facts, finish_reading, rows_of, transaction
+from marketplace.foundation.db import (
+    Base,
+    Versioned,
+    add_row,
+    db,
+    facts,
+    finish_reading,
+    rows_of,
+    transaction,
+    write_rows,
+)
 from marketplace.foundation.errors import Conflict
 from marketplace.foundation.ids import new_id
 
@@ -76,8 +86,10 @@ class LeaseLost(Exception):
 
 def promise(job: str, *, after: timedelta = timedelta(0), key: str | None = None, **arguments: str) -> None:
     """Run ``job`` once this transaction has committed, ``after`` a while; the same ``key`` only once ever."""
-    if key is not None and facts(OF_KEY, {"key": key}).first():
-        return
+    if key is not None:
+        write_rows()
+        if facts(OF_KEY, {"key": key}).first():
+            return
     now = clock.now()
     add_row(PROMISES, {"id": new_id("job"), "job": job, "arguments": arguments, "key": key, "due_at": now + after,
                        "attempts": 0, "created_at": now, "version": 1})
