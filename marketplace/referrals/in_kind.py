@@ -13,7 +13,7 @@ from marketplace.referrals import lifecycle
 from marketplace.referrals.buyers_share import reopen_choice, settle_donation
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.models import Conversion, KindState, Lead, RewardInKind, Thing
-from marketplace.referrals.permissions import may_receive, may_work
+from marketplace.referrals.permissions import may_give_money_back, may_receive, may_work
 
 LIVES = timedelta(days=365)  # Then what was never offered expires, with notice to both.
 REMINDED_AFTER = timedelta(days=14)
@@ -152,7 +152,9 @@ def get_thing(kind_id: str, *, seen_by: User) -> RewardInKind:
 
 
 def _require_business(owed: RewardInKind, by: User) -> None:
-    require(may_work(by, db.session.get_one(Lead, owed.lead_id)), "settle what this business owes")
+    """A donation gives held money back: for that, those who handle the business's money."""
+    may = may_give_money_back if owed.thing is Thing.DONATION else may_work
+    require(may(by, db.session.get_one(Lead, owed.lead_id)), "settle what this business owes")
 
 
 def _require_receiver(owed: RewardInKind, by: User | None, action: str) -> str:

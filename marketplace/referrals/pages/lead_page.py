@@ -168,7 +168,7 @@ def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
         "refundable": [(one.id, f"{show_money(one.amount)}, {part_in_words(one)}") for one in conversions_of(lead)
                        if one.amount_minor > one.refunded_minor],
         "may_renew": may_work(user, lead) and may_renew(lead, find_conversion(lead)),
-        "may_settle": may_work(user, lead),
+        "may_settle": may_work(user, lead), "may_donate": may_give_money_back(user, lead),
         "latest_until": clock.now().date() + timedelta(days=180),
     }
 
