@@ -81,7 +81,7 @@ def reward_next(reward: Reward) -> str:
             return ("The buyer chooses: money, the business’s cause, or no. Without a choice it goes back."
                     if reward.choice_due_at else "The buyer may choose what becomes of it; it is held meanwhile.")
         if reward.choice is Choice.DONATION:
-            return "The business gives as much to its cause, and then has this back."
+            return "The business gives as much to its cause after the return period, and then has this back."
     if reward.state is RewardState.PENDING:
         return f"The reward waits out the return period until {day_in_words(reward.release_at)}, then it is released."
     return REWARD_NEXT[reward.state]

@@ -118,6 +118,7 @@ def test_stopped_money_is_shown_with_its_reason_to_admin_and_payee(funded, wests
         stops.stop_transfers("business", westside.id, reason="A chargeback is open.", source="dispute_1", by="system")
     words = words_of(mona.page("/admin/transfers"))
     assert "A chargeback is open." in words and "Stopped: a dispute" in words
+    assert "All that a business paid for: Westside Auto" in words and westside.id not in words
     words = words_of(as_user(ana).page("/payouts"))
     assert "$100 of it waits. A chargeback is open." in words and "with the next batch" in words
 

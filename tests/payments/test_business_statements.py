@@ -161,10 +161,13 @@ def test_the_page_says_the_same_and_the_list_leads_to_it(lived, as_user):
     browser = as_user(owner_of(lived.business))
     links = browser.page(f"/businesses/{lived.business_id}/statements").xpath("//a/@href")
     assert {f"/businesses/{lived.business_id}/statements/usd/2026-{month}" for month in ("11", "12")} <= set(links)
-    said = words_of(browser.page(f"/businesses/{lived.business_id}/statements/usd/2026-12"))
-    for words in ("Opening balance $4,200", "Spent on rewards -$1,000", "Refunded to you -$2,625", "Closing balance $1,050"):
+    page = browser.page(f"/businesses/{lived.business_id}/statements/usd/2026-12")
+    said = words_of(page)
+    for words in ("Opening balance $4,200.00", "Spent on rewards -$1,000.00", "Refunded to you -$2,625.00",
+                  "Closing balance $1,050.00", "Reserved for leads $1,050.00"):
         assert words in said, said
-    assert "Reserved for leads $1,050" in said
+    assert "Refund …" in said and "refund_" not in said, "an id where a word would do"
+    assert page.xpath("//nav//a[@aria-current]/@href")[0] == f"/businesses/{lived.business_id}/fundings"
 
 
 def test_months_and_currencies_without_a_statement_are_not_found(lived, as_user):
