@@ -78,9 +78,9 @@ def settle_dispute(
     if status == "lost" and not is_taken:
         dispute = withdraw_funds(world, dispute_id)
     if is_over and is_taken:
-        back = record_movement(world, "adjustment", dispute["amount"] if back is None else back, dispute["currency"],
-                               source=dispute_id, fee=-FEE_MINOR if fee_back else 0)
-        changes["_movements"] = [*dispute["_movements"], back]
+        returned = record_movement(world, "adjustment", dispute["amount"] if back is None else back,
+                                   dispute["currency"], source=dispute_id, fee=-FEE_MINOR if fee_back else 0)
+        changes["_movements"] = [*dispute["_movements"], returned]
     changed = _change(world, dispute, changes, "charge.dispute.closed")
     if "_movements" in changes:
         emit(world, "charge.dispute.funds_reinstated", changed)
