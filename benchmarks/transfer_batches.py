@@ -3,9 +3,9 @@
 The world is that of the payout runs this is measured against: fifty rewards are due to each payee, and one by one means
 a transaction for each reward. Every kind takes its turn in every round.
 
-Plain SQL writes the same rows of the same size into the same tables, under the same constraints and triggers: transfers,
-accounts, postings, entries with a fingerprint, the audit trail, what is promised, and the marks. It looks at none of the
-product's reasons (who is ready, stopped, waiting, or owed more than was approved) and reads nothing back.
+Plain SQL writes the same rows of the same size into the same tables, under the same constraints and triggers:
+transfers, accounts, postings, entries with a fingerprint, the audit trail, what is promised, and the marks. It looks at
+none of the product's reasons (who is ready, stopped, waiting, or owed more than was approved) and reads nothing back.
 """
 import os
 import statistics

@@ -377,7 +377,7 @@ def test_an_entry_of_a_batch_is_as_one_of_any_other(stripe, funded, westside, an
         ledger.post([*lines_of_it[1:], (in_transit, usd(50))], kind=entry.kind, reference=entry.reference)
     again = union_all(select(literal("entry_2"), literal(in_transit.id), literal(-1)),
                       select(literal("entry_2"), literal(lines_of_it[0][0].id), literal(1)))
-    with pytest.raises(DBAPIError, match="immutable|ledger_entries_reference_key"), transaction():
+    with pytest.raises(DBAPIError, match=r"immutable|ledger_entries_reference_key"), transaction():
         ledger_by_query.post_each({"entry_2": entry.reference}, again, kind="test")
     assert holds(K.IN_TRANSIT, transfer.id) == 150_00 and ledger.check_ledger() == []
 
