@@ -14,6 +14,7 @@ from marketplace.referrals.moderation import ask_for_info, reject_lead
 from marketplace.referrals.stages import change_stage
 from tests.browsing import end_reading, words_of
 from tests.factories import (
+    PERCENT,
     TERMS,
     accept,
     consent,
@@ -530,6 +531,22 @@ class TestTheModeratorsPages:
 def again_in(lead):
     """The row inside the open transaction."""
     return db.session.get_one(Lead, lead.id)
+
+
+@pytest.mark.parametrize("ends", ["in a sale that earned nothing", "by the clock"])
+def test_every_party_reads_the_page_of_a_lead_that_ended_without_a_reward(ends, westside, ana, wes, mona, as_user, work,
+                                                                          later):
+    bounty = make_bounty(westside, is_live=True, **PERCENT)
+    lead = consent(accept(point(bounty, ana), by=mona))
+    if ends == "by the clock":
+        later(days=200)
+        work()
+        assert again(lead).moderation is Moderation.EXPIRED
+    else:
+        win(lead, amount=Money(3, "usd"))
+        assert db.session.query(Reward).count() == 0
+    for person in (ana, wes, mona):
+        assert "protected until" not in words_of(as_user(person).page(f"/leads/{lead.id}"))
 
 
 def test_every_party_reads_its_own_page_at_every_step(lead, mona, ana, wes, as_user):
