@@ -73,11 +73,13 @@ class TestPointing:
         answer = as_user(ana).submit(f"/bounties/{bounty.id}/point", POINTED, follow=False)
         assert answer.status_code == 422 and "Give the address of the post" in answer.text
 
+    @pytest.mark.once
     def test_what_was_typed_stays_with_the_error_beside_it(self, bounty, ana, as_user):
         answer = as_user(ana).submit(f"/bounties/{bounty.id}/point", {**POINTED, "quote": "short"}, follow=False)
         assert answer.status_code == 422
         assert "I have read his blog for years." in answer.text and "at least 8 characters" in answer.text
 
+    @pytest.mark.once
     @pytest.mark.parametrize(("typed", "field"), [
         ({"url": "ftp://x/y"}, "url"), ({"url": "https://user:pw@x.example/"}, "url"), ({"url": "nonsense"}, "url"),
         ({"text": "too short"}, "text"), ({"buyer_email": "david at home"}, "buyer_email"), ({"how_known": ""}, "how_known"),
@@ -87,6 +89,7 @@ class TestPointing:
         assert page.status_code == 422
         assert f'id="f-{field}-problem"' in page.text
 
+    @pytest.mark.once
     @pytest.mark.parametrize("fields", [{"acquaintance": "enemy"}, {"surprise": "1"}, {"acquaintance": ""}])
     def test_what_no_form_of_ours_sends_is_refused(self, bounty, ana, as_user, fields):
         browser = as_user(ana)
@@ -94,6 +97,7 @@ class TestPointing:
         answer = browser.post(f"/bounties/{bounty.id}/point", data={"csrf_token": token, "url": "https://x.example/", **POINTED, **fields})
         assert answer.status_code == 422
 
+    @pytest.mark.once
     def test_without_the_token_nothing_is_taken(self, bounty, ana, as_user):
         assert as_user(ana).post(f"/bounties/{bounty.id}/point", data=POINTED).status_code == 400
         assert db.session.query(Lead).count() == 0
@@ -110,6 +114,7 @@ class TestPointing:
         assert "already" in answer.text and "I have read his blog" in answer.text
         assert f'href="/leads/{only_lead().id}"' in answer.text
 
+    @pytest.mark.once
     def test_a_private_address_is_refused_before_anything_is_kept(self, bounty, ana, as_user):
         answer = as_user(ana).submit(f"/bounties/{bounty.id}/point", {**POINTED, "url": "http://192.168.0.1/post"}, follow=False)
         assert answer.status_code == 422 and "not on the public web" in answer.text
@@ -119,6 +124,7 @@ class TestPointing:
         answer = as_user(make_user("Bo Li")).submit(f"/bounties/{bounty.id}/point", {**POINTED, "url": lead.evidence.url})
         assert "Somebody was faster" in answer.text and "Duplicate" in answer.text
 
+    @pytest.mark.once
     def test_an_unconfirmed_address_gets_help_instead_of_a_form(self, bounty, as_user):
         answer = as_user(make_user(is_confirmed=False)).get(f"/bounties/{bounty.id}/point")
         assert answer.status_code == 403 and "Send the mail again" in answer.text and 'name="quote"' not in answer.text
@@ -135,6 +141,7 @@ class TestPointing:
         answer = browser.post(f"/bounties/{bounty.id}/point", data={"csrf_token": token, "url": "https://x.example/", **POINTED})
         assert answer.status_code == 409 and "does not take leads" in answer.text
 
+    @pytest.mark.once
     def test_a_visitor_signs_in_first_and_comes_back_with_the_address(self, bounty, anonymous):
         answer = anonymous.get(f"/bounties/{bounty.id}/point?url=https://x.example/p")
         assert answer.status_code == 302 and "point" in answer.headers["Location"] and "x.example" in answer.headers["Location"]
@@ -210,6 +217,7 @@ class TestTheReferrersPage:
         work()
         assert again(lead).evidence.url.endswith("/newer")
 
+    @pytest.mark.once
     def test_an_answer_needs_words_and_keeps_them(self, lead, ana, mona, as_user):
         do(ask_for_info, lead, by=mona, question="Is there a newer post?")
         answer = as_user(ana).submit(f"/leads/{lead.id}", {"answer": "My long answer", "url": "ftp://x"}, action="/answer", follow=False)
@@ -256,6 +264,7 @@ class TestTheReferrersPage:
         for words in ("The sale $30,000", "Taken back: $1,000 of the sale was refunded -$33.33", "What is left $966.67"):
             assert words in said
 
+    @pytest.mark.once
     @pytest.mark.parametrize("path", ["acceptance", "rejection", "question", "stage", "sale", "refund", "contact"])
     def test_nothing_but_its_own_is_the_referrers_to_do(self, talks, ana, as_user, path):
         browser = as_user(ana)
@@ -326,6 +335,7 @@ class TestTheBusinesssPages:
         assert "A reward of $1,000 is held" in answer.text
         assert db.session.query(Conversion).one().external_id == "W-1"
 
+    @pytest.mark.once
     @pytest.mark.parametrize("action", ["/sale", "/sale/preview"])
     @pytest.mark.parametrize(("typed", "field"), [
         ({"amount": "-5"}, "amount"), ({"amount": "a lot"}, "amount"), ({"amount": "0"}, "amount"), ({"amount": "1e9"}, "amount"),
@@ -429,6 +439,7 @@ class TestTheModeratorsPages:
             assert words in said
         assert [mark.text for mark in page.xpath("//*[contains(@class, 'post-text')]//mark")] == [QUOTE]
 
+    @pytest.mark.once
     def test_a_post_is_shown_as_text_and_never_as_html(self, bounty, ana, mona, as_user, work):
         lead = point(bounty, ana, text=f"<script>alert(1)</script> {QUOTE} <b>now</b>")
         work()
@@ -438,6 +449,7 @@ class TestTheModeratorsPages:
         assert "Accepted. The funds are reserved" in as_user(mona).submit(f"/leads/{lead.id}", action="/acceptance").text
         assert again(lead).consent is Consent.ASKED
 
+    @pytest.mark.once
     def test_rejecting_needs_a_reason_and_its_criterion(self, lead, mona, as_user):
         browser = as_user(mona)
         answer = browser.submit(f"/leads/{lead.id}", {"note": "A note of mine"}, action="/rejection", follow=False)
@@ -465,6 +477,7 @@ class TestTheModeratorsPages:
         assert not typed or "My own words" in answer.text
         assert again(lead).moderation is Moderation.IN_REVIEW
 
+    @pytest.mark.once
     @pytest.mark.parametrize("sent", [{"version": "one"}, {"version": "1", "surprise": "yes"}])
     def test_nonsense_decides_nothing(self, lead, mona, as_user, sent):
         browser = as_user(mona)
