@@ -144,7 +144,7 @@ def transaction() -> Iterator[None]:
 
 
 def add_row(insert: Insert, row: Mapping[str, Any]) -> None:
-    """A row that nobody needs as an object, with all of its columns: a tenth of an object's cost.
+    """A row that nobody needs as an object, with all of its columns: a fifth of an object's cost.
 
     ``insert`` is one made once, for all of its rows. They are written when the transaction ends, in the order given, or
     by ``write_rows`` for who has to read them before.
