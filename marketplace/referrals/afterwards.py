@@ -12,11 +12,11 @@ from marketplace.foundation.money import Money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.payments.disputes.freezing import frozen_of
-from marketplace.payments.locks import lock_funds
 from marketplace.payments.money_in import funds
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import catch_up_with_refunds
 from marketplace.referrals.conversion import record_conversion
+from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, ConversionState, Lead
 from marketplace.referrals.permissions import may_work
 from marketplace.referrals.queries import find_conversion
@@ -62,7 +62,7 @@ def earn_later(sale_id: str, days: str) -> None:
     """
     lead_id = db.session.scalars(select(Conversion.lead_id).filter_by(id=sale_id)).one()
     lead, number = db.session.get_one(Lead, lead_id), int(days)
-    lock_funds((lead.bounty_id, lead.terms.currency))
+    lock_funds_of(lead)
     sale = db.session.get_one(Conversion, sale_id, populate_existing=True, with_for_update={"key_share": True})
     is_known = db.session.scalar(select(Conversion.id).where(
         Conversion.sale_id == sale.id, Conversion.kind == ConversionKind.LATER, Conversion.number == number))
@@ -123,7 +123,7 @@ def _lock_sale(lead: Lead) -> Conversion:
     found = find_conversion(lead)
     if found is None:
         raise NoRenewals("There is no sale to renew.", next_step="Record the sale first.")
-    lock_funds((lead.bounty_id, lead.terms.currency))
+    lock_funds_of(lead)
     sale = db.session.get_one(Conversion, found.id, populate_existing=True, with_for_update={"key_share": True})
     if not _renewal_rules(lead):
         raise NoRenewals("These terms pay for no renewals.", next_step="Nothing needs to be recorded.")

@@ -9,10 +9,10 @@ from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.crypto import unsign
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid
-from marketplace.payments.locks import lock_funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, end_lead
 from marketplace.referrals.duplicates import become_duplicate
+from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
     LIVE_LEADS,
     Buyer,
@@ -209,7 +209,7 @@ def _lock(lead: Lead, *others: Lead) -> None:
     With ``others`` that it settles too, all in one order. Whoever asks for them again afterwards sees them as they are;
     one that came in meanwhile has nothing reserved yet.
     """
-    lock_funds(*((one.bounty_id, one.terms.currency) for one in (lead, *others)))
+    lock_funds_of(lead, *others)
     db.session.scalars(
         select(Lead).where(Lead.id.in_([one.id for one in (lead, *others)])).order_by(Lead.id)
         .with_for_update(of=Lead).execution_options(populate_existing=True)).all()

@@ -11,11 +11,11 @@ from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
 from marketplace.payments.ledger import NotEnoughMoney
-from marketplace.payments.locks import lock_funds
 from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import ask_consent
 from marketplace.referrals.duplicates import become_duplicate, find_live_twin
+from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import EvidenceState, Lead, Moderation, ReasonCode
 from marketplace.referrals.permissions import is_referrer, may_decide
 from marketplace.referrals.pointing import start_review
@@ -33,7 +33,7 @@ def accept_lead(lead: Lead, *, by: User, version: int | None = None) -> None:
     """in_review -> accepted: the worst case of the reward is reserved and the buyer is asked."""
     require(may_decide(by, lead), "moderate this lead")
     check_version(lead, version)
-    lock_funds((lead.bounty_id, lead.terms.currency))
+    lock_funds_of(lead)
     _accept(lead, by=by.id)
 
 
@@ -121,7 +121,7 @@ def accept_by_default(lead_id: str, submitted_at: str) -> None:
     is_current = lead.submitted_at == datetime.fromisoformat(submitted_at)
     if not is_current or lead.moderation not in {Moderation.SUBMITTED, Moderation.IN_REVIEW}:
         return
-    lock_funds((lead.bounty_id, lead.terms.currency))
+    lock_funds_of(lead)
     try:
         with db.session.begin_nested():
             if lead.moderation is Moderation.SUBMITTED:

@@ -10,7 +10,6 @@ from marketplace.foundation.show import day_in_words
 from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
-from marketplace.payments.locks import lock_funds
 from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.afterwards import promise_what_follows
@@ -18,6 +17,7 @@ from marketplace.referrals.asking import free_reserved
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.conversion import record_conversion
 from marketplace.referrals.deadlines import ACTIVITY_EXTENDS
+from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
     Consent,
     Conversion,
@@ -46,7 +46,7 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
         raise Invalid("A won lead needs the amount and the day of the sale.", next_step="Use the form for a sale.")
     if stage in ENDED and not reason:
         raise Invalid("Say why, in a sentence: the referrer reads it.", fields={"reason": ["Say why, in a sentence."]})
-    lock_funds((lead.bounty_id, lead.terms.currency))
+    lock_funds_of(lead)
     was_lost = lead.stage is Stage.LOST
     lifecycle.move_stage(lead, stage, by=by.id, reason=reason)
     if stage in ENDED:
@@ -65,7 +65,7 @@ def win_lead(
 ) -> Conversion:
     """The sale: stage won, conversion and reward, all in this transaction or none."""
     check_sale(lead, by=by, amount=amount, occurred_on=occurred_on, version=version)
-    lock_funds((lead.bounty_id, lead.terms.currency))
+    lock_funds_of(lead)
     lifecycle.move_stage(lead, Stage.WON, by=by.id)
     _qualify(lead, by=by.id)  # Who bought was qualified, whether or not anybody had said so.
     sale = record_conversion(
