@@ -78,7 +78,7 @@ def test_a_batch_is_seen_approved_by_another_and_followed_to_its_end(
     words = words_of(milo.page(page))
     assert "1 of 1" in words and "Done" in words and "Look again" not in words
     assert "Sent" in words_of(milo.page("/admin/transfers?show=sent"))
-    assert "No such transfer" in words_of(milo.page("/admin/transfers?show=failed"))
+    assert "No transfer here" in words_of(milo.page("/admin/transfers?show=failed"))
     assert mailbox.to(db.session.get(type(ana), batch.asked_by).email)
 
 

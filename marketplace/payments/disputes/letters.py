@@ -10,7 +10,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.letters import BECAUSE, TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money
-from marketplace.identity.models import Membership, User
+from marketplace.identity.models import Business, Membership, User
 from marketplace.payments.disputes.debts import owed_by
 from marketplace.payments.models import BusinessDebt, Chargeback, ChargebackState, FraudWarning, Funding, Refund
 from marketplace.payments.permissions import MONEY_ROLES
@@ -20,6 +20,10 @@ def _money_people(business_id: str) -> list[User]:
     return list(db.session.scalars(
         select(User).join(Membership, Membership.user_id == User.id)
         .where(Membership.business_id == business_id, Membership.role.in_(MONEY_ROLES), User.closed_at.is_(None))))
+
+
+def _name_of(business_id: str) -> str:
+    return db.session.get_one(Business, business_id).name
 
 
 def _admins() -> list[User]:
@@ -58,7 +62,8 @@ def chargeback_open(chargeback_id: str) -> list[Mail]:
         "The bounty has paused itself. That much of its funds is frozen, and rewards it would have paid wait.",
         "If this is a mistake, ask your bank to withdraw the dispute. If it is not, write to us.",
     ) + _at_admins(chargeback, "A chargeback was opened",
-                   f"{amount}, reason given: {chargeback.reason.replace('_', ' ')}.{due}")
+                   f"{amount} of {_name_of(chargeback.business_id)}, reason given: "
+                   f"{chargeback.reason.replace('_', ' ')}.{due}")
 
 
 def chargeback_won(chargeback_id: str) -> list[Mail]:
