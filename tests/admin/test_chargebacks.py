@@ -162,6 +162,18 @@ def test_an_admin_who_works_there_only_reads(lost, wes, as_user, mona):
     assert answer.status_code == 403
 
 
+def test_an_admin_whose_own_reward_waits_only_reads(lost, as_user):
+    """Writing the debt off would let it go."""
+    with transaction():
+        referrer = db.session.get_one(User, db.session.scalars(select(Lead.referrer_id)).one())
+        referrer.is_admin = True
+    browser = as_user(referrer)
+    assert "Write it off" not in words_of(browser.page("/admin/chargebacks"))
+    assert "Write it off" not in words_of(browser.page(f"/admin/chargebacks/{lost.id}"))
+    answer = browser.post(f"/admin/debts/{lost.id}/write-off", data={"reason": "Mine.", "csrf_token": token_of(browser)})
+    assert (answer.status_code, fresh(BusinessDebt, lost.id).owed_minor) == (403, 1050_00)
+
+
 def test_a_fraud_warning_is_closed_with_what_was_found(stripe_sandbox, wes, told, room, as_user):
     funding = pay_in(stripe_sandbox, wes, usd(100), "bounty_x")
     stripe_sandbox.control.warn_of_fraud(funding.charge_id)
