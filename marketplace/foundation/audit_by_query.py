@@ -18,6 +18,6 @@ def record_each(
     db.session.flush()
     db.session.connection().execute(insert(rows_of(AuditEvent)).from_select(
         ["id", "actor_id", "action", "subject_id", "details", "created_at"],
-        select(numbered_ids("audit", told.c.number), literal(by, Text), literal(action, Text), told.c[0],
+        select(numbered_ids("audit"), literal(by, Text), literal(action, Text), told.c[0],
                told.c.details, literal(clock.now(), AuditEvent.created_at.type)),
         include_defaults=False))
