@@ -7,13 +7,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import flask_migrate
 import pytest
 from flask import Flask
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from scripts.postgres import NoPostgres, temporary_postgres
 from scripts.processes import free_port, generated_secrets
@@ -138,17 +138,10 @@ def _application(settings_env: dict[str, str]) -> Iterator[Flask]:
         db.engine.dispose()
         # Before each use of a connection the product asks whether its server is still there: that of the tests is.
         db.engine.dialect.do_ping = lambda connection: True  # type: ignore[method-assign]
-        if db.engine.dialect.name == "postgresql":
-            event.listen(db.engine, "connect", keep_what_is_prepared)
     yield application
     with application.app_context():
         db.session.remove()
         db.engine.dispose()
-
-
-def keep_what_is_prepared(connection: Any, record: object) -> None:
-    """A hundred statements are the driver's limit; all tests together have many more, and each was planned anew."""
-    connection.prepared_max = 1_000
 
 
 @pytest.fixture(scope="session")
