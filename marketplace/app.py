@@ -26,6 +26,7 @@ from marketplace.foundation.show import register_filters
 from marketplace.identity import session
 from marketplace.identity.pages import BLUEPRINTS as IDENTITY_PAGES
 from marketplace.payments import webhooks
+from marketplace.payments.api import BLUEPRINTS as PAYMENTS_API
 from marketplace.payments.pages import BLUEPRINTS as PAYMENTS_PAGES
 from marketplace.payments.stripe_gateway import make_gateway
 from marketplace.referrals.api import BLUEPRINTS as REFERRALS_API
@@ -35,7 +36,8 @@ from marketplace.settings import Settings
 ICONS = ("heroicon_outline", "heroicon_solid", "heroicon_mini", "heroicon_micro")
 PAGES = [
     home.bp, *IDENTITY_PAGES, *BOUNTIES_PAGES, *REFERRALS_PAGES, *PAYMENTS_PAGES, admin_pages.bp,
-    admin_disputes.bp, admin_funds.bp, admin_gate.bp, admin_ledger.bp, admin_reconciliation.bp, admin_transfers.bp, webhooks.bp,
+    admin_disputes.bp, admin_funds.bp, admin_gate.bp, admin_ledger.bp, admin_reconciliation.bp, admin_transfers.bp,
+    webhooks.bp,
 ]
 
 
@@ -57,7 +59,7 @@ def create_app(settings: Settings) -> Flask:
     web.register_security(app, production=settings.production, form_targets=settings.stripe_api_base or "")
     session.init_app(app)
     _prepare_templates(app)
-    register_api(app, [bounties_api.bp, *REFERRALS_API])
+    register_api(app, [bounties_api.bp, *REFERRALS_API, *PAYMENTS_API])
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
     if not settings.production:

@@ -167,7 +167,7 @@ def business_dashboard(business_id: str) -> Any:
 @signed_in
 def admin_dashboard() -> Any:
     user = signed_in_user()
-    require(user.is_admin, "see the moderators' room")
+    require(user.is_admin, "see the moderators’ room")
     session["hat"] = ADMIN
     leads = db.session.scalars(moderation_queue().limit(LATEST)).all()
     now = clock.now()
@@ -261,7 +261,13 @@ def _nav(user: User | None, hat: str) -> list[dict[str, Any]]:
         payments = [(url_for("fundings.index", business_id=hat), "Payments")] if may_see_funding(user, hat) else []
         links = [(_dashboard_of(hat), "Dashboard"), (url_for("pipeline.leads", business_id=hat), "Leads"), *payments,
                  (url_for("businesses.members", business_id=hat), "People"), board]
-    return [{"href": href, "label": label, "current": request.path == href} for href, label in links]
+    here = url_for("fundings.index", business_id=hat) if _is_about_payments() and user else request.path
+    return [{"href": href, "label": label, "current": here == href} for href, label in links]
+
+
+def _is_about_payments() -> bool:
+    """A payment's own page and the statements belong to a business's payments."""
+    return request.blueprint in {"fundings", "business_statements"}
 
 
 def _site(user: User | None) -> dict[str, Any]:

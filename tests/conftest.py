@@ -1,5 +1,6 @@
 """One application a run, on a database made by the migrations. Tests commit for real; between tests it is emptied."""
 import contextlib
+import gc
 import os
 import shutil
 import tempfile
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 SHARED = contextlib.ExitStack()  # the PostgreSQL of the whole run; closed by the process that opened it
 ROOT = Path(__file__).resolve().parent.parent
-LONGEST = ("properties", "races", "setup")  # folders
+LONGEST = ("properties", "setup")  # folders; beside what is marked as long
 ONLY_ONCE = ("setup", "browser", "contract")  # folders of tests that do not care which database there is
 
 
@@ -48,6 +49,12 @@ def pytest_unconfigure() -> None:
     SHARED.close()
 
 
+def pytest_collection_finish() -> None:
+    """What was imported stays: looking through it again and again for something to throw away takes time."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Long values and bytes are numbered instead of spelled: names stay readable, and alike in every test process."""
     return argname if isinstance(val, bytes) or (isinstance(val, str) and len(val) > 60) else None
@@ -67,8 +74,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         fits = (wanted is None or kind in wanted.args) and not (once and kind != "sqlite")
         (kept if fits else dropped).append(item)
     config.hook.pytest_deselected(items=dropped)
-    # The longest begin first, or one worker would end alone with them.
-    items[:] = sorted(kept, key=lambda item: item.path.parent.name not in LONGEST)
+    items[:] = sorted(kept, key=begins_late)
+
+
+def begins_late(item: pytest.Item) -> int:
+    """The longest begin first, or one worker would end alone with them."""
+    folder = item.path.parent.name
+    return 0 if folder in LONGEST or item.get_closest_marker("long") else 1 if folder == "races" else 2
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -124,6 +136,8 @@ def _application(settings_env: dict[str, str]) -> Iterator[Flask]:
         flask_migrate.upgrade(directory=str(ROOT / "migrations"))
         db.session.remove()
         db.engine.dispose()
+        # Before each use of a connection the product asks whether its server is still there: that of the tests is.
+        db.engine.dialect.do_ping = lambda connection: True  # type: ignore[method-assign]
     yield application
     with application.app_context():
         db.session.remove()

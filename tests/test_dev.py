@@ -9,6 +9,8 @@ from marketplace.foundation import clock, mail
 from marketplace.foundation.reading import find_quote, read_page
 from marketplace.settings import Settings
 
+pytestmark = pytest.mark.once
+
 SENTENCE = "I'm in the market for a car"
 
 

@@ -307,6 +307,16 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /api/v1/bounties/<bounty_id>/pause": api(OWNS_THERE),
     "POST /api/v1/bounties/<bounty_id>/closure": api(OWNS_THERE),
     "POST /api/v1/matches": (API, {"post": "I am looking for a car in San Diego."}),
+    "GET /api/v1/bounties/<bounty_id>/top-up": api(OWNS_THERE),
+    "POST /api/v1/bounties/<bounty_id>/top-up": (api(OWNS_THERE), {"amount": "1", "monthly": "1", "agrees": True}),
+    "POST /api/v1/bounties/<bounty_id>/top-up-end": api(OWNS_THERE),
+    "GET /api/v1/businesses/<business_id>/fundings": "401 403 403 yes 403 yes",
+    "GET /api/v1/fundings/<funding_id>": "401 404 404 yes 404 yes",
+    "GET /api/v1/businesses/<business_id>/statements": "401 403 403 yes 403 yes",
+    "GET /api/v1/businesses/<business_id>/statements/<currency>/<month>": "401 403 403 yes 403 yes",
+    "GET /api/v1/businesses/<business_id>/statements/<currency>/<month>/csv": "401 403 403 yes 403 yes",
+    "GET /api/v1/earnings/<year>": API,
+    "GET /api/v1/earnings/<year>/csv": API,
     "GET /api/v1/leads": API,
     "POST /api/v1/leads": ("401 yes yes 403 yes yes", {
         "bounty_id": "<bounty_id>", "text": "I am looking for a car for the whole family.",
@@ -479,6 +489,8 @@ def _parameters(rule: str, arguments: set[str], world: World) -> dict[str, str]:
         given["filename"] = "swagger-ui.css" if rule.startswith("/api") else "app.css"
     if "month" in arguments:
         given |= {"currency": "usd", "month": "2026-11"}
+    if "year" in arguments:
+        given["year"] = str(clock.now().year)
     if rule == "/dev/blog/<slug>":
         given["slug"] = "in-the-market-for-a-car"
     return given

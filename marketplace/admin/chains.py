@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import CompoundSelect, or_, select
 
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound, require
@@ -100,19 +100,31 @@ def _fundings(reward: Reward) -> Sequence[Funding]:
 
 
 def _steps(reward: Reward, transfer: Transfer | None, reversals: Sequence[TransferReversal]) -> list[Step]:
-    """Every entry that touched an account of this reward, its lead, its transfer or its reversals."""
+    """Every entry that touched an account of this reward, its lead, its transfer or its reversals.
+
+    A lead's reservation pays for several rewards: what went into another one's hold is not told here.
+    """
     owners = [reward.id, reward.lead_id, *([transfer.id] if transfer else []), *(one.id for one in reversals)]
     references = [f"{one.id}:done" for one in reversals]
     touched = (select(Posting.entry_id).join(LedgerAccount, LedgerAccount.id == Posting.account_id)
                .where(LedgerAccount.owner_id.in_(owners)))
     entries = db.session.scalars(
         select(LedgerEntry).where(or_(LedgerEntry.id.in_(touched), LedgerEntry.reference.in_(references)))
+        .where(LedgerEntry.id.not_in(_into_others(reward)))
         .order_by(LedgerEntry.id).limit(SHOWN)).all()
     rows = db.session.execute(
         select(Posting, LedgerAccount).join(LedgerAccount, LedgerAccount.id == Posting.account_id)
         .where(Posting.entry_id.in_([entry.id for entry in entries])).order_by(LedgerAccount.kind)).all()
     return [_step(entry, [(one.amount_minor, account) for one, account in rows if one.entry_id == entry.id], owners)
             for entry in entries]
+
+
+def _into_others(reward: Reward) -> CompoundSelect[str]:
+    """Entries of the holds of the lead's other rewards, where this reward's own has no part."""
+    others = select(Reward.id).where(Reward.lead_id == reward.lead_id, Reward.id != reward.id)
+    held = select(Posting.entry_id).join(LedgerAccount, LedgerAccount.id == Posting.account_id).where(
+        LedgerAccount.kind == K.HELD)
+    return held.where(LedgerAccount.owner_id.in_(others)).except_(held.where(LedgerAccount.owner_id == reward.id))
 
 
 def _step(entry: LedgerEntry, parts: list[tuple[int, LedgerAccount]], owners: list[str]) -> Step:

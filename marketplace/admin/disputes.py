@@ -30,6 +30,7 @@ from marketplace.payments.models import (
 from marketplace.payments.permissions import may_settle
 from marketplace.referrals.case import as_evidence, what_we_know
 from marketplace.referrals.chargebacks import may_void_unpaid, void_unpaid
+from marketplace.referrals.holds import sources_holding_of
 from marketplace.referrals.models import Reward
 
 bp = Blueprint("chargebacks", __name__, url_prefix="/admin")
@@ -40,7 +41,7 @@ Decidable = BusinessDebt | FraudWarning | Funding
 
 def _operator() -> User:
     user = signed_in_user()
-    require(user.is_admin, "enter the operators' rooms")
+    require(user.is_admin, "enter the operators’ rooms")
     return user
 
 
@@ -63,7 +64,7 @@ def _show_list(user: User, *, form: Form | None = None) -> str:
     return render_template(
         "admin/chargebacks.html", chargebacks=found, warnings=warnings, owed=owed, unmatched=parked, names=names,
         form=form, is_chargeback={one.id for one in found}.__contains__, refused=_refused_events(),
-        may_settle=lambda business_id: may_settle(user, business_id))
+        may_settle=lambda thing: _may_decide(user, thing))
 
 
 def _refused_events() -> list[tuple[str, int]]:
@@ -72,7 +73,7 @@ def _refused_events() -> list[tuple[str, int]]:
         AuditEvent.subject_id == "stripe", AuditEvent.action == "event.refused"))
     of_nobody = db.session.scalar(
         select(func.count()).select_from(StripeEvent).where(StripeEvent.outcome == OF_NOBODY))
-    return [("Refused: of Stripe's other mode (test or live), or no event at all", int(wrong_mode or 0)),
+    return [("Refused: of Stripe’s other mode (test or live), or no event at all", int(wrong_mode or 0)),
             ("Kept and ignored: of a connected account that is none of ours", int(of_nobody or 0))]
 
 
@@ -92,7 +93,7 @@ def _show_one(chargeback: Chargeback, user: User, *, form: Form | None = None) -
         parts_frozen=freezing.parts_of(chargeback, FrozenState.FROZEN, FrozenState.PROMISED, FrozenState.TAKEN),
         movements=[(one, Money(one.amount_minor, chargeback.currency), Money(one.fee_minor, chargeback.currency))
                    for one in queries.movements_of(chargeback)],
-        unpaid=_unpaid_rewards(chargeback), may_settle=may_settle(user, chargeback.business_id),
+        unpaid=_unpaid_rewards(chargeback), may_settle=_may_decide(user, chargeback),
         may_answer=chargeback.state in answers.OPEN,
         at_stripe=f"https://dashboard.stripe.com/{test}disputes/{chargeback.stripe_id}")
 
@@ -107,7 +108,7 @@ def _unpaid_rewards(chargeback: Chargeback) -> list[tuple[Reward, bool]]:
 def _act_on_one(chargeback_id: str, form: Form, verb: Callable[[], str]) -> Any:
     user = _operator()
     chargeback = queries.get_chargeback(chargeback_id, seen_by=user)
-    require(may_settle(user, chargeback.business_id), "decide about this chargeback")
+    require(_may_decide(user, chargeback), "decide about this chargeback")
     if form.is_ready:
         with form.keeping():
             with transaction():
@@ -210,11 +211,16 @@ def unmatched_assignment(funding_id: str) -> Any:
     return _decide(user, db.session.get(Funding, funding_id), Form(ReasonInput(partial=True)), assign)
 
 
+def _may_decide(user: User, thing: Decidable | Chargeback) -> bool:
+    """An admin without a stake: neither works for the business, nor waits for a reward that this decides about."""
+    return may_settle(user, thing.business_id) and thing.id not in sources_holding_of(user.id)
+
+
 def _decide(user: User, thing: Decidable | None, form: Form, verb: Callable[[], str]) -> Any:
     """One decision from the list, by an admin without a stake in the business."""
     if thing is None:
         raise NotFound("There is no such thing to decide about.", next_step="Reload the list.")
-    require(may_settle(user, thing.business_id), "decide about this")
+    require(_may_decide(user, thing), "decide about this")
     if form.is_ready:
         with form.keeping():
             with transaction():

@@ -25,7 +25,7 @@ JOBS_SHOWN = 100
 
 def _operator() -> User:
     user = signed_in_user()
-    require(user.is_admin, "enter the operators' rooms")
+    require(user.is_admin, "enter the operators’ rooms")
     return user
 
 

@@ -50,7 +50,7 @@ def _shown(lines: dict[str, Any]) -> list[dict[str, Money]]:
 def begin() -> Any:
     with transaction():
         request_reconciliation(by=signed_in_user())
-    flash("Stripe's movements are being read. The result stands here within a minute.", "ok")
+    flash("Stripe’s movements are being read. The result stands here within a minute.", "ok")
     return redirect(url_for(".show"))
 
 

@@ -1,4 +1,5 @@
 """The rooms for money that goes out: transfers, batches with preview and progress, and what payees owe back."""
+from collections.abc import Collection
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -22,6 +23,7 @@ from marketplace.payments.models import (
     TransferBatch,
     TransferReversal,
     TransferState,
+    TransferStop,
 )
 from marketplace.payments.money_out import batches, orders
 from marketplace.payments.money_out.approvals import approval_limit, takes_two
@@ -43,7 +45,7 @@ SHOWS = {
 
 def _operator() -> User:
     user = signed_in_user()
-    require(user.is_admin, "enter the operators' rooms")
+    require(user.is_admin, "enter the operators’ rooms")
     return user
 
 
@@ -58,15 +60,25 @@ def overview() -> Any:
     return render_template(
         "admin/transfers.html", show=show, shows=list(SHOWS), transfers=found, names=_names(found.rows),
         waits=[(reason, REASONS.get(reason, ""), amount, many) for reason, amount, many in what_waits()],
-        stops=db.session.scalars(open_stops().limit(SHOWN)).all(), batches=recent,
+        stops=_told_stops(), batches=recent,
         totals={batch.id: batches.totals_of(batch) for batch in recent},
         stuck=[batch for batch in recent if batches.dead_job_of(batch)], next_batch=batches.next_batch_at())
 
 
+def _told_stops() -> list[tuple[TransferStop, str]]:
+    """Each with the name of whom it stops, where that is a person or a business."""
+    stops = db.session.scalars(open_stops().limit(SHOWN)).all()
+    ids = [stop.subject_id for stop in stops]
+    named = _names_of(ids, ids)
+    return [(stop, named.get(stop.subject_id, "")) for stop in stops]
+
+
 def _names(rows: Any) -> dict[str, str]:
     """Of payees and businesses, by id."""
-    people = {row.payee_id for row in rows}
-    shops = {row.business_id for row in rows}
+    return _names_of({row.payee_id for row in rows}, {row.business_id for row in rows})
+
+
+def _names_of(people: Collection[str], shops: Collection[str]) -> dict[str, str]:
     named = db.session.execute(select(User.id, User.name).where(User.id.in_(people)).union_all(
         select(Business.id, Business.name).where(Business.id.in_(shops))))
     return {row[0]: row[1] for row in named}

@@ -4,18 +4,24 @@ from typing import Any
 from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from marketplace.bounties import drafting, publishing
+from marketplace.bounties import drafting, publishing, topping_up
 from marketplace.bounties.board import BoardSearch, search_board
 from marketplace.bounties.models import Bounty
+from marketplace.bounties.permissions import may_edit
 from marketplace.bounties.queries import get_bounty
 from marketplace.bounties.rules import Event, Happening, RewardPreview, price
 from marketplace.bounties.schemas import BoardInput, BountyInput, BountyOutput
+from marketplace.foundation.errors import Invalid, require
 from marketplace.foundation.fields import Amount
 from marketplace.foundation.idempotency import once
 from marketplace.foundation.money import parse_amount
 from marketplace.foundation.paging import Page
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import require_scope, signed_in_user
+from marketplace.payments.models import TopUpState
+from marketplace.payments.money_in.top_ups import find_top_up, spent_this_month
+from marketplace.payments.output_schemas import TopUpOutput
+from marketplace.payments.schemas import TopUpInput
 
 bp = Blueprint("bounties", __name__, url_prefix="/api/v1", description="What businesses offer")
 
@@ -26,7 +32,7 @@ class BountyPage(Schema):
 
 
 class EventQuery(Schema):
-    sale = fields.String(metadata={"description": "The value of the sale or the renewal, in the bounty's currency."})
+    sale = fields.String(metadata={"description": "The value of the sale or the renewal, in the bounty’s currency."})
     happening = fields.Enum(Happening, by_value=True, load_default=Happening.WON)
     number = fields.Integer(load_default=1, validate=validate.Range(1, 1_000), metadata={
         "description": "Of a renewal: which one."})
@@ -148,3 +154,64 @@ def create_closure(bounty_id: str) -> Bounty:
     bounty = get_bounty(bounty_id, seen_by=signed_in_user())
     publishing.close_bounty(bounty, by=signed_in_user())
     return bounty
+
+
+# ---- Top-ups
+
+
+class TopUpCall(Schema):
+    """``amount`` each time, ``monthly`` at most, in the bounty's currency; ``agrees`` is your yes to being charged."""
+
+    amount = fields.String(required=True)
+    monthly = fields.String(required=True)
+    agrees = fields.Boolean(required=True)
+
+
+@bp.get("/bounties/<bounty_id>/top-up")
+@require_scope("money:read")
+@bp.response(200, TopUpOutput)
+def read_top_up(bounty_id: str) -> dict[str, Any]:
+    """What may be charged to the kept card for this bounty without asking again."""
+    return _shown(_own(bounty_id))
+
+
+@bp.post("/bounties/<bounty_id>/top-up")
+@require_scope("money:write")
+@once
+@bp.arguments(TopUpCall)
+@bp.response(201, TopUpOutput)
+def create_top_up(written: dict[str, Any], bounty_id: str) -> dict[str, Any]:
+    """Agree, or agree anew: charged when the bounty could not pay for one more lead. Needs a kept card."""
+    bounty = _own(bounty_id)
+    try:
+        agreed = TopUpInput(bounty.terms.currency).load(written)
+    except ValidationError as error:
+        raise Invalid("Some fields are not right.", fields=error.normalized_messages()) from error  # type: ignore[no-untyped-call]
+    topping_up.set_top_up(bounty, by=signed_in_user(), **agreed)
+    return _shown(bounty)
+
+
+@bp.post("/bounties/<bounty_id>/top-up-end")
+@require_scope("money:write")
+@once
+@bp.response(201, TopUpOutput)
+def create_top_up_end(bounty_id: str) -> dict[str, Any]:
+    """Nothing is charged any more; what is being charged at this moment goes on."""
+    bounty = _own(bounty_id)
+    topping_up.end_top_up(bounty, by=signed_in_user())
+    return _shown(bounty)
+
+
+def _own(bounty_id: str) -> Bounty:
+    bounty = get_bounty(bounty_id, seen_by=signed_in_user())
+    require(may_edit(signed_in_user(), bounty), "handle the money of this bounty")
+    return bounty
+
+
+def _shown(bounty: Bounty) -> dict[str, Any]:
+    top_up = find_top_up(bounty.id)
+    if top_up is None:
+        return {"bounty_id": bounty.id, "state": TopUpState.OFF, "amount": None, "monthly": None, "spent": None,
+                "paused_because": None}
+    return {"bounty_id": bounty.id, "state": top_up.state, "amount": top_up.amount, "monthly": top_up.monthly,
+            "spent": spent_this_month(top_up), "paused_because": top_up.paused_because}

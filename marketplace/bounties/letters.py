@@ -50,7 +50,7 @@ def funding_receipt(funding_id: str) -> list[Mail]:
         f"For: free funds of the bounty {_title(funding.purpose_id)}",
         f"Paid with: {funding.paid_with}" if funding.paid_with else "",
         f"Date: {funding.paid_at:%d %B %Y} (UTC)",
-        f"Stripe's reference: {funding.payment_intent_id}",
+        f"Stripe’s reference: {funding.payment_intent_id}",
         "What is not used goes back to where it was paid from: when you ask for it, and when the bounty closes.")
 
 
@@ -71,7 +71,7 @@ def funding_failed(funding_id: str) -> list[Mail]:
     return _about(
         funding, "Your payment did not go through",
         f"{show_money(funding.amount)} for {_title(funding.purpose_id)} did not arrive. {funding.failure or ''}",
-        "The bounty's funds are as they were before. You can start again on the payment's page.",
+        "The bounty’s funds are as they were before. You can start again on the payment’s page.",
         label="Start again")
 
 
@@ -83,7 +83,7 @@ def top_up_needs_owner(funding_id: str) -> list[Mail]:
         funding, "Your bank wants you to confirm a top-up",
         f"{_title(funding.purpose_id)} is short of funds, so we asked your card for {show_money(funding.amount)}, as "
         "agreed. Your bank wants you to confirm it yourself, so nothing was taken.",
-        "Pay the same sum on Stripe's page; it takes a minute.", label="Confirm and pay")
+        "Pay the same sum on Stripe’s page; it takes a minute.", label="Confirm and pay")
 
 
 def top_up_refused(funding_id: str) -> list[Mail]:
@@ -112,7 +112,7 @@ def top_up_month_full(top_up_id: str) -> list[Mail]:
     if top_up.state is not TopUpState.ON:
         return []
     return _to_money_people(
-        top_up.business_id, "This month's top-ups are used up",
+        top_up.business_id, "This month’s top-ups are used up",
         f"{_title(top_up.purpose_id)} is short of funds, and one more top-up of {show_money(top_up.amount)} would go "
         f"over the {show_money(top_up.monthly)} you agreed to for a month.",
         "It takes no more leads until you pay in yourself, agree to more, or the month ends.",
@@ -130,7 +130,7 @@ def refund_receipt(refund_id: str) -> list[Mail]:
         f"Of: your payment of {show_money(funding.amount)} for the bounty {_title(funding.purpose_id)}",
         f"To: {funding.paid_with}" if funding.paid_with else "To: where it was paid from",
         f"Date: {clock.now():%d %B %Y} (UTC)",
-        f"Stripe's reference: {refund.stripe_refund_id}",
+        f"Stripe’s reference: {refund.stripe_refund_id}",
         "Your bank shows it within five to ten working days.")
 
 

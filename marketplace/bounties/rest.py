@@ -1,6 +1,7 @@
 """What one lead can still cost after what has happened: the rest of the worst case, part by part."""
 from dataclasses import dataclass
 
+from marketplace.bounties.gate import FREE, Ruling
 from marketplace.bounties.models import Happening, RewardRule, Terms
 from marketplace.bounties.rules import Event, fee_on, most_of, price, times_at_most
 from marketplace.foundation.money import Money, zero
@@ -18,17 +19,17 @@ class Past:
     may_renew: bool = True
 
 
-def most_left(terms: Terms, past: Past) -> Money:
+def most_left(terms: Terms, past: Past, ruling: Ruling = FREE) -> Money:
     """Shares and fees at most, caps apart: what is reserved and goes beyond this can never be earned."""
-    total = zero(terms.currency)
-    for rule in terms.rules:
+    total, rules = zero(terms.currency), [rule for rule in terms.rules if not ruling.forbids(rule)]
+    for rule in rules:
         if rule.happening is not Happening.LATER or past.sale is None:
             each = Money(most_of(rule), terms.currency)
             for _ in range(_times_left(rule, past)):
                 total += each + fee_on(terms, each)
     if past.sale is not None:
-        for days in {rule.after_days or 0 for rule in terms.rules if rule.happening is Happening.LATER} - past.later:
-            due = price(terms, Event(Happening.LATER, past.sale, after_days=days))
+        for days in {rule.after_days or 0 for rule in rules if rule.happening is Happening.LATER} - past.later:
+            due = price(terms, Event(Happening.LATER, past.sale, after_days=days), ruling=ruling)
             total += due.reward + due.buyer_share + due.fee
     return total
 

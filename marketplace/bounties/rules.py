@@ -121,6 +121,8 @@ def worst_case(terms: Terms) -> Money:
 
 def most_in_shares(terms: Terms) -> Money:
     """The same without the fee: the referrer's and the buyer's shares at most."""
+    if all(rule.whom is For.REFERRER for rule in terms.rules):
+        return highest_reward(terms)
     both = _most(terms, For.REFERRER, For.BUYER)
     return min(both, _most(terms, For.REFERRER) + _most(terms, For.BUYER))  # A referrer's cap binds no buyer.
 

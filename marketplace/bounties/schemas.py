@@ -49,7 +49,7 @@ class BountyInput(Schema):
     reward_cap = fields.String(metadata={"description": "The most a percent reward can be.", "example": "500.00"})
     rules = fields.List(fields.Nested(RuleInput), metadata={"description": "Parts of the reward, at most 6 in all."})
     cap_per_referrer = fields.String(metadata={"description": "The most that one referrer is paid in all."})
-    cap_per_bounty = fields.String(metadata={"description": "The most that is paid in all, buyers' shares too."})
+    cap_per_bounty = fields.String(metadata={"description": "The most that is paid in all, buyers’ shares too."})
     cap_per_month = fields.String(metadata={"description": "The most that is paid in one month of the calendar, UTC."})
     cause = clean_text(3, 120, metadata={
         "description": "What a buyer may give their share to.", "example": "Denver Food Bank"})

@@ -85,7 +85,7 @@ _WHAT_TO_SAY = {
     ),
     FetchFailure.BAD_URL: (
         "This is not the address of a web page.",
-        "Copy the whole address from your browser's address bar; it begins with https:// or http://.",
+        "Copy the whole address from your browser’s address bar; it begins with https:// or http://.",
     ),
 }
 

@@ -3,7 +3,8 @@ from flask import current_app, render_template
 
 from marketplace.foundation.mail import Mail
 
-BECAUSE = "You get this mail because of something you did on Fingerpost."
+BECAUSE = "You get this mail because it is about you, or about a business of yours, on Fingerpost."
+TO_ADMINS = "You get this mail because you are an admin of Fingerpost."
 
 
 def compose(

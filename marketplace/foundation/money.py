@@ -121,12 +121,12 @@ def _rules(currency: str) -> Currency:
 
 
 @lru_cache(maxsize=4096)  # Babel takes a tenth of a page of amounts (make bench).
-def show_money(money: Money, locale: str = "en_US") -> str:
-    """For people: ``$1,000.00``; whole amounts without the empty decimals."""
+def show_money(money: Money, locale: str = "en_US", *, exact: bool = False) -> str:
+    """For people: ``$1,000.50``; whole amounts without the empty decimals, unless ``exact``, for columns of figures."""
     digits = _rules(money.currency).digits
     amount = Decimal(money.minor).scaleb(-digits)
     text = format_currency(amount, money.currency.upper(), locale=locale, currency_digits=True)
-    return text.removesuffix("." + "0" * digits) if digits else text
+    return text.removesuffix("." + "0" * digits) if digits and not exact else text
 
 
 def plain_amount(money: Money) -> str:

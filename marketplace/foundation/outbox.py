@@ -7,17 +7,27 @@ transaction open, and what came of it is written together with the tick.
 import logging
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Index, Select, Table, insert, select, text
+from sqlalchemy import Index, Select, bindparam, insert, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.foundation import audit, clock
-from marketplace.foundation.db import Base, Versioned, db, finish_reading, transaction
+from marketplace.foundation.db import (
+    Base,
+    Versioned,
+    add_row,
+    db,
+    facts,
+    finish_reading,
+    rows_of,
+    transaction,
+    write_rows,
+)
 from marketplace.foundation.errors import Conflict
 from marketplace.foundation.ids import new_id
 
@@ -66,24 +76,23 @@ class OutboxMessage(Versioned, Base):
     dead_at: Mapped[datetime | None]
 
 
+PROMISES = insert(rows_of(OutboxMessage))
+OF_KEY = select(OutboxMessage.id).where(OutboxMessage.key == bindparam("key"))
+
+
 class LeaseLost(Exception):
     """Another worker took the job over because this one was too slow; its writes are rolled back."""
 
 
 def promise(job: str, *, after: timedelta = timedelta(0), key: str | None = None, **arguments: str) -> None:
     """Run ``job`` once this transaction has committed, ``after`` a while; the same ``key`` only once ever."""
-    if key is not None and db.session.scalar(select(OutboxMessage.id).where(OutboxMessage.key == key)):
-        return
-    db.session.add(OutboxMessage(job=job, arguments=arguments, due_at=clock.now() + after, key=key))
-
-
-def promise_many(job: str, arguments: Iterable[dict[str, str]]) -> None:
-    """``job`` once for each, in one statement."""
+    if key is not None:
+        write_rows()
+        if facts(OF_KEY, {"key": key}).first():
+            return
     now = clock.now()
-    rows = [{"id": new_id("job"), "job": job, "arguments": said, "due_at": now, "attempts": 0, "version": 1,
-             "created_at": now} for said in arguments]
-    if rows:
-        db.session.execute(insert(cast("Table", OutboxMessage.__table__)), rows)
+    add_row(PROMISES, {"id": new_id("job"), "job": job, "arguments": arguments, "key": key, "due_at": now + after,
+                       "attempts": 0, "created_at": now, "version": 1})
 
 
 def run_next(jobs: Jobs) -> bool:

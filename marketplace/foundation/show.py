@@ -48,6 +48,12 @@ def show_day(day: date | datetime) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), day_in_words(day))
 
 
+def show_card_month(expires: str) -> str:
+    """``2031-12`` as it stands on a card: ``12/31``."""
+    year, _, month = expires.partition("-")
+    return f"{month}/{year[-2:]}"
+
+
 def show_words(state: str) -> str:
     """``needs_info`` as ``Needs info``."""
     return str(state).replace("_", " ").capitalize()
@@ -55,4 +61,5 @@ def show_words(state: str) -> str:
 
 def register_filters(app: Flask) -> None:
     app.jinja_env.filters.update(
-        money=show_money, when=show_when, ago=show_ago, since=show_since, day=show_day, words=show_words)
+        money=show_money, when=show_when, ago=show_ago, since=show_since, day=show_day, words=show_words,
+        card_month=show_card_month)

@@ -31,7 +31,7 @@ class BadUrl(Invalid):
     code = "bad_url"
 
     def __init__(self, message: str, next_step: str = "") -> None:
-        super().__init__(message, next_step=next_step or "Copy the whole address from your browser's address bar.")
+        super().__init__(message, next_step=next_step or "Copy the whole address from your browser’s address bar.")
 
 
 def split_web_url(url: str) -> SplitResult:

@@ -146,7 +146,12 @@ PLAIN = {
 }
 
 
+RANGE = re.compile(r"Must be greater than or equal to (\S+) and less than or equal to (\S+)\.")
+
+
 def _plain(sentence: str) -> str:
+    if found := RANGE.fullmatch(sentence):
+        return f"Write a number from {found[1]} to {found[2]}."
     return "Choose one of the list." if sentence.startswith("Must be one of:") else PLAIN.get(sentence, sentence)
 
 

@@ -20,6 +20,8 @@ SCOPES = {  # Scope: what it lets a program do, in the owner's words.
     "bounties:read": "see your bounties",
     "bounties:write": "write and publish bounties",
     "rewards:read": "see your rewards and transfers",
+    "money:read": "see what your businesses paid in and agreed to, and their statements",
+    "money:write": "agree to and stop automatic top-ups, which charge a kept card",
 }
 DAYS_CHOICES = (30, 90, 365)
 MOST_KEYS = 20  # Per person, not counting revoked ones.

@@ -2,7 +2,7 @@
 from marketplace.foundation.outbox import Jobs
 from marketplace.payments import events, ledger_balances
 from marketplace.payments.books import event_poll, reconciliation
-from marketplace.payments.disputes import answers, chargebacks
+from marketplace.payments.disputes import answers, by_hand, chargebacks
 from marketplace.payments.money_in import ageing, funding, kept_cards, refunds, top_ups
 from marketplace.payments.money_out import bank_accounts, bank_payouts, batches, payees, reversals, transfers
 
@@ -31,6 +31,7 @@ PAYMENTS_JOBS: Jobs = {
     "deliver_refund": refunds.DELIVER_REFUND,
     "check_refund": refunds.CHECK_REFUND,
     "check_chargeback": chargebacks.CHECK_CHARGEBACK,
+    "check_refunds_made": by_hand.CHECK_REFUNDS_MADE,
     "send_answer": answers.send_answer,
     "deliver_answer": answers.DELIVER_ANSWER,
     "reconcile": reconciliation.reconcile,

@@ -3,14 +3,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any
 
-from sqlalchemy import Table, bindparam, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.orm import aliased
 
 from marketplace.foundation import clock
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, facts, insert_unless_there, rows_of
 from marketplace.foundation.errors import Conflict
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money, show_money
@@ -20,32 +19,33 @@ from marketplace.payments.ledger_balances import count_postings as count_posting
 from marketplace.payments.ledger_balances import find_balance as find_balance
 from marketplace.payments.ledger_balances import trial_balance as trial_balance
 from marketplace.payments.ledger_checks import check_ledger as check_ledger
-from marketplace.payments.models import MAY_GO_BELOW_ZERO, PLATFORM, AccountKind, LedgerAccount, LedgerEntry, Posting
+from marketplace.payments.models import (
+    MAY_GO_BELOW_ZERO,
+    PLATFORM,
+    AccountKind,
+    LedgerAccount,
+    LedgerEntry,
+    Posting,
+)
+from marketplace.payments.models import Account as Account
 
-
-class Account(NamedTuple):
-    """What posting needs to know of a ledger account; of many at once, whole rows cost most of the time."""
-
-    id: str
-    currency: str
-    floor_minor: int | None
-
-
-Line = tuple[LedgerAccount | Account, Money]
+Line = tuple[Account, Money]
 Link = tuple[int, int]  # An account's latest posting: its number, and the balance after it.
 IN_ONE_STATEMENT = 1_000
 
-_ids = LedgerAccount.id.in_(bindparam("ids", expanding=True))
 _later = aliased(Posting)
-LOCK = select(LedgerAccount.id).where(_ids).order_by(LedgerAccount.id).with_for_update(key_share=True)
-OWN = select(LedgerAccount.owner_id, LedgerAccount.id, LedgerAccount.currency, LedgerAccount.floor_minor).where(
+LOCK = select(LedgerAccount.id).where(LedgerAccount.id.in_(bindparam("ids", expanding=True))).order_by(
+    LedgerAccount.id).with_for_update(key_share=True)
+FACTS = [LedgerAccount.__table__.c[name] for name in Account._fields]
+OWN = select(*FACTS).where(
     LedgerAccount.kind == bindparam("kind"), LedgerAccount.owner_id.in_(bindparam("owners", expanding=True)))
+ONE = select(*FACTS).where(LedgerAccount.id == bindparam("id"))
 KNOWN = select(LedgerEntry.id, LedgerEntry.reference, LedgerEntry.fingerprint).where(
     LedgerEntry.reference.in_(bindparam("references", expanding=True)))
 LAST = select(Posting.account_id, Posting.seq, Posting.balance_after_minor).where(
     Posting.account_id.in_(bindparam("ids", expanding=True)),
     Posting.seq == select(func.max(_later.seq)).where(_later.account_id == Posting.account_id).scalar_subquery())
-POSTINGS, ENTRIES = insert(cast("Table", Posting.__table__)), insert(cast("Table", LedgerEntry.__table__))
+POSTINGS, ENTRIES = insert(rows_of(Posting)), insert(rows_of(LedgerEntry))
 
 
 @dataclass(frozen=True)
@@ -69,45 +69,39 @@ class ReferenceReused(ValueError):
     """The same reference with other lines: two different movements claim to be one."""
 
 
-def account(kind: AccountKind, owner_id: str, currency: str) -> LedgerAccount:
+def account(kind: AccountKind, owner_id: str, currency: str) -> Account:
     """Made on first use; when two make it at once, both get the same one."""
-    wanted = select(LedgerAccount).filter_by(kind=kind, owner_id=owner_id, currency=currency)
-    found = db.session.scalar(wanted)
-    if found is None:
-        floor = None if kind in MAY_GO_BELOW_ZERO else 0
-        plain = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
-        made = plain(LedgerAccount).values(kind=kind, owner_id=owner_id, currency=currency, floor_minor=floor)
-        db.session.execute(made.on_conflict_do_nothing())
-        found = db.session.scalars(wanted).one()
-    return found
+    return accounts(kind, {owner_id: currency})[owner_id]
 
 
 def accounts(kind: AccountKind, owners: Mapping[str, str]) -> dict[str, Account]:
-    """By owner, each in the owner's currency (``owners`` says which); the missing ones are made. For many at once."""
+    """By owner, each in the owner's currency (``owners`` says which); the missing ones are made."""
     found = _accounts_of(kind, owners)
-    missing = sorted(owners.keys() - found.keys())
-    if missing:
+    if missing := sorted(owners.keys() - found.keys()):
         now, floor = clock.now(), None if kind in MAY_GO_BELOW_ZERO else 0
-        plain = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
-        db.session.execute(plain(cast("Table", LedgerAccount.__table__)).on_conflict_do_nothing(), [
+        made = facts(insert_unless_there(rows_of(LedgerAccount), *FACTS), [
             {"id": new_id("acct"), "kind": kind, "owner_id": owner, "currency": owners[owner], "floor_minor": floor,
              "created_at": now} for owner in missing])
-        found |= _accounts_of(kind, {owner: owners[owner] for owner in missing})
+        found |= {row.owner_id: Account._make(row) for row in made}
+        found |= _accounts_of(kind, {owner: owners[owner] for owner in missing if owner not in found})
     return found
 
 
 def _accounts_of(kind: AccountKind, owners: Mapping[str, str]) -> dict[str, Account]:
-    return {owner: Account(account_id, currency, floor) for some in batched(sorted(owners))
-            for owner, account_id, currency, floor in db.session.execute(OWN, {"kind": kind, "owners": some})
-            if owners[owner] == currency}
+    return {row.owner_id: Account._make(row) for some in batched(sorted(owners))
+            for row in facts(OWN, {"kind": kind, "owners": some}) if owners[row.owner_id] == row.currency}
 
 
-def clearing(currency: str) -> LedgerAccount:
+def get_account(account_id: str) -> Account:
+    return Account._make(facts(ONE, {"id": account_id}).one())
+
+
+def clearing(currency: str) -> Account:
     """The platform's balance at Stripe."""
     return account(AccountKind.CLEARING, PLATFORM, currency)
 
 
-def move(amount: Money, *, source: LedgerAccount, target: LedgerAccount, kind: str, reference: str) -> str:
+def move(amount: Money, *, source: Account, target: Account, kind: str, reference: str) -> str:
     """``post`` for the plainest case: out of one account, into another."""
     return post([(source, -amount), (target, amount)], kind=kind, reference=reference)
 
@@ -202,7 +196,7 @@ def _fingerprint(kind: str, merged: Sequence[Line]) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def _next_link(of: LedgerAccount | Account, amount: Money, seq: int, before: int) -> Link:
+def _next_link(of: Account, amount: Money, seq: int, before: int) -> Link:
     """The account's chain goes on. Those without a floor have none: they would serialise everything."""
     assert of.floor_minor is not None
     after = before + amount.minor

@@ -10,11 +10,12 @@ from sqlalchemy import BindParameter, Text, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from marketplace.foundation import clock
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, facts
 from marketplace.foundation.ids import first_id
 from marketplace.foundation.money import Money, zero
 from marketplace.payments.models import (
     MAY_GO_BELOW_ZERO,
+    Account,
     AccountKind,
     BalanceSnapshot,
     LedgerAccount,
@@ -26,6 +27,14 @@ from marketplace.payments.models import (
 # snapshot ends this long ago, when nothing older can still appear.
 SETTLED_AFTER = timedelta(hours=1)
 
+_last = select(Posting.seq, Posting.balance_after_minor).order_by(Posting.seq.desc()).limit(1)
+LAST_LINK = _last.where(Posting.account_id == bindparam("account_id"))
+HELD_BY = select(
+    LedgerAccount.id, LedgerAccount.floor_minor,
+    _last.with_only_columns(Posting.balance_after_minor).where(Posting.account_id == LedgerAccount.id)
+    .correlate(LedgerAccount).scalar_subquery().label("balance")).where(
+        LedgerAccount.kind == bindparam("kind"), LedgerAccount.owner_id == bindparam("owner_id"),
+        LedgerAccount.currency == bindparam("currency"))
 _id: BindParameter[str] = bindparam("account_id", type_=Text)
 _snapshot = BalanceSnapshot.subject_id == _id
 _through = select(BalanceSnapshot.through_entry_id).where(_snapshot).scalar_subquery()
@@ -62,22 +71,22 @@ def take_snapshots() -> None:
           "created_at": now} for subject, minor in rows.items()])
 
 
-def count_postings(of: LedgerAccount) -> int:
+def count_postings(of: Account) -> int:
     """How often money moved in or out of an account with a floor: numbers movements that may come again."""
-    return _last_link(of)[0]
+    return _last_link(of.id)[0]
 
 
-def balance(of: LedgerAccount) -> Money:
+def balance(of: Account | LedgerAccount) -> Money:
     """Above zero: we owe it. Below: it is ours, or kept for us."""
-    if of.floor_minor is not None:
-        return Money(_last_link(of)[1], of.currency)
-    return Money(int(db.session.scalar(SNAPSHOT_AND_TAIL, {"account_id": of.id}) or 0), of.currency)
+    return Money(_endless(of.id) if of.floor_minor is None else _last_link(of.id)[1], of.currency)
 
 
 def find_balance(kind: AccountKind, owner_id: str, currency: str) -> Money:
     """Zero where there is no such account yet; makes none."""
-    found = db.session.scalar(select(LedgerAccount).filter_by(kind=kind, owner_id=owner_id, currency=currency))
-    return balance(found) if found else zero(currency)
+    found = facts(HELD_BY, {"kind": kind, "owner_id": owner_id, "currency": currency}).first()
+    if found is None:
+        return zero(currency)
+    return Money(_endless(found.id) if found.floor_minor is None else found.balance or 0, currency)
 
 
 def balances(kind: AccountKind, owner_ids: Iterable[str]) -> dict[str, Money]:
@@ -122,8 +131,10 @@ def _kind_of(subject_id: str) -> tuple[str, AccountKind]:
     return currency, AccountKind(kind)
 
 
-def _last_link(of: LedgerAccount) -> tuple[int, int]:
-    last = db.session.execute(
-        select(Posting.seq, Posting.balance_after_minor).filter_by(account_id=of.id)
-        .order_by(Posting.seq.desc()).limit(1)).one_or_none()
+def _last_link(account_id: str) -> tuple[int, int]:
+    last = facts(LAST_LINK, {"account_id": account_id}).first()
     return (last.seq, last.balance_after_minor) if last else (0, 0)
+
+
+def _endless(account_id: str) -> int:
+    return int(facts(SNAPSHOT_AND_TAIL, {"account_id": account_id}).scalar() or 0)

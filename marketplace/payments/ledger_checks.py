@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import collate, func, or_, select
+from sqlalchemy import case, collate, func, or_, select
 
 from marketplace.foundation.db import db
 from marketplace.payments.models import (
@@ -126,14 +126,18 @@ def _disagreements() -> Iterator[tuple[str, Found]]:
 
 
 def _wrong_chargebacks() -> Any:
-    """Always: frozen - owed = parts in force - withdrawn + written off; and withdrawn is the sum of the movements."""
+    """Always: frozen - owed = parts in force - withdrawn + written off; and withdrawn is the sum of the movements.
+
+    What Stripe gave back beyond what it took (withdrawn below zero) is in neither.
+    """
     parts = select(func.coalesce(func.sum(FrozenPart.amount_minor), 0)).where(
         FrozenPart.chargeback_id == Chargeback.id,
         FrozenPart.state.in_((FrozenState.FROZEN, FrozenState.TAKEN))).scalar_subquery()
     moved = select(func.coalesce(func.sum(ChargebackMovement.amount_minor), 0)).where(
         ChargebackMovement.chargeback_id == Chargeback.id).scalar_subquery()
     rest = Chargeback.frozen_minor - func.coalesce(BusinessDebt.owed_minor, 0)
-    right = parts - Chargeback.withdrawn_minor + func.coalesce(BusinessDebt.written_off_minor, 0)
+    withdrawn = case((Chargeback.withdrawn_minor > 0, Chargeback.withdrawn_minor), else_=0)
+    right = parts - withdrawn + func.coalesce(BusinessDebt.written_off_minor, 0)
     return (select(Chargeback.id, rest, right).outerjoin(BusinessDebt, BusinessDebt.id == Chargeback.id)
             .where(or_(rest != right, Chargeback.withdrawn_minor != moved)))
 

@@ -6,10 +6,15 @@ transfers and reversals, other ledger accounts. (SQLite locks the file.)
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import bindparam, select, tuple_
 
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, facts
 from marketplace.payments.models import AccountKind, LedgerAccount
+
+_lock = select(LedgerAccount.id).order_by(LedgerAccount.id).with_for_update(key_share=True)
+FUNDS = _lock.where(LedgerAccount.kind == AccountKind.FUNDS, tuple_(LedgerAccount.owner_id, LedgerAccount.currency).in_(
+    bindparam("bounties", expanding=True)))
+ACCOUNTS = _lock.where(LedgerAccount.id.in_(bindparam("ids", expanding=True)))
 
 
 def lock_funds(*bounties: tuple[str, str]) -> None:
@@ -17,9 +22,8 @@ def lock_funds(*bounties: tuple[str, str]) -> None:
 
     Call it before anything is changed: what the session has changed by then is written, and so locked, first.
     """
-    _lock(select(LedgerAccount.id).where(
-        LedgerAccount.kind == AccountKind.FUNDS,
-        tuple_(LedgerAccount.owner_id, LedgerAccount.currency).in_(bounties)))
+    if db.engine.dialect.name != "sqlite":
+        facts(FUNDS, {"bounties": bounties})
 
 
 def lock_funds_of(row: type[Any], row_id: str) -> None:
@@ -30,8 +34,5 @@ def lock_funds_of(row: type[Any], row_id: str) -> None:
 
 def lock_accounts(ids: Iterable[str]) -> None:
     """Ledger accounts, ascending by id."""
-    _lock(select(LedgerAccount.id).where(LedgerAccount.id.in_(sorted(set(ids)))))
-
-
-def _lock(wanted: Select[str]) -> None:
-    db.session.execute(wanted.order_by(LedgerAccount.id).with_for_update(key_share=True)).all()
+    if db.engine.dialect.name != "sqlite":
+        facts(ACCOUNTS, {"ids": sorted(set(ids))})

@@ -149,7 +149,10 @@ class DisputeMovement:
 
 @dataclass(frozen=True)
 class DisputeReading:
-    """``status`` is Stripe's; ``submissions`` how often evidence went to the bank (once at most)."""
+    """``status`` is Stripe's; ``submissions`` how often evidence went to the bank (once at most).
+
+    ``is_refundable``: whether Stripe still refunds what is left of the payment.
+    """
 
     id: str
     status: str
@@ -163,6 +166,7 @@ class DisputeReading:
     movements: tuple[DisputeMovement, ...]
     opened_at: datetime
     livemode: bool
+    is_refundable: bool
 
 
 @dataclass(frozen=True)
@@ -245,7 +249,7 @@ PLAIN_WORDS = {
     "identity.individual.documents": "a photo of your identity document",
     "identity.individual": "your personal details",
     "identity.business_details": "your business details",
-    "identity.attestations.terms_of_service": "your agreement to Stripe's terms",
+    "identity.attestations.terms_of_service": "your agreement to Stripe’s terms",
     "identity.entity_type": "whether you are a person or a company",
     "identity.country": "your country",
     "defaults.profile": "what you do",

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from sqlalchemy import func, select
 
 from marketplace.bounties.models import Happening, RewardRule
-from marketplace.bounties.rules import Event, RewardPreview, price, times_at_most
+from marketplace.bounties.rules import Event, RewardPreview, times_at_most
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
@@ -12,11 +12,12 @@ from marketplace.foundation.money import Money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.payments.disputes.freezing import frozen_of
-from marketplace.payments.locks import lock_funds
 from marketplace.payments.money_in import funds
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import catch_up_with_refunds
 from marketplace.referrals.conversion import record_conversion
+from marketplace.referrals.lawful import price_for
+from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, ConversionState, Lead
 from marketplace.referrals.permissions import may_work
 from marketplace.referrals.queries import find_conversion
@@ -62,7 +63,7 @@ def earn_later(sale_id: str, days: str) -> None:
     """
     lead_id = db.session.scalars(select(Conversion.lead_id).filter_by(id=sale_id)).one()
     lead, number = db.session.get_one(Lead, lead_id), int(days)
-    lock_funds((lead.bounty_id, lead.terms.currency))
+    lock_funds_of(lead)
     sale = db.session.get_one(Conversion, sale_id, populate_existing=True, with_for_update={"key_share": True})
     is_known = db.session.scalar(select(Conversion.id).where(
         Conversion.sale_id == sale.id, Conversion.kind == ConversionKind.LATER, Conversion.number == number))
@@ -81,7 +82,7 @@ def record_renewal(lead: Lead, *, by: User, amount: Money, occurred_on: date, or
     NotEnoughMoney (409) for one that comes so late that its money is gone.
     """
     sale, event = check_renewal(lead, by=by, amount=amount, occurred_on=occurred_on)
-    _reserve_what_was_freed(lead, price(lead.terms, event, used_up(lead)))
+    _reserve_what_was_freed(lead, price_for(lead, event, used_up(lead)))
     return record_conversion(
         lead, event, occurred_on, kind=ConversionKind.RENEWAL, source=ConversionSource.MANUAL,
         external_id=order_number, amount=amount, sale=sale, number=event.number, by=by.id)
@@ -99,7 +100,7 @@ def _reserve_what_was_freed(lead: Lead, earned: RewardPreview) -> None:
 def preview_renewal(lead: Lead, *, by: User, amount: Money, occurred_on: date) -> RewardPreview:
     """What it would earn. Refuses what record_renewal would refuse."""
     _, event = check_renewal(lead, by=by, amount=amount, occurred_on=occurred_on)
-    return price(lead.terms, event, used_up(lead, is_preview=True))
+    return price_for(lead, event, used_up(lead, is_preview=True))
 
 
 def check_renewal(lead: Lead, *, by: User, amount: Money, occurred_on: date) -> tuple[Conversion, Event]:
@@ -123,7 +124,7 @@ def _lock_sale(lead: Lead) -> Conversion:
     found = find_conversion(lead)
     if found is None:
         raise NoRenewals("There is no sale to renew.", next_step="Record the sale first.")
-    lock_funds((lead.bounty_id, lead.terms.currency))
+    lock_funds_of(lead)
     sale = db.session.get_one(Conversion, found.id, populate_existing=True, with_for_update={"key_share": True})
     if not _renewal_rules(lead):
         raise NoRenewals("These terms pay for no renewals.", next_step="Nothing needs to be recorded.")

@@ -7,9 +7,9 @@ from marketplace.bounties.publishing import note_funds_came_free
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.crypto import keyed_hash, sign, unsign
 from marketplace.foundation.db import db
-from marketplace.payments.locks import lock_funds
 from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
+from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, Consent, Lead, Moderation, Stage
 from marketplace.referrals.queries import is_buyer_address_known
 
@@ -44,7 +44,7 @@ def end_asking(lead_id: str) -> None:
     lead = db.session.get_one(Lead, lead_id)
     is_up = lead.consent_due_at is None or lead.consent_due_at <= clock.now()
     if lead.consent is Consent.ASKED and is_up:
-        lock_funds((lead.bounty_id, lead.terms.currency))
+        lock_funds_of(lead)
         end_lead(lead, why="the buyer did not answer")
 
 
@@ -57,7 +57,7 @@ def end_protection(lead_id: str) -> None:
     if left > timedelta(0):
         outbox.promise("end_protection", after=left, lead_id=lead.id)
         return
-    lock_funds((lead.bounty_id, lead.terms.currency))
+    lock_funds_of(lead)
     end_lead(lead, why="the protection window ended")
 
 

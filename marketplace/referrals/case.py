@@ -54,7 +54,7 @@ def _what_came_of(bounty: Bounty) -> Known:
     published = f", published on {bounty.published_at:{DAY}}" if bounty.published_at else ""
     return [
         ("The bounty", f"“{bounty.title}”{published}, terms no. {bounty.terms_number}"),
-        ("What it brought", f"{accepted} buyers introduced and accepted, {agreed} of them agreed to be contacted"),
+        ("What it brought", f"{accepted} introduced and accepted, {agreed} of them agreed to be contacted"),
         ("Sales that the business recorded itself", "; ".join(
             f"{show_money(sale.amount)} on {sale.occurred_on:{DAY}}" for sale in sales) or "none yet"),
     ]

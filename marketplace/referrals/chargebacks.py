@@ -36,6 +36,7 @@ from marketplace.payments.models import (
     PayableState,
     Refund,
     RefundState,
+    TransferStop,
     WarningState,
 )
 from marketplace.payments.money_out import stops
@@ -78,8 +79,7 @@ def _follow_chargeback(chargeback_id: str) -> None:
         return
     if chargeback.settled_at:
         lift_holds(chargeback.id, why=PAID_AFTER_ALL)
-        stops.lift_stops(chargeback.id, by=audit.SYSTEM)
-        _let_transfers_go(bounty)
+        _let_transfers_go(chargeback)
         resume_bounty(bounty)
     elif chargeback.state not in freezing.OVER:
         why = PAYMENT_TAKEN_BACK if chargeback.state is ChargebackState.LOST else PAYMENT_DISPUTED
@@ -126,8 +126,9 @@ def _lock_held(bounty_id: str) -> Sequence[Reward]:
 
 
 def _stop_transfers(chargeback: Chargeback, why: str) -> None:
-    """Released and not sent yet, newest first: as much of it as is still missing stays here."""
+    """Released and not sent yet, newest first: as much as is still missing stays, and its people are told."""
     missing, stopped = freezing.unnamed(chargeback), zero(chargeback.currency)
+    told = _stopped_by(chargeback)
     released = db.session.scalars(
         select(Payable).join(Reward, Reward.id == Payable.id).where(
             Reward.bounty_id == chargeback.purpose_id, Payable.amount_minor > 0,
@@ -138,14 +139,28 @@ def _stop_transfers(chargeback: Chargeback, why: str) -> None:
             return
         stops.stop_transfers("payable", payable.id, reason=why, source=chargeback.id, by=audit.SYSTEM)
         stopped += payable.amount
+        if payable.id not in told:
+            outbox.promise("send_letter", letter="reward_frozen", reward_id=payable.id)
 
 
-def _let_transfers_go(bounty: Bounty) -> None:
-    payees = db.session.scalars(
-        select(Payable.payee_id).distinct().join(Reward, Reward.id == Payable.id)
-        .where(Reward.bounty_id == bounty.id, Payable.state == PayableState.OWED, Payable.amount_minor > 0)).all()
-    for payee_id in payees:
+def _stopped_by(chargeback: Chargeback) -> set[str]:
+    """Ids of payables, which are their rewards'."""
+    return set(db.session.scalars(stops.open_stops().where(TransferStop.source == chargeback.id)
+                                  .with_only_columns(TransferStop.subject_id)))
+
+
+def _let_transfers_go(chargeback: Chargeback) -> None:
+    waited = _stopped_by(chargeback)
+    stops.lift_stops(chargeback.id, by=audit.SYSTEM)
+    owed = db.session.execute(
+        select(Payable.id, Payable.payee_id).join(Reward, Reward.id == Payable.id).where(
+            Reward.bounty_id == chargeback.purpose_id, Payable.state == PayableState.OWED, Payable.amount_minor > 0)
+        .order_by(Payable.id)).all()
+    for payee_id in sorted({payee_id for _, payee_id in owed}):
         outbox.promise("request_transfers", payee_id=payee_id)
+    for reward_id, _ in owed:
+        if reward_id in waited:
+            outbox.promise("send_letter", letter="reward_thawed", reward_id=reward_id)
 
 
 def _follow_warning(warning_id: str) -> None:
@@ -193,7 +208,7 @@ def void_unpaid(reward: Reward, *, by: User, reason: str) -> None:
     reward = db.session.get_one(Reward, reward.id, populate_existing=True, with_for_update={"key_share": True})
     if may_void_unpaid(reward) is None:
         raise NotUnpaid("The business still has time to pay for this reward, or has paid.",
-                        next_step="Thirty days after the bank's decision it may be voided.")
+                        next_step="Thirty days after the bank’s decision it may be voided.")
     freezing.thaw_owner(reward.id)
     held = ledger.account(AccountKind.HELD, reward.id, reward.currency)
     ledger.move(ledger.balance(held), source=held,

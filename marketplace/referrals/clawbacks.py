@@ -13,12 +13,12 @@ from marketplace.foundation.money import Money, show_money, zero
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.payments.disputes.freezing import thaw_owner
-from marketplace.payments.locks import lock_funds
 from marketplace.payments.models import PLATFORM, AccountKind, Payable
 from marketplace.payments.money_out import payables
 from marketplace.payments.money_out.reversals import standing_of
 from marketplace.referrals import lifecycle
 from marketplace.referrals.in_kind import expire_thing
+from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
     Clawback,
     ClawbackState,
@@ -53,7 +53,7 @@ def refund_sale(
     RefundKnown (409) when this refund was recorded before.
     """
     require(may_give_money_back(by, lead), "record a refund of this sale")
-    lock_funds((lead.bounty_id, lead.terms.currency))
+    lock_funds_of(lead)
     conversion = _get_conversion(lead, conversion_id)
     _lock_sale(conversion)
     _refuse_known(conversion, refund_number)
@@ -208,7 +208,8 @@ def _claw_back(reward: Reward, conversion: Conversion, refund: SaleRefund, *, by
         _void_if_nothing_left(reward, by=by)
     # The fee did, even while Stripe is asked for the rest.
     note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
-    outbox.promise("send_letter", letter="reward_clawed_back", clawback_id=clawback.id)
+    if amount.minor:
+        outbox.promise("send_letter", letter="reward_clawed_back", clawback_id=clawback.id)
 
 
 def _take_from_held(reward: Reward, clawback: Clawback) -> None:

@@ -1,4 +1,5 @@
 """The buyer says yes, no or never, without an account, and can take it back. Their words rule."""
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from sqlalchemy import or_, select, text
@@ -8,10 +9,10 @@ from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.crypto import unsign
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid
-from marketplace.payments.locks import lock_funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, end_lead
 from marketplace.referrals.duplicates import become_duplicate
+from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
     LIVE_LEADS,
     Buyer,
@@ -65,7 +66,7 @@ def give_consent(
 
     ``proven``: the link was mailed to this very address, so a pasted-on link cannot say yes for somebody else.
     """
-    check_may_answer(lead)
+    check_may_answer(lead, *(_of_same_buyer(lead) if proven else ()))
     today = clock.now().date()
     if not today <= until <= today + LONGEST_CONSENT:
         raise Invalid("Choose a day from today on, within half a year.",
@@ -75,7 +76,7 @@ def give_consent(
     if hash_email(email) == hash_email(lead.referrer.email):
         raise SelfReferral("This is the address of the person who pointed: nobody is paid for pointing at themselves.",
                            next_step="Use your own address.",
-                           fields={"email": ["Use your own address: this one is the referrer's."]})
+                           fields={"email": ["Use your own address: this one is the referrer’s."]})
     if shares_in(lead, email):
         raise SelfReferral("This is the address of somebody who shares in the reward for pointing at you.",
                            next_step="Use your own address.", fields={"email": ["Use your own address."]})
@@ -114,11 +115,11 @@ def open_confirmation(token: str) -> ConsentGrant:
 def confirm_consent(grant: ConsentGrant) -> None:
     """asked -> granted: the address is the buyer's own. The buyer's word also settles who pointed."""
     lead = db.session.get_one(Lead, grant.lead_id)
-    _lock(lead)
+    _lock(lead, *_of_same_buyer(lead))
     db.session.refresh(grant)
     if grant.replaced_at:
         raise AlreadyAnswered("You answered once more after this mail.", next_step="Confirm in the newest mail.")
-    check_may_answer(lead)
+    _check_is_asked(lead)
     grant.confirmed_at = clock.now()
     _take_ownership(lead)
     lifecycle.move_consent(lead, Consent.GRANTED, by=BUYER)
@@ -128,13 +129,7 @@ def confirm_consent(grant: ConsentGrant) -> None:
 
 def _take_ownership(lead: Lead) -> None:
     """The referrer whom the buyer confirmed owns the lead; other live leads for the same buyer end."""
-    buyer = db.session.get_one(Buyer, lead.buyer_id)
-    # An appeal took the lead out of the first-come indexes; what it was a duplicate of is still the same buyer.
-    same = or_(Lead.buyer_hash == buyer.email_hash, Lead.id == lead.duplicate_of_id, Lead.duplicate_of_id == lead.id)
-    others = db.session.scalars(select(Lead).where(
-        Lead.business_id == lead.business_id, Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), same)).all()
-    lock_funds(*((other.bounty_id, other.terms.currency) for other in others))
-    for other in others:
+    for other in _of_same_buyer(lead):
         if other.consent is Consent.GRANTED or other.stage is Stage.WON:
             raise _said_elsewhere()
         if other.moderation is Moderation.ACCEPTED:
@@ -143,9 +138,18 @@ def _take_ownership(lead: Lead) -> None:
             become_duplicate(other, of=lead, by=BUYER)
     try:
         with db.session.begin_nested():
-            lead.buyer_hash = buyer.email_hash
+            lead.buyer_hash = db.session.get_one(Buyer, lead.buyer_id).email_hash
     except IntegrityError as error:  # They said yes through somebody else in this very moment.
         raise _said_elsewhere() from error
+
+
+def _of_same_buyer(lead: Lead) -> Sequence[Lead]:
+    """The other live leads of this business for them."""
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    # An appeal took the lead out of the first-come indexes; what it was a duplicate of is still the same buyer.
+    same = or_(Lead.buyer_hash == buyer.email_hash, Lead.id == lead.duplicate_of_id, Lead.duplicate_of_id == lead.id)
+    return db.session.scalars(select(Lead).where(
+        Lead.business_id == lead.business_id, Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), same)).all()
 
 
 def _said_elsewhere() -> AlreadyAnswered:
@@ -155,7 +159,7 @@ def _said_elsewhere() -> AlreadyAnswered:
 
 def refuse_consent(lead: Lead, *, never: bool = False) -> None:
     """asked -> refused. ``never``: nobody may point at this person or this post again, for any business."""
-    check_may_answer(lead)
+    check_may_answer(lead, *(leads_elsewhere(lead) if never else ()))
     lifecycle.move_consent(lead, Consent.REFUSED, by=BUYER, reason="never" if never else "")
     if never:
         _suppress_buyer(lead)
@@ -164,7 +168,7 @@ def refuse_consent(lead: Lead, *, never: bool = False) -> None:
 
 def withdraw_consent(lead: Lead, *, never: bool = False) -> None:
     """granted -> withdrawn: from this moment the contact data is closed again."""
-    _lock(lead)
+    _lock(lead, *(leads_elsewhere(lead) if never else ()))
     grant = find_live_grant(lead)
     if lead.consent is not Consent.GRANTED or grant is None:
         raise AlreadyAnswered("There is no yes to take back.", next_step="The page shows what you said last.")
@@ -176,18 +180,20 @@ def withdraw_consent(lead: Lead, *, never: bool = False) -> None:
 
 
 def _suppress_buyer(lead: Lead) -> None:
-    hashes = hashes_of(lead)
-    suppress(*hashes)
+    suppress(*hashes_of(lead))
     keep_never(lead)
     audit.record("buyer.suppressed", lead.id, by=BUYER)
+    for other in leads_elsewhere(lead):
+        _leave_alone(other)
+
+
+def leads_elsewhere(lead: Lead) -> Sequence[Lead]:
+    """Every other live lead for this buyer or post, whichever business it is for."""
+    hashes = hashes_of(lead)
     theirs = or_(Lead.post_hash.in_(hashes), Lead.buyer_hash.in_(hashes), Lead.handle_hash.in_(hashes),
                  Lead.buyer_id.in_(select(Buyer.id).where(
                      or_(Buyer.email_hash.in_(hashes), Buyer.handle_hash.in_(hashes)))))
-    elsewhere = db.session.scalars(
-        select(Lead).where(Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), theirs)).all()
-    lock_funds(*((other.bounty_id, other.terms.currency) for other in elsewhere))
-    for other in elsewhere:
-        _leave_alone(other)
+    return db.session.scalars(select(Lead).where(Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), theirs)).all()
 
 
 def _leave_alone(lead: Lead) -> None:
@@ -208,15 +214,25 @@ def _leave_alone(lead: Lead) -> None:
         outbox.promise("send_letter", letter="lead_rejected", lead_id=lead.id)
 
 
-def _lock(lead: Lead) -> None:
-    """One answer at a time, each from what the last one left: two clicks at once, or two browsers."""
-    lock_funds((lead.bounty_id, lead.terms.currency))
-    db.session.get_one(Lead, lead.id, populate_existing=True, with_for_update={"of": Lead})
+def _lock(lead: Lead, *others: Lead) -> None:
+    """One answer at a time, each from what the last one left: two clicks at once, or two browsers.
+
+    With ``others`` that it settles too, all in one order. Whoever asks for them again afterwards sees them as they are;
+    one that came in meanwhile has nothing reserved yet.
+    """
+    lock_funds_of(lead, *others)
+    db.session.scalars(
+        select(Lead).where(Lead.id.in_([one.id for one in (lead, *others)])).order_by(Lead.id)
+        .with_for_update(of=Lead).execution_options(populate_existing=True)).all()
 
 
-def check_may_answer(lead: Lead) -> None:
-    """Locked from here on. AlreadyAnswered (409), AskingOver (410)."""
-    _lock(lead)
+def check_may_answer(lead: Lead, *others: Lead) -> None:
+    """Locked from here on, with ``others`` that the answer settles too. AlreadyAnswered (409), AskingOver (410)."""
+    _lock(lead, *others)
+    _check_is_asked(lead)
+
+
+def _check_is_asked(lead: Lead) -> None:
     if lead.consent is not Consent.ASKED:
         if lead.consent is Consent.NO_ANSWER:
             raise AskingOver("The time to answer is over, and nobody was given anything about you.",

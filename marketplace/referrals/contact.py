@@ -37,7 +37,7 @@ def is_open_to_business(lead: Lead, grant: ConsentGrant | None) -> bool:
 
 def open_contact(lead: Lead, *, by: User) -> Contact:
     """Show the buyer's contact data to a member of the business. NoConsent (409) unless the yes stands today."""
-    require(may_work(by, lead), "see this buyer's contact data")
+    require(may_work(by, lead), "see this buyer’s contact data")
     grant = find_live_grant(lead)
     if grant is None or not is_open_to_business(lead, grant):
         raise NoConsent("The buyer has not said yes, or the time they gave is over.",

@@ -53,6 +53,13 @@ def live_holds(reward_id: str) -> Sequence[RewardHold]:
         select(RewardHold).filter_by(reward_id=reward_id, lifted_at=None).order_by(RewardHold.id)).all()
 
 
+def sources_holding_of(user_id: str) -> set[str]:
+    """The chargebacks and warnings for which rewards of this person wait: others decide about those."""
+    return set(db.session.scalars(
+        select(RewardHold.source_id).join(Reward, Reward.id == RewardHold.reward_id)
+        .where(Reward.beneficiary_id == user_id, RewardHold.lifted_at.is_(None))))
+
+
 def why_held(reward: Reward) -> str | None:
     """For everybody who may see the reward; None where no payment is in doubt."""
     live = live_holds(reward.id)

@@ -8,12 +8,12 @@ from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Invalid, NotFound, require
 from marketplace.identity.models import User
-from marketplace.payments.locks import lock_funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.buyers_share import reopen_choice, settle_donation
 from marketplace.referrals.consent import BUYER
+from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Conversion, KindState, Lead, RewardInKind, Thing
-from marketplace.referrals.permissions import may_receive, may_work
+from marketplace.referrals.permissions import may_give_money_back, may_receive, may_work
 
 LIVES = timedelta(days=365)  # Then what was never offered expires, with notice to both.
 REMINDED_AFTER = timedelta(days=14)
@@ -106,8 +106,7 @@ def end_kind(kind_id: str) -> None:
 
 def _lock_funds_of(lead_id: str) -> None:
     """A donation moves what is held for it."""
-    lead = db.session.get_one(Lead, lead_id)
-    lock_funds((lead.bounty_id, lead.terms.currency))
+    lock_funds_of(db.session.get_one(Lead, lead_id))
 
 
 def expire_thing(owed: RewardInKind, *, by: str, why: str) -> None:
@@ -152,7 +151,9 @@ def get_thing(kind_id: str, *, seen_by: User) -> RewardInKind:
 
 
 def _require_business(owed: RewardInKind, by: User) -> None:
-    require(may_work(by, db.session.get_one(Lead, owed.lead_id)), "settle what this business owes")
+    """A donation gives held money back: for that, those who handle the business's money."""
+    may = may_give_money_back if owed.thing is Thing.DONATION else may_work
+    require(may(by, db.session.get_one(Lead, owed.lead_id)), "settle what this business owes")
 
 
 def _require_receiver(owed: RewardInKind, by: User | None, action: str) -> str:

@@ -1,7 +1,9 @@
 """What the law lets be given for one lead: the strictest of the places of business, referrer and buyer."""
 from marketplace.bounties.gate import Ruling, is_gated, rule_on, stricter
-from marketplace.bounties.models import Bounty, GateRule
-from marketplace.foundation import audit
+from marketplace.bounties.models import Allowed, Bounty, For, GateRule, NonCash
+from marketplace.bounties.preview import reward_in_words
+from marketplace.bounties.rule_words import THINGS, what_in_words
+from marketplace.bounties.rules import Earned, Event, RewardPreview, price
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Invalid
 from marketplace.identity.models import User
@@ -38,8 +40,26 @@ def ruling_of(lead: Lead) -> Ruling:
         lead.terms.jurisdiction, lead.referrer.jurisdiction, lead.buyer_jurisdiction]))
 
 
-def note_where_buyer_is(lead: Lead, jurisdiction: str, *, by: str) -> None:
-    """The buyer knows best; what they say counts when the reward is earned."""
-    if jurisdiction and jurisdiction != lead.buyer_jurisdiction:
-        lead.buyer_jurisdiction = jurisdiction
-        audit.record("lead.buyer_placed", lead.id, by=by)
+def price_for(lead: Lead, event: Event, used: Earned | None) -> RewardPreview:
+    """What ``event`` earns with this lead: its terms as far as the law lets them be kept."""
+    return price(lead.terms, event, used, ruling_of(lead))
+
+
+def promised_in_words(lead: Lead) -> str:
+    """What its referrer would get: as the terms say, or what the law leaves of it."""
+    ruling = ruling_of(lead)
+    mine = [part for part in lead.terms.rules if part.whom is For.REFERRER]
+    kept = [part for part in mine if not ruling.forbids(part)]
+    if len(kept) == len(mine):
+        return reward_in_words(lead.terms)
+    said = [what_in_words(part, lead.terms.currency) for part in kept]
+    if not said and ruling.allows is Allowed.THANK_YOU:
+        said = [THINGS[NonCash.THANK_YOU]]
+    return " and ".join(said) or "nothing"
+
+
+def lowering_of(lead: Lead) -> GateRule | None:
+    """The rule that leaves the referrer less than the terms say; None where they get it all."""
+    ruling = ruling_of(lead)
+    mine = (part for part in lead.terms.rules if part.whom is For.REFERRER)
+    return ruling.rule if any(ruling.forbids(part) for part in mine) else None

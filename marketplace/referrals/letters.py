@@ -7,17 +7,18 @@ from collections.abc import Callable
 from sqlalchemy import select
 
 from marketplace.bounties.models import Bounty
-from marketplace.bounties.preview import reward_in_words
 from marketplace.bounties.publishing import OUT_OF_FUNDS
 from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db
-from marketplace.foundation.letters import compose, public_url
+from marketplace.foundation.letters import TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import Business, Membership, User
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, buyer_link
+from marketplace.referrals.lawful import promised_in_words
 from marketplace.referrals.models import (
     Buyer,
+    Channel,
     Consent,
     ConsentGrant,
     Lead,
@@ -26,6 +27,7 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.reward_words import buyer_share_in_words
 
+HOW = {Channel.EMAIL: "by e-mail", Channel.PHONE: "by phone"}
 UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
 REASONS = {
     ReasonCode.NOT_A_BUYER: "The post does not show somebody who is looking to buy.",
@@ -71,8 +73,8 @@ def lead_duplicate(lead_id: str) -> list[Mail]:
     return to_referrer(
         _lead(lead_id), "Someone was faster with this buyer",
         "This buyer had been pointed out to the same business before, so your lead is kept as a duplicate.",
-        "If you think you were first, or the buyer says it was you, appeal on the lead's page: "
-        "the buyer's own word decides.")
+        "If you think you were first, or the buyer says it was you, appeal on the lead’s page: "
+        "the buyer’s own word decides.")
 
 
 def lead_seconded(lead_id: str) -> list[Mail]:
@@ -120,7 +122,7 @@ def referrer_buyer_said_later(lead_id: str) -> list[Mail]:
     if lead.silent_until is None:
         return []
     return to_referrer(lead, "The buyer says: not now",
-                        f"They asked to be asked again on {lead.silent_until:%d %B %Y}. Your lead keeps its place until then.",
+                        f"They asked to be asked again on {lead.silent_until:%d %B %Y}. Your lead keeps its place.",
                         "Please leave them in peace meanwhile.")
 
 
@@ -141,12 +143,12 @@ def lead_accepted(lead_id: str) -> list[Mail]:
     if buyer.email:
         return to_referrer(lead, "Your lead was accepted",
                             "We have asked the buyer whether they want to be introduced.",
-                            f"If they buy, you earn {reward_in_words(lead.terms)}.")
+                            f"If they buy, you earn {promised_in_words(lead)}.")
     return to_referrer(
         lead, "Your lead was accepted: now pass the link on",
         "The buyer decides. Send them their private page yourself, where you know them:",
         buyer_link(lead, PASSED_ON),
-        f"They see who pointed, to whom, and that you would earn {reward_in_words(lead.terms)}.")
+        f"They see who pointed, to whom, and that you would earn {promised_in_words(lead)}.")
 
 
 def buyer_asked(lead_id: str) -> list[Mail]:
@@ -158,7 +160,7 @@ def buyer_asked(lead_id: str) -> list[Mail]:
         buyer.email, "Someone thinks they know the right business for you",
         f"{lead.referrer.name} read a post of yours and thinks that {lead.business.name} is right for what you need.",
         "Nobody has been given your address. It is up to you: yes, no, or never again.", *_your_share(lead),
-        f"So that you know: if you end up buying, {lead.referrer.name} is paid {reward_in_words(lead.terms)}.",
+        f"So that you know: if you end up buying, {lead.referrer.name} is paid {promised_in_words(lead)}.",
         name=buyer.name or "", action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)]
 
 
@@ -193,7 +195,7 @@ def consent_confirm(grant_id: str) -> list[Mail]:
     return [compose(
         buyer.email, "Please confirm that this is you",
         f"You (or somebody with your address) said yes to being introduced to {lead.business.name}.",
-        f"{lead.referrer.name} pointed them at a post of yours, and is paid {reward_in_words(lead.terms)} if you end "
+        f"{lead.referrer.name} pointed them at a post of yours, and is paid {promised_in_words(lead)} if you end "
         "up buying.", *_your_share(lead),
         "Only when you confirm do they learn how to reach you. If it was not you, do nothing.",
         name=buyer.name or "", why=CONFIRM_WHY,
@@ -209,7 +211,7 @@ def buyer_receipt(lead_id: str) -> list[Mail]:
         return []
     return [compose(
         buyer.email, "Your yes, in writing",
-        f"To {lead.business.name}, {grant.purpose}, by {grant.channel}, until {day_in_words(grant.until)}.",
+        f"To {lead.business.name}, {grant.purpose}, {HOW[grant.channel]}, until {day_in_words(grant.until)}.",
         "You can take it back at any time on your page; it ends automatically on that day.",
         name=buyer.name or "", action=("Open my page", buyer_link(lead, MAILED)), why=RECEIPT_WHY)]
 
@@ -217,7 +219,7 @@ def buyer_receipt(lead_id: str) -> list[Mail]:
 def business_introduced(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
     return to_members(lead.business, "A buyer said yes to you",
-                       f"For “{lead.bounty.title}”. How to reach them, and until when, is on the lead's page.",
+                       f"For “{lead.bounty.title}”. How to reach them, and until when, is on the lead’s page.",
                        path=f"/leads/{lead.id}", label="Open the lead")
 
 
@@ -231,7 +233,7 @@ def business_consent_withdrawn(lead_id: str) -> list[Mail]:
 def referrer_buyer_said_yes(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
     return to_referrer(lead, "The buyer said yes", f"{lead.business.name} can talk to them now. "
-                        f"If they buy, you earn {reward_in_words(lead.terms)}.")
+                        f"If they buy, you earn {promised_in_words(lead)}.")
 
 
 def moderators_reminded(lead_id: str) -> list[Mail]:
@@ -240,7 +242,7 @@ def moderators_reminded(lead_id: str) -> list[Mail]:
         return []
     admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)))
     return [compose(user.email, "A lead has waited for a day", "Someone is waiting for a decision.", name=user.name,
-                    action=("Open the lead", public_url(f"/leads/{lead.id}"))) for user in admins]
+                    action=("Open the lead", public_url(f"/leads/{lead.id}")), why=TO_ADMINS) for user in admins]
 
 
 def bounty_out_of_funds(bounty_id: str) -> list[Mail]:

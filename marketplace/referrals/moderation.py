@@ -12,16 +12,17 @@ from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
 from marketplace.payments.ledger import NotEnoughMoney
-from marketplace.payments.locks import lock_funds
 from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import ask_consent
 from marketplace.referrals.duplicates import become_duplicate, find_live_twin
+from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, EvidenceState, Lead, Moderation, ReasonCode
 from marketplace.referrals.nearness import keep_likeness
 from marketplace.referrals.permissions import is_referrer, may_decide
 from marketplace.referrals.pointing import start_review
 from marketplace.referrals.questions import put_question
+from marketplace.referrals.reserving import still_possible
 from marketplace.referrals.suppression import Suppressed, hash_handle, hash_post, hashes_of, refuse_suppressed
 
 RETRY_DEFAULT = timedelta(hours=12)
@@ -35,7 +36,7 @@ def accept_lead(lead: Lead, *, by: User, version: int | None = None) -> None:
     """in_review -> accepted: the worst case of the reward is reserved and the buyer is asked."""
     require(may_decide(by, lead), "moderate this lead")
     check_version(lead, version)
-    lock_funds((lead.bounty_id, lead.terms.currency))
+    lock_funds_of(lead)
     _accept(lead, by=by.id)
 
 
@@ -47,7 +48,7 @@ def reject_lead(
     require(may_decide(by, lead), "moderate this lead")
     check_version(lead, version)
     if missed_criterion and missed_criterion not in lead.terms.criteria:
-        raise Invalid("That is not one of this lead's criteria.",
+        raise Invalid("That is not one of this lead’s criteria.",
                       fields={"missed_criterion": ["Choose from the list."]})
     if reason_code in {ReasonCode.OUT_OF_SCOPE, ReasonCode.NOT_A_BUYER} and not missed_criterion:
         raise Invalid("Say which criterion was missed.",
@@ -127,7 +128,7 @@ def accept_by_default(lead_id: str, submitted_at: str) -> None:
     is_current = lead.submitted_at == datetime.fromisoformat(submitted_at)
     if not is_current or lead.moderation not in {Moderation.SUBMITTED, Moderation.IN_REVIEW}:
         return
-    lock_funds((lead.bounty_id, lead.terms.currency))
+    lock_funds_of(lead)
     try:
         with db.session.begin_nested():
             if lead.moderation is Moderation.SUBMITTED:
@@ -155,7 +156,7 @@ def _accept(lead: Lead, *, by: str) -> None:
     _decide(lead, Moderation.ACCEPTED, by=by)
     refuse_suppressed(*hashes_of(lead))  # They may have said never since, of the page's other address, or to another.
     try:
-        funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=worst_case(lead.terms))
+        funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=min(still_possible(lead), worst_case(lead.terms)))
     except NotEnoughMoney as short:
         raise FundsGone(
             "The bounty no longer has free funds for this lead.",

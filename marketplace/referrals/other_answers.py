@@ -2,17 +2,13 @@
 from datetime import timedelta
 from enum import StrEnum
 
-from sqlalchemy import or_, select, text
-
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict
-from marketplace.payments.locks import lock_funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import MAILED, end_lead
-from marketplace.referrals.consent import BUYER, check_may_answer
-from marketplace.referrals.models import LIVE_LEADS, Buyer, Consent, Lead, Moderation, ReasonCode
-from marketplace.referrals.suppression import hashes_of
+from marketplace.referrals.consent import BUYER, check_may_answer, leads_elsewhere
+from marketplace.referrals.models import Buyer, Consent, Lead, Moderation, ReasonCode
 
 LATER_WEEKS = (2, 4, 8)
 TIME_TO_ANSWER = timedelta(days=7)  # At least, once they are asked again.
@@ -34,16 +30,12 @@ def say_over(lead: Lead, because: Over) -> None:
 
     Only a yes that the buyer gave somebody themselves still stands.
     """
-    check_may_answer(lead)
+    check_may_answer(lead, *leads_elsewhere(lead))
     lifecycle.move_consent(lead, Consent.REFUSED, by=BUYER, reason=because)
     end_lead(lead, why="the buyer is not looking any more", by=BUYER)
-    marks = hashes_of(lead)
-    alike = or_(Lead.post_hash.in_(marks), Lead.buyer_hash.in_(marks), Lead.handle_hash.in_(marks))
-    others = db.session.scalars(select(Lead).where(
-        Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), Lead.consent != Consent.GRANTED, alike)).all()
-    lock_funds(*((other.bounty_id, other.terms.currency) for other in others))
-    for other in others:
-        _end_stale(other, because)
+    for other in leads_elsewhere(lead):
+        if other.consent is not Consent.GRANTED:
+            _end_stale(other, because)
 
 
 def _end_stale(lead: Lead, because: Over) -> None:

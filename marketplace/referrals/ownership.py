@@ -8,9 +8,9 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
-from marketplace.payments.locks import lock_funds
 from marketplace.referrals.asking import end_lead
 from marketplace.referrals.duplicates import become_duplicate
+from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import BuyerRuling, Consent, Lead, Moderation, Stage
 from marketplace.referrals.permissions import may_decide
 
@@ -71,7 +71,7 @@ def rule_on_buyers(lead: Lead, other: Lead, *, by: User, is_same: bool, version:
     if lead.business_id != other.business_id or lead.id == other.id:
         raise Invalid("These are not two leads of one business.", next_step="Choose one of those beside it.")
     check_version(lead, version)
-    lock_funds(*((one.bounty_id, one.terms.currency) for one in (lead, other)))
+    lock_funds_of(lead, other)
     first, second = sorted((lead.id, other.id))
     db.session.scalars(select(Lead).where(Lead.id.in_((first, second))).order_by(Lead.id).with_for_update(
         of=Lead, key_share=True).execution_options(populate_existing=True)).all()

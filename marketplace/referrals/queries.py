@@ -1,8 +1,11 @@
 """Reads. Every list starts from what this person may see."""
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
+from sqlalchemy.orm import lazyload
 
+from marketplace.bounties.models import Bounty, Terms
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.foundation.money import Money
@@ -20,19 +23,31 @@ from marketplace.referrals.models import (
     Stage,
 )
 
+# Nobody asks in which businesses a referrer works; and the rules of a bounty's terms are as a rule those of its leads.
+LEADS = select(Lead).options(
+    lazyload(Lead.referrer, User.memberships), lazyload(Lead.bounty, Bounty.terms, Terms.rules))
+ONE = LEADS.where(Lead.id == bindparam("lead_id"))
+
+
+def _seen(user_id: Any, own: Any) -> ColumnElement[bool]:
+    return or_(Lead.referrer_id == user_id, Lead.business_id.in_(own) & Lead.accepted_at.is_not(None))
+
+
+SEEN_ONE = ONE.where(_seen(bindparam("user_id"), bindparam("own", expanding=True)))
+
 
 def leads_visible_to(user: User) -> Select[Lead]:
     """Admins see all, referrers their own, a business those that were accepted for it."""
-    leads = select(Lead)
-    if user.is_admin:
-        return leads
-    own = [membership.business_id for membership in user.memberships]
-    accepted = Lead.business_id.in_(own) & Lead.accepted_at.is_not(None)
-    return leads.where(or_(Lead.referrer_id == user.id, accepted))
+    return LEADS if user.is_admin else LEADS.where(_seen(user.id, _own(user)))
+
+
+def _own(user: User) -> list[str]:
+    return [membership.business_id for membership in user.memberships]
 
 
 def get_lead(lead_id: str, *, seen_by: User) -> Lead:
-    lead = db.session.scalar(leads_visible_to(seen_by).where(Lead.id == lead_id))
+    own = {"user_id": seen_by.id, "own": _own(seen_by)}
+    lead = db.session.scalar(ONE if seen_by.is_admin else SEEN_ONE, {"lead_id": lead_id, **own})
     if lead is None:
         raise NotFound("There is no such lead.", next_step="Go back to your leads.")
     return lead
@@ -56,8 +71,7 @@ def rewards_visible_to(user: User) -> Select[Reward]:
     rewards = select(Reward)
     if user.is_admin:
         return rewards
-    own = [membership.business_id for membership in user.memberships]
-    return rewards.where(or_(Reward.beneficiary_id == user.id, Reward.business_id.in_(own)))
+    return rewards.where(or_(Reward.beneficiary_id == user.id, Reward.business_id.in_(_own(user))))
 
 
 def rewards_earned_by(user: User) -> Select[Reward]:

@@ -8,6 +8,8 @@ from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
+from marketplace.payments.models import Payable
+from marketplace.payments.money_out.stops import why_stopped
 from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.holds import why_held
 from marketplace.referrals.letters import to_members, to_referrer
@@ -77,20 +79,26 @@ def reward_paid(reward_id: str) -> list[Mail]:
                            "Stripe pays it out to your bank from there.")
 
 
+def _why_waits(reward: Reward) -> str | None:
+    """While it is held, or once it is released and its transfer stopped."""
+    payable = db.session.get(Payable, reward.id)
+    return why_stopped(payable) if payable else why_held(reward)
+
+
 def reward_frozen(reward_id: str) -> list[Mail]:
     """Only while a payment of the business is in doubt; an admin's own hold is told on the page."""
     reward, lead = _reward(reward_id)
-    why = why_held(reward)
+    why = _why_waits(reward)
     return [] if why is None else _to_whose_it_is(
         reward, lead, "Your reward has to wait",
-        f"{show_money(reward.net)} that came of {lead.business.name} are on hold. {why}",
+        f"{show_money(reward.net)} from {lead.business.name} is on hold. {why}",
         "You did nothing wrong, and you need do nothing: it goes on as soon as the payment is settled. What was paid "
         "to you already stays yours.")
 
 
 def reward_thawed(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
-    return _to_whose_it_is(
+    return [] if _why_waits(reward) else _to_whose_it_is(
         reward, lead, "Your reward goes on",
         f"The payment behind it is settled: {show_money(reward.net)} are no longer on hold.")
 
@@ -184,8 +192,8 @@ def kind_owed(kind_id: str) -> list[Mail]:
     what, is_donation = thing_in_words(owed), owed.thing is Thing.DONATION
     to_business = to_members(
         lead.business, "You owe something that is not money", f"{thing_at_start(owed)}, as your terms promise.",
-        "Note on the lead's page when you have given it." if is_donation
-        else "Say on the lead's page how they can have it.", path=f"/leads/{lead.id}", label="Open the lead")
+        "Note on the lead’s page when you have given it." if is_donation
+        else "Say on the lead’s page how they can have it.", path=f"/leads/{lead.id}", label="Open the lead")
     return to_business if is_donation else [*to_business, *_to_receiver(
         owed, lead, "You are owed something", f"{lead.business.name} owes you {what}.",
         "They say next how you can have it.")]
@@ -202,7 +210,7 @@ def kind_reminded(kind_id: str) -> list[Mail]:
 def kind_offered(kind_id: str) -> list[Mail]:
     owed, lead = _thing(kind_id)
     return _to_receiver(owed, lead, "Your reward is ready", f"{lead.business.name} says how to have "
-                        f"{thing_in_words(owed)}. It stands on the page.")
+                        f"{thing_in_words(owed)}. It stands on the page below.")
 
 
 def kind_fulfilled(kind_id: str) -> list[Mail]:

@@ -48,13 +48,13 @@ def thing_at_start(thing: RewardInKind) -> str:
 
 
 def buyer_share_in_words(terms: Terms) -> str:
-    """To the buyer: ``$50 if you buy; you may take it as money, give it to X, or decline it.`` Empty: no share."""
+    """To the buyer: ``$50 if you buy; you may take the money, give it to X, or decline it.`` Empty: no share."""
     theirs = [rule for rule in terms.rules if rule.whom is For.BUYER]
     said = "; ".join(f"{what_in_words(rule, terms.currency)} {_when_to_buyer(rule)}" for rule in theirs)
     if not any(rule.kind is not RewardKind.NON_CASH for rule in theirs):
         return said and f"{said}."
     given = f", give it to {terms.cause}" if terms.cause else ""
-    return f"{said}. You may take money as money{given}, or decline it."
+    return f"{said}. You may take the money{given}, or decline it."
 
 
 def _when_to_buyer(rule: RewardRule) -> str:
@@ -78,10 +78,10 @@ def reward_next(reward: Reward) -> str:
         return said
     if reward.whom is For.BUYER and reward.state is RewardState.PENDING:
         if reward.choice is None:
-            return ("The buyer chooses: money, the business's cause, or no. Without a choice it goes back."
+            return ("The buyer chooses: money, the business’s cause, or no. Without a choice it goes back."
                     if reward.choice_due_at else "The buyer may choose what becomes of it; it is held meanwhile.")
         if reward.choice is Choice.DONATION:
-            return "The business gives as much to its cause, and then has this back."
+            return "The business gives as much to its cause after the return period, and then has this back."
     if reward.state is RewardState.PENDING:
         return f"The reward waits out the return period until {day_in_words(reward.release_at)}, then it is released."
     return REWARD_NEXT[reward.state]

@@ -5,21 +5,21 @@ from sqlalchemy import select
 
 from marketplace.bounties.models import For
 from marketplace.bounties.publishing import PaymentInDoubt, pause_if_out_of_funds
-from marketplace.bounties.rules import Event, RewardPreview, price
+from marketplace.bounties.rules import Earned, RewardPreview
 from marketplace.bounties.used_up import pause_if_used_up
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import require
+from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
 from marketplace.payments import ledger
-from marketplace.payments.disputes.freezing import doubts_about, thaw_owner
-from marketplace.payments.disputes.queries import PAYMENT_DISPUTED
+from marketplace.payments.disputes.freezing import thaw_owner
+from marketplace.payments.disputes.queries import PAYMENT_DISPUTED, PAYMENT_SUSPECTED, suspicions_about
 from marketplace.payments.models import PLATFORM, AccountKind, Payable, PayableState, Transfer
 from marketplace.payments.money_out import payables
 from marketplace.referrals import lifecycle
 from marketplace.referrals.buyers_share import await_choice
-from marketplace.referrals.caps import used_up
 from marketplace.referrals.holds import hold_reward, why_held
 from marketplace.referrals.in_kind import owe_thing
 from marketplace.referrals.models import Conversion, ConversionKind, Lead, Reward, RewardState
@@ -28,18 +28,17 @@ from marketplace.referrals.reserving import free_what_cannot_be_earned
 from marketplace.referrals.sharing import divide
 
 
-def earn(lead: Lead, conversion: Conversion, event: Event, *, by: str) -> list[Reward]:
-    """What ``event`` earns by the lead's frozen terms: reserved -> held, with the fee on it; things become owed."""
-    used = used_up(lead)
-    preview = price(lead.terms, event, used)
-    conversion.payload = {**conversion.payload, "lines": [
-        [words, amount.minor if amount else None] for words, amount in preview.lines]}
+def award(lead: Lead, conversion: Conversion, preview: RewardPreview, used: Earned | None, *, by: str) -> list[Reward]:
+    """What the event earns by the lead's frozen terms: reserved -> held, with the fee on it; things become owed."""
     rewards = [
         _hold(lead, conversion, amount, fee, whom=For.REFERRER, beneficiary_id=user_id, by=by)
         for user_id, amount, fee in divide(lead, preview.reward, _fee(preview, For.REFERRER))]
     if preview.buyer_share.minor:
         rewards.append(_hold(lead, conversion, preview.buyer_share, _fee(preview, For.BUYER), whom=For.BUYER,
                              beneficiary_id=None, by=by))
+    for warning_id in suspicions_about(lead.bounty_id) if rewards else ():  # Before any of them could be released.
+        for reward in rewards:
+            hold_reward(reward, source_id=warning_id, reason=PAYMENT_SUSPECTED)
     for share in preview.shares:
         if share.thing:
             owe_thing(lead, conversion, share, by=by)
@@ -62,19 +61,18 @@ def _hold(
     if conversion.kind is ConversionKind.LATER:
         wait = max(db.session.get_one(Conversion, conversion.sale_id).created_at + wait - clock.now(), timedelta(0))
     reward = Reward(
-        conversion_id=conversion.id, lead_id=lead.id, bounty_id=lead.bounty_id, business_id=lead.business_id,
-        part=conversion.kind, number=conversion.number, whom=whom, beneficiary_id=beneficiary_id, amount=amount,
-        fee_minor=fee.minor, release_at=clock.now() + wait)
+        id=new_id("reward"), conversion_id=conversion.id, lead_id=lead.id, bounty_id=lead.bounty_id,
+        business_id=lead.business_id, part=conversion.kind, number=conversion.number, whom=whom,
+        beneficiary_id=beneficiary_id, amount=amount, fee_minor=fee.minor, release_at=clock.now() + wait)
     db.session.add(reward)
-    db.session.flush()
     audit.record("reward.pending", reward.id, by=by, conversion=conversion.id)
-    thaw_owner(lead.id)
+    doubts = thaw_owner(lead.id)
     ledger.move(
         amount + fee,
         source=ledger.account(AccountKind.RESERVED, lead.id, amount.currency),
         target=ledger.account(AccountKind.HELD, reward.id, amount.currency),
         kind="reward_earned", reference=f"{reward.id}:earned")
-    for chargeback_id in doubts_about(lead.id):  # Before it could be released; its job looks whether it must wait.
+    for chargeback_id in doubts:  # Before it could be released; its job looks whether it must wait.
         hold_reward(reward, source_id=chargeback_id, reason=PAYMENT_DISPUTED)
         outbox.promise("note_bad_day", source_id=chargeback_id)
     outbox.promise("release_reward", after=wait, reward_id=reward.id)

@@ -52,7 +52,7 @@ def _age_signals(lead: Lead) -> list[Signal]:
 def _people_signals(lead: Lead) -> list[Signal]:
     author = (lead.evidence.author or "").strip().lower()
     if author and author == lead.referrer.name.strip().lower():
-        return [Signal("warn", "The post's author has the referrer's own name.")]
+        return [Signal("warn", "The post’s author has the referrer’s own name.")]
     if (clock.now() - lead.referrer.created_at).days < 1:
         return [Signal("mute", "The referrer joined less than a day ago.")]
     return []

@@ -2,7 +2,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, bindparam, func, or_, select
 
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
@@ -18,6 +18,8 @@ from marketplace.referrals.suppression import hash_email
 
 MOST_PARTS = 5  # Other people than the referrer.
 MOST_A_DAY = 20  # Splits that one person proposes: each writes to everybody named.
+STANDING = select(Split).where(
+    Split.lead_id == bindparam("lead_id"), Split.state.in_([SplitState.PROPOSED, SplitState.AGREED]))
 UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
 
 
@@ -113,7 +115,7 @@ def _check(lead: Lead, by: User, own_bps: int, others: Sequence[tuple[str, int]]
         raise BadSplit("Your own part is what you keep.", fields={"parts": ["Your own address is not one of these."]})
     if _buyer_marks(lead) & set(hashes):
         raise BadSplit("The buyer cannot be paid for being pointed at.",
-                       fields={"parts": ["This is the buyer's address."]})
+                       fields={"parts": ["This is the buyer’s address."]})
 
 
 def _buyer_marks(lead: Lead) -> set[str | None]:
@@ -191,8 +193,7 @@ def divide(lead: Lead, reward: Money, fee: Money) -> list[tuple[str, Money, Mone
 
 def find_split(lead: Lead) -> Split | None:
     """The one that stands, proposed or agreed."""
-    return db.session.scalar(select(Split).where(
-        Split.lead_id == lead.id, Split.state.in_([SplitState.PROPOSED, SplitState.AGREED])))
+    return db.session.scalar(STANDING, {"lead_id": lead.id})
 
 
 def latest_split(lead: Lead) -> Split | None:

@@ -2,7 +2,7 @@
 from datetime import date, timedelta
 
 from marketplace.bounties.publishing import pause_if_out_of_funds
-from marketplace.bounties.rules import Event, Happening, RewardPreview, price, worst_case
+from marketplace.bounties.rules import Event, Happening, RewardPreview, worst_case
 from marketplace.foundation import clock
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money
@@ -10,7 +10,6 @@ from marketplace.foundation.show import day_in_words
 from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
-from marketplace.payments.locks import lock_funds
 from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.afterwards import promise_what_follows
@@ -18,6 +17,8 @@ from marketplace.referrals.asking import free_reserved
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.conversion import record_conversion
 from marketplace.referrals.deadlines import ACTIVITY_EXTENDS
+from marketplace.referrals.lawful import price_for
+from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
     Consent,
     Conversion,
@@ -46,7 +47,7 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
         raise Invalid("A won lead needs the amount and the day of the sale.", next_step="Use the form for a sale.")
     if stage in ENDED and not reason:
         raise Invalid("Say why, in a sentence: the referrer reads it.", fields={"reason": ["Say why, in a sentence."]})
-    lock_funds((lead.bounty_id, lead.terms.currency))
+    lock_funds_of(lead)
     was_lost = lead.stage is Stage.LOST
     lifecycle.move_stage(lead, stage, by=by.id, reason=reason)
     if stage in ENDED:
@@ -65,7 +66,7 @@ def win_lead(
 ) -> Conversion:
     """The sale: stage won, conversion and reward, all in this transaction or none."""
     check_sale(lead, by=by, amount=amount, occurred_on=occurred_on, version=version)
-    lock_funds((lead.bounty_id, lead.terms.currency))
+    lock_funds_of(lead)
     lifecycle.move_stage(lead, Stage.WON, by=by.id)
     _qualify(lead, by=by.id)  # Who bought was qualified, whether or not anybody had said so.
     sale = record_conversion(
@@ -82,7 +83,7 @@ def preview_sale(
     check_sale(lead, by=by, amount=amount, occurred_on=occurred_on, version=version)
     earned, previews = used_up(lead, is_preview=True), []
     for event in ([Event(Happening.QUALIFIED)] if _is_to_qualify(lead) else []) + [Event(Happening.WON, amount)]:
-        preview = price(lead.terms, event, earned)
+        preview = price_for(lead, event, earned)
         previews.append(preview)
         earned = earned and earned.after(preview)
     return previews

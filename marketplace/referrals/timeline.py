@@ -90,7 +90,7 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
     "stage.unqualified": (EVERYONE, "Not a fit", "warn"),
     "sale.refunded": (frozenset({R, B, A}), "Part of the sale was refunded", "warn"),
     "reward.pending": (frozenset({R, B, A}), "Reward earned; it waits out the return period", "ok"),
-    "funds.frozen": (frozenset({R, B, A}), "Its funds were frozen: the bank disputes the business's payment", "warn"),
+    "funds.frozen": (frozenset({R, B, A}), "Its funds were frozen: the bank disputes the business’s payment", "warn"),
     "funds.thawed": (frozenset({R, B, A}), "Its funds are back", "ok"),
     "transfers.stopped": (frozenset({R, A}), "Its transfer is stopped", "warn"),
     "transfers.resumed": (frozenset({R, A}), "Its transfer may go again", "ok"),
@@ -103,7 +103,7 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
     "share.waiting": (EVERYONE, "The buyer is asked what becomes of their share", "info"),
     "share.taken": (EVERYONE, "The buyer takes the share as money", "info"),
     "share.donated": (EVERYONE, "The buyer gives the share to the cause", "info"),
-    "share.declined": (EVERYONE, "The buyer's share goes back to the business", "mute"),
+    "share.declined": (EVERYONE, "The buyer’s share goes back to the business", "mute"),
     "kind.owed": (EVERYONE - {Y}, "Owed, not in money", "ok"),
     "kind.offered": (EVERYONE - {Y}, "Offered by the business", "info"),
     "kind.fulfilled": (EVERYONE - {Y}, "Done by the business", "ok"),
@@ -181,7 +181,7 @@ def _subjects(lead: Lead) -> dict[str, str]:
 
 
 def _which(reward: Reward) -> str:
-    whose = ", the buyer's share" if reward.whom is For.BUYER else ""
+    whose = ", the buyer’s share" if reward.whom is For.BUYER else ""
     return f"{show_money(reward.amount)} {part_in_words(reward)}{whose}"
 
 
@@ -275,7 +275,7 @@ def _while_asked(lead: Lead, audience: Audience, *, is_address_known: bool | Non
 IN_THE_END: dict[Stage | None, str] = {
     Stage.WON: "Nothing: this sale was too small to earn anything.",
     Stage.LOST: "Nothing, unless the buyer comes back inside the protection window.",
-    Stage.UNQUALIFIED: "Nothing: the business says that it is not a fit; the lead's page says why.",
+    Stage.UNQUALIFIED: "Nothing: the business says that it is not a fit; the lead’s page says why.",
 }
 
 

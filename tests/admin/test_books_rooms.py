@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select
 
+from marketplace.bounties.models import Happening
 from marketplace.foundation.db import db, transaction
 from marketplace.identity.models import User
 from marketplace.payments.books import reconciliation
@@ -18,7 +19,7 @@ from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.money_out.transfers import request_transfers
 from marketplace.referrals.models import Reward
 from tests.browsing import end_reading, words_of
-from tests.factories import accept, consent, make_bounty, make_lead, make_user, owner_of, win
+from tests.factories import accept, consent, flat, make_bounty, make_lead, make_user, owner_of, win
 from tests.payments.money_steps import make_ready, pay_in, usd
 
 
@@ -89,10 +90,20 @@ class TestLedger:
         only = browser.page("/admin/ledger/accounts?owner=bounty_1")
         assert len(set(links(only, "/admin/ledger/accounts/"))) == 1 and "EUR" in words_of(only)
 
+    def test_a_chain_leaves_out_what_the_leads_other_rewards_took(self, browser):
+        parts = [flat(2_500) | {"happening": Happening.QUALIFIED}, flat(40_000)]
+        lead = consent(accept(make_lead(make_bounty(is_live=True, rules=parts))))
+        win(lead)
+        end_reading()
+        first, second = db.session.scalars(select(Reward).order_by(Reward.id))
+        for reward, held, of_another in ((first, "$26.25", "$420"), (second, "$420", "$26.25")):
+            said = words_of(browser.page(f"/admin/ledger/rewards/{reward.id}"))
+            assert held in said and of_another not in said and "Reserve" in said
+
     def test_a_rewards_chain_goes_from_the_funding_to_the_transfer_on_one_page(self, browser, reward):
         page = browser.page(f"/admin/ledger/rewards/{reward.id}")
         said = words_of(page)
-        for step in ("Reserve", "Reward", "Transfer requested", "Transfer sent", "Our balance at stripe", "Ana Flores"):
+        for step in ("Reserve", "Reward", "Transfer requested", "Transfer sent", "Our balance at Stripe", "Ana Flores"):
             assert step in said, step
         entries = links(page, "/admin/ledger/entries/")
         assert len(set(entries)) >= 5
@@ -147,7 +158,7 @@ class TestReconciliation:
         item = db.session.scalars(select(OpenItem)).one()
         work()
         letter = mailbox.to(db.session.scalars(select(User.email).where(User.is_admin)).one())[-1]
-        assert letter["Subject"] == "Our books and Stripe's disagree"
+        assert letter["Subject"] == "Our books and Stripe’s disagree"
         assert "Topup unexplained · Stripe has $70 more" in letter.get_body(("plain",)).get_content()
         page = browser.page("/admin/reconciliation")
         assert "Topup unexplained" in words_of(page) and "Transfers are stopped" in words_of(page)

@@ -78,7 +78,7 @@ def test_a_batch_is_seen_approved_by_another_and_followed_to_its_end(
     words = words_of(milo.page(page))
     assert "1 of 1" in words and "Done" in words and "Look again" not in words
     assert "Sent" in words_of(milo.page("/admin/transfers?show=sent"))
-    assert "No such transfer" in words_of(milo.page("/admin/transfers?show=failed"))
+    assert "No transfer here" in words_of(milo.page("/admin/transfers?show=failed"))
     assert mailbox.to(db.session.get(type(ana), batch.asked_by).email)
 
 
@@ -118,6 +118,7 @@ def test_stopped_money_is_shown_with_its_reason_to_admin_and_payee(funded, wests
         stops.stop_transfers("business", westside.id, reason="A chargeback is open.", source="dispute_1", by="system")
     words = words_of(mona.page("/admin/transfers"))
     assert "A chargeback is open." in words and "Stopped: a dispute" in words
+    assert "All that a business paid for: Westside Auto" in words and westside.id not in words
     words = words_of(as_user(ana).page("/payouts"))
     assert "$100 of it waits. A chargeback is open." in words and "with the next batch" in words
 

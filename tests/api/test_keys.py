@@ -16,6 +16,12 @@ NEEDS = {  # Everything else under /leads and /bounties that is written needs th
     "GET /bounties/<bounty_id>/reward-preview": "bounties:read", "GET /leads": "leads:read", "GET /leads/<lead_id>": "leads:read",
     "POST /leads/<lead_id>/contact-disclosures": "leads:read", "GET /rewards": "rewards:read",
     "GET /leads/<lead_id>/conversions": "leads:read", "GET /rewards-in-kind": "rewards:read",
+    "GET /bounties/<bounty_id>/top-up": "money:read", "POST /bounties/<bounty_id>/top-up": "money:write",
+    "POST /bounties/<bounty_id>/top-up-end": "money:write", "GET /businesses/<business_id>/fundings": "money:read",
+    "GET /fundings/<funding_id>": "money:read", "GET /businesses/<business_id>/statements": "money:read",
+    "GET /businesses/<business_id>/statements/<currency>/<month>": "money:read",
+    "GET /businesses/<business_id>/statements/<currency>/<month>/csv": "money:read",
+    "GET /earnings/<year>": "rewards:read", "GET /earnings/<year>/csv": "rewards:read",
 }
 
 

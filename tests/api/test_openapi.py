@@ -10,6 +10,8 @@ from referencing.jsonschema import DRAFT202012
 from tests import factories as make
 from tests.api.program import BOUNTY, LEAD
 
+pytestmark = pytest.mark.once
+
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 

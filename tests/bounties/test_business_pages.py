@@ -45,6 +45,7 @@ def test_the_arithmetic_stands_before_paying(as_user):
     assert "Fund 3 leads: $3,150" in said
 
 
+@pytest.mark.once
 def test_everything_that_is_wrong_is_said_in_one_round_by_the_names_on_the_page(as_user):
     business = make_business()
     url = f"/businesses/{business.id}/bounties/new"
@@ -55,6 +56,7 @@ def test_everything_that_is_wrong_is_said_in_one_round_by_the_names_on_the_page(
     assert {line.xpath(".//a/@href")[0] for line in summary} == {"#f-title", "#f-offer", "#f-reward"}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("change", "field"), [
     ({"title": "short"}, "title"), ({"criteria": "\n \n"}, "criteria"), ({"reward": "-5"}, "reward"),
     ({"reward": ""}, "reward"), ({"reward": "0.5"}, "reward"), ({"reward": "99999999999"}, "reward"),
@@ -76,6 +78,7 @@ def test_what_is_wrong_is_said_beside_the_field_and_the_text_stays(as_user, chan
     assert db.session.scalars(select(Bounty)).all() == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("role", [MemberRole.AGENT, None])
 def test_only_owners_and_managers_write_bounties(as_user, role):
     business = make_business()
@@ -83,6 +86,7 @@ def test_only_owners_and_managers_write_bounties(as_user, role):
     assert as_user(user).get(f"/businesses/{business.id}/bounties/new").status_code == 403
 
 
+@pytest.mark.once
 def test_a_visitor_is_sent_to_sign_in(anonymous):
     business = make_business()
     answer = anonymous.get(f"/businesses/{business.id}/bounties/new")
@@ -190,6 +194,7 @@ def test_a_button_of_an_old_page_is_refused(as_user):
     assert only_bounty().state is BountyState.LIVE
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("step", ["publication", "pause", "closure"])
 def test_an_agent_and_a_stranger_move_nothing(as_user, step):
     bounty = make_bounty(is_live=True)
@@ -200,6 +205,7 @@ def test_an_agent_and_a_stranger_move_nothing(as_user, step):
     assert only_bounty().state is BountyState.LIVE
 
 
+@pytest.mark.once
 def test_a_form_without_its_token_does_nothing(as_user):
     bounty = make_bounty(is_live=True)
     assert as_user(owner_of(bounty.business)).post(f"/bounties/{bounty.id}/closure").status_code == 400

@@ -114,7 +114,7 @@ def test_a_kept_card_is_shown_and_removed(as_user, pay, stripe):
     assert "kept for top-ups" not in words_of(as_user(owner).page(page))
     pay(bounty, keeps_card="true")
     said = words_of(as_user(owner).page(page))
-    assert "Visa ending in 4242, valid to 2031-12" in said and "4242 4242" not in said
+    assert "Visa ending in 4242, valid to 12/31" in said and "4242 4242" not in said
     as_user(owner).submit(page, action="/card/removal")
     assert "ending in 4242" not in words_of(as_user(owner).page(page))
     assert as_user(owner).get(page).status_code == 200
@@ -125,7 +125,7 @@ def test_a_bounty_that_runs_short_is_topped_up_and_goes_on(as_user, pay, work, m
     pay(bounty, keeps_card="true")
     publish(as_user, bounty)
     answer = agree(as_user, bounty)
-    assert "Your card is charged $1,050 when this bounty could not pay for one more lead." in said_in(answer)
+    assert "Your card is charged $1,050 whenever this bounty can no longer pay for one more lead." in said_in(answer)
     work()
     assert latest_funding().way is FundingWay.CHECKOUT  # Nothing is short yet.
     accept(make_lead(bounty))

@@ -30,10 +30,11 @@ def test_parts_are_added_one_by_one_without_script(visit: Callable[..., Page], s
     page.locator("#f-reward_percent").fill("2.5")
     page.locator("#f-reward_cap").fill("500")
 
-    adding = page.locator("summary", has_text="Add a part")
+    adding = page.get_by_text("Add a part", exact=True)
     expect(adding.filter(visible=True)).to_have_count(1)
     adding.filter(visible=True).click()
-    expect(adding.filter(visible=True)).to_have_count(2)  # The one that is open, and the next.
+    expect(adding.filter(visible=True)).to_have_count(1)  # The next; the one that is open says which part it is.
+    expect(page.get_by_text("Part 2", exact=True).filter(visible=True)).to_have_count(1)
     page.locator("#f-part_2_kind").select_option("flat")
     page.locator("#f-part_2_happening").select_option("later")
     page.locator("#f-part_2_amount").fill("100")

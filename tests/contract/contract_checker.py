@@ -46,7 +46,7 @@ class ContractChecker:
             return self.app(environ, start_response)
         with self._guard:
             self.seen[f"{method} {found[0]}"] += 1
-        self._add("request", call, request_faults(found[1], environ, body))
+        self._add("request", call, request_faults(found, environ, body))
         captured: dict[str, Any] = {}
 
         def capture(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -67,15 +67,12 @@ class ContractChecker:
             self.violations.extend(Violation(side, call, fault) for fault in faults)
 
 
-def request_faults(operation: Schema, environ: dict[str, Any], body: bytes) -> list[str]:
+def request_faults(found: tuple[str, Schema], environ: dict[str, Any], body: bytes) -> list[str]:
+    template, operation = found
     faults = _header_faults(environ)
     query = _nested(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     if environ["REQUEST_METHOD"] == "GET":
-        parameters = {one["name"]: one for one in operation.get("parameters", []) if one["in"] == "query"}
-        schema = {"type": "object", "properties": {name: one["schema"] for name, one in parameters.items()},
-                  "required": [name for name, one in parameters.items() if one.get("required")],
-                  "additionalProperties": False}
-        return faults + _value_faults(query, schema)
+        return faults + _value_faults(query, published.query_of(template))
     if query:
         faults.append("a POST carries its parameters in the body")
     content = operation.get("requestBody", {}).get("content", {})
@@ -87,7 +84,7 @@ def request_faults(operation: Schema, environ: dict[str, Any], body: bytes) -> l
     sent = json.loads(body or b"{}") if kind == "application/json" else _nested(
         parse_qsl(body.decode(), keep_blank_values=True))
     schema = content[kind]["schema"]
-    return faults + (published.find_faults(sent, published.json_schema(published.resolved(schema)))
+    return faults + (published.find_faults(sent, published.resolved(schema))
                      if kind == "application/json" else _value_faults(sent, schema))
 
 
@@ -104,7 +101,7 @@ def _header_faults(environ: dict[str, Any]) -> list[str]:
 
 
 def _value_faults(sent: Any, schema: Schema) -> list[str]:
-    return published.find_faults(_typed(sent, schema), published.json_schema(schema))
+    return published.find_faults(_typed(sent, schema), schema)
 
 
 def _nested(pairs: list[tuple[str, str]]) -> Any:
@@ -132,7 +129,7 @@ def _typed(value: Any, schema: Schema) -> Any:
     schema = published.resolved(schema)
     for one in schema.get("anyOf", []):
         typed = _typed(value, one)
-        if not published.find_faults(typed, published.json_schema(one)):
+        if not published.find_faults(typed, one):
             return typed
     if isinstance(value, list):
         return [_typed(one, schema.get("items", {})) for one in value]
@@ -157,7 +154,7 @@ def answer_faults(
     if status != 200:
         return published.find_faults(body, published.named("v2.error" if path.startswith("/v2/") else "error"))
     schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
-    faults = published.find_faults(body, published.json_schema(schema))
+    faults = published.find_faults(body, schema)
     listed = body.get("data", []) if body.get("object") == "list" else []
     for event in [one for one in [body, *listed] if one.get("object") == "event"]:
         faults += event_faults(event)

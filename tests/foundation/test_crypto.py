@@ -12,6 +12,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from marketplace.foundation import crypto
 from marketplace.foundation.crypto import BadLink, Cipher, DamagedSecret, EncryptedText, UnknownKey
 
+pytestmark = pytest.mark.once
+
 OLD, NEW = (base64.urlsafe_b64encode(bytes([n]) * 32).decode() for n in (1, 2))  # the same in every test process
 HASH_KEY = "a hash key for tests, long enough to be taken"
 

@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, UniqueConstraint, event, select, text, u
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm.exc import StaleDataError
 
+from marketplace.foundation import audit
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import Base, UtcDateTime, db, finish_reading, transaction, violates
 from marketplace.foundation.outbox import OutboxMessage
@@ -48,7 +49,39 @@ def test_all_of_a_transaction_or_nothing(app):
     assert count() == 1 and elsewhere(app, count) == 1
 
 
+def told() -> list[str]:
+    return list(db.session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)))
+
+
+def test_what_is_recorded_goes_with_its_transaction_and_with_its_savepoint(app):
+    with pytest.raises(KeyboardInterrupt), transaction():
+        audit.record("never.told", "x", by=audit.SYSTEM)
+        raise KeyboardInterrupt
+    with transaction():
+        audit.record("told.first", "x", by=audit.SYSTEM)
+        with pytest.raises(KeyboardInterrupt), db.session.begin_nested():
+            audit.record("never.told", "x", by=audit.SYSTEM)
+            raise KeyboardInterrupt
+        with db.session.begin_nested():
+            audit.record("told.second", "x", by=audit.SYSTEM)
+        audit.record("told.last", "x", by=audit.SYSTEM)
+    assert elsewhere(app, told) == ["told.first", "told.second", "told.last"]
+
+
+def test_what_is_recorded_is_written_in_one_statement(app):
+    seen = []
+    event.listen(db.engine, "before_cursor_execute", lambda *told: seen.append((told[2].split()[0], told[5])))
+    with transaction():
+        for name in ("ana", "ben"):
+            audit.record("told.once", "x", by=audit.SYSTEM)
+            db.session.add(User(name=name, email=f"{name}@example.com", password_hash="-"))
+            db.session.flush()
+    assert [many for verb, many in seen if verb == "INSERT"] == [False, False, True]
+
+
 def test_a_write_outside_a_transaction_is_refused(app):
+    with pytest.raises(RuntimeError, match="a write outside transaction"):
+        audit.record("never.told", "x", by=audit.SYSTEM)
     db.session.add(event_row())
     with pytest.raises(RuntimeError, match="a write outside transaction"):
         db.session.flush()

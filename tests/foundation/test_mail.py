@@ -23,6 +23,8 @@ from marketplace.foundation import clock, mail
 from marketplace.foundation.errors import NotFound
 from marketplace.foundation.mail import BadMail, Mail
 
+pytestmark = pytest.mark.once
+
 SENDER = "Fingerpost <hello@fingerpost.example>"
 INVITATION = Mail(
     "david@example.org", "Ana hat Sie empfohlen – „Westside Auto“", "Guten Tag,\n\ndürfen wir Sie vorstellen?\n.\n", "<p>Dürfen wir?</p>\n"

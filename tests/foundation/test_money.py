@@ -94,6 +94,11 @@ def test_people_and_programs_read_it(money, shown, plain):
     assert (show_money(money).replace("\xa0", ""), plain_amount(money)) == (shown, plain)
 
 
+def test_a_column_of_figures_keeps_the_empty_decimals():
+    assert [show_money(Money(minor, "usd"), exact=True) for minor in (100_000, 1_05, 0)] == ["$1,000.00", "$1.05", "$0.00"]
+    assert show_money(Money(500, "jpy"), exact=True) == "¥500"
+
+
 @given(minors, currencies)
 def test_what_we_show_people_they_may_type(minor, currency):
     money = Money(minor, currency)

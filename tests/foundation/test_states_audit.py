@@ -7,6 +7,8 @@ from sqlalchemy.exc import DBAPIError
 
 from marketplace.foundation import audit
 from marketplace.foundation.audit import SYSTEM, AuditEvent, events_about
+from marketplace.foundation.audit_by_query import record_each
+from marketplace.foundation.by_query import listed
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.states import IllegalMove, check_move
 
@@ -54,3 +56,19 @@ def test_the_database_refuses_to_rewrite_it(app, change):
     with pytest.raises(DBAPIError), transaction():
         db.session.execute(change)
     assert [e.actor_id for e in db.session.scalars(select(AuditEvent))] == ["user_1"]
+
+
+def test_what_a_query_names_is_told_of_each_with_an_id_of_its_own(app):
+    """More than three digits number: 32 ** 2 and some."""
+    doors = listed({"draught": [f"door_{number}" for number in range(1_100)], 'the "cat"': ["door_cat"]})
+    with transaction():
+        audit.record("door.opened", "door_7", by="user_1")
+        record_each("door.shut", select(doors.c.key), {"why": doors.c.value, "how": "gently"}, by=SYSTEM)
+        audit.record("door.opened", "door_7", by="user_2")
+    told = db.session.scalars(select(AuditEvent).filter_by(action="door.shut").order_by(AuditEvent.id)).all()
+    assert {one.subject_id for one in told} == {f"door_{number}" for number in range(1_100)} | {"door_cat"}
+    assert len(told) == 1_101 and told[-1].created_at.tzinfo
+    assert {one.details["why"] for one in told if one.subject_id == "door_cat"} == {'the "cat"'}
+    assert told[0].details == {"why": "draught", "how": "gently"} and told[0].actor_id == "system"
+    assert [one.action for one in db.session.scalars(events_about("door_7"))] == [
+        "door.opened", "door.shut", "door.opened"]

@@ -35,6 +35,7 @@ def test_signing_in_and_out(anonymous):
     assert not is_in(anonymous)
 
 
+@pytest.mark.once
 def test_signing_out_is_never_a_link(as_user):
     browser = as_user(make_person())
     assert browser.get("/sign-out").status_code == 405
@@ -53,6 +54,7 @@ def test_wrong_unknown_and_closed_are_answered_alike(app, clock):
     assert answers[0] == answers[1] == answers[2]
 
 
+@pytest.mark.once
 def test_an_unknown_address_costs_the_same_hashing_as_a_known_one(anonymous, monkeypatch):
     user = make_person()
     checked = []
@@ -70,6 +72,7 @@ def test_an_unknown_address_costs_the_same_hashing_as_a_known_one(anonymous, mon
     assert checked[0] == checked[1]
 
 
+@pytest.mark.once
 def test_what_was_typed_stays_but_the_password(anonymous):
     answer = sign_in(anonymous, "ana@example.com", "my wrong password", url="/sign-in?next=/settings/keys")
     assert 'value="ana@example.com"' in answer.text
@@ -88,6 +91,7 @@ def test_a_password_hashed_at_other_costs_is_hashed_anew(anonymous):
     assert is_right_password(PASSWORD, now)
 
 
+@pytest.mark.once
 def test_whoever_is_sent_to_sign_in_comes_back_to_where_they_were(anonymous):
     user = make_person()
     answer = anonymous.get("/settings/keys?x=1")
@@ -96,6 +100,7 @@ def test_whoever_is_sent_to_sign_in_comes_back_to_where_they_were(anonymous):
     assert answer.headers["Location"] == "/settings/keys?x=1"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("target", [
     "https://evil.example/", "//evil.example/", "///evil.example", "/\\evil.example", "\\\\evil.example", "/\t/evil.example",
     "/ /evil.example", "http:evil.example", "javascript:alert(1)", "evil.example", "/%0d%0a\nLocation: x", "", " //evil.example",
@@ -108,6 +113,7 @@ def test_next_leads_to_this_site_only(anonymous, target):
     assert anonymous.get("/sign-in", query_string={"next": target}).headers["Location"] == "/"
 
 
+@pytest.mark.once
 def test_a_session_planted_before_sign_in_is_worth_nothing(anonymous):
     user = make_person()
     with anonymous.session_transaction() as session:
@@ -117,6 +123,7 @@ def test_a_session_planted_before_sign_in_is_worth_nothing(anonymous):
         assert "planted" not in session
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kept", ["user_nobody.stamp", "nonsense", "", ".", "{id}.", "{id}.stamp_other", "{id}"])
 def test_a_session_that_does_not_fit_is_nobodys(anonymous, kept):
     user = make_person()
@@ -147,6 +154,7 @@ def test_changing_the_password_ends_every_other_session(as_user, anonymous, work
     assert sign_in(anonymous, user.email, NEW, follow=False).status_code == 302
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("current", "new", "said"), [
     ("wrong wrong wrong", NEW, "not your present password"), (PASSWORD, "short", "12 to 128"), (PASSWORD, "", "Please fill this in")])
 def test_a_password_is_changed_only_by_who_knows_it_and_for_a_good_one(as_user, current, new, said):
@@ -199,6 +207,7 @@ def test_a_reset_link_dies_after_an_hour(anonymous, work, mailbox, later):
     assert anonymous.get(link).status_code == 410
 
 
+@pytest.mark.once
 def test_a_weak_new_password_leaves_the_link_alive(anonymous, work, mailbox):
     user = make_person()
     link = reset_link(anonymous, user, work, mailbox)
@@ -216,6 +225,7 @@ def test_forgot_answers_alike_and_writes_only_to_who_is_here(anonymous, app, wor
     assert [str(mail["To"]) for mail in mailbox.all()] == [known.email]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("url", ["/sign-up", "/sign-in", "/sign-out", "/forgot", "/confirm/x", "/confirmation", "/reset/x",
                                  "/settings", "/settings/password", "/settings/keys", "/settings/keys/x/revocation",
                                  "/businesses/new", "/businesses/x/settings", "/businesses/x/members",
@@ -225,11 +235,13 @@ def test_a_form_without_its_token_is_refused(as_user, url):
     assert (answer.status_code, "reload the page" in answer.text) == (400, True)
 
 
+@pytest.mark.once
 def test_a_form_sent_from_another_site_is_refused(anonymous):
     answer = anonymous.post("/sign-in", data={"csrf_token": token_of(anonymous)}, headers={"Origin": "https://evil.example"})
     assert answer.status_code == 403
 
 
+@pytest.mark.once
 def test_the_sixth_wrong_guess_at_one_address_has_to_wait(anonymous, app):
     user = make_person()
     for _ in range(5):
@@ -240,16 +252,19 @@ def test_the_sixth_wrong_guess_at_one_address_has_to_wait(anonymous, app):
     assert sign_in(anonymous, make_person().email, follow=False).status_code == 302  # Others go on.
 
 
+@pytest.mark.once
 def test_signing_in_rightly_locks_nobody_out(app):
     user = make_person()
     assert {sign_in(app.test_client(), user.email, follow=False).status_code for _ in range(8)} == {302}
 
 
+@pytest.mark.once
 def test_guessing_at_many_addresses_from_one_place_has_to_wait(app):
     statuses = [sign_in(app.test_client(), f"guess{number}@example.com").status_code for number in range(21)]
     assert statuses == [422] * 20 + [429]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("url", ["/forgot", "/sign-up"])
 def test_nobodys_mailbox_is_flooded(app, work, mailbox, url):
     user = make_person()
@@ -260,6 +275,7 @@ def test_nobodys_mailbox_is_flooded(app, work, mailbox, url):
     assert len(mailbox.to(user.email)) == 5
 
 
+@pytest.mark.once
 def test_sign_in_pages_send_those_away_who_are_in(as_user):
     browser = as_user(make_person())
     assert browser.get("/sign-in").headers["Location"] == browser.get("/sign-up").headers["Location"] == "/"

@@ -2,7 +2,8 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, literal, select, union_all, update
+from sqlalchemy.exc import DBAPIError
 
 from marketplace.foundation import outbox
 from marketplace.foundation.db import db, transaction
@@ -10,11 +11,12 @@ from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.money import Money
 from marketplace.foundation.outbox import do_now
 from marketplace.jobs import LETTERS
-from marketplace.payments import ledger
+from marketplace.payments import ledger, ledger_by_query
 from marketplace.payments.models import (
     AccountKind,
     BatchLine,
     BatchState,
+    LedgerEntry,
     LineState,
     Payable,
     PayableState,
@@ -22,7 +24,7 @@ from marketplace.payments.models import (
     TransferBatch,
     TransferState,
 )
-from marketplace.payments.money_out import batches, payees, requests, stops, transfers
+from marketplace.payments.money_out import batches, payables, payees, requests, stops, transfers
 from marketplace.payments.money_out.approvals import SecondAdminNeeded
 from marketplace.payments.money_out.batches import BatchUnderWay, NothingToSend
 from tests.factories import make_business, make_user, owner_of
@@ -354,6 +356,48 @@ def test_odd_units_of_a_currency_are_carried_over(stripe, funded, westside, ana,
         transfers._settle_failed(transfers._lock(transfer.id), transfers.Refused("test", "test"))
         ledger.move(Money(10_000_77, "huf"), source=ledger.account(K.FUNDS, BOUNTY, "huf"), target=ledger.clearing("huf"),
                     kind="test", reference="test back")
+
+
+def test_an_entry_of_a_batch_is_as_one_of_any_other(stripe, funded, westside, ana, mona):
+    """Posted again it is the same one; with other lines it is refused, and so is a second one by a query."""
+    make_ready(stripe, ana)
+    owed = [owe(ana, westside.id, usd(number), f"reward_{number}") for number in (100, 30, 20)]
+    batch = plan(mona)
+    approve(batch, mona)
+    for _ in range(2):
+        with transaction():
+            batches.run_batch(batch.id)
+    transfer = db.session.scalars(select(Transfer)).one()
+    entry = db.session.scalars(select(LedgerEntry).filter_by(reference=f"{transfer.id}:requested")).one()
+    lines_of_it = [(payables.payable_account(one), -one.amount) for one in owed]
+    in_transit = ledger.account(K.IN_TRANSIT, transfer.id, "usd")
+    with transaction():
+        assert ledger.post([*lines_of_it, (in_transit, usd(150))], kind=entry.kind, reference=entry.reference) == entry.id
+    with pytest.raises(ledger.ReferenceReused), transaction():
+        ledger.post([*lines_of_it[1:], (in_transit, usd(50))], kind=entry.kind, reference=entry.reference)
+    again = union_all(select(literal("entry_2"), literal(in_transit.id), literal(-1)),
+                      select(literal("entry_2"), literal(lines_of_it[0][0].id), literal(1)))
+    with pytest.raises(DBAPIError, match=r"immutable|ledger_entries_reference_key"), transaction():
+        ledger_by_query.post_each({"entry_2": entry.reference}, again, kind="test")
+    assert holds(K.IN_TRANSIT, transfer.id) == 150_00 and ledger.check_ledger() == []
+
+
+def test_what_a_query_posts_must_balance_too(stripe, funded, westside, ana):
+    owe(ana, westside.id, usd(100))
+    account = ledger.account(K.PAYABLE, "reward_1", "usd")
+    other = ledger.account(K.FUNDS, BOUNTY, "usd")
+
+    def posted(taken: int, given: int) -> None:
+        with transaction():
+            ledger_by_query.post_each({"entry_2": "test"}, union_all(
+                select(literal("entry_2"), literal(account.id), literal(-taken)),
+                select(literal("entry_2"), literal(other.id), literal(given))), kind="test")
+
+    with pytest.raises(DBAPIError, match="does not sum to zero"):
+        posted(60_00, 50_00)
+    with pytest.raises(DBAPIError, match="below the floor"):
+        posted(100_01, 100_01)
+    assert holds(K.PAYABLE, "reward_1") == 100_00
 
 
 def test_no_line_is_both_sent_and_left_out(stripe, funded, westside, ana, mona, work):

@@ -13,6 +13,7 @@ from marketplace.payments import ledger
 from marketplace.payments.books import business_statement_files as files
 from marketplace.payments.books import statement_pdf
 from marketplace.payments.books.business_statements import Part, months_of, part_of, read_statement
+from marketplace.payments.disputes.unmatched import assign_to_bounty
 from marketplace.payments.models import AccountKind
 from marketplace.payments.money_in.refunds import refund_free_funds
 from marketplace.referrals.clawbacks import refund_sale
@@ -30,6 +31,7 @@ from tests.factories import (
     owner_of,
     win,
 )
+from tests.payments.money_steps import pay_in_otherwise
 
 K = AccountKind
 NOVEMBER, DECEMBER = date(2026, 11, 1), date(2026, 12, 1)
@@ -110,6 +112,15 @@ def test_a_month_begins_at_its_first_moment_in_utc(app, clock):
     assert (december.opening, december.closing) == (usd(1050), usd(3150))
 
 
+def test_a_payment_that_an_admin_gave_to_its_bounty_was_paid_in(stripe, wes, westside):
+    parked, mona = pay_in_otherwise(stripe, wes, usd(500), amount_total=400_00), make_user("Mona Lind", is_admin=True)
+    with transaction():
+        assign_to_bounty(parked.id, by=mona)
+    end_reading()
+    statement = read_statement(westside.id, "usd", NOVEMBER)
+    assert (statement.parts, statement.closing) == ([(Part.FUNDED, usd(400))], usd(400))
+
+
 @pytest.mark.once
 @pytest.mark.parametrize(("entry", "other_side", "came_in", "part"), [
     ("funding", K.CLEARING, True, Part.FUNDED), ("refund_failed", K.CLEARING, True, Part.REFUNDS),
@@ -150,10 +161,13 @@ def test_the_page_says_the_same_and_the_list_leads_to_it(lived, as_user):
     browser = as_user(owner_of(lived.business))
     links = browser.page(f"/businesses/{lived.business_id}/statements").xpath("//a/@href")
     assert {f"/businesses/{lived.business_id}/statements/usd/2026-{month}" for month in ("11", "12")} <= set(links)
-    said = words_of(browser.page(f"/businesses/{lived.business_id}/statements/usd/2026-12"))
-    for words in ("Opening balance $4,200", "Spent on rewards -$1,000", "Refunded to you -$2,625", "Closing balance $1,050"):
+    page = browser.page(f"/businesses/{lived.business_id}/statements/usd/2026-12")
+    said = words_of(page)
+    for words in ("Opening balance $4,200.00", "Spent on rewards -$1,000.00", "Refunded to you -$2,625.00",
+                  "Closing balance $1,050.00", "Reserved for leads $1,050.00"):
         assert words in said, said
-    assert "Reserved for leads $1,050" in said
+    assert "Refund …" in said and "refund_" not in said, "an id where a word would do"
+    assert page.xpath("//nav//a[@aria-current]/@href")[0] == f"/businesses/{lived.business_id}/fundings"
 
 
 def test_months_and_currencies_without_a_statement_are_not_found(lived, as_user):

@@ -35,7 +35,7 @@ from marketplace.payments.models import (
     StripeEvent,
 )
 from marketplace.payments.money_in import funds
-from marketplace.payments.money_in.refunds import refund_free_funds
+from marketplace.payments.money_in.refunds import WAITS, refund_free_funds
 from marketplace.payments.sandbox.events import emit
 from marketplace.payments.stripe_readings import TemporaryFailure
 from tests.browsing import apart, end_reading
@@ -333,6 +333,40 @@ class TestEnded:
             assert write_off(chargeback.id, by=mona, reason="They are gone.") == usd(600)
         assert (holds(K.LOSSES, PLATFORM), holds(K.OWED_BY_BUSINESS, chargeback.id)) == (-600_00, 0)
 
+    @pytest.mark.parametrize("is_written_off", [False, True])
+    def test_what_stripe_gives_back_beyond_what_it_took_lowers_what_it_costs_us(
+            self, stripe, wes, heard, mona, later, is_written_off):
+        """Nobody paid that in: not the bounty's, and no difference that would stop anybody's money."""
+        chargeback = lose_with_a_lead(stripe, wes, heard)
+        if is_written_off:
+            with transaction():
+                write_off(chargeback.id, by=mona, reason="They are gone.")
+        before = holds(K.STRIPE_FEES, PLATFORM)
+        stripe.control.settle_dispute(chargeback.stripe_id, status="won", back=1012_00)
+        heard()
+        assert (holds(K.FUNDS, BOUNTY), holds(K.RESERVED, "lead_1"), holds(K.LOSSES, PLATFORM)) == (400_00, 600_00, 0)
+        assert holds(K.STRIPE_FEES, PLATFORM) == before + 12_00
+        chargeback = fresh(Chargeback, chargeback.id)
+        assert (chargeback.surplus, chargeback.taken, chargeback.settled_at is not None) == (usd(12), usd(0), True)
+        assert check_ledger() == []
+        later(hours=2)
+        run = reconcile()
+        assert {line["ledger_minor"] - line["stripe_minor"] for line in run.lines.values()} == {0}
+        assert db.session.scalars(select(OpenItem)).all() == []
+
+    def test_a_surplus_that_stripe_takes_again_is_at_hand_for_that(self, stripe, wes, heard):
+        opened = dispute(stripe, pay_in(stripe, wes, usd(1000)))
+        heard()
+        before = holds(K.STRIPE_FEES, PLATFORM)
+        stripe.control.settle_dispute(opened, status="won", back=1012_00)
+        heard()
+        for amount, left in ((-5_00, 7_00), (-7_00, 0), (3_00, 3_00)):
+            moved = stripe.control.add_movement(type="adjustment", amount=amount, currency="usd", source=opened)["id"]
+            change(stripe, opened, _movements=[*stripe.box.world.store.find(opened)["_movements"], moved])
+            do_now(CHECK_CHARGEBACK, chargeback_id=the_chargeback_id())
+            assert (holds(K.STRIPE_FEES, PLATFORM) - before, holds(K.FUNDS, BOUNTY)) == (left, 1000_00)
+            assert check_ledger() == []
+
     @pytest.mark.once
     def test_an_admin_who_works_for_the_business_writes_off_nothing_of_it(self, stripe, wes, westside, heard, mona):
         chargeback = lose_with_a_lead(stripe, wes, heard)
@@ -618,20 +652,34 @@ class TestMadeByHand:
         heard()
         assert db.session.scalars(select(Refund)).all() == [] and holds(K.FUNDS, BOUNTY) == 100_00
 
-    def test_one_beside_a_refund_of_ours_for_all_of_it_waits_until_stripe_has_refused_ours(self, stripe, wes, heard, later):
+    def test_one_beside_a_refund_of_ours_for_all_of_it_waits_until_stripe_has_refused_ours(self, stripe, wes, heard):
         funding = pay_in(stripe, wes, usd(100))
         pay_in(stripe, wes, usd(100), purpose="bounty_trucks")
         with transaction():
             refund_free_funds(BOUNTY, "usd", by=wes.id)
         stripe.control.refund_by_hand(funding.charge_id, amount=40_00)
         heard()
-        assert [(one.origin, one.state) for one in refunds()] == [(RefundOrigin.FUNDS, RefundState.FAILED)]
-        assert "wait until Stripe refuses it" in promised("handle_stripe_event")[0].last_error
-        later(minutes=1)
-        heard()
-        assert [(one.origin, one.state, one.amount) for one in refunds()][1:] == [
-            (RefundOrigin.BY_HAND, RefundState.SUCCEEDED, usd(40))]
+        assert any(said.startswith("waits: a refund of ours is on its way") for said in outcomes("refund."))
+        assert [(one.origin, one.state, one.amount) for one in refunds()] == [
+            (RefundOrigin.FUNDS, RefundState.FAILED, usd(100)), (RefundOrigin.BY_HAND, RefundState.SUCCEEDED, usd(40))]
         assert (holds(K.FUNDS, BOUNTY), fresh(Funding, funding.id).refunded_minor) == (60_00, 40_00)
+
+    @pytest.mark.parametrize("when", ["before ours is sent", "while ours waits for our balance"])
+    def test_one_that_leaves_our_balance_too_low_for_ours_is_learnt_of_at_once(self, stripe, wes, heard, work, when):
+        """The platform has no other money: our balance will never cover ours, so nobody waits for that."""
+        funding = pay_in(stripe, wes, usd(100))
+        stripe.box.world.balance_skew["usd"] = -50_00 if when.startswith("while") else 0
+        with transaction():
+            refund_free_funds(BOUNTY, "usd", by=wes.id)
+        if when.startswith("while"):
+            work()
+            assert [one.failure for one in refunds()] == [WAITS]
+        stripe.control.refund_by_hand(funding.charge_id, amount=40_00)
+        heard()
+        assert [(one.origin, one.state, one.amount) for one in refunds()] == [
+            (RefundOrigin.FUNDS, RefundState.FAILED, usd(100)), (RefundOrigin.BY_HAND, RefundState.SUCCEEDED, usd(40))]
+        assert (holds(K.FUNDS, BOUNTY), holds(K.REFUNDING, refunds()[0].id)) == (60_00, 0)
+        stripe.box.world.balance_skew.clear()
 
     @pytest.mark.once
     def test_of_a_parked_payment_it_goes_out_of_what_is_parked(self, stripe, wes, heard):

@@ -67,7 +67,7 @@ ARGUMENTS = {
     "check_bank_payouts": "payee_id", "lift_bank_stop": "payee_id",
     "send_transfer": "transfer_id", "deliver_transfer": "transfer_id", "send_reversal": "reversal_id",
     "deliver_reversal": "reversal_id", "send_refund": "refund_id", "deliver_refund": "refund_id", "check_refund": "refund_id",
-    "look_again_at_news": "funding_id",
+    "look_again_at_news": "funding_id", "check_refunds_made": "funding_id",
 }
 
 

@@ -2,10 +2,14 @@
 import pytest
 from sqlalchemy import select
 
+from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid, NotFound
+from marketplace.foundation.money import BadAmount, Money
 from marketplace.identity.models import User
 from marketplace.jobs import LETTERS
+from marketplace.payments import ledger
+from marketplace.payments.books.business_statements import Part, read_statement
 from marketplace.payments.models import (
     PLATFORM,
     AccountKind,
@@ -23,6 +27,7 @@ from marketplace.payments.money_out import netting, orders, payables, stops, tra
 from marketplace.payments.money_out.approvals import SecondAdminNeeded
 from marketplace.payments.money_out.receivables import aged_receivables
 from marketplace.payments.money_out.reversals import standing_of
+from tests.browsing import end_reading
 from tests.factories import make_business, make_member, make_user, owner_of
 from tests.payments.money_steps import BOUNTY, fresh, holds, make_ready, owe, pay_in, take_back, usd
 
@@ -90,6 +95,26 @@ def test_a_newer_reward_pays_the_debt_before_anything_is_sent(stripe, debt, west
     assert holds(K.FUNDS, BOUNTY) == before - 100_00 + 60_00
     assert ("note_reversal", {"reference": "clawback_1"}) in news and standing_of("clawback_1") == "taken"
     assert "reward_netted" in [said["letter"] for name, said in news if name == "send_letter"]
+
+
+def test_the_business_statement_tells_a_netted_and_a_written_off_debt_once(stripe, debt, westside, ana, mona, work):
+    """$100 were spent on each reward; $60 of the first came back: $25 of it kept of the second, the rest given up by us."""
+    month = clock.now().date().replace(day=1)
+    before = read_statement(westside.id, "usd", month).parts
+    owe(ana, westside.id, usd(25), "reward_2")
+    ask(ana)
+    work()
+    assert changed(before, westside, month) == {Part.REWARDS: usd(-25), Part.TAKEN_BACK: usd(25)}
+    with transaction():
+        orders.ask_write_off(reversal(), reason="She cannot be reached", by=mona)
+    assert changed(before, westside, month) == {Part.REWARDS: usd(-25), Part.TAKEN_BACK: usd(60)}
+
+
+def changed(before, business, month):
+    end_reading()
+    earlier = dict(before)
+    return {part: amount - earlier.get(part, usd(0)) for part, amount in read_statement(business.id, "usd", month).parts
+            if amount != earlier.get(part, usd(0))}
 
 
 def test_a_debt_larger_than_the_reward_leaves_the_rest_owed(stripe, debt, westside, ana, work, news, later):
@@ -257,6 +282,19 @@ def test_nobody_decides_about_money_of_their_own(stripe, debt, ana, westside):
             orders.ask_reversal(fresh(Transfer, debt.transfer_id), usd(5), reason="Mine", by=stakeholder)
 
 
+def test_nobody_refuses_either_what_is_asked_about_money_of_their_own(stripe, debt, ana, mona, milo, settings_of):
+    settings_of(transfer_approval_above={"usd": 30})
+    transfer = fresh(Transfer, debt.transfer_id)
+    with transaction():
+        db.session.get_one(User, ana.id).is_admin = True
+        order_id = orders.ask_reversal(transfer, usd(40), reason="Fraud", by=mona).id
+    with pytest.raises(Forbidden), transaction():
+        orders.decline_order(orders.get_order(order_id), by=fresh(User, ana.id))
+    assert fresh(MoneyOrder, order_id).state is OrderState.ASKED
+    with transaction():
+        orders.decline_order(orders.get_order(order_id), by=milo)
+
+
 def test_an_admin_takes_a_transfer_back_to_where_it_came_from(stripe, funded, westside, ana, mona, work, news):
     make_ready(stripe, ana)
     owe(ana, westside.id, usd(100), "reward_1")
@@ -278,6 +316,24 @@ def test_an_admin_takes_a_transfer_back_to_where_it_came_from(stripe, funded, we
         orders.ask_reversal(fresh(Transfer, transfer.id), usd(30), reason="All of it", by=mona)
     work()
     assert fresh(Transfer, transfer.id).state is TransferState.REVERSED
+
+
+def test_an_amount_that_stripe_could_not_take_back_is_refused_and_no_debt(stripe, westside, ana, mona, work):
+    with transaction():
+        ledger.move(Money(50_000, "kwd"), source=ledger.clearing("kwd"), target=ledger.account(K.FUNDS, BOUNTY, "kwd"),
+                    kind="funding", reference="dinars")
+    stripe.control.top_up(amount=50_000, currency="kwd")
+    make_ready(stripe, ana, "KW")
+    owe(ana, westside.id, Money(50_000, "kwd"))
+    ask(ana)
+    work()
+    transfer = db.session.scalars(select(Transfer)).one()
+    with pytest.raises(BadAmount, match=r"steps of 0\.010"), transaction():
+        orders.ask_reversal(transfer, Money(10_005, "kwd"), reason="The wrong Ana", by=mona)
+    with transaction():
+        orders.ask_reversal(fresh(Transfer, transfer.id), Money(10_010, "kwd"), reason="The wrong Ana", by=mona)
+    work()
+    assert (aged_receivables(), fresh(Transfer, transfer.id).reversed_minor) == ([], 10_010)
 
 
 def test_what_cannot_be_taken_back_by_hand_becomes_a_debt(stripe, debt, mona, work):

@@ -29,8 +29,9 @@ from marketplace.payments.models import (
     StripeMovement,
     Transfer,
 )
-from marketplace.payments.money_out.stops import why_stopped
-from marketplace.payments.money_out.transfers import request_transfers
+from marketplace.payments.money_out.stops import lift_stops, stop_transfers, why_stopped
+from marketplace.payments.money_out.transfers import DELIVER_TRANSFER, request_transfers, send_transfer
+from marketplace.payments.sending import NotThere, renew_key
 from tests.backups import Backup, SandboxBackup
 from tests.browsing import end_reading
 from tests.factories import make_business, make_user, owner_of
@@ -493,3 +494,67 @@ def test_runs_are_asked_for_by_admins_and_follow_each_other(market):
     assert len(promised("read_movements")) == 1
     market.work()
     assert fresh(type(run), run.id).finished_at is not None
+
+
+def stale() -> list[tuple[str, bool]]:
+    end_reading()
+    return [(item.id, item.resolved_at is None) for item in db.session.scalars(
+        select(OpenItem).where(OpenItem.kind == K.TRANSFER_STALE).order_by(OpenItem.id))]
+
+
+def on_its_way(market: Market, *, is_sent: bool) -> Transfer:
+    """Asked for, and its jobs are lost."""
+    owe(market.ana, market.westside.id, usd(100), "reward_late")
+    with transaction():
+        request_transfers(market.ana.id)
+    transfer = market.newest(Transfer)
+    if is_sent:
+        with transaction():
+            send_transfer(transfer.id)
+    return fresh(Transfer, transfer.id)
+
+
+def test_a_transfer_that_is_late_is_named_until_it_moves_on(market):
+    """A new key begins no new day, and neither does a stop that came later."""
+    transfer = on_its_way(market, is_sent=True)
+    market.later(hours=23)
+    reconcile()
+    assert stale() == []
+    with transaction():
+        assert renew_key(fresh(Transfer, transfer.id), NotThere(1))
+    market.later(hours=2)
+    reconcile()
+    ((item, is_open),) = stale()
+    assert is_open
+    with transaction():
+        assert renew_key(fresh(Transfer, transfer.id), NotThere(2))
+        stop_transfers("all", None, reason="Wait.", source="a test", by="system")
+    reconcile()
+    assert stale() == [(item, True)]
+    with transaction():
+        lift_stops("a test", by="system")
+    outbox.do_now(DELIVER_TRANSFER, transfer_id=transfer.id)
+    reconcile()
+    assert stale() == [(item, False)]
+
+
+def test_a_stop_neither_names_what_it_holds_back_nor_hides_what_was_late_before(market):
+    transfer = on_its_way(market, is_sent=False)
+    with transaction():
+        stop_transfers("all", None, reason="Wait.", source="a test", by="system")
+    market.later(hours=25)
+    reconcile()
+    assert stale() == []
+    with transaction():
+        lift_stops("a test", by="system")
+    reconcile()
+    ((item, is_open),) = stale()
+    assert is_open
+    with transaction():
+        stop_transfers("all", None, reason="Wait.", source="another test", by="system")
+    reconcile()
+    assert stale() == [(item, True)]
+    with transaction():
+        send_transfer(transfer.id)
+    reconcile()
+    assert stale() == [(item, False)]

@@ -189,12 +189,12 @@ class _NoTime:
 
 def terms_of_today_instead_of_the_leads(patch: Patch) -> None:
     """What was promised changes with the bounty."""
-    usual = conversion.earn
+    usual = conversion.used_up
 
-    def earn_by_today(lead: Any, *sale: Any, by: str) -> Any:
+    def used_up_by_today(lead: Any) -> Any:
         lead.terms = lead.bounty.terms
-        return usual(lead, *sale, by=by)
-    patch.setattr(conversion, "earn", earn_by_today)
+        return usual(lead)
+    patch.setattr(conversion, "used_up", used_up_by_today)
 
 
 def a_lost_lead_keeps_its_reservation(patch: Patch) -> None:

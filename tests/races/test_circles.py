@@ -1,5 +1,6 @@
 """Everything that can befall one bounty's money, at once: nobody waits for another in a circle, and the books hold."""
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -16,9 +17,10 @@ from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import Chargeback, Funding, Payable
 from marketplace.payments.money_in import funding, refunds
 from marketplace.payments.money_out import payables
-from marketplace.referrals import clawbacks, moderation, rewards, stages
+from marketplace.referrals import clawbacks, consent, moderation, rewards, stages
 from marketplace.referrals.chargebacks import note_bad_day
-from marketplace.referrals.models import Reward
+from marketplace.referrals.models import Channel, Consent, ConsentGrant, Reward
+from marketplace.referrals.queries import find_live_grant
 from tests.browsing import end_reading
 from tests.properties.market import OK, attempt, bounty_row, person
 from tests.races.conftest import COST, Stage, lead_row
@@ -128,3 +130,64 @@ def test_what_is_sent_and_taken_back_at_once(app: Flask, stage: Stage, record_pr
 def work_until_idle() -> None:
     while outbox.run_next(JOBS):
         pass
+
+
+BUYERS = 8
+
+
+@pytest.mark.parametrize("is_yes_taken_back", [False, True], ids=["no to both", "a yes taken back"])
+def test_never_said_to_two_businesses_at_once(app: Flask, stage: Stage, record_property, is_yes_taken_back) -> None:
+    """Each answer settles the buyer's other lead too, so each has both bounties' funds to wait for."""
+    here = stage.open_bounty(leads=BUYERS)
+    there = replace(stage, business=stage.market.make_business(stage.owner, "Eastside Auto")).open_bounty(leads=BUYERS)
+    pairs = []
+    for _ in range(BUYERS):
+        email = f"twice{next(stage.serial)}@mail.example"
+        pairs.append([stage.point(bounty, email=email) for bounty in (here, there)])
+        for lead in pairs[-1]:
+            assert attempt(lambda lead=lead: moderation.accept_lead(lead_row(lead), by=person(stage.admins[0]))) == OK
+        if is_yes_taken_back:
+            for lead in pairs[-1]:
+                assert attempt(lambda lead=lead, email=email: say_yes(lead, email)) == OK
+
+    answer = consent.withdraw_consent if is_yes_taken_back else consent.refuse_consent
+    answers = together(app, [lambda lead=lead: attempt_once(lambda: answer(lead_row(lead), never=True))
+                             for pair in pairs for lead in pair])
+    said = [set(answers[at:at + 2]) for at in range(0, len(answers), 2)]
+    expected = {OK} if is_yes_taken_back else {OK, "already_answered"}  # Only a yes survives a never said elsewhere.
+    assert said == [expected] * BUYERS
+    assert {lead_row(lead).consent for pair in pairs for lead in pair} == {
+        Consent.WITHDRAWN if is_yes_taken_back else Consent.REFUSED}
+    assert check_ledger() == []
+    record_property("threads", 2 * BUYERS)
+
+
+def test_one_yes_to_two_who_pointed_at_once(app: Flask, stage: Stage, record_property) -> None:
+    """The buyer confirms both in the same moment: the first one counts, and ends the other."""
+    here, there = (stage.open_bounty(leads=BUYERS) for _ in range(2))
+    grants = []
+    for _ in range(BUYERS):
+        pair = [stage.point(bounty) for bounty in (here, there)]
+        email = f"both{next(stage.serial)}@mail.example"
+        for lead in pair:
+            assert attempt(lambda lead=lead: moderation.accept_lead(lead_row(lead), by=person(stage.admins[0]))) == OK
+            assert attempt(lambda lead=lead, email=email: give_yes(lead, email)) == OK
+            grants.append(db.session.scalars(select(ConsentGrant.id).filter_by(lead_id=lead)).one())
+    end_reading()
+    answers = together(app, [lambda grant=grant: attempt_once(
+        lambda: consent.confirm_consent(db.session.get_one(ConsentGrant, grant))) for grant in grants])
+    assert [sorted(answers[at:at + 2]) for at in range(0, len(answers), 2)] == [["already_answered", OK]] * BUYERS
+    assert check_ledger() == []
+    record_property("threads", len(grants))
+
+
+def give_yes(lead: str, email: str) -> None:
+    consent.give_consent(lead_row(lead), name="Dana", email=email, channel=Channel.EMAIL,
+                         until=product_clock.now().date(), proven=False)
+
+
+def say_yes(lead: str, email: str) -> None:
+    give_yes(lead, email)
+    grant = find_live_grant(lead_row(lead))
+    assert grant is not None
+    consent.confirm_consent(grant)

@@ -135,6 +135,22 @@ class TestOpened:
         assert "Your reward has to wait" in subjects(mailbox, tom)
         assert "Your reward has to wait" not in subjects(mailbox, ana)
 
+    def test_who_waits_for_a_transfer_that_stops_is_told_once_and_told_when_it_goes_on(
+        self, stripe_sandbox, funded, told, later, ana, mailbox
+    ):
+        sold(funded, ana)
+        later(days=31)
+        told()
+        opened = dispute(stripe_sandbox, funded)
+        told()
+        stripe_sandbox.control.settle_dispute(opened, status="under_review")
+        told()
+        assert subjects(mailbox, ana).count("Your reward has to wait") == 1
+        assert "The bank is looking into a payment for this bounty." in letter(mailbox, ana, "Your reward has to wait")
+        stripe_sandbox.control.settle_dispute(opened, status="won")
+        told()
+        assert subjects(mailbox, ana).count("Your reward goes on") == 1
+
     def test_then_transfers_of_what_was_released_stop(self, stripe_sandbox, funded, told, later, ana):
         _, reward = sold(funded, ana)
         later(days=31)
@@ -328,7 +344,7 @@ class TestLost:
         assert holds(K.OWED_BY_BUSINESS, the_chargeback().id) == -2 * ONE
         for person in (ana, wes, mona):
             said = words_of(as_user(person).page(f"/leads/{unpaid.lead_id}"))
-            assert "The business's payment was taken back by its bank" in said
+            assert "The business’s payment was taken back by its bank" in said
         assert "$2,100 of it had been promised" in letter(mailbox, wes, "Your bank took a payment back")
 
     def test_it_goes_on_when_the_business_pays_in_again(self, unpaid, funded, stripe_sandbox, told, wes):
@@ -408,6 +424,25 @@ class TestWarned:
         assert db.session.scalars(select(Refund)).one().funding_id == second.id
         assert (state_of(reward), state_of(funded)) == (R.PENDING, B.PAUSED)
 
+    def test_what_is_earned_after_it_waits_too_however_short_its_return_period(self, stripe_sandbox, westside, wes, told,
+                                                                             ana, mona):
+        """A stolen card pays in, a lead is accepted, and only then somebody records a sale."""
+        bounty = make_bounty(westside, rules=[flat(100_000), flat(5_000, whom=For.BUYER)], hold_days=0)
+        pay_in(stripe_sandbox, wes, Money(1102_50, "usd"), bounty.id)
+        do(publish_bounty, bounty, by=wes)
+        lead = consent(accept(make_lead(bounty, by=ana)))
+        stripe_sandbox.control.warn_of_fraud(db.session.scalars(select(Funding.charge_id)).one())
+        told()
+        win(lead)
+        end_reading()
+        assert {reward.state for reward in db.session.scalars(select(Reward))} == {R.ON_HOLD}
+        told()
+        assert {reward.state for reward in db.session.scalars(select(Reward))} == {R.ON_HOLD}
+        do(close_warning, db.session.scalars(select(FraudWarning.id)).one(), by=mona, reason="The card is theirs.")
+        told()
+        assert {reward.whom: reward.state for reward in db.session.scalars(select(Reward))} == {
+            For.REFERRER: R.PAYABLE, For.BUYER: R.PENDING}
+
     def test_an_admin_closes_it_and_everything_goes_on(self, stripe_sandbox, funded, told, wes, mona):
         _, reward = sold(funded)
         stripe_sandbox.control.warn_of_fraud(db.session.scalars(select(Funding.charge_id)).one())
@@ -475,6 +510,38 @@ class TestMadeByHand:
         told()
         assert [one.state for one in db.session.scalars(select(Refund))] == [RefundState.FAILED]
         assert holds(K.FUNDS, funded.id) == 3 * ONE
+
+
+@pytest.mark.parametrize(("ends", "leaves"), [({"status": "won"}, 3 * ONE), ({"status": "lost", "refundable": True}, 2 * ONE)],
+                         ids=["won", "lost in part"])
+def test_what_the_bank_leaves_of_a_closed_bounty_goes_back_once_it_has_decided(stripe_sandbox, funded, told, wes, ends,
+                                                                               leaves):
+    opened = dispute(stripe_sandbox, funded, amount=ONE)
+    told()
+    do(close_bounty, funded, by=wes)
+    told()
+    assert db.session.scalars(select(Refund)).all() == []
+    stripe_sandbox.control.settle_dispute(opened, **ends)
+    told()
+    assert [one.amount_minor for one in db.session.scalars(select(Refund))] == [leaves]
+    assert holds(K.FUNDS, funded.id) == 0
+
+
+def test_the_pages_say_what_the_bank_left_of_a_payment_and_why_it_stays(stripe_sandbox, funded, told, wes, as_user):
+    opened = dispute(stripe_sandbox, funded, amount=ONE)
+    told()
+    take_back = f"/bounties/{funded.id}/refund"
+    assert "until it has decided, nothing of it can go back" in words_of(as_user(wes).page(take_back))
+    stripe_sandbox.control.settle_dispute(opened, status="lost")
+    told()
+    said = words_of(as_user(wes).page(take_back))
+    assert "Nothing can go back just now" in said and "$2,100" in said and "Stripe refunds no more of it" in said
+    payment = f"/fundings/{db.session.scalars(select(Funding.id)).one()}"
+    assert "Stripe refunds no more of it" in words_of(as_user(wes).page(payment))
+    stripe_sandbox.control.settle_dispute(opened, status="lost", refundable=True)
+    told()
+    assert "Goes back to you $2,100" in words_of(as_user(wes).page(take_back))
+    assert "Left of it $2,100 goes back" in words_of(as_user(wes).page(payment))
 
 
 def test_a_payment_for_no_bounty_is_followed_by_payments_alone(app, stripe_sandbox, wes, told):

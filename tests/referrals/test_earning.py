@@ -1,5 +1,5 @@
 """What a lead earns by rule: qualified, sale, later, renewals; what stays reserved for it; caps; refunds of each."""
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -293,6 +293,15 @@ class TestRenewals:
         renew(lead, "O-2")
         assert len(parts(lead)) == 3
 
+    def test_of_a_contract_that_began_on_the_last_of_a_month_come_on_the_last_of_each(self, open_lead, clock):
+        clock.move(datetime(2027, 1, 31, 12, tzinfo=UTC) - clock())
+        lead = open_lead(WON, {**MONTHLY, "within_months": 4})
+        win(lead)
+        for number, day in enumerate((date(2027, 2, 28), date(2027, 3, 31), date(2027, 4, 30), date(2027, 5, 31))):
+            clock.move(datetime(day.year, day.month, day.day, 12, tzinfo=UTC) - clock())
+            renew(lead, f"O-{number}", on=day)
+        assert len(parts(lead)) == 5
+
     def test_count_an_order_once(self, open_lead):
         lead = open_lead(WON, RENEWALS)
         win(lead)
@@ -392,7 +401,9 @@ def test_a_thing_that_is_not_money_costs_no_funds(open_lead, westside):
 
 @pytest.mark.once
 @pytest.mark.parametrize(("start", "end", "months"), [
-    (date(2026, 1, 31), date(2026, 2, 28), 0), (date(2026, 1, 31), date(2026, 3, 1), 1),
+    (date(2026, 1, 31), date(2026, 2, 27), 0), (date(2026, 1, 31), date(2026, 2, 28), 1),
+    (date(2026, 1, 31), date(2026, 3, 30), 1), (date(2026, 1, 31), date(2026, 4, 30), 3),
+    (date(2024, 2, 29), date(2025, 2, 28), 12), (date(2026, 2, 28), date(2026, 3, 31), 1),
     (date(2026, 1, 15), date(2026, 2, 15), 1), (date(2026, 11, 2), date(2027, 11, 1), 11)])
 def test_months_are_counted_whole(start, end, months):
     assert whole_months(start, end) == months

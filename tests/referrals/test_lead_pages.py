@@ -14,6 +14,7 @@ from marketplace.referrals.moderation import ask_for_info, reject_lead
 from marketplace.referrals.stages import change_stage
 from tests.browsing import end_reading, words_of
 from tests.factories import (
+    PERCENT,
     TERMS,
     accept,
     consent,
@@ -72,11 +73,13 @@ class TestPointing:
         answer = as_user(ana).submit(f"/bounties/{bounty.id}/point", POINTED, follow=False)
         assert answer.status_code == 422 and "Give the address of the post" in answer.text
 
+    @pytest.mark.once
     def test_what_was_typed_stays_with_the_error_beside_it(self, bounty, ana, as_user):
         answer = as_user(ana).submit(f"/bounties/{bounty.id}/point", {**POINTED, "quote": "short"}, follow=False)
         assert answer.status_code == 422
         assert "I have read his blog for years." in answer.text and "at least 8 characters" in answer.text
 
+    @pytest.mark.once
     @pytest.mark.parametrize(("typed", "field"), [
         ({"url": "ftp://x/y"}, "url"), ({"url": "https://user:pw@x.example/"}, "url"), ({"url": "nonsense"}, "url"),
         ({"text": "too short"}, "text"), ({"buyer_email": "david at home"}, "buyer_email"), ({"how_known": ""}, "how_known"),
@@ -86,6 +89,7 @@ class TestPointing:
         assert page.status_code == 422
         assert f'id="f-{field}-problem"' in page.text
 
+    @pytest.mark.once
     @pytest.mark.parametrize("fields", [{"acquaintance": "enemy"}, {"surprise": "1"}, {"acquaintance": ""}])
     def test_what_no_form_of_ours_sends_is_refused(self, bounty, ana, as_user, fields):
         browser = as_user(ana)
@@ -93,6 +97,7 @@ class TestPointing:
         answer = browser.post(f"/bounties/{bounty.id}/point", data={"csrf_token": token, "url": "https://x.example/", **POINTED, **fields})
         assert answer.status_code == 422
 
+    @pytest.mark.once
     def test_without_the_token_nothing_is_taken(self, bounty, ana, as_user):
         assert as_user(ana).post(f"/bounties/{bounty.id}/point", data=POINTED).status_code == 400
         assert db.session.query(Lead).count() == 0
@@ -109,6 +114,7 @@ class TestPointing:
         assert "already" in answer.text and "I have read his blog" in answer.text
         assert f'href="/leads/{only_lead().id}"' in answer.text
 
+    @pytest.mark.once
     def test_a_private_address_is_refused_before_anything_is_kept(self, bounty, ana, as_user):
         answer = as_user(ana).submit(f"/bounties/{bounty.id}/point", {**POINTED, "url": "http://192.168.0.1/post"}, follow=False)
         assert answer.status_code == 422 and "not on the public web" in answer.text
@@ -118,6 +124,7 @@ class TestPointing:
         answer = as_user(make_user("Bo Li")).submit(f"/bounties/{bounty.id}/point", {**POINTED, "url": lead.evidence.url})
         assert "Somebody was faster" in answer.text and "Duplicate" in answer.text
 
+    @pytest.mark.once
     def test_an_unconfirmed_address_gets_help_instead_of_a_form(self, bounty, as_user):
         answer = as_user(make_user(is_confirmed=False)).get(f"/bounties/{bounty.id}/point")
         assert answer.status_code == 403 and "Send the mail again" in answer.text and 'name="quote"' not in answer.text
@@ -134,6 +141,7 @@ class TestPointing:
         answer = browser.post(f"/bounties/{bounty.id}/point", data={"csrf_token": token, "url": "https://x.example/", **POINTED})
         assert answer.status_code == 409 and "does not take leads" in answer.text
 
+    @pytest.mark.once
     def test_a_visitor_signs_in_first_and_comes_back_with_the_address(self, bounty, anonymous):
         answer = anonymous.get(f"/bounties/{bounty.id}/point?url=https://x.example/p")
         assert answer.status_code == 302 and "point" in answer.headers["Location"] and "x.example" in answer.headers["Location"]
@@ -209,6 +217,7 @@ class TestTheReferrersPage:
         work()
         assert again(lead).evidence.url.endswith("/newer")
 
+    @pytest.mark.once
     def test_an_answer_needs_words_and_keeps_them(self, lead, ana, mona, as_user):
         do(ask_for_info, lead, by=mona, question="Is there a newer post?")
         answer = as_user(ana).submit(f"/leads/{lead.id}", {"answer": "My long answer", "url": "ftp://x"}, action="/answer", follow=False)
@@ -255,6 +264,7 @@ class TestTheReferrersPage:
         for words in ("The sale $30,000", "Taken back: $1,000 of the sale was refunded -$33.33", "What is left $966.67"):
             assert words in said
 
+    @pytest.mark.once
     @pytest.mark.parametrize("path", ["acceptance", "rejection", "question", "stage", "sale", "refund", "contact"])
     def test_nothing_but_its_own_is_the_referrers_to_do(self, talks, ana, as_user, path):
         browser = as_user(ana)
@@ -325,6 +335,7 @@ class TestTheBusinesssPages:
         assert "A reward of $1,000 is held" in answer.text
         assert db.session.query(Conversion).one().external_id == "W-1"
 
+    @pytest.mark.once
     @pytest.mark.parametrize("action", ["/sale", "/sale/preview"])
     @pytest.mark.parametrize(("typed", "field"), [
         ({"amount": "-5"}, "amount"), ({"amount": "a lot"}, "amount"), ({"amount": "0"}, "amount"), ({"amount": "1e9"}, "amount"),
@@ -353,7 +364,7 @@ class TestTheBusinesssPages:
         form = next(form for form in browser.page(f"/leads/{talks.id}").forms if form.action.endswith("/refund"))
         sent = dict(form.form_values()) | {"amount": "1000", "refund_number": "R-1"}
         shown = words_of(browser.page(browser.post(f"/leads/{talks.id}/refund/preview", data=sent).location))
-        assert "Of the reward $33.33" in shown and "Of our fee, given back $1.66" in shown and "bounty's funds $34.99" in shown
+        assert "Of the reward $33.33" in shown and "Of our fee, given back $1.66" in shown and "bounty’s funds $34.99" in shown
         assert db.session.query(Conversion).one().refunded_minor == 0
         done = browser.submit(f"/leads/{talks.id}", {"amount": "1000", "refund_number": "R-1"}, action="/refund")
         assert "$33.33 of the reward is taken back and $1.66 of our fee is given back: $34.99 returns" in done.text
@@ -428,6 +439,7 @@ class TestTheModeratorsPages:
             assert words in said
         assert [mark.text for mark in page.xpath("//*[contains(@class, 'post-text')]//mark")] == [QUOTE]
 
+    @pytest.mark.once
     def test_a_post_is_shown_as_text_and_never_as_html(self, bounty, ana, mona, as_user, work):
         lead = point(bounty, ana, text=f"<script>alert(1)</script> {QUOTE} <b>now</b>")
         work()
@@ -437,6 +449,7 @@ class TestTheModeratorsPages:
         assert "Accepted. The funds are reserved" in as_user(mona).submit(f"/leads/{lead.id}", action="/acceptance").text
         assert again(lead).consent is Consent.ASKED
 
+    @pytest.mark.once
     def test_rejecting_needs_a_reason_and_its_criterion(self, lead, mona, as_user):
         browser = as_user(mona)
         answer = browser.submit(f"/leads/{lead.id}", {"note": "A note of mine"}, action="/rejection", follow=False)
@@ -464,6 +477,7 @@ class TestTheModeratorsPages:
         assert not typed or "My own words" in answer.text
         assert again(lead).moderation is Moderation.IN_REVIEW
 
+    @pytest.mark.once
     @pytest.mark.parametrize("sent", [{"version": "one"}, {"version": "1", "surprise": "yes"}])
     def test_nonsense_decides_nothing(self, lead, mona, as_user, sent):
         browser = as_user(mona)
@@ -530,6 +544,22 @@ class TestTheModeratorsPages:
 def again_in(lead):
     """The row inside the open transaction."""
     return db.session.get_one(Lead, lead.id)
+
+
+@pytest.mark.parametrize("ends", ["in a sale that earned nothing", "by the clock"])
+def test_every_party_reads_the_page_of_a_lead_that_ended_without_a_reward(ends, westside, ana, wes, mona, as_user, work,
+                                                                          later):
+    bounty = make_bounty(westside, is_live=True, **PERCENT)
+    lead = consent(accept(point(bounty, ana), by=mona))
+    if ends == "by the clock":
+        later(days=200)
+        work()
+        assert again(lead).moderation is Moderation.EXPIRED
+    else:
+        win(lead, amount=Money(3, "usd"))
+        assert db.session.query(Reward).count() == 0
+    for person in (ana, wes, mona):
+        assert "protected until" not in words_of(as_user(person).page(f"/leads/{lead.id}"))
 
 
 def test_every_party_reads_its_own_page_at_every_step(lead, mona, ana, wes, as_user):

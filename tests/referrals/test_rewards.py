@@ -292,6 +292,16 @@ class TestRefund:
         self.refund(lead, 10, "R-1")
         assert (the(Reward).clawed_back, the(Clawback).fee_minor) == (usd(1), 0)
 
+    def test_that_takes_of_the_fee_alone_writes_to_nobody(self, westside, work, mailbox):
+        lead = sold(make_bounty(westside, is_live=True, rules=[flat(3_333)]), sale=usd(333_333))
+        self.refund(lead, 2_008, "R-1")
+        self.refund(lead, 1, "R-2")
+        assert [(one.amount_minor, one.fee_minor) for one in db.session.query(Clawback).order_by(Clawback.id)] == [
+            (20, 0), (0, 1)]
+        work()
+        subjects = [mail["Subject"] for mail in mailbox.to(lead.referrer.email)]
+        assert subjects.count("Part of a sale was refunded") == 1
+
     def test_counts_once(self, won):
         self.refund(won, 100_000, "R-1")
         with pytest.raises(RefundKnown):

@@ -52,7 +52,7 @@ from marketplace.referrals.sharing import (
     withdraw_split,
 )
 from marketplace.referrals.suppression import hash_email, suppress
-from tests.browsing import end_reading
+from tests.browsing import end_reading, words_of
 from tests.factories import accept, consent, make_bounty, make_member, make_user, owner_of, win
 from tests.payments.money_steps import make_ready, pay_in
 from tests.referrals.steps import actions_on, again, do, holds, point
@@ -346,6 +346,17 @@ class TestBuyersShare:
         assert (self.share().state, self.donation().state) == (RewardState.VOIDED, KindState.FULFILLED)
         assert "animal shelter" in str(self.share().void_reason)
         assert holds(AccountKind.FUNDS, lead.bounty_id) - before == 5_250
+
+    def test_for_the_cause_is_said_by_those_who_handle_money_for_it_frees_some(self, lead, wes, work, later, as_user):
+        agent = make_member(lead.business)
+        do(give_to_cause, self.share())
+        later(days=31)
+        work()
+        with pytest.raises(Forbidden):
+            do(fulfil_thing, self.donation(), by=agent, receipt="https://shelter.example/receipts/7")
+        assert "We gave it" not in words_of(as_user(agent).page(f"/leads/{lead.id}"))
+        assert "We gave it" in words_of(as_user(wes).page(f"/leads/{lead.id}"))
+        assert (self.share().state, self.donation().state) == (RewardState.PENDING, KindState.OWED)
 
     def test_not_given_in_time_is_the_buyers_choice_anew(self, lead, david, work, later):
         later(days=31)

@@ -32,6 +32,23 @@ def installed(tmp_path_factory):
     return project
 
 
+@pytest.fixture(scope="module")
+def bare_venv(installed, tmp_path_factory):
+    """What `python -m venv` made there, before anything was installed into it."""
+    bare = tmp_path_factory.mktemp("bare") / ".venv"
+    shutil.copytree(installed / ".venv", bare, symlinks=True)
+    (bare / "installed.json").unlink()
+    for part in next(bare.glob("lib/python3*/site-packages")).glob("*greeting*"):
+        shutil.rmtree(part) if part.is_dir() else part.unlink()
+    return bare
+
+
+def copy_instead(project, bare):
+    """From now on `python -m venv` copies that one: to make one takes seconds, and `installed` has seen it done."""
+    (project / "venv.py").write_text(
+        f"import shutil, sys\nshutil.copytree({str(bare)!r}, sys.argv[1], symlinks=True)\n")
+
+
 def make_project(tmp_path):
     """A small project with the real script; its only package is a wheel that lies in the same folder."""
     (tmp_path / "scripts").mkdir()
@@ -91,7 +108,8 @@ def test_a_python_without_the_venv_module_is_told_how_to_get_it(project, module)
     assert "apt install python3-venv" in sentence(done)
 
 
-def test_an_install_without_network_names_the_network_and_the_log(project):
+def test_an_install_without_network_names_the_network_and_the_log(project, bare_venv):
+    copy_instead(project, bare_venv)
     done = set_up(project, "--dev")
     said = sentence(done)
     assert "check the network" in said
@@ -130,7 +148,8 @@ def break_everything(venv):
 
 
 @pytest.mark.parametrize("damage", [break_stamp, break_interpreter, break_pip, break_everything])
-def test_a_half_finished_earlier_install_is_made_anew(installed, damage):
+def test_a_half_finished_earlier_install_is_made_anew(installed, bare_venv, damage):
+    copy_instead(installed, bare_venv)
     damage(installed / ".venv")
     again = set_up(installed)
     assert again.returncode == 0

@@ -18,7 +18,7 @@ from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.payments.money_in.kept_cards import find_card
-from marketplace.payments.money_in.refund_plans import plan_refunds
+from marketplace.payments.money_in.refund_plans import find_kept, plan_refunds
 from marketplace.payments.money_in.top_ups import find_top_up, spent_this_month
 from marketplace.payments.schemas import TopUpInput
 
@@ -87,9 +87,10 @@ def refund(bounty_id: str) -> Any:
             with transaction():
                 refund_free(_own_bounty(bounty_id, user), by=user,
                             expected=Money(form.fields["expected"], currency))
-            flash("It is on its way back. Each payment's page says how far it is; a receipt comes by mail.", "ok")
+            flash("It is on its way back. Each payment’s page says how far it is; a receipt comes by mail.", "ok")
             return redirect(url_for("board.bounty", bounty_id=bounty_id))
     planned = plan_refunds(bounty.id, currency)
     total = total_of(planned, currency)
     form.typed = {"expected": str(total.minor)}
-    return render_template("bounties/refund.html", form=form, bounty=bounty, planned=planned, total=total), form.status
+    return render_template("bounties/refund.html", form=form, bounty=bounty, planned=planned, total=total,
+                           kept=find_kept(bounty.id, currency)), form.status

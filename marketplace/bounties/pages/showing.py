@@ -81,10 +81,11 @@ def cost_arithmetic(terms: Terms) -> list[tuple[str, Money]]:
     """What one lead can cost at most, shown before anything is paid."""
     reward, shares = highest_reward(terms), most_in_shares(terms)
     buyers = shares - reward
+    feed = "both" if buyers.minor else "the reward"
     return [
         ("Reward to the referrer, at most", reward),
         *([("Share for the buyer, at most", buyers)] if buyers.minor else []),
-        (f"Our fee, {percent_text(terms.fee_bps)} of the reward", fee_on(terms, shares)),
+        (f"Our fee, {percent_text(terms.fee_bps)} of {feed}", fee_on(terms, shares)),
         ("Kept ready for each lead", worst_case(terms)),
     ]
 

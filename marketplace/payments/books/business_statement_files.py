@@ -18,6 +18,7 @@ KEPT_WORDS = {
     AccountKind.FUNDS: "Free", AccountKind.RESERVED: "Reserved for leads",
     AccountKind.HELD: "Rewards and fees in their return period",
 }
+ABOUT_WORDS = {"fund": "payment", "frozen": "chargeback"}
 HEADING = ("time", "kind", "currency", "amount", "balance", "about", "entry")
 NOTES = (
     ("The balance is what we keep for your bounties: free, reserved for leads, and rewards in their return period. A "
@@ -43,7 +44,7 @@ def _sheet(statement: BusinessStatement) -> Iterator[tuple[str, ...]]:
 def draw_pdf(statement: BusinessStatement, business: Business) -> bytes:
     until = f", as of {clock.now():%-d %B %Y}" if statement.is_running else ""
     return draw_statement(Statement(
-        title="Statement of your bounties' money",
+        title="Statement of your bounties’ money",
         period=f"{statement.month:%B %Y}, {statement.currency.upper()}{until}",
         parties=[("For", [business.name, *([business.place] if business.place else [])]), ("From", ["Fingerpost"])],
         tables=list(_tables(statement)), made_at=clock.now(), notes=NOTES))
@@ -59,9 +60,15 @@ def _tables(statement: BusinessStatement) -> Iterator[Table]:
                 [(KEPT_WORDS[kind], _plain(amount)) for kind, amount in statement.kept.items()],
                 title="What the closing balance is made of", total=("Together", _plain(statement.closing)))
     yield Table([("Day", False), ("What", False), ("About", False), ("Amount", True)],
-                [(f"{line.at:%-d %b %Y}", PART_WORDS[line.part], line.about, _plain(line.amount))
+                [(f"{line.at:%-d %b %Y}", PART_WORDS[line.part], about_in_words(line.about), _plain(line.amount))
                  for line in statement.lines], title="Line by line")
 
 
 def _plain(amount: Money) -> str:
-    return show_money(amount).replace("\xa0", " ")
+    return show_money(amount, exact=True).replace("\xa0", " ")
+
+
+def about_in_words(some_id: str) -> str:
+    """What a line is about, with the end of its id: the CSV file has the whole of it."""
+    kind = some_id.partition("_")[0]
+    return f"{ABOUT_WORDS.get(kind, kind).capitalize()} …{some_id[-6:]}"

@@ -34,10 +34,13 @@ class Part(StrEnum):
     OTHER = "other"
 
 
-BY_ENTRY = {"funding": Part.FUNDED, "refund": Part.REFUNDS, "reversal": Part.TAKEN_BACK}
+BY_ENTRY = {"funding": Part.FUNDED, "unmatched_assigned": Part.FUNDED, "refund": Part.REFUNDS,
+            "reversal": Part.TAKEN_BACK, "written_off": Part.TAKEN_BACK}
 BY_OTHER_SIDE = {K.PLATFORM_FEES: Part.FEES, K.DISPUTED: Part.CHARGEBACKS, K.OWED_BY_BUSINESS: Part.CHARGEBACKS,
                  K.LOSSES: Part.CHARGEBACKS}
-WITH_REFERRERS = frozenset({K.PAYABLE, K.IN_TRANSIT, K.RECEIVABLE, K.CLAWBACK_DUE})
+WITH_REFERRERS = frozenset({K.PAYABLE, K.IN_TRANSIT})
+# A referrer's debt and its mirror end in one entry, beside what the business gets for it: that would tell it twice.
+OF_A_DEBT = (K.RECEIVABLE, K.CLAWBACK_DUE)
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def _lines(own: CTE, begin: datetime, end: datetime, currency: str) -> list[Line
         select(LedgerEntry.id, LedgerEntry.kind, LedgerEntry.reference, LedgerEntry.created_at,
                LedgerAccount.kind.label("account"), func.sum(Posting.amount_minor).label("minor"))
         .join(Posting, Posting.entry_id == LedgerEntry.id).join(LedgerAccount, LedgerAccount.id == Posting.account_id)
-        .where(LedgerEntry.id.in_(touched), ~is_own)
+        .where(LedgerEntry.id.in_(touched), ~is_own, LedgerAccount.kind.not_in(OF_A_DEBT))
         .group_by(LedgerEntry.id, LedgerEntry.kind, LedgerEntry.reference, LedgerEntry.created_at, LedgerAccount.kind)
         .order_by(LedgerEntry.created_at, LedgerEntry.id, LedgerAccount.kind))
     return [Line(row.created_at, part_of(row.kind, row.account, came_in=row.minor < 0),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from sqlalchemy import select
 
 from marketplace.foundation.db import db
-from marketplace.foundation.letters import compose, public_url
+from marketplace.foundation.letters import TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.identity.models import User
 from marketplace.payments.books.open_items import does_stop, open_items, worth
@@ -22,9 +22,9 @@ def books_disagree(run_id: str) -> list[Mail]:
              for item in items[:NAMED]]
     more = [f"And {len(items) - NAMED} more."] if len(items) > NAMED else []
     return [compose(
-        user.email, "Our books and Stripe's disagree",
+        user.email, "Our books and Stripe’s disagree",
         "Transfers are stopped until this is settled." if stopped else "Transfers go on.", *lines, *more,
-        name=user.name, action=("See the open items", public_url("/admin/reconciliation")))
+        name=user.name, action=("See the open items", public_url("/admin/reconciliation")), why=TO_ADMINS)
         for user in db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)))]
 
 

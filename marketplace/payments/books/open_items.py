@@ -72,7 +72,7 @@ def _open(finding: Finding) -> None:
 
 def _stop_if_need_be(item: OpenItem) -> None:
     if does_stop(item.kind, item.amount_minor):
-        stop_transfers("all", None, reason="Our books and Stripe's are being compared; transfers go on after that.",
+        stop_transfers("all", None, reason="Our books and Stripe’s are being compared; transfers go on after that.",
                        source=item.id, by=SYSTEM)
 
 

@@ -212,7 +212,7 @@ def _finish(run: Reconciliation, read: Read) -> None:
         ways = _four_ways(currency, believed.get(currency, 0), sums.get(currency, 0), stripe, findings)
         if ways.unnamed_minor:
             findings.append(Finding(
-                K.LEDGER_UNSOUND, currency, "Entries that had explained Stripe's movements are gone, or have changed.",
+                K.LEDGER_UNSOUND, currency, "Entries that had explained Stripe’s movements are gone, or have changed.",
                 currency, ways.unnamed_minor))
             ways = replace(ways, named_minor=ways.named_minor + ways.unnamed_minor)
         lines[currency] = asdict(ways)
@@ -248,7 +248,7 @@ def _of_balances(sums: dict[str, int], told: dict[str, BalanceReading]) -> list[
         there = told.get(currency, NOTHING)
         rest = there.total_minor - sums.get(currency, 0)
         if rest:
-            found.append(Finding(K.BALANCE_DIFFERS, currency, "Stripe's balance is not what its movements add up to.",
+            found.append(Finding(K.BALANCE_DIFFERS, currency, "Stripe’s balance is not what its movements add up to.",
                                  currency, rest))
         if there.available_minor + there.pending_minor < 0:
             found.append(Finding(K.BALANCE_NEGATIVE, currency, "Our balance at Stripe is below zero: top it up."))

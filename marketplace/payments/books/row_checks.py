@@ -16,6 +16,7 @@ from marketplace.payments.models import (
     Funding,
     FundingState,
     LedgerEntry,
+    OpenItem,
     OpenItemKind,
     Refund,
     RefundState,
@@ -39,6 +40,12 @@ MOVED: tuple[tuple[Any, tuple[Any, ...], str, str], ...] = (
     (Transfer, SENT, "transfer_sent", "sent"),
     (TransferReversal, (ReversalState.DONE,), "reversal_done", "done"),
 )
+UNDER_WAY: dict[Any, tuple[Any, ...]] = {
+    Funding: (FundingState.REQUESTED, FundingState.OPEN),
+    Refund: (RefundState.REQUESTED, RefundState.SENDING),
+    Transfer: (TransferState.REQUESTED, TransferState.SENDING),
+    TransferReversal: (ReversalState.SENDING,),
+}
 # A refund that came back keeps the entry of its going.
 ALSO_WENT: dict[Any, tuple[Any, ...]] = {Refund: (RefundState.FAILED,)}
 
@@ -84,21 +91,28 @@ def _postings_without_row(model: Any, states: tuple[Any, ...], kind: str, what: 
 
 
 def _stale(now: datetime) -> Iterator[Finding]:
-    """On their way for longer than anything takes. What a stop holds back is late with a reason."""
+    """On their way for longer than anything takes; once named, until they have moved on: no new try makes them young.
+
+    What a stop holds back is late with a reason.
+    """
     held_back = why_stopped(None) is not None
     waiting: tuple[tuple[OpenItemKind, Any, tuple[Any, ...]], ...] = (
-        (K.FUNDING_STALE, Funding, (FundingState.REQUESTED, FundingState.OPEN)),
-        (K.REFUND_STALE, Refund, (RefundState.REQUESTED, RefundState.SENDING)),
-        (K.TRANSFER_STALE, Transfer,
-         (TransferState.SENDING,) if held_back else (TransferState.REQUESTED, TransferState.SENDING)),
-        (K.REVERSAL_STALE, TransferReversal, (ReversalState.SENDING,)),
+        (K.FUNDING_STALE, Funding, UNDER_WAY[Funding]),
+        (K.REFUND_STALE, Refund, UNDER_WAY[Refund]),
+        (K.TRANSFER_STALE, Transfer, (TransferState.SENDING,) if held_back else UNDER_WAY[Transfer]),
+        (K.REVERSAL_STALE, TransferReversal, UNDER_WAY[TransferReversal]),
     )
     for kind, model, states in waiting:
-        began = func.coalesce(model.first_sent_at, model.created_at) if hasattr(model, "first_sent_at") \
-            else model.created_at
-        for row_id, state in _read(select(model.id, model.state).where(
-                model.state.in_(states), began < now - STALE_AFTER)):
+        is_late = model.state.in_(states) & (_began(model) < now - STALE_AFTER)
+        is_named = model.state.in_(UNDER_WAY[model]) & select(OpenItem.id).where(
+            OpenItem.kind == kind, OpenItem.subject_id == model.id, OpenItem.resolved_at.is_(None)).exists()
+        for row_id, state in _read(select(model.id, model.state).where(is_late | is_named)):
             yield Finding(kind, row_id, f"{row_id} is {state} for more than a day.")
+
+
+def _began(model: Any) -> ColumnElement[datetime]:
+    """These two go out as soon as they are made. A reversal or a top-up may wait with a reason, and begin again."""
+    return model.created_at if model in {Transfer, Refund} else func.coalesce(model.first_sent_at, model.created_at)
 
 
 def _unheard(now: datetime) -> Iterator[Finding]:

@@ -3,14 +3,16 @@ from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money
+from marketplace.foundation.outbox import Errand
 from marketplace.payments import ledger
 from marketplace.payments.disputes import debts
 from marketplace.payments.disputes.queries import find_funding
 from marketplace.payments.models import AccountKind, Funding, FundingState, Refund, RefundOrigin, RefundState
 from marketplace.payments.money_in import refunds
 from marketplace.payments.money_in.agreements import pause_for
-from marketplace.payments.sending import make_key
-from marketplace.payments.stripe_readings import MadeRefundReading, TemporaryFailure
+from marketplace.payments.sending import make_key, read_alone
+from marketplace.payments.stripe_gateway import gateway
+from marketplace.payments.stripe_readings import MadeRefundReading
 
 
 def note_made_refund(reading: MadeRefundReading) -> str:
@@ -26,15 +28,16 @@ def note_made_refund(reading: MadeRefundReading) -> str:
         return "ignored: the refund is of no funding of ours"
     if reading.status in refunds.GONE_BACK:
         return "ignored: it went back before we heard of it"
-    refund = _record(funding, reading)
+    is_parked = funding.state is not FundingState.PAID
+    if not is_parked and reading.amount > funding.amount - funding.refunded:
+        refunds.look_at_waiting(funding)  # Refused, it has us read this one again (CHECK_REFUNDS_MADE).
+        return "waits: a refund of ours is on its way for more than is left, and Stripe will refuse it"
+    refund = _record(funding, reading, is_parked=is_parked)
     refunds.settle_refund(refund.id, reading)
     return "refund made by hand"
 
 
-def _record(funding: Funding, reading: MadeRefundReading) -> Refund:
-    is_parked = funding.state is not FundingState.PAID
-    if not is_parked and reading.amount > funding.amount - funding.refunded:
-        raise TemporaryFailure("a refund of ours is on its way for more than is left: wait until Stripe refuses it")
+def _record(funding: Funding, reading: MadeRefundReading, *, is_parked: bool) -> Refund:
     refund_id = new_id("refund")
     refund = Refund(id=refund_id, funding_id=funding.id, amount=reading.amount, state=RefundState.SENT,
                     origin=RefundOrigin.UNMATCHED if is_parked else RefundOrigin.BY_HAND,
@@ -66,3 +69,16 @@ def _take_from_funds(funding: Funding, refund: Refund) -> None:
     ledger.post([(funds, -pays), (debts.debt_account(refund.id, refund.currency), -owed),
                  (ledger.clearing(refund.currency), Money(refund.amount_minor, refund.currency))],
                 kind="refund_by_hand", reference=f"{refund.id}:sent")
+
+
+def _read(funding_id: str) -> list[MadeRefundReading]:
+    charge_id = read_alone(Funding, funding_id).charge_id
+    return gateway().list_refunds_of_charge(charge_id) if charge_id else []
+
+
+def _note(readings: list[MadeRefundReading], funding_id: str) -> None:
+    for reading in readings:
+        note_made_refund(reading)
+
+
+CHECK_REFUNDS_MADE = Errand(_read, _note)

@@ -56,7 +56,8 @@ def _open(funding: Funding, reading: DisputeReading) -> Chargeback:
         id=new_id("chargeback"), funding_id=funding.id, business_id=funding.business_id,
         purpose_id=funding.purpose_id, stripe_id=reading.id,
         amount=reading.amount, stripe_status=reading.status, reason=reading.reason, due_by=reading.due_by,
-        has_evidence=reading.has_evidence, opened_at=reading.opened_at, frozen_minor=0, withdrawn_minor=0, fee_minor=0,
+        has_evidence=reading.has_evidence, is_refundable=reading.is_refundable, opened_at=reading.opened_at,
+        frozen_minor=0, withdrawn_minor=0, fee_minor=0,
         closed_at=None if state in {S.INQUIRY, S.OPEN} else clock.now())
     lifecycle.open_chargeback(chargeback, state)
     db.session.add(chargeback)
@@ -97,6 +98,7 @@ def _follow_state(chargeback: Chargeback, reading: DisputeReading) -> None:
         chargeback.stripe_status, chargeback.due_by = reading.status, reading.due_by
         chargeback.has_evidence = chargeback.has_evidence or reading.has_evidence
         chargeback.reason, chargeback.amount = reading.reason, reading.amount
+        chargeback.is_refundable = reading.is_refundable
 
 
 def settle(chargeback: Chargeback) -> None:

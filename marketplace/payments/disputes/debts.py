@@ -8,7 +8,7 @@ from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money
 from marketplace.identity.models import User
 from marketplace.payments import ledger
-from marketplace.payments.models import PLATFORM, AccountKind, BusinessDebt, LedgerAccount
+from marketplace.payments.models import PLATFORM, Account, AccountKind, BusinessDebt
 from marketplace.payments.permissions import may_settle
 
 
@@ -46,7 +46,7 @@ def change_debt(source_id: str, by_minor: int, *, business_id: str, purpose_id: 
                  amount_minor=abs(by_minor), currency=currency)
 
 
-def debt_account(source_id: str, currency: str) -> LedgerAccount:
+def debt_account(source_id: str, currency: str) -> Account:
     return ledger.account(AccountKind.OWED_BY_BUSINESS, source_id, currency)
 
 

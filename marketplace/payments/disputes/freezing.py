@@ -1,14 +1,15 @@
 """The disputed sum is kept apart at once and given back, so that it is never spent twice.
 
 Always, for one chargeback: frozen - owed = parts in force - withdrawn by Stripe + written off. So whichever comes
-first, the freeze or Stripe's withdrawal, the end is the same.
+first, the freeze or Stripe's withdrawal, the end is the same. What Stripe gives back beyond what it took is nobody's
+who paid in: it lowers what Stripe costs us, and withdrawn counts as nothing then.
 """
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, exists, func, select
 
 from marketplace.foundation import audit, clock, outbox
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, facts
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money
 from marketplace.payments import ledger
@@ -16,6 +17,7 @@ from marketplace.payments.disputes import debts, lifecycle
 from marketplace.payments.locks import lock_accounts, lock_funds, lock_funds_of
 from marketplace.payments.models import (
     PLATFORM,
+    Account,
     AccountKind,
     BusinessDebt,
     Chargeback,
@@ -23,13 +25,19 @@ from marketplace.payments.models import (
     FrozenKind,
     FrozenPart,
     FrozenState,
-    LedgerAccount,
 )
 
 IN_FORCE = (FrozenState.FROZEN, FrozenState.TAKEN)
+KEPT = (FrozenState.FROZEN, FrozenState.PROMISED)
 OVER = frozenset({ChargebackState.WON, ChargebackState.CLOSED})
 KINDS = {FrozenKind.FUNDS: AccountKind.FUNDS, FrozenKind.RESERVED: AccountKind.RESERVED,
          FrozenKind.HELD: AccountKind.HELD}
+
+HAS_CLAIMS = select(
+    exists().where(Chargeback.purpose_id == bindparam("purpose_id"), Chargeback.settled_at.is_(None))
+    | exists().where(BusinessDebt.purpose_id == bindparam("purpose_id"), BusinessDebt.owed_minor > 0))
+NAMING = select(FrozenPart.chargeback_id, FrozenPart.state, Chargeback.settled_at).join(
+    Chargeback, Chargeback.id == FrozenPart.chargeback_id).where(FrozenPart.subject_id == bindparam("subject_id"))
 
 
 def lock_chargeback(chargeback_id: str) -> Chargeback:
@@ -45,7 +53,7 @@ def missing(chargeback: Chargeback) -> Money:
         return debts.owed_for(chargeback.id, chargeback.currency)
     if chargeback.state in OVER:
         return nothing
-    return max(nothing, max(chargeback.amount, chargeback.withdrawn) - _sum(chargeback, *IN_FORCE))
+    return max(nothing, max(chargeback.amount, chargeback.taken) - _sum(chargeback, *IN_FORCE))
 
 
 def unnamed(chargeback: Chargeback) -> Money:
@@ -88,7 +96,7 @@ def freeze(chargeback: Chargeback, kind: FrozenKind, subject_id: str) -> Money:
     return amount
 
 
-def _not_named_yet(chargeback: Chargeback, source: LedgerAccount) -> Money:
+def _not_named_yet(chargeback: Chargeback, source: Account) -> Money:
     named = db.session.scalar(select(func.sum(FrozenPart.amount_minor)).where(
         FrozenPart.chargeback_id == chargeback.id, FrozenPart.subject_id == source.owner_id,
         FrozenPart.state == FrozenState.PROMISED))
@@ -109,6 +117,9 @@ def thaw(chargeback: Chargeback, part: FrozenPart, target: FrozenState = FrozenS
 
 def post_movement(chargeback: Chargeback, movement_id: str, *, taken: Money, fee: Money) -> None:
     """What Stripe took (below zero: gave back), and its fee, which is our expense."""
+    surplus = max(-chargeback.withdrawn_minor - taken.minor, 0) - chargeback.surplus.minor
+    if surplus < 0:
+        _post_surplus(chargeback, surplus, movement_id)
     out, owed = taken.minor, debts.owed_for(chargeback.id, chargeback.currency).minor
     frozen = -min(out, chargeback.frozen_minor) if out > 0 else -out - min(-out, owed)
     debt = out + frozen
@@ -118,9 +129,20 @@ def post_movement(chargeback: Chargeback, movement_id: str, *, taken: Money, fee
           reference=f"{chargeback.id}:{movement_id}")
     chargeback.withdrawn_minor += out
     chargeback.fee_minor += fee.minor
+    if surplus > 0:
+        _post_surplus(chargeback, surplus, movement_id)
 
 
-def _post(chargeback: Chargeback, lines: list[tuple[LedgerAccount, Money]], *, debt: int, frozen: int, kind: str,
+def _post_surplus(chargeback: Chargeback, surplus: int, movement_id: str) -> None:
+    """Below zero: Stripe takes it again, and it is at hand for that."""
+    fees = ledger.account(AccountKind.STRIPE_FEES, PLATFORM, chargeback.currency)
+    _post(chargeback, [(fees, Money(surplus, chargeback.currency))], debt=0, frozen=-surplus, kind="chargeback_surplus",
+          reference=f"{chargeback.id}:{movement_id}:surplus")
+    audit.record("chargeback.surplus", chargeback.id, by=audit.SYSTEM, amount_minor=surplus,
+                 currency=chargeback.currency)
+
+
+def _post(chargeback: Chargeback, lines: list[tuple[Account, Money]], *, debt: int, frozen: int, kind: str,
           reference: str) -> None:
     """``debt`` and ``frozen`` say how much they grow, in smallest units; rows and ledger change together."""
     currency = chargeback.currency
@@ -150,16 +172,12 @@ def give_everything_back(chargeback: Chargeback) -> None:
     for part in parts_of(chargeback, FrozenState.FROZEN, FrozenState.TAKEN, FrozenState.PROMISED):
         thaw(chargeback, part)
     rest, currency = chargeback.frozen_minor, chargeback.currency
-    if rest <= 0:
-        return
     debt = debts.find_debt(chargeback.id)
-    regained = min(rest, debt.written_off_minor if debt else 0)
-    if debt:
-        debt.written_off_minor -= regained
+    if rest <= 0 or debt is None:
+        return
+    debt.written_off_minor -= rest
     disputed = ledger.account(AccountKind.DISPUTED, chargeback.id, currency)
-    _post(chargeback, [(ledger.account(AccountKind.LOSSES, PLATFORM, currency), Money(regained, currency)),
-                       (ledger.account(AccountKind.FUNDS, chargeback.purpose_id, currency),
-                        Money(rest - regained, currency))],
+    _post(chargeback, [(ledger.account(AccountKind.LOSSES, PLATFORM, currency), Money(rest, currency))],
           debt=0, frozen=-rest, kind="chargeback_rest",
           reference=f"{chargeback.id}:rest:{ledger.count_postings(disputed)}")
 
@@ -182,6 +200,8 @@ def finish(chargeback: Chargeback) -> bool:
 
 def cover(purpose_id: str, currency: str) -> None:
     """Whatever is free in this bounty goes first to open chargebacks and to what its business owes; oldest first."""
+    if not facts(HAS_CLAIMS, {"purpose_id": purpose_id}).scalar():
+        return  # One that is opened now waits for the funds that were just posted to, and finds them.
     lock_funds((purpose_id, currency))
     for chargeback in db.session.scalars(_unsettled(purpose_id, currency)).all():
         if freeze(chargeback, FrozenKind.FUNDS, purpose_id).minor:
@@ -210,28 +230,19 @@ def _unsettled(purpose_id: str, currency: str) -> Select[Chargeback]:
 
 
 def thaw_owner(subject_id: str) -> list[str]:
-    """Before a lead's or a reward's money is moved for good: all of it is there again. The chargebacks that named it.
+    """Before a lead's or a reward's money is moved for good: all of it is there again.
 
-    What comes free by it is frozen anew by ``cover``; referrals looks at the rest (``note_bad_day``).
+    Gives the chargebacks, not settled yet, that named it, also where it was thawed before. What comes free by it is
+    frozen anew by ``cover``; referrals looks at the rest (``note_bad_day``).
     """
-    naming = db.session.scalars(select(FrozenPart.chargeback_id).distinct().where(
-        FrozenPart.subject_id == subject_id,
-        FrozenPart.state.in_((FrozenState.FROZEN, FrozenState.PROMISED)))).all()
-    for chargeback_id in sorted(naming):
+    naming = facts(NAMING, {"subject_id": subject_id}).all()
+    for chargeback_id in sorted({one.chargeback_id for one in naming if one.state in KEPT}):
         chargeback = lock_chargeback(chargeback_id)
-        for part in parts_of(chargeback, FrozenState.FROZEN, FrozenState.PROMISED):
+        for part in parts_of(chargeback, *KEPT):
             if part.subject_id == subject_id:
                 thaw(chargeback, part)
         outbox.promise("note_bad_day", source_id=chargeback_id)
-    return sorted(naming)
-
-
-def doubts_about(subject_id: str) -> Sequence[str]:
-    """The chargebacks, not settled yet, that named this lead's or reward's money, also where it was thawed since."""
-    return db.session.scalars(
-        select(FrozenPart.chargeback_id).distinct().join(Chargeback, Chargeback.id == FrozenPart.chargeback_id)
-        .where(FrozenPart.subject_id == subject_id, Chargeback.settled_at.is_(None))
-        .order_by(FrozenPart.chargeback_id)).all()
+    return sorted({one.chargeback_id for one in naming if one.settled_at is None})
 
 
 def frozen_of(subject_id: str, currency: str) -> Money:
@@ -249,7 +260,7 @@ def parts_of(chargeback: Chargeback, *states: FrozenState) -> Sequence[FrozenPar
         .order_by(FrozenPart.id).execution_options(populate_existing=True)).all()
 
 
-def _lock(account: LedgerAccount) -> LedgerAccount:
+def _lock(account: Account) -> Account:
     """Nobody moves its money until this transaction ends."""
     lock_accounts([account.id])
     return account

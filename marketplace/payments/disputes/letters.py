@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import select
 
 from marketplace.foundation.db import db
-from marketplace.foundation.letters import compose, public_url
+from marketplace.foundation.letters import BECAUSE, TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money
-from marketplace.identity.models import Membership, User
+from marketplace.identity.models import Business, Membership, User
 from marketplace.payments.disputes.debts import owed_by
 from marketplace.payments.models import BusinessDebt, Chargeback, ChargebackState, FraudWarning, Funding, Refund
 from marketplace.payments.permissions import MONEY_ROLES
@@ -22,13 +22,23 @@ def _money_people(business_id: str) -> list[User]:
         .where(Membership.business_id == business_id, Membership.role.in_(MONEY_ROLES), User.closed_at.is_(None))))
 
 
+def _name_of(business_id: str) -> str:
+    return db.session.get_one(Business, business_id).name
+
+
 def _admins() -> list[User]:
     return list(db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None))))
 
 
-def _to(people: Iterable[User], subject: str, *paragraphs: str, path: str, label: str) -> list[Mail]:
-    return [compose(user.email, subject, *paragraphs, name=user.name, action=(label, public_url(path)))
+def _to(
+    people: Iterable[User], subject: str, *paragraphs: str, path: str, label: str, why: str = BECAUSE
+) -> list[Mail]:
+    return [compose(user.email, subject, *paragraphs, name=user.name, action=(label, public_url(path)), why=why)
             for user in people]
+
+
+def _to_admins(subject: str, *paragraphs: str, path: str, label: str) -> list[Mail]:
+    return _to(_admins(), subject, *paragraphs, path=path, label=label, why=TO_ADMINS)
 
 
 def _of_payment(funding_id: str, business_id: str, subject: str, *paragraphs: str) -> list[Mail]:
@@ -37,7 +47,7 @@ def _of_payment(funding_id: str, business_id: str, subject: str, *paragraphs: st
 
 
 def _at_admins(chargeback: Chargeback, subject: str, *paragraphs: str) -> list[Mail]:
-    return _to(_admins(), subject, *paragraphs, path=f"/admin/chargebacks/{chargeback.id}", label="Open the chargeback")
+    return _to_admins(subject, *paragraphs, path=f"/admin/chargebacks/{chargeback.id}", label="Open the chargeback")
 
 
 def chargeback_open(chargeback_id: str) -> list[Mail]:
@@ -52,7 +62,8 @@ def chargeback_open(chargeback_id: str) -> list[Mail]:
         "The bounty has paused itself. That much of its funds is frozen, and rewards it would have paid wait.",
         "If this is a mistake, ask your bank to withdraw the dispute. If it is not, write to us.",
     ) + _at_admins(chargeback, "A chargeback was opened",
-                   f"{amount}, reason given: {chargeback.reason.replace('_', ' ')}.{due}")
+                   f"{amount} of {_name_of(chargeback.business_id)}, reason given: "
+                   f"{chargeback.reason.replace('_', ' ')}.{due}")
 
 
 def chargeback_won(chargeback_id: str) -> list[Mail]:
@@ -73,7 +84,7 @@ def chargeback_lost(chargeback_id: str) -> list[Mail]:
     owed = owed_by(chargeback.id, chargeback.currency)
     more = (f"{show_money(owed)} of it had been promised or paid to referrers: you owe that. Pay in for the bounty and "
             "it is settled first; until then their rewards are on hold, and they are told why.") if owed.minor else (
-            "It came out of the bounty's free funds. You owe nothing more.")
+            "It came out of the bounty’s free funds. You owe nothing more.")
     return _of_payment(
         chargeback.funding_id, chargeback.business_id, "Your bank took a payment back",
         f"The bank decided the dispute and took {show_money(chargeback.amount)} back.", more,
@@ -84,12 +95,12 @@ def fraud_warning(warning_id: str) -> list[Mail]:
     warning = db.session.get_one(FraudWarning, warning_id)
     return _of_payment(
         warning.funding_id, warning.business_id, "The bank warns us about a payment of yours",
-        "The bank of the card that paid for a bounty suspects that it was used without its owner's consent. What was "
+        "The bank of the card that paid for a bounty suspects that it was used without its owner’s consent. What was "
         "free went back to the card at once; the bounty has paused itself and its rewards wait.",
         "If the card is yours, tell us: an admin looks into it.",
-    ) + _to(_admins(), "An early fraud warning", f"The bank says: {warning.fraud_type.replace('_', ' ')}. What was "
-            "free is refunded, rewards are on hold. Look into it, then close the warning.", path="/admin/chargebacks",
-            label="Open the list")
+    ) + _to_admins("An early fraud warning", f"The bank says: {warning.fraud_type.replace('_', ' ')}. What was free is "
+                   "refunded, rewards are on hold. Look into it, then close the warning.", path="/admin/chargebacks",
+                   label="Open the list")
 
 
 def refund_by_hand(refund_id: str) -> list[Mail]:
@@ -118,14 +129,14 @@ def payment_unmatched(funding_id: str) -> list[Mail]:
     return _of_payment(
         funding.id, funding.business_id, "A payment of yours needs a decision", funding.failure or "",
         "It funded nothing yet. An admin looks at it: it goes to the bounty, or back to you.",
-    ) + _to(_admins(), "A payment matched nothing", funding.failure or "", path="/admin/chargebacks",
-            label="Decide about it")
+    ) + _to_admins("A payment matched nothing", funding.failure or "", path="/admin/chargebacks",
+                   label="Decide about it")
 
 
 def payment_assigned(funding_id: str) -> list[Mail]:
     funding = db.session.get_one(Funding, funding_id)
     return _of_payment(funding.id, funding.business_id, "Your payment funds your bounty after all",
-                       f"An admin looked at it: {show_money(funding.amount)} are the bounty's now.")
+                       f"An admin looked at it: {show_money(funding.amount)} are the bounty’s now.")
 
 
 def debt_written_off(source_id: str) -> list[Mail]:

@@ -1,9 +1,9 @@
 """What is seen of bad days: whose payment it was, what a bounty or a business has to know, what waits for an admin."""
 from collections.abc import Sequence
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, bindparam, or_, select
 
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, facts
 from marketplace.foundation.errors import NotFound
 from marketplace.identity.models import User
 from marketplace.payments.models import (
@@ -18,8 +18,11 @@ from marketplace.payments.money_in.settling import lock_funding
 from marketplace.payments.permissions import MONEY_ROLES
 
 PAYMENT_DISPUTED = "The bank is looking into a payment for this bounty."
-PAYMENT_TAKEN_BACK = "The business's payment was taken back by its bank."
+PAYMENT_TAKEN_BACK = "The business’s payment was taken back by its bank."
 PAYMENT_SUSPECTED = "A payment for this bounty is being checked."
+SUSPICIONS = select(FraudWarning.id).join(Funding, Funding.id == FraudWarning.funding_id).where(
+    FraudWarning.purpose_id == bindparam("purpose_id"), FraudWarning.state == WarningState.OPEN,
+    Funding.refunded_minor < Funding.amount_minor)
 
 
 def find_funding(*, charge_id: str | None, payment_intent_id: str | None) -> Funding | None:
@@ -39,6 +42,11 @@ def why_bounty_stopped(purpose_id: str) -> str | None:
         return PAYMENT_TAKEN_BACK
     warned = select(FraudWarning.id).filter_by(purpose_id=purpose_id, state=WarningState.OPEN).limit(1)
     return PAYMENT_SUSPECTED if db.session.scalar(warned) else None
+
+
+def suspicions_about(purpose_id: str) -> list[str]:
+    """Ids of open fraud warnings about payments for this bounty of which a part is still with us."""
+    return [one.id for one in facts(SUSPICIONS, {"purpose_id": purpose_id})]
 
 
 def unsettled_of(purpose_id: str) -> Select[Chargeback]:

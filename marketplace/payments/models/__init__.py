@@ -38,6 +38,7 @@ from marketplace.payments.models.kept_cards import AutoTopUp, StripeCustomer, To
 from marketplace.payments.models.ledger import (
     MAY_GO_BELOW_ZERO,
     PLATFORM,
+    Account,
     AccountKind,
     LedgerAccount,
     LedgerEntry,
@@ -58,7 +59,7 @@ from marketplace.payments.models.money_out import (
 from marketplace.payments.models.stops import StopScope, TransferStop
 
 __all__ = [
-    "MAY_GO_BELOW_ZERO", "PLATFORM", "AccountKind", "Agreement", "AnswerKind", "AnswerState", "AutoTopUp",
+    "MAY_GO_BELOW_ZERO", "PLATFORM", "Account", "AccountKind", "Agreement", "AnswerKind", "AnswerState", "AutoTopUp",
     "BalanceSnapshot", "BankPayout", "BatchLine", "BatchState", "BusinessDebt", "Chargeback", "ChargebackAnswer",
     "ChargebackMovement", "ChargebackState", "ConnectedAccount", "EventPoll", "Explanation", "FraudWarning",
     "FrozenKind", "FrozenPart", "FrozenState", "Funding", "FundingState", "FundingWay", "LedgerAccount",

@@ -22,7 +22,7 @@ class Chargeback(Versioned, Base):
     """The payer's bank wants a funding charge back (at Stripe: a dispute), or took it back after all.
 
     ``frozen_minor`` is kept in the ledger's disputed account of this id. What Stripe took beyond what was frozen is
-    a BusinessDebt of the same id. Always: frozen - owed = parts in force - withdrawn + written off.
+    a BusinessDebt of the same id. Always: frozen - owed = parts in force - withdrawn (if above zero) + written off.
     """
 
     __tablename__ = "chargebacks"
@@ -44,8 +44,9 @@ class Chargeback(Versioned, Base):
     reason: Mapped[str]  # Stripe's: fraudulent, product_not_received...
     due_by: Mapped[datetime | None]  # For evidence.
     has_evidence: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    is_refundable: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # Stripe's word.
     frozen_minor: Mapped[int] = mapped_column(BigInteger, default=0)
-    withdrawn_minor: Mapped[int] = mapped_column(BigInteger, default=0)  # Less what was reinstated.
+    withdrawn_minor: Mapped[int] = mapped_column(BigInteger, default=0)  # Less what was reinstated; it may be more.
     fee_minor: Mapped[int] = mapped_column(BigInteger, default=0)  # Stripe's, beside it.
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
@@ -58,8 +59,14 @@ class Chargeback(Versioned, Base):
         return Money(self.frozen_minor, self.currency)
 
     @property
-    def withdrawn(self) -> Money:
-        return Money(self.withdrawn_minor, self.currency)
+    def taken(self) -> Money:
+        """What Stripe has of it now."""
+        return Money(max(self.withdrawn_minor, 0), self.currency)
+
+    @property
+    def surplus(self) -> Money:
+        """What Stripe gave back beyond all that it took."""
+        return Money(max(-self.withdrawn_minor, 0), self.currency)
 
     @property
     def fee(self) -> Money:

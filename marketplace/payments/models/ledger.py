@@ -1,5 +1,6 @@
 """Tables of the ledger: accounts, entries, postings. Facts only; rules live beside the verbs."""
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -47,6 +48,16 @@ class LedgerAccount(Base):
     owner_id: Mapped[str] = mapped_column(index=True)
     currency: Mapped[str] = mapped_column(String(3))
     floor_minor: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Account(NamedTuple):
+    """What is to know of an account; a row that is loaded for it costs three times as much."""
+
+    id: str
+    kind: AccountKind
+    owner_id: str
+    currency: str
+    floor_minor: int | None
 
 
 class LedgerEntry(Base):

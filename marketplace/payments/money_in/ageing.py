@@ -15,7 +15,7 @@ from marketplace.foundation.money import Money, zero
 from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind, Funding, FundingState
 from marketplace.payments.money_in.agreements import pause_for
-from marketplace.payments.money_in.refund_plans import Planned, lock_refundable, sent_back_by_bank
+from marketplace.payments.money_in.refund_plans import Left, Planned, left_of, lock_refundable, sent_back_by_bank
 from marketplace.payments.money_in.refunds import request_planned
 
 WARNED_BEFORE_DAYS = 14
@@ -41,7 +41,7 @@ LIMITS_ELSEWHERE = Limits(holds=90, refund_after=80)
 
 @dataclass(frozen=True)
 class Aged:
-    """What is unused of one payment. ``is_stuck``: its bank sent a refund back, so a person must look."""
+    """What is unused of one payment. ``is_stuck``: it does not go back by itself, so a person must look."""
 
     funding: Funding
     unused: Money
@@ -91,14 +91,14 @@ def age_funds(purpose_id: str, currency: str) -> None:
         outbox.promise("note_funds_left", purpose_id=purpose_id)
 
 
-def aged_parts(fundings: Sequence[Funding], free: Money) -> list[Aged]:
-    """``fundings`` oldest first; those of which nothing is unused are left out."""
-    stuck = sent_back_by_bank(funding.id for funding in fundings)
+def aged_parts(found: Sequence[Left], free: Money) -> list[Aged]:
+    """``found`` oldest first; those of which nothing is unused are left out."""
+    sent_back = sent_back_by_bank(one.funding.id for one in found)
     parts = []
-    for funding in reversed(fundings):
-        unused = min(free, funding.amount - funding.refunded)
+    for one in reversed(found):
+        unused = min(free, one.amount)
         if unused > zero(unused.currency):
-            parts.append(Aged(funding, unused, funding.id in stuck))
+            parts.append(Aged(one.funding, unused, one.why_kept is not None or one.funding.id in sent_back))
             free -= unused
     return parts[::-1]
 
@@ -111,8 +111,8 @@ def all_aged(*, at_most: int) -> list[Aged]:
                               Funding.purpose_id.in_([purpose_id for purpose_id, _ in purposes]))
         .order_by(Funding.paid_at, Funding.id)).all()
     free = ledger.balances(AccountKind.FUNDS, {purpose_id for purpose_id, _ in purposes})
-    by_purpose: dict[str, list[Funding]] = {}
-    for funding in fundings:
-        by_purpose.setdefault(funding.purpose_id, []).append(funding)
+    by_purpose: dict[str, list[Left]] = {}
+    for one in left_of(fundings):
+        by_purpose.setdefault(one.funding.purpose_id, []).append(one)
     found = [part for purpose_id, of_one in by_purpose.items() for part in aged_parts(of_one, free[purpose_id])]
     return sorted(found, key=lambda one: (one.reaches(0), one.funding.id))[:at_most]

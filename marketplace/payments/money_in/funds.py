@@ -3,7 +3,7 @@ from marketplace.foundation import audit
 from marketplace.foundation.money import Money, zero
 from marketplace.payments import ledger
 from marketplace.payments.disputes.freezing import cover, thaw_owner
-from marketplace.payments.models import AccountKind, LedgerAccount
+from marketplace.payments.models import Account, AccountKind
 
 
 def free_funds(bounty_id: str, currency: str) -> Money:
@@ -48,6 +48,6 @@ def free_beyond(lead_id: str, *, bounty_id: str, keep: Money, why: str) -> None:
     cover(bounty_id, keep.currency)
 
 
-def _numbered(reserved: LedgerAccount, what: str) -> str:
+def _numbered(reserved: Account, what: str) -> str:
     """The same act done twice at once takes one number, and so is posted once."""
     return f"{reserved.owner_id}:{what}:{ledger.count_postings(reserved) + 1}"

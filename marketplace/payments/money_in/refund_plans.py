@@ -1,4 +1,4 @@
-"""Which charges would get what back; and whether our balance at Stripe covers it now."""
+"""Which charges would get what back, what is left of each; and whether our balance at Stripe covers it now."""
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from marketplace.foundation import clock
 from marketplace.foundation.db import db, finish_reading
 from marketplace.foundation.money import Money, zero
 from marketplace.payments import ledger
-from marketplace.payments.disputes import freezing
 from marketplace.payments.locks import lock_funds
 from marketplace.payments.models import (
     PLATFORM,
     AccountKind,
     Chargeback,
+    ChargebackState,
     Funding,
     FundingState,
     Refund,
@@ -22,6 +22,10 @@ from marketplace.payments.models import (
 )
 from marketplace.payments.stripe_gateway import gateway
 
+UNDECIDED = (ChargebackState.INQUIRY, ChargebackState.OPEN)
+DISPUTED = "Its bank is looking into this payment: until it has decided, nothing of it can go back."
+TAKEN = "Its bank took back a part of this payment, and Stripe refunds no more of it. Write to us: we pay it otherwise."
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -29,6 +33,15 @@ class Planned:
 
     funding: Funding
     amount: Money
+
+
+@dataclass(frozen=True)
+class Left:
+    """What neither went back nor was taken by its bank of one payment. ``why_kept``: why we refund nothing of it."""
+
+    funding: Funding
+    amount: Money
+    why_kept: str | None
 
 
 @dataclass(frozen=True)
@@ -44,21 +57,43 @@ def plan_refunds(
     ``is_binding``: nobody else touches the charges until this transaction ends. ``leaves_sent_back``: nobody asked, so
     what a bank has sent back to us stays for a person, and its charge with it.
     """
-    fundings = lock_refundable(bounty_id, currency) if is_binding else (
-        db.session.scalars(refundable(bounty_id, currency)).all())
+    found = lock_refundable(bounty_id, currency) if is_binding else (
+        [one for one in left_of(db.session.scalars(_paid(bounty_id, currency)).all()) if one.why_kept is None])
     free = ledger.find_balance(AccountKind.FUNDS, bounty_id, currency)
     if leaves_sent_back:
-        sent_back = sent_back_by_bank(funding.id for funding in fundings)
-        free -= sum((min(sent_back[funding.id], funding.amount - funding.refunded)
-                     for funding in fundings if funding.id in sent_back), zero(currency))
-        fundings = [funding for funding in fundings if funding.id not in sent_back]
+        sent_back = sent_back_by_bank(one.funding.id for one in found)
+        free -= sum((min(sent_back[one.funding.id], one.amount) for one in found if one.funding.id in sent_back),
+                    zero(currency))
+        found = [one for one in found if one.funding.id not in sent_back]
     planned = []
-    for funding in fundings:
-        part = min(free, funding.amount - funding.refunded)
+    for one in found:
+        part = min(free, one.amount)
         if part.minor > 0:
-            planned.append(Planned(funding, part))
+            planned.append(Planned(one.funding, part))
             free -= part
     return planned
+
+
+def find_kept(bounty_id: str, currency: str) -> list[Left]:
+    """The payments that a plan passes by, oldest first, each with its reason."""
+    return [one for one in left_of(db.session.scalars(_paid(bounty_id, currency)).all())
+            if one.why_kept is not None and one.amount.minor > 0]
+
+
+def left_of(fundings: Sequence[Funding]) -> list[Left]:
+    """A charge that its bank disputes is left to the bank; where it took a part, Stripe says if the rest may go."""
+    taken: dict[str, int] = {}
+    why_kept: dict[str, str] = {}
+    for chargeback in db.session.scalars(
+            select(Chargeback).where(Chargeback.funding_id.in_([funding.id for funding in fundings]))).all():
+        of_one = chargeback.funding_id
+        taken[of_one] = taken.get(of_one, 0) + chargeback.taken.minor
+        if chargeback.state in UNDECIDED:
+            why_kept[of_one] = DISPUTED
+        elif chargeback.state is ChargebackState.LOST and not chargeback.is_refundable:
+            why_kept.setdefault(of_one, TAKEN)
+    return [Left(one, max(one.amount - one.refunded - Money(taken.get(one.id, 0), one.currency), zero(one.currency)),
+                 why_kept.get(one.id)) for one in fundings]
 
 
 def sent_back_by_bank(funding_ids: Iterable[str]) -> dict[str, Money]:
@@ -70,17 +105,18 @@ def sent_back_by_bank(funding_ids: Iterable[str]) -> dict[str, Money]:
     return {funding_id: Money(int(minor), currency) for funding_id, currency, minor in rows}
 
 
-def refundable(bounty_id: str, currency: str) -> Select[Funding]:
-    """Oldest first. A charge that its bank disputes is left to the bank."""
-    disputed = select(Chargeback.funding_id).where(Chargeback.state.not_in(freezing.OVER))
+def _paid(bounty_id: str, currency: str) -> Select[Funding]:
+    """Oldest first."""
     return (select(Funding).filter_by(purpose_id=bounty_id, currency=currency, state=FundingState.PAID)
-            .where(Funding.id.not_in(disputed)).order_by(Funding.paid_at, Funding.id))
+            .order_by(Funding.paid_at, Funding.id))
 
 
-def lock_refundable(bounty_id: str, currency: str) -> Sequence[Funding]:
+def lock_refundable(bounty_id: str, currency: str) -> list[Left]:
+    """What may go back, oldest payment first, as it is until this transaction ends."""
     lock_funds((bounty_id, currency))
-    return db.session.scalars(
-        refundable(bounty_id, currency).with_for_update(key_share=True).execution_options(populate_existing=True)).all()
+    fundings = db.session.scalars(_paid(bounty_id, currency).with_for_update(key_share=True)
+                                  .execution_options(populate_existing=True)).all()
+    return [one for one in left_of(fundings) if one.why_kept is None]
 
 
 def is_covered(refund: Refund, funding: Funding) -> bool:

@@ -12,9 +12,10 @@ from marketplace.foundation.outbox import Errand
 from marketplace.payments import ledger, lifecycle, sending
 from marketplace.payments.disputes import freezing
 from marketplace.payments.models import (
+    Account,
     AccountKind,
+    Chargeback,
     Funding,
-    LedgerAccount,
     Refund,
     RefundOrigin,
     RefundState,
@@ -54,7 +55,7 @@ def request_planned(planned: Sequence[Planned], *, by: str) -> list[Refund]:
 
 
 def request_refund(
-    funding: Funding, part: Money, *, source: LedgerAccount, by: str, origin: RefundOrigin = RefundOrigin.FUNDS
+    funding: Funding, part: Money, *, source: Account, by: str, origin: RefundOrigin = RefundOrigin.FUNDS
 ) -> Refund:
     """``part`` of this payment goes back to who paid it, out of ``source``. The funding is locked by the caller."""
     refund_id = new_id("refund")
@@ -97,8 +98,20 @@ def _call(refund_id: str) -> Outcome:
         return stripe.find_refund(payment_intent_id=payment_intent_id, refund_id=refund.id)
 
     if not is_covered(refund, funding):
-        return find() or NotCovered()  # An earlier attempt may have taken it out of our balance already.
+        # An earlier attempt may have taken it out of our balance already.
+        return find() or _no_longer_there(refund, funding) or NotCovered()
     return sending.send_once(refund, send=send, find=find)
+
+
+def _no_longer_there(refund: Refund, funding: Funding) -> Refused | None:
+    """Somebody refunded it by hand, and our balance may never cover ours: Stripe need not be asked to refuse it."""
+    if funding.charge_id is None or refund.origin is not RefundOrigin.FUNDS:
+        return None
+    gone = sum(one.amount.minor for one in gateway().list_refunds_of_charge(funding.charge_id)
+               if one.status not in GONE_BACK)
+    if funding.amount_minor - gone >= refund.amount_minor:
+        return None
+    return Refused("charge_already_refunded", "Refunds made at Stripe by hand left less of this payment.")
 
 
 def _settle(outcome: Outcome, refund_id: str) -> None:
@@ -125,7 +138,16 @@ def _settle(outcome: Outcome, refund_id: str) -> None:
     elif isinstance(outcome, Refused):
         funding = _fail(refund, outcome.message, source=_refunding(refund), code=outcome.code)
         if refund.origin is RefundOrigin.FUNDS:
+            _look_at_the_payment(funding)
             outbox.promise("return_free_funds", after=ASK_AGAIN_AFTER, bounty_id=funding.purpose_id)
+
+
+def _look_at_the_payment(funding: Funding) -> None:
+    """Others have refunded it, or Stripe refunds no more of what its bank left."""
+    outbox.promise("check_refunds_made", funding_id=funding.id)
+    for chargeback_id in db.session.scalars(
+            select(Chargeback.id).filter_by(funding_id=funding.id).order_by(Chargeback.id)).all():
+        outbox.promise("check_chargeback", chargeback_id=chargeback_id)
 
 
 def _wait_for_balance(refund: Refund) -> None:
@@ -134,6 +156,13 @@ def _wait_for_balance(refund: Refund) -> None:
         refund.failure = WAITS
         audit.record("refund.waits", refund.id, by=SYSTEM, reason=WAITS)
     outbox.promise("deliver_refund", after=WAIT_FOR_BALANCE, refund_id=refund.id)
+
+
+def look_at_waiting(funding: Funding) -> None:
+    """Its refunds that wait for our balance are looked at now: less of the payment is left for them."""
+    waiting = select(Refund.id).filter_by(funding_id=funding.id, state=S.SENDING, failure=WAITS).order_by(Refund.id)
+    for refund_id in db.session.scalars(waiting).all():
+        outbox.promise("deliver_refund", refund_id=refund_id)
 
 
 def settle_refund(refund_id: str, reading: RefundReading) -> None:
@@ -149,7 +178,7 @@ def _follow(refund: Refund, reading: RefundReading) -> None:
         _fail(refund, reading.failure_reason or reading.status, source=ledger.clearing(refund.currency))
 
 
-def _fail(refund: Refund, why: str, *, source: LedgerAccount, code: str = "") -> Funding:
+def _fail(refund: Refund, why: str, *, source: Account, code: str = "") -> Funding:
     funding = lock_funding(refund.funding_id)
     refund.failure = why
     lifecycle.move_refund(refund, S.FAILED, by=SYSTEM, reason=why, code=code)
@@ -182,7 +211,7 @@ def _look_later(reading: RefundReading, refund_id: str) -> None:
         outbox.promise("check_refund", after=NEXT_LOOK, refund_id=refund_id)
 
 
-def _refunding(refund: Refund) -> LedgerAccount:
+def _refunding(refund: Refund) -> Account:
     return ledger.account(AccountKind.REFUNDING, refund.id, refund.currency)
 
 

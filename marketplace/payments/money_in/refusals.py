@@ -13,7 +13,7 @@ PLAIN_WORDS = {
     "card_velocity_exceeded": "The card has reached the limit that the bank set for it.",
     "withdrawal_count_limit_exceeded": "The card has reached the limit that the bank set for it.",
     "processing_error": "The bank could not be reached.",
-    "debit_not_authorized": "The payer's bank sent the debit back as not authorised.",
+    "debit_not_authorized": "The payer’s bank sent the debit back as not authorised.",
     "resource_missing": "The card is no longer kept at Stripe.",
     "payment_method_unexpected_state": "The card is no longer kept at Stripe.",
 }

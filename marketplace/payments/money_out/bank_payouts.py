@@ -1,5 +1,5 @@
 """What Stripe pays out to people's banks: watched, shown and told of when it fails. Never paid again by us."""
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.outbox import Errand
 from marketplace.payments import lifecycle, sending
-from marketplace.payments.models import BankPayout, ConnectedAccount, PayoutState, Transfer
+from marketplace.payments.models import BankPayout, ConnectedAccount, Payable, PayableState, PayoutState, Transfer
 from marketplace.payments.stripe_gateway import gateway
 from marketplace.payments.stripe_readings import PayoutReading, PermanentFailure
 
@@ -48,6 +48,23 @@ def payouts_of(user_id: str) -> Sequence[BankPayout]:
         select(BankPayout).join(ConnectedAccount, ConnectedAccount.id == BankPayout.payee_id)
         .where(ConnectedAccount.user_id == user_id)
         .order_by(BankPayout.made_at.desc(), BankPayout.id.desc()).limit(SHOWN)).all()
+
+
+def failed_at_bank(payable_ids: Iterable[str]) -> dict[str, str]:
+    """By payable that was sent: why Stripe's latest payout from that account since then failed, in words.
+
+    Stripe pays out what an account holds, not one transfer: the payout that failed may hold it, and no later one did.
+    """
+    since = db.session.execute(
+        select(Payable.id, BankPayout).join(Transfer, Transfer.id == Payable.transfer_id)
+        .join(ConnectedAccount, ConnectedAccount.stripe_account_id == Transfer.destination)
+        .join(BankPayout, BankPayout.payee_id == ConnectedAccount.id)
+        .where(Payable.id.in_(list(payable_ids)), Payable.state == PayableState.SENT,
+               BankPayout.currency == Transfer.currency, BankPayout.made_at >= Transfer.sent_at)
+        .order_by(BankPayout.made_at, BankPayout.id))
+    latest = {payable_id: payout for payable_id, payout in since}  # noqa: C416 - the last one of each stays
+    return {payable_id: why_failed(payout) for payable_id, payout in latest.items()
+            if payout.state is PayoutState.FAILED}
 
 
 def watch_bank_payouts() -> None:

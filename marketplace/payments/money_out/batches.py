@@ -170,7 +170,7 @@ def _request(batch: TransferBatch, lines: dict[Key, tuple[int, int]]) -> None:
     payee_ids = {key[0] for key in lines}
     destinations, waiting = ready_destinations(payee_ids), must_wait(payee_ids)
     groups = {group.key: group for group in lock_owed(
-        of_lines(batch.id, [number for number, _ in lines.values()], batch.created_at))}
+        of_lines(batch.id, {number: key for key, (number, _) in lines.items()}, batch.created_at))}
     going: list[Group] = []
     reasons: dict[int, str] = {}
     for key, (number, most) in lines.items():

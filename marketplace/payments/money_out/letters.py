@@ -4,7 +4,7 @@ from collections.abc import Callable
 from sqlalchemy import select
 
 from marketplace.foundation.db import db
-from marketplace.foundation.letters import compose, public_url
+from marketplace.foundation.letters import TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money
 from marketplace.identity.models import User
@@ -29,7 +29,7 @@ def batch_waits(batch_id: str) -> list[Mail]:
         return []
     sums = " and ".join(show_money(total) for total in totals_of(batch, LineState.PLANNED))
     return _to_admins("Transfers wait for your approval",
-                      f"A batch of {sums} is more than may go without an admin's look. Nothing of it is sent before.",
+                      f"A batch of {sums} is more than may go without an admin’s look. Nothing of it is sent before.",
                       path=f"/admin/transfers/batches/{batch.id}", label="Look at the batch")
 
 
@@ -93,8 +93,8 @@ def _to_payee(user_id: str, subject: str, *paragraphs: str) -> list[Mail]:
 
 def _to_admins(subject: str, *paragraphs: str, path: str, label: str, but: str = "") -> list[Mail]:
     admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None), User.id != but))
-    return [compose(admin.email, subject, *paragraphs, name=admin.name, action=(label, public_url(path)))
-            for admin in admins]
+    return [compose(admin.email, subject, *paragraphs, name=admin.name, action=(label, public_url(path)),
+                    why=TO_ADMINS) for admin in admins]
 
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {

@@ -2,9 +2,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, update
+from sqlalchemy import Table, bindparam, select, update
 
 from marketplace.foundation import audit, clock
+from marketplace.foundation.audit_by_query import record_each
+from marketplace.foundation.by_query import listed
 from marketplace.foundation.db import db
 from marketplace.foundation.states import check_move
 from marketplace.payments.models import (
@@ -70,13 +72,22 @@ def finish_lines(batch_id: str, transfers: Mapping[int, str], reasons: Mapping[i
                            [{"line": number, "why": reason} for number, reason in reasons.items()])
 
 
-def put_in_transfers(moved: Sequence[tuple[str, str, int]], *, by: str) -> None:
-    """owed -> in_transfer: (payable, transfer, what stays of the amount). The caller holds their locks."""
+def put_in_transfers(moved: Mapping[str, Sequence[str]], *, by: str) -> None:
+    """owed -> in_transfer: payables by the transfer that takes them, in two statements. The caller has locked them."""
+    payables, given = cast("Table", Payable.__table__), listed(moved)
+    done = db.session.connection().execute(
+        update(payables).where(payables.c.id == given.c.key, payables.c.state == PayableState.OWED)
+        .values(state=PayableState.IN_TRANSFER, transfer_id=given.c.value, version=payables.c.version + 1))
+    if done.rowcount != (wanted := sum(map(len, moved.values()))):
+        raise RuntimeError(f"{done.rowcount} payables of {wanted} were owed")
+    record_each("payable.in_transfer", select(given.c.key),
+                {"was": PayableState.OWED.value, "transfer": given.c.value}, by=by)
+
+
+def keep_in_transfers(kept: Mapping[str, int]) -> None:
+    """So much stays of each in its transfer: what was odd is owed by another payable."""
     payables = cast("Table", Payable.__table__)
-    db.session.execute(
-        update(payables).where(payables.c.id == bindparam("payable"), payables.c.state == PayableState.OWED)
-        .values(state=PayableState.IN_TRANSFER, transfer_id=bindparam("transfer"), amount_minor=bindparam("minor"),
-                version=payables.c.version + 1),
-        [{"payable": payable, "transfer": transfer, "minor": minor} for payable, transfer, minor in moved])
-    audit.record_many("payable.in_transfer", (
-        (payable, {"was": PayableState.OWED, "transfer": transfer}) for payable, transfer, _ in moved), by=by)
+    if kept:
+        db.session.execute(
+            update(payables).where(payables.c.id == bindparam("payable")).values(amount_minor=bindparam("minor")),
+            [{"payable": payable, "minor": minor} for payable, minor in kept.items()])

@@ -14,7 +14,6 @@ from marketplace.foundation.money import Money
 from marketplace.payments import ledger, lifecycle
 from marketplace.payments.locks import lock_accounts
 from marketplace.payments.models import (
-    LedgerAccount,
     Netting,
     Payable,
     PayableState,
@@ -85,7 +84,7 @@ def _net(reversal: TransferReversal, payable: Payable, amount: Money) -> None:
     db.session.add(netting)
     ledger.post(
         [(payables.payable_account(payable), -amount),
-         (db.session.get_one(LedgerAccount, reversal.credit_account_id), amount),
+         (ledger.get_account(reversal.credit_account_id), amount),
          (reversals.due_account(reversal), -amount), (reversals.receivable_account(reversal), amount)],
         kind="netted", reference=netting.id)
     reversal.netted_minor += amount.minor

@@ -2,7 +2,7 @@
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, NotFound, require
-from marketplace.foundation.money import Money, show_money, zero
+from marketplace.foundation.money import Money, refuse_odd, show_money, zero
 from marketplace.identity.models import User
 from marketplace.payments.ledger_trail import find_source
 from marketplace.payments.locks import lock_accounts
@@ -39,12 +39,16 @@ def ask_write_off(reversal: TransferReversal, *, reason: str, by: User) -> Money
 
 
 def ask_reversal(transfer: Transfer, amount: Money, *, reason: str, by: User) -> MoneyOrder:
-    """Take back ``amount`` of a sent transfer, to the funds it came from. What Stripe refuses becomes a debt."""
+    """Take back ``amount`` of a sent transfer, to the funds it came from. What Stripe refuses becomes a debt.
+
+    BadAmount (422) for what it could not take back of anybody.
+    """
     require(by.is_admin, "take back a transfer")
     most = can_be_taken(transfer)
     if amount.currency != transfer.currency or amount.minor <= 0 or amount > most:
         raise Invalid("That cannot be taken back of this transfer.",
                       fields={"amount": [f"More than zero, and at most {show_money(most)}."]})
+    refuse_odd(amount)
     return _ask(OrderKind.REVERSAL, transfer.id, amount, reason=reason, by=by)
 
 
@@ -62,6 +66,7 @@ def grant_order(order: MoneyOrder, *, by: User) -> None:
 
 def decline_order(order: MoneyOrder, *, by: User) -> None:
     require(by.is_admin, "decide about this")
+    _require_no_stake(order.kind, order.subject_id, by)
     move_order(order, OrderState.DECLINED, by=by.id)
 
 

@@ -11,8 +11,8 @@ from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money, show_money, zero
 from marketplace.payments import ledger
 from marketplace.payments.models import (
+    Account,
     AccountKind,
-    LedgerAccount,
     Netting,
     Payable,
     PayableState,
@@ -39,7 +39,7 @@ def owe(reference: str, *, payee_id: str, business_id: str, amount: Money) -> Pa
 
 
 def take_back(
-    reference: str, amount: Money, *, credit: LedgerAccount, clawback_id: str
+    reference: str, amount: Money, *, credit: Account, clawback_id: str
 ) -> Literal["taken", "reversing"]:
     """Give ``amount`` of a payable to ``credit``: at once while it is owed, else by reversing its transfer.
 
@@ -58,12 +58,12 @@ def take_back(
     return "reversing" if asked else "taken"
 
 
-def take_back_of(payable: Payable, amount: Money, *, credit: LedgerAccount, clawback_id: str) -> None:
+def take_back_of(payable: Payable, amount: Money, *, credit: Account, clawback_id: str) -> None:
     """``take_back`` of this one row alone, of which so much is left."""
     _take(lock_payable(payable.id), amount, credit=credit, clawback_id=clawback_id, asked=0)
 
 
-def _take(piece: Payable, amount: Money, *, credit: LedgerAccount, clawback_id: str, asked: int) -> int:
+def _take(piece: Payable, amount: Money, *, credit: Account, clawback_id: str, asked: int) -> int:
     """Of what is owed, then of its own transfer, then of the older ones that paid it. How many reversals by now."""
     own = min(amount, _own_left(piece))
     if own.minor and piece.state is PayableState.OWED:
@@ -82,7 +82,7 @@ def _take(piece: Payable, amount: Money, *, credit: LedgerAccount, clawback_id: 
     return asked
 
 
-def take_from_owed(payable: Payable, amount: Money, *, credit: LedgerAccount, reference: str) -> None:
+def take_from_owed(payable: Payable, amount: Money, *, credit: Account, reference: str) -> None:
     """payable -> ``credit``, of what no transfer has taken."""
     ledger.move(amount, source=payable_account(payable), target=credit,
                 kind="take_back", reference=f"{reference}:taken")
@@ -91,7 +91,7 @@ def take_from_owed(payable: Payable, amount: Money, *, credit: LedgerAccount, re
 
 
 def _ask_reversal(
-    payable: Payable, amount: Money, transfer_id: str, *, credit: LedgerAccount, clawback_id: str, number: int,
+    payable: Payable, amount: Money, transfer_id: str, *, credit: Account, clawback_id: str, number: int,
     netting_id: str | None = None,
 ) -> int:
     """It is sent once the transfer is; should the transfer fail, transfers.py takes the amount from the payable.
@@ -156,7 +156,7 @@ def lock_payable(reference: str) -> Payable:
     return db.session.get_one(Payable, reference, populate_existing=True, with_for_update={"key_share": True})
 
 
-def payable_account(payable: Payable) -> LedgerAccount:
+def payable_account(payable: Payable) -> Account:
     return ledger.account(AccountKind.PAYABLE, payable.id, payable.currency)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from sqlalchemy import select
 
 from marketplace.foundation.db import db
-from marketplace.foundation.letters import BECAUSE, compose, public_url
+from marketplace.foundation.letters import BECAUSE, TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money
 from marketplace.identity.models import User
@@ -77,7 +77,8 @@ def bank_account_disowned(payee_id: str) -> list[Mail]:
         f"{user.name} says that somebody else changed the bank account of their payments. Transfers to them are "
         "stopped. Ask them, and Stripe, what happened.",
         f"When their own bank account is back: flask resume-payee {shlex.quote(user.email)}",
-        name=admin.name, action=("See what is stopped", public_url("/admin/transfers"))) for admin in admins]
+        name=admin.name, action=("See what is stopped", public_url("/admin/transfers")), why=TO_ADMINS)
+        for admin in admins]
 
 
 def payout_failed(payout_id: str) -> list[Mail]:

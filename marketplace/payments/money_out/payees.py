@@ -123,7 +123,7 @@ def note_link_issued(payee_id: str, *, by: User) -> None:
     payee = _lock(payee_id)
     if payee is None:
         return
-    require(may_be_paid_as(by, payee.user_id), "open someone else's Stripe form")
+    require(may_be_paid_as(by, payee.user_id), "open someone else’s Stripe form")
     if payee.state is S.NONE:
         lifecycle.move_payee(payee, S.LINK_ISSUED, by=by.id)
         outbox.promise("check_payee", after=FIRST_LOOK, payee_id=payee.id)

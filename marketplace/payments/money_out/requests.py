@@ -1,22 +1,22 @@
 """From owed to requested: any number of transfers at once, in the same few statements whether for one payee or many."""
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Table, func, insert, select
+from sqlalchemy import ColumnElement, Select, Table, and_, func, insert, select, union_all
 
-from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation import audit, by_query, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money, main_units, whole_part
 from marketplace.payments import ledger, sending
-from marketplace.payments.ledger import Account, Line, Movement
+from marketplace.payments.ledger_by_query import post_each
 from marketplace.payments.models import (
     AccountKind,
     BatchLine,
     ConnectedAccount,
+    LedgerAccount,
     Payable,
     PayableState,
     PayeeState,
@@ -25,7 +25,7 @@ from marketplace.payments.models import (
 )
 from marketplace.payments.money_out import stops
 from marketplace.payments.money_out.countries import NOT_CONVERTED
-from marketplace.payments.money_out.lifecycle import put_in_transfers
+from marketplace.payments.money_out.lifecycle import keep_in_transfers, put_in_transfers
 
 MINIMUM_UNITS = 10  # Main units of the currency; less waits for more.
 OPEN = (TransferState.REQUESTED, TransferState.SENDING)
@@ -38,25 +38,12 @@ STOPPED = "stopped"
 Key = tuple[str, str, str]  # Payee, business, currency: never more than one open transfer of each.
 
 
-@dataclass(frozen=True)
-class Owed:
-    """One payable, locked: nobody takes it away before this transaction ends."""
-
-    id: str
-    minor: int
-    rest_of: str | None
-
-
-@dataclass(frozen=True)
-class Group:
-    """What one transfer would take."""
+class Group(NamedTuple):
+    """What one transfer would take: payables, locked, which nobody takes away before this transaction ends."""
 
     key: Key
-    owed: Sequence[Owed]
-
-    @property
-    def total(self) -> Money:
-        return Money(sum(one.minor for one in self.owed), self.key[2])
+    total: Money
+    owed: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -74,24 +61,27 @@ def lock_owed(*wanted: ColumnElement[bool]) -> list[Group]:
 
     ``wanted`` may speak of Payable and, for a batch, of its lines.
     """
-    rows = db.session.execute(
-        select(Payable.payee_id, Payable.business_id, Payable.currency, Payable.id, Payable.amount_minor,
-               Payable.rest_of)
+    locked = (
+        select(Payable.payee_id, Payable.business_id, Payable.currency, Payable.id, Payable.amount_minor)
         .where(Payable.state == PayableState.OWED, Payable.amount_minor > 0, ~stops.is_stopped(), *wanted)
         .order_by(Payable.payee_id, Payable.business_id, Payable.currency, Payable.id)
-        .with_for_update(key_share=True, of=Payable))
-    found: dict[Key, list[Owed]] = defaultdict(list)
-    for payee_id, business_id, currency, payable_id, minor, rest_of in rows:
-        found[payee_id, business_id, currency].append(Owed(payable_id, minor, rest_of))
-    return [Group(key, owed) for key, owed in found.items()]
+        .with_for_update(key_share=True, of=Payable)).cte("locked").c
+    key = (locked.payee_id, locked.business_id, locked.currency)
+    db.session.flush()
+    rows = db.session.connection().execute(  # A row for each group: to read one for each payable takes a fifth longer.
+        select(*key, func.sum(locked.amount_minor), func.aggregate_strings(locked.id, "\n"))
+        .group_by(*key).order_by(*key))
+    return [Group((payee_id, business_id, currency), Money(int(minor), currency), ids.split("\n"))
+            for payee_id, business_id, currency, minor, ids in rows]
 
 
-def of_lines(batch_id: str, numbers: Collection[int], released_before: datetime) -> ColumnElement[bool]:
+def of_lines(batch_id: str, numbers: Mapping[int, Key], released_before: datetime) -> ColumnElement[bool]:
     """Payables that these lines of a batch were counted from."""
-    return select(BatchLine.number).where(
+    of_line = select(BatchLine.number).where(
         BatchLine.batch_id == batch_id, BatchLine.number.in_(numbers), BatchLine.payee_id == Payable.payee_id,
-        BatchLine.business_id == Payable.business_id, BatchLine.currency == Payable.currency,
-        Payable.created_at <= released_before).exists()
+        BatchLine.business_id == Payable.business_id, BatchLine.currency == Payable.currency)
+    payees = {payee_id for payee_id, _, _ in numbers.values()}  # Else SQLite looks through all that anybody is owed.
+    return and_(Payable.payee_id.in_(payees), Payable.created_at <= released_before, of_line.exists())
 
 
 def ready_destinations(payee_ids: Iterable[str]) -> dict[str, Destination]:
@@ -141,20 +131,18 @@ def request_groups(groups: Sequence[Group], destinations: Mapping[str, Destinati
     if not groups:
         return {}
     ids = {group.key: new_id("transfer") for group in groups}
-    rests = {group.key: _odd_units(group) for group in groups}
-    sums = {group.key: group.total.minor - sum(rest.minor for rest in rests[group.key]) for group in groups}
+    rests = {group.key: odd for group in groups if (odd := _odd_units(group))}
+    sums = {group.key: group.total.minor - sum(rest.minor for rest in rests.get(group.key, ())) for group in groups}
     _insert_transfers(ids, sums, destinations)
     _insert_rests(rests)
-    _post(groups, ids, sums, rests)
-    moved = []
-    for group in groups:
-        carried = {rest.of: rest.minor for rest in rests[group.key]}
-        moved += [(one.id, ids[group.key], one.minor - carried.get(one.id, 0)) for one in group.owed]
-    put_in_transfers(moved, by=audit.SYSTEM)
-    audit.record_many("transfer.requested", (
-        (ids[key], {"amount_minor": minor, "currency": key[2]}) for key, minor in sums.items()), by=audit.SYSTEM)
-    outbox.promise_many("send_transfer", ({"transfer_id": one} for one in ids.values()))
-    outbox.promise_many("note_transfer", ({"transfer_id": one} for one in ids.values()))
+    put_in_transfers({ids[group.key]: group.owed for group in groups}, by=audit.SYSTEM)
+    _post(groups, ids, rests)
+    keep_in_transfers({rest.of: rest.stays for odd in rests.values() for rest in odd})
+    for key, minor in sums.items():
+        audit.record("transfer.requested", ids[key], by=audit.SYSTEM, amount_minor=minor, currency=key[2])
+    for job in ("send_transfer", "note_transfer"):
+        for transfer_id in ids.values():
+            outbox.promise(job, transfer_id=transfer_id)
     return ids
 
 
@@ -166,15 +154,22 @@ class Rest:
     of: str
     root: str
     minor: int
+    stays: int  # Of what it came from.
 
 
 def _odd_units(group: Group) -> list[Rest]:
     """Of the largest, and where that is less than what is odd, of the next ones."""
-    odd, rests = (group.total - whole_part(group.total)).minor, []
-    for one in sorted(group.owed, key=lambda one: (one.minor, one.id), reverse=True):
-        part = min(odd, one.minor)
+    odd: int = (group.total - whole_part(group.total)).minor
+    rests: list[Rest] = []
+    if not odd:
+        return rests
+    largest_first = db.session.execute(
+        select(Payable.id, Payable.amount_minor, Payable.rest_of).where(Payable.id.in_(group.owed))
+        .order_by(Payable.amount_minor.desc(), Payable.id.desc()))
+    for payable_id, minor, rest_of in largest_first:
+        part = min(odd, minor)
         if part:
-            rests.append(Rest(new_id("rest"), one.id, one.rest_of or one.id, part))
+            rests.append(Rest(new_id("rest"), payable_id, rest_of or payable_id, part, minor - part))
         odd -= part
     return rests
 
@@ -196,27 +191,32 @@ def _insert_rests(rests: dict[Key, list[Rest]]) -> None:
         for key, carried in rests.items() for rest in carried]
     if rows:
         db.session.execute(insert(cast("Table", Payable.__table__)), rows)
-        audit.record_many("payable.owed", (
-            (row["id"], {"amount_minor": row["amount_minor"], "currency": row["currency"], "rest_of": row["rest_of"]})
-            for row in rows), by=audit.SYSTEM)
+        for row in rows:
+            audit.record("payable.owed", row["id"], by=audit.SYSTEM, amount_minor=row["amount_minor"],
+                         currency=row["currency"], rest_of=row["rest_of"])
 
 
-def _post(groups: Sequence[Group], ids: dict[Key, str], sums: dict[Key, int],
-          rests: dict[Key, list[Rest]]) -> None:
-    owners = {one.id: group.key[2] for group in groups for one in group.owed}
-    owners |= {rest.id: key[2] for key, carried in rests.items() for rest in carried}
-    owed = ledger.accounts(AccountKind.PAYABLE, owners)
-    on_its_way = ledger.accounts(AccountKind.IN_TRANSIT, {ids[key]: key[2] for key in ids})
-    ledger.post_many([
-        Movement("transfer_requested", f"{ids[group.key]}:requested",
-                 _lines(group, owed, on_its_way[ids[group.key]], sums[group.key], rests[group.key]))
-        for group in groups])
+def _post(groups: Sequence[Group], ids: dict[Key, str], rests: dict[Key, list[Rest]]) -> None:
+    """payables -> in transit, an entry a transfer; the odd units back to payables of their own."""
+    entries = {key: new_id("entry") for key in ids}
+    ledger.accounts(AccountKind.IN_TRANSIT, {transfer_id: key[2] for key, transfer_id in ids.items()})
+    taken = {entries[group.key]: group.owed for group in groups}
+    lines = [_lines(AccountKind.PAYABLE, taken, Payable, -1),
+             _lines(AccountKind.IN_TRANSIT, {entries[key]: [one] for key, one in ids.items()}, Transfer, 1)]
+    if rests:
+        ledger.accounts(AccountKind.PAYABLE, {rest.id: key[2] for key, odd in rests.items() for rest in odd})
+        carried = {entries[key]: [rest.id for rest in odd] for key, odd in rests.items()}
+        lines.append(_lines(AccountKind.PAYABLE, carried, Payable, 1))
+    post_each({entry_id: f"{ids[key]}:requested" for key, entry_id in entries.items()},
+              union_all(*lines), kind="transfer_requested")
 
 
 def _lines(
-    group: Group, owed: dict[str, Account], on_its_way: Account, minor: int, rests: Sequence[Rest]
-) -> list[Line]:
-    currency = group.key[2]
-    lines = [(owed[one.id], Money(-one.minor, currency)) for one in group.owed]
-    lines += [(owed[rest.id], Money(rest.minor, currency)) for rest in rests]
-    return [*lines, (on_its_way, Money(minor, currency))]
+    kind: AccountKind, entries: Mapping[str, Sequence[str]], owner: type[Payable | Transfer], sign: int
+) -> Select[str, str, int]:
+    """Of the accounts of payables or transfers, by their entry; the whole amount of each."""
+    given = by_query.listed(entries)
+    account_id = select(LedgerAccount.id).where(
+        LedgerAccount.kind == kind, LedgerAccount.owner_id == given.c.key, LedgerAccount.currency == owner.currency)
+    return (select(given.c.value, account_id.scalar_subquery(), owner.amount_minor * sign)
+            .join_from(given, owner, owner.id == given.c.key))

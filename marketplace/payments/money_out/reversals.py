@@ -13,8 +13,8 @@ from marketplace.payments import ledger, lifecycle, sending
 from marketplace.payments.locks import lock_accounts
 from marketplace.payments.models import (
     PLATFORM,
+    Account,
     AccountKind,
-    LedgerAccount,
     ReversalState,
     Transfer,
     TransferReversal,
@@ -102,7 +102,7 @@ def _settle_done(reversal: TransferReversal, stripe_reversal_id: str) -> None:
     reversal.stripe_reversal_id = stripe_reversal_id
     reversal.failure_code = reversal.failure = None
     lifecycle.move_reversal(reversal, ReversalState.DONE, by=SYSTEM, stripe=stripe_reversal_id)
-    credit = db.session.get_one(LedgerAccount, reversal.credit_account_id)
+    credit = ledger.get_account(reversal.credit_account_id)
     ledger.move(reversal.left, source=ledger.clearing(reversal.currency), target=credit,
                 kind="reversal_done", reference=f"{reversal.id}:done")
     due = ledger.find_balance(AccountKind.CLAWBACK_DUE, reversal.id, reversal.currency)
@@ -140,7 +140,7 @@ def write_off(reversal: TransferReversal, *, by: str, reason: str) -> None:
     left = reversal.left
     ledger.post(
         [(ledger.account(AccountKind.LOSSES, PLATFORM, reversal.currency), -left),
-         (db.session.get_one(LedgerAccount, reversal.credit_account_id), left),
+         (ledger.get_account(reversal.credit_account_id), left),
          (due_account(reversal), -left), (receivable_account(reversal), left)],
         kind="written_off", reference=f"{reversal.id}:written_off")
     lifecycle.move_reversal(reversal, ReversalState.WRITTEN_OFF, by=by, amount_minor=left.minor, reason=reason)
@@ -155,12 +155,12 @@ def lock_reversal(reversal_id: str) -> TransferReversal:
         TransferReversal, reversal_id, populate_existing=True, with_for_update={"key_share": True})
 
 
-def receivable_account(reversal: TransferReversal) -> LedgerAccount:
+def receivable_account(reversal: TransferReversal) -> Account:
     """What the payee owes, below zero."""
     return ledger.account(AccountKind.RECEIVABLE, reversal.id, reversal.currency)
 
 
-def due_account(reversal: TransferReversal) -> LedgerAccount:
+def due_account(reversal: TransferReversal) -> Account:
     """What its owner gets once the payee has paid."""
     return ledger.account(AccountKind.CLAWBACK_DUE, reversal.id, reversal.currency)
 

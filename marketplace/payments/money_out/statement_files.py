@@ -56,4 +56,4 @@ def _shown(sums: Sums) -> tuple[str, str, str]:
 
 
 def _plain(amount: Money) -> str:
-    return show_money(amount).replace("\xa0", " ")
+    return show_money(amount, exact=True).replace("\xa0", " ")

@@ -12,9 +12,9 @@ from marketplace.foundation.turns import wait_for_turn
 from marketplace.payments import ledger, lifecycle, sending
 from marketplace.payments.locks import lock_accounts
 from marketplace.payments.models import (
+    Account,
     AccountKind,
     ConnectedAccount,
-    LedgerAccount,
     Payable,
     PayableState,
     ReversalState,
@@ -205,7 +205,7 @@ def _settle_failed(transfer: Transfer, refused: Refused) -> None:
 def _take_instead(reversal: TransferReversal) -> None:
     """Stripe was never asked, so there is nothing to reverse: the row goes, the audit trail keeps it."""
     payable = db.session.get_one(Payable, reversal.payable_id)
-    credit = db.session.get_one(LedgerAccount, reversal.credit_account_id)
+    credit = ledger.get_account(reversal.credit_account_id)
     payables.take_from_owed(payable, reversal.amount, credit=credit, reference=reversal.reference)
     audit.record("reversal.dropped", reversal.id, by=SYSTEM, why="the transfer was not sent")
     outbox.promise("note_reversal", reference=reversal.asked_for)
@@ -241,7 +241,7 @@ def _lock_payables(transfer_id: str) -> Sequence[Payable]:
         .with_for_update(key_share=True).execution_options(populate_existing=True)).all()
 
 
-def _in_transit(transfer: Transfer) -> LedgerAccount:
+def _in_transit(transfer: Transfer) -> Account:
     return ledger.account(AccountKind.IN_TRANSIT, transfer.id, transfer.currency)
 
 

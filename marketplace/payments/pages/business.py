@@ -16,6 +16,7 @@ from marketplace.payments.models import Funding
 from marketplace.payments.money_in.agreements import remove_card
 from marketplace.payments.money_in.funding import CHECK_FUNDING
 from marketplace.payments.money_in.kept_cards import find_card
+from marketplace.payments.money_in.refund_plans import left_of
 from marketplace.payments.permissions import may_fund, may_see_funding
 from marketplace.payments.queries import fundings_visible_to, get_funding, refunds_of
 from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
@@ -49,10 +50,11 @@ def card_removal(business_id: str) -> Any:
 @signed_in
 def show(funding_id: str) -> Any:
     funding = get_funding(funding_id, seen_by=signed_in_user())
+    (left,) = left_of([funding])
     return render_template("payments/funding.html", funding=funding, refunds=refunds_of(funding),
                            business=get_business(funding.business_id), has_returned="paid" in request.args,
                            chargebacks=[(one, owed_by(one.id, one.currency)) for one in chargebacks_of(funding)],
-                           warnings=warnings_of(funding))
+                           warnings=warnings_of(funding), left=left)
 
 
 @bp.post("/fundings/<funding_id>/checks")

@@ -29,7 +29,8 @@ def index(business_id: str) -> Any:
 def show(business_id: str, currency: str, month: str) -> Any:
     business, statement = _asked(business_id, currency, month)
     return render_template("payments/statement.html", business=business, statement=statement,
-                           part_words=files.PART_WORDS, kept_words=files.KEPT_WORDS, notes=files.NOTES)
+                           part_words=files.PART_WORDS, kept_words=files.KEPT_WORDS, notes=files.NOTES,
+                           about_in_words=files.about_in_words)
 
 
 @bp.get("/businesses/<business_id>/statements/<currency>/<month>/csv")

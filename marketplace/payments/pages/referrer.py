@@ -94,7 +94,7 @@ def dashboard() -> Any:
     """On to one's own pages at Stripe: bank account, payouts, tax forms."""
     payee = _own_payee()
     if payee.stripe_account_id is None or payee.state in {PayeeState.NONE, PayeeState.LINK_ISSUED}:
-        raise payees.PayeeNotMade("Your Stripe pages open once you have filled in Stripe's form.",
+        raise payees.PayeeNotMade("Your Stripe pages open once you have filled in Stripe’s form.",
                                   next_step="Go on with the form first.")
     account_id = payee.stripe_account_id
     finish_reading()

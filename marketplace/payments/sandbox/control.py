@@ -252,10 +252,14 @@ class Control:
             return present(self._world, disputes.open_dispute(
                 self._world, charge_id, amount=amount, status=status, reason=reason, withdraw=withdraw))
 
-    def settle_dispute(self, dispute_id: str, *, status: str, fee_back: bool = False) -> Body:
+    def settle_dispute(
+        self, dispute_id: str, *, status: str, fee_back: bool = False, refundable: bool | None = None,
+        back: int | None = None,
+    ) -> Body:
         """under_review, won, lost, warning_closed, prevented, or needs_response after a question."""
         with self._world.store.transaction():
-            return present(self._world, disputes.settle_dispute(self._world, dispute_id, status, fee_back=fee_back))
+            return present(self._world, disputes.settle_dispute(
+                self._world, dispute_id, status, fee_back=fee_back, refundable=refundable, back=back))
 
     def warn_of_fraud(self, charge_id: str, *, fraud_type: str = "unauthorized_use_of_card") -> Body:
         with self._world.store.transaction():

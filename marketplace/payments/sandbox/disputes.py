@@ -54,10 +54,19 @@ def withdraw_funds(world: World, dispute_id: str) -> Body:
     return _change(world, dispute, {"_movements": [*dispute["_movements"], taken]}, "charge.dispute.funds_withdrawn")
 
 
-def settle_dispute(world: World, dispute_id: str, status: str, *, fee_back: bool = False) -> Body:
-    """The bank's next word: under_review, won, lost, warning_closed, prevented, or needs_response after a question."""
+def settle_dispute(
+    world: World, dispute_id: str, status: str, *, fee_back: bool = False, refundable: bool | None = None,
+    back: int | None = None,
+) -> Body:
+    """The bank's next word: under_review, won, lost, warning_closed, prevented, or needs_response after a question.
+
+    ``refundable``: whether what is left of the charge may be refunded from now on; None leaves that as it was.
+    ``back``: how much comes back where that is not the disputed sum.
+    """
     dispute = world.store.get(KIND, dispute_id)
     changes: Body = {"status": status}
+    if refundable is not None:
+        changes["is_charge_refundable"] = refundable
     if status in ("needs_response", "under_review"):
         changed = _change(world, dispute, changes, "charge.dispute.updated")
         return withdraw_funds(world, dispute_id) if not dispute["_movements"] else changed
@@ -69,13 +78,21 @@ def settle_dispute(world: World, dispute_id: str, status: str, *, fee_back: bool
     if status == "lost" and not is_taken:
         dispute = withdraw_funds(world, dispute_id)
     if is_over and is_taken:
-        back = record_movement(world, "adjustment", dispute["amount"], dispute["currency"], source=dispute_id,
-                               fee=-FEE_MINOR if fee_back else 0)
-        changes["_movements"] = [*dispute["_movements"], back]
+        returned = record_movement(world, "adjustment", dispute["amount"] if back is None else back,
+                                   dispute["currency"], source=dispute_id, fee=-FEE_MINOR if fee_back else 0)
+        changes["_movements"] = [*dispute["_movements"], returned]
     changed = _change(world, dispute, changes, "charge.dispute.closed")
     if "_movements" in changes:
         emit(world, "charge.dispute.funds_reinstated", changed)
     return changed
+
+
+def taken_in_disputes(world: World, charge_id: str) -> int:
+    """What the bank has of a charge, less what it gave back: a refund of that would pay it twice."""
+    moved = sum(int(world.store.get("balance_transaction", movement)["amount"])
+                for dispute in world.store.all(KIND, "json_extract(body, '$.charge') = ?", charge_id)
+                for movement in dispute["_movements"])
+    return -moved
 
 
 def read_dispute(call: Call) -> Body:

@@ -1,5 +1,6 @@
 """Refunds of charges, out of the platform's balance, which Stripe lets go below zero for this alone."""
 from marketplace.payments.sandbox.balances import record_movement
+from marketplace.payments.sandbox.disputes import taken_in_disputes
 from marketplace.payments.sandbox.encoding import labels, only, text, whole
 from marketplace.payments.sandbox.events import emit
 from marketplace.payments.sandbox.refusals import Refusal, bad_parameter
@@ -10,7 +11,7 @@ from marketplace.payments.sandbox.world import Call, World
 def create_refund(call: Call) -> Body:
     only(call.params, ("amount", "charge", "metadata", "payment_intent", "reason"))
     charge = _charge(call)
-    left = charge["amount"] - charge["amount_refunded"]
+    left = charge["amount"] - charge["amount_refunded"] - taken_in_disputes(call.world, charge["id"])
     amount = whole(call.params, "amount") if "amount" in call.params else left
     if not left:
         raise Refusal(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")

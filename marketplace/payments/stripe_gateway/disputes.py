@@ -61,7 +61,7 @@ class Disputes(Calls):
             id=charge.id, status="lost", reason=charge.failure_code or "payment_failed",
             amount=Money(charge.amount, charge.currency), charge_id=charge.id,
             payment_intent_id=_id(charge.payment_intent), due_by=None, has_evidence=False, submissions=0,
-            movements=moves, opened_at=moment(charge.created), livemode=charge.livemode)
+            movements=moves, opened_at=moment(charge.created), livemode=charge.livemode, is_refundable=False)
 
 
 def _dispute(found: stripe.Dispute) -> DisputeReading:
@@ -71,7 +71,7 @@ def _dispute(found: stripe.Dispute) -> DisputeReading:
         charge_id=_id(found.charge), payment_intent_id=_id(found.payment_intent),
         due_by=moment(details.due_by) if details.due_by else None, has_evidence=details.has_evidence,
         submissions=details.submission_count, movements=tuple(_movement(one) for one in found.balance_transactions),
-        opened_at=moment(found.created), livemode=found.livemode)
+        opened_at=moment(found.created), livemode=found.livemode, is_refundable=found.is_charge_refundable)
 
 
 def _movement(one: stripe.BalanceTransaction) -> DisputeMovement:

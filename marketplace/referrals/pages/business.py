@@ -67,7 +67,10 @@ def leads(business_id: str) -> Any:
 @signed_in
 @limiter.limit(WRITING, key_func=caller)
 def contact(lead_id: str) -> Any:
-    """Shown in the answer itself, never kept in an address that could be passed on."""
+    """A POST, for each opening is written into the lead's history: no prefetch, preview or second look may do that.
+
+    Shown in the answer itself, never kept in an address that could be passed on.
+    """
     user = signed_in_user()
     try:
         with transaction():
@@ -191,7 +194,7 @@ def _comes_back(taken: TakenBack) -> str:
     if not taken.to_bounty.minor:
         return "It takes nothing of the reward back."
     return (f"{show_money(taken.reward)} of the reward is taken back and {show_money(taken.fee)} of our fee is given "
-            f"back: {show_money(taken.to_bounty)} returns to your bounty's funds.")
+            f"back: {show_money(taken.to_bounty)} returns to your bounty’s funds.")
 
 
 def _held(lead: Lead, *conversions: Conversion) -> str:

@@ -7,7 +7,6 @@ from flask import Blueprint, Response, flash, redirect, render_template, url_for
 from marshmallow import Schema
 
 from marketplace.bounties.models import For
-from marketplace.bounties.preview import reward_in_words
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import DomainError, Forbidden, Invalid
@@ -26,6 +25,7 @@ from marketplace.referrals.consent import (
     withdraw_consent,
 )
 from marketplace.referrals.in_kind import acknowledge_thing, decline_thing, things_of_lead
+from marketplace.referrals.lawful import promised_in_words
 from marketplace.referrals.models import Buyer, Channel, Choice, Consent, ConsentGrant, Lead
 from marketplace.referrals.other_answers import LATER_WEEKS, say_later, say_not_me, say_over
 from marketplace.referrals.pages.buyer_words import find_grant, is_never, is_over, kinds_of_channel
@@ -196,7 +196,7 @@ def confirm(token: str) -> Any:
         return _over(lead)
     return render_template(
         "referrals/buyer_confirm.html", grant=grant, lead=lead, channel=kinds_of_channel(grant.channel),
-        reward=reward_in_words(lead.terms),
+        reward=promised_in_words(lead),
         is_open=lead.consent is Consent.ASKED and not grant.replaced_at), 200
 
 
@@ -289,7 +289,7 @@ def _ask(lead: Lead, purpose: str, token: str, form: Form, *, other: Form | None
     today = clock.now().date()
     return render_template(
         "referrals/buyer_ask.html", lead=lead, purpose=purpose, token=token, form=form, channels=list(Channel),
-        reward=reward_in_words(lead.terms), promised=buyer_share_in_words(lead.terms), earliest=today,
+        reward=promised_in_words(lead), promised=buyer_share_in_words(lead.terms), earliest=today,
         latest=today + LONGEST_CONSENT, other=other, later_weeks=LATER_WEEKS,
         unconfirmed=find_live_grant(lead)), (other or form).status
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 
-from marketplace.bounties.preview import plain_terms, reward_in_words, reward_sign
+from marketplace.bounties.preview import plain_terms, reward_sign
 from marketplace.bounties.rule_words import percent_text
 from marketplace.foundation import clock
 from marketplace.foundation.db import transaction
@@ -15,6 +15,7 @@ from marketplace.foundation.money import show_money
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.payments.money_out.bank_payouts import failed_at_bank
 from marketplace.referrals.afterwards import may_renew
 from marketplace.referrals.appeals import may_be_appealed
 from marketplace.referrals.asking import buyer_link
@@ -22,6 +23,7 @@ from marketplace.referrals.beside import leads_beside, signals_beside
 from marketplace.referrals.contact import is_open_to_business
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, INFO_WAITED_FOR, add_business_days, decision_due
 from marketplace.referrals.in_kind import things_of_lead
+from marketplace.referrals.lawful import lowering_of, promised_in_words
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.lifecycle import STAGE_MOVES
 from marketplace.referrals.models import (
@@ -108,8 +110,8 @@ def show_lead(
         story=tell_story(lead, audience), say=next_step(lead, audience, rewards), due=_due(lead),
         earned=earned_parts(lead, conversions_of(lead), rewards, things_of_lead(lead)), reward_next=reward_next,
         thing_next=thing_next, thing_in_words=thing_at_start, percent=percent_text,
-        plain_terms=plain_terms(lead.terms), reward=reward_in_words(lead.terms), reasons=REASONS,
-        sign=reward_sign(lead.terms),
+        plain_terms=plain_terms(lead.terms), reward=promised_in_words(lead), reasons=REASONS,
+        sign=reward_sign(lead.terms), lowered=lowering_of(lead),
         evidence=lead.evidence if audience is not Audience.BUSINESS or is_open else None,
         grant=grant if is_open else None, form=lambda name: sent.get(name, Blank()), is_sent=sent.__contains__,
         has_receipt=audience is Audience.BUSINESS and lead.consent in WORKABLE,
@@ -144,6 +146,7 @@ def _for_referrer(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
     return {
         "may_withdraw": lead.moderation in OPEN, "may_answer": lead.moderation is Moderation.NEEDS_INFO,
         "may_appeal": may_be_appealed(lead), "buyer_link": buyer_link(lead) if passes_on else None,
+        "at_bank": failed_at_bank(reward.id for reward in rewards if reward.beneficiary_id == user.id),
         **_split_of(lead), "takes_text": lead.evidence.state not in {EvidenceState.CAPTURED, EvidenceState.PENDING},
         "seconds": seconds_to_share_with(lead),
     }
@@ -170,7 +173,7 @@ def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
         "refundable": [(one.id, f"{show_money(one.amount)}, {part_in_words(one)}") for one in conversions_of(lead)
                        if one.amount_minor > one.refunded_minor],
         "may_renew": may_work(user, lead) and may_renew(lead, find_conversion(lead)),
-        "may_settle": may_work(user, lead),
+        "may_settle": may_work(user, lead), "may_donate": may_give_money_back(user, lead),
         "latest_until": clock.now().date() + timedelta(days=180),
     }
 

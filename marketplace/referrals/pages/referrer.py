@@ -6,7 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 
 from marketplace.bounties.gate import is_gated
 from marketplace.bounties.models import Bounty
-from marketplace.bounties.preview import plain_terms, reward_in_words
+from marketplace.bounties.preview import plain_terms, reward_sign
 from marketplace.bounties.queries import get_bounty
 from marketplace.foundation import jurisdictions
 from marketplace.foundation.db import transaction
@@ -104,7 +104,7 @@ def _begun_with(bounty_id: str) -> dict[str, str]:
 def _show(bounty: Bounty, user: User, form: Form | Begun, obstacle: DomainError | None) -> str:
     return render_template(
         "referrals/point.html", places=_places(bounty, user), form=form, bounty=bounty,
-        reward=reward_in_words(bounty.terms), known=KNOWN, plain_terms=plain_terms(bounty.terms), obstacle=obstacle,
+        sign=reward_sign(bounty.terms), known=KNOWN, plain_terms=plain_terms(bounty.terms), obstacle=obstacle,
         known_lead=form.refusal.lead_id if isinstance(form.refusal, AlreadyPointed) else "",
         is_unconfirmed=isinstance(obstacle, EmailUnconfirmed))
 

@@ -13,6 +13,7 @@ from marketplace.foundation.paging import page
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.payments.money_out.bank_payouts import failed_at_bank
 from marketplace.referrals import in_kind, sharing
 from marketplace.referrals.buyers_share import get_buyers_share, is_open, take_as_money
 from marketplace.referrals.figures import earnings_of
@@ -41,6 +42,7 @@ def index() -> Any:
         "referrals/rewards.html", rows=found.rows, things=things, earnings=earnings_of(user), leads=leads, user=user,
         splits=splits, mine=lambda split: sharing.find_part(split, user), part=part_in_words, next=reward_next,
         what=thing_at_start, thing_next=thing_next, is_first="cursor" not in request.args,
+        at_bank=failed_at_bank(reward.id for reward in found.rows),
         following=url_for(".index", cursor=found.next_cursor) if found.next_cursor else None)
 
 

@@ -39,7 +39,7 @@ REWARD = {
 
 def steps_of(lead: Lead, rewards: Sequence[Reward]) -> list[Step]:
     """One current or bad arm at most; what comes after it is still to come."""
-    wanted = [("Pointed out", ("done", "")), ("Moderation", _moderation(lead)), ("Buyer's yes", _consent(lead)),
+    wanted = [("Pointed out", ("done", "")), ("Moderation", _moderation(lead)), ("Buyer’s yes", _consent(lead)),
               ("Sale", _sale(lead)), ("Reward", _reward(lead, rewards))]
     steps, is_ahead = [], False
     for label, (state, note) in wanted:

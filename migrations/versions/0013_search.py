@@ -4,8 +4,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import op
 
-revision = '0012'
-down_revision = '0011'
+revision = '0013'
+down_revision = '0012'
 branch_labels = None
 depends_on = None
 
@@ -37,6 +37,6 @@ def downgrade() -> None:
 
 
 def _statements() -> list[str]:
-    text = (SQL / f"0012_{op.get_bind().dialect.name}.sql").read_text()
+    text = (SQL / f"0013_{op.get_bind().dialect.name}.sql").read_text()
     lines = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
     return [part.strip() for part in lines.split("\n\n") if part.strip()]

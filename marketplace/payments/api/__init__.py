@@ -1,0 +1,4 @@
+"""What businesses pay in and people are sent, for programs."""
+from marketplace.payments.api import fundings, statements
+
+BLUEPRINTS = [fundings.bp, statements.bp]
