@@ -54,12 +54,13 @@ class Browser(FlaskClient):
 
 
 def _find_form(page: html.HtmlElement, fields: dict[str, Any], action: str | None, press: str | None) -> html.FormElement:
-    forms = [form for form in page.forms if form.get("method", "get").lower() == "post"] or list(page.forms)
+    forms = list(page.forms)
     if action is not None:
         forms = [form for form in forms if (form.action or "").split("?")[0].endswith(action)]
     if press is not None:
         forms = [form for form in forms if any(_words(button) == press for button in form.iter("button"))]
     fitting = [form for form in forms if set(fields) <= set(form.inputs.keys())] or forms
+    fitting = [form for form in fitting if form.get("method", "get").lower() == "post"] or fitting
     offered = [(form.action, sorted(form.inputs.keys())) for form in page.forms]
     assert fitting, f"no form fits {action=} {press=} {sorted(fields)}; the page has {offered}"
     assert len(fitting) == 1 or fields or action or press, f"several forms, say which: {offered}"

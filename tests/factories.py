@@ -29,9 +29,9 @@ serial = count(1)
 SALE = Money(3_000_000, "usd")
 
 TERMS: dict[str, Any] = {
-    "criteria": ["Wants to buy a car within three months", "Lives in San Diego"],
+    "criteria": ["Wants to buy a car within three months", "Lives in Denver"],
     "rules": [{"kind": RewardKind.FLAT, "amount_minor": 100_000}], "currency": "usd", "hold_days": 30,
-    "protection_days": 90, "consent_days": 14, "evidence_days": 30, "category": Category.CARS, "place": "San Diego",
+    "protection_days": 90, "consent_days": 14, "evidence_days": 30, "category": Category.CARS, "place": "Denver",
     "jurisdiction": "US-CO",
 }
 PERCENT = {"rules": [{"kind": RewardKind.PERCENT, "rate_bps": 250, "cap_minor": 50_000}]}

@@ -26,15 +26,22 @@ def keep_findable(bounty: Bounty) -> None:
     Called in the middle of a verb, so the bounty's own changes are not written yet.
     """
     with db.session.no_autoflush:
-        row = db.session.scalar(select(BountyWords).where(BountyWords.bounty_id == bounty.id))
+        row = _row_of(bounty)
         if bounty.state is BountyState.LIVE:
-            if row is None:
-                row = BountyWords(bounty_id=bounty.id)
-                db.session.add(row)
+            row = row or BountyWords(bounty_id=bounty.id)
+            db.session.add(row)
             reading = reading_of(bounty)
             row.words, row.reading, row.analyser = index_words(reading), reading.as_json(), ANALYSER
+        elif row in db.session.new:
+            db.session.expunge(row)
         elif row is not None:
             db.session.delete(row)
+
+
+def _row_of(bounty: Bounty) -> BountyWords | None:
+    """Also one that this transaction has begun and not written: a verb may change a bounty twice."""
+    begun = (one for one in db.session.new if isinstance(one, BountyWords) and one.bounty_id == bounty.id)
+    return next(begun, None) or db.session.scalar(select(BountyWords).where(BountyWords.bounty_id == bounty.id))
 
 
 def reading_of(bounty: Bounty) -> OfferReading:

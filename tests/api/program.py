@@ -61,12 +61,12 @@ class Program:
 
 
 LEAD: dict[str, Any] = {
-    "text": "We moved to San Diego and I am in the market for a car. Any hints?", "quote": "I am in the market for a car",
+    "text": "We moved to Denver and I am in the market for a car. Any hints?", "quote": "I am in the market for a car",
     "acquaintance": "online", "how_known": "I read his blog.", "your_jurisdiction": "US-CO",
 }
 BOUNTY: dict[str, Any] = {
     "title": "Introduce a car buyer to Westside Auto", "offer": "New and used cars, and people who call you back.",
-    "category": "cars", "place": "San Diego", "jurisdiction": "US-CO",
+    "category": "cars", "place": "Denver", "jurisdiction": "US-CO",
     "criteria": ["Wants to buy a car within three months"], "currency": "usd",
     "reward_kind": "flat", "reward": "1000.00", "hold_days": 30,
 }

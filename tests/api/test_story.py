@@ -24,7 +24,7 @@ def test_the_whole_story_by_api(app, ana, mona, westside, program, anonymous, wo
     assert live["state"] == "live" and live["published_at"].endswith("+00:00")
 
     # Ana finds it, sees what she would earn, points at David.
-    assert [b["id"] for b in hers.get("/bounties", q="car", category="cars", place="san diego").json["data"]] == [bounty["id"]]
+    assert [b["id"] for b in hers.get("/bounties", q="car", category="cars", place="denver").json["data"]] == [bounty["id"]]
     assert hers.get("/bounties", q="boat").json == {"data": [], "next_cursor": None}
     preview = hers.get(f"/bounties/{bounty['id']}/reward-preview", sale="30,000").json
     assert preview["reward"]["minor"] == 100_000 and preview["fee"]["minor"] == 5_000
@@ -40,7 +40,7 @@ def test_the_whole_story_by_api(app, ana, mona, westside, program, anonymous, wo
     assert moderators.get("/leads", moderation="in_review").json["data"][0]["id"] == lead["id"]
     asked = moderators.must(f"{address}/questions", {"question": "Where does he live?"})
     assert (asked["moderation"], hers.get(address).json["question"]) == ("needs_info", "Where does he live?")
-    assert hers.must(f"{address}/answers", {"answer": "In San Diego, he writes so."})["moderation"] == "submitted"
+    assert hers.must(f"{address}/answers", {"answer": "In Denver, he writes so."})["moderation"] == "submitted"
     work()
     accepted = moderators.must(f"{address}/acceptance", {"version": moderators.get(address).json["version"]})
     assert (accepted["moderation"], accepted["consent"], accepted["stage"]) == ("accepted", "asked", "new")
@@ -117,9 +117,9 @@ def test_a_rejection_says_why_and_can_be_appealed_once(ana, mona, program, work)
     vague = moderators.post(f"{address}/rejection", {"reason_code": "out_of_scope"})
     assert vague.status_code == 422 and "missed_criterion" in vague.json["errors"]
     rejected = moderators.must(f"{address}/rejection", {
-        "reason_code": "out_of_scope", "missed_criterion": "Lives in San Diego", "note": "He lives in Boston."})
+        "reason_code": "out_of_scope", "missed_criterion": "Lives in Denver", "note": "He lives in Boston."})
     assert (rejected["moderation"], rejected["reason_code"], rejected["missed_criterion"], rejected["reason_note"]) == (
-        "rejected", "out_of_scope", "Lives in San Diego", "He lives in Boston.")
+        "rejected", "out_of_scope", "Lives in Denver", "He lives in Boston.")
     assert hers.must(f"{address}/appeals", {"why": "He writes that he moves here next week."})["moderation"] == "in_review"
     moderators.must(f"{address}/rejection", {"reason_code": "spam"})
     assert hers.post(f"{address}/appeals", {"why": "But he really does move here."}).status_code == 409

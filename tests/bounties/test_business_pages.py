@@ -11,8 +11,8 @@ from tests.factories import accept, fund_bounty, make_bounty, make_business, mak
 
 FILLED = {
     "title": "Introduce a car buyer to Westside Auto", "offer": "New and used cars, and people who call you back.",
-    "category": "cars", "place": "San Diego", "jurisdiction": "US-CO",
-    "criteria": "Wants to buy a car\nLives in San Diego",
+    "category": "cars", "place": "Denver", "jurisdiction": "US-CO",
+    "criteria": "Wants to buy a car\nLives in Denver",
     "currency": "usd", "reward_kind": "flat", "reward": "1,000",
 }
 
@@ -32,7 +32,7 @@ def test_an_owner_writes_a_draft_and_sees_what_to_do_next(as_user):
     bounty = only_bounty()
     assert answer.request.path == f"/bounties/{bounty.id}"
     assert bounty.state is BountyState.DRAFT
-    assert (bounty.terms.rules[0].amount_minor, bounty.terms.criteria) == (100_000, ["Wants to buy a car", "Lives in San Diego"])
+    assert (bounty.terms.rules[0].amount_minor, bounty.terms.criteria) == (100_000, ["Wants to buy a car", "Lives in Denver"])
     assert "Fund it for at least one lead: $1,050." in answer.text
 
 

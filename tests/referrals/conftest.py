@@ -81,7 +81,7 @@ def _people(app: Flask, keep: Keep, request: pytest.FixtureRequest) -> SimpleNam
 
 def _make_people(*, with_bounty: bool) -> SimpleNamespace:
     wes = make_user("Wes Park")
-    westside = make_business(wes, about="A family dealership.", place="San Diego")
+    westside = make_business(wes, about="A family dealership.", place="Denver")
     bounty = make_bounty(westside, is_live=True) if with_bounty else None
     return SimpleNamespace(
         wes=wes.id, westside=westside.id, bounty=bounty and bounty.id, ana=make_user("Ana Flores").id,

@@ -51,7 +51,7 @@ def mailed(bounty, ana, mona, keep_lead):
 class TestAsking:
     def test_says_who_to_whom_why_and_that_it_is_paid(self, asked, anonymous):
         said = words_of(anonymous.page(address(asked)))
-        for words in ("Ana Flores", "Westside Auto", "San Diego", "A family dealership.", QUOTE, "$1,000", "costs you nothing", "No, thank you", "Never contact me"):
+        for words in ("Ana Flores", "Westside Auto", "Denver", "A family dealership.", QUOTE, "$1,000", "costs you nothing", "No, thank you", "Never contact me"):
             assert words in said
 
     def test_is_in_no_search_engine_and_has_no_navigation(self, asked, anonymous):

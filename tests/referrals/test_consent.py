@@ -324,9 +324,9 @@ class TestTakingBack:
 
 
 class TestLinks:
-    def test_open_what_they_were_signed_for(self, asked):
+    def test_open_what_they_were_signed_for(self, mailed):
         for purpose in (PASSED_ON, MAILED):
-            assert open_buyer_link(purpose, buyer_link(asked, purpose).rsplit("/", 1)[1]).id == asked.id
+            assert open_buyer_link(purpose, buyer_link(mailed, purpose).rsplit("/", 1)[1]).id == mailed.id
 
     def test_a_mailed_one_proves_the_address_it_was_mailed_to_and_no_other(self, asked, anonymous):
         """Somebody types their own address first, gets our mail there, then wants to say yes for David with it."""

@@ -507,12 +507,12 @@ class TestTheModeratorsPages:
     def test_the_appeal_and_the_answer_are_beside_the_post(self, lead, ana, mona, as_user):
         browser = as_user(ana)
         do(ask_for_info, lead, by=mona, question="Where does he live?")
-        browser.submit(f"/leads/{lead.id}", {"answer": "In San Diego, he says."}, action="/answer")
+        browser.submit(f"/leads/{lead.id}", {"answer": "In Denver, he says."}, action="/answer")
         do(reject_lead, review_lead(again(lead)), by=mona, reason_code="spam")
         assert "It looks like spam" in words_of(as_user(mona).page(f"/leads/{lead.id}"))
         browser.submit(f"/leads/{lead.id}", {"why": "He told me himself yesterday."}, action="/appeal")
         said = words_of(as_user(mona).page(f"/leads/{lead.id}"))
-        assert "In San Diego, he says." in said and "He told me himself yesterday." in said and "It looks like spam" in said
+        assert "In Denver, he says." in said and "He told me himself yesterday." in said and "It looks like spam" in said
 
     def test_a_reward_is_held_and_let_go(self, talks, mona, as_user):
         win(talks)

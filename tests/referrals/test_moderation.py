@@ -249,7 +249,7 @@ def test_an_answer_starts_the_clock_anew(bounty, ana, mona, work, later):
     later(days=2)
     do(ask_for_info, again(lead), by=mona, question="Where does he live?")
     later(days=1)
-    do(answer_info, again(lead), by=ana, answer="San Diego.")
+    do(answer_info, again(lead), by=ana, answer="Denver.")
     work()
     assert again(lead).moderation is Moderation.IN_REVIEW
     later(days=5)  # The first clock would have run out.
@@ -275,7 +275,7 @@ def test_an_older_question_does_not_end_a_newer_one(bounty, ana, mona, work, lat
     work()
     do(ask_for_info, again(lead), by=mona, question="Where does he live?")
     later(days=5)
-    do(answer_info, again(lead), by=ana, answer="San Diego.")
+    do(answer_info, again(lead), by=ana, answer="Denver.")
     work()
     do(ask_for_info, again(lead), by=mona, question="In which part of it?")
     later(days=3)
