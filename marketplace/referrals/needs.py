@@ -141,10 +141,14 @@ def read_need(text: str, title: str = "", language: str | None = None) -> Need:
     for wish in wishes:
         for name, weight in wish.concepts.items():
             wanted[name] = max(wanted.get(name, 0), weight * wish.strength // 100)
+    folded = " \n ".join(one.folded for one in sentences)
+    seeks_work = bool(SEEKS_WORK[spoken].search(folded) or SEEKS_WORK["en"].search(folded))
+    if seeks_work:  # What they do is said anywhere: "I am a nurse. I am looking for a new job."
+        named = {mention.concept for one in sentences for mention in one.mentions}
+        wanted |= dict.fromkeys((name for name in named if name.startswith("role_")), JOINED)
     best = max(wishes, key=lambda wish: (
         max(wish.concepts.values(), default=0) * wish.strength, wish.strength, -wish.sentence))
     quotes = [best, *sorted((wish for wish in wishes if wish is not best), key=lambda wish: wish.sentence)]
-    folded = " \n ".join(one.folded for one in sentences)
     return Need(
         is_looking=True, why_not=None, language=spoken, sentence=sentences[best.sentence].text,
         quotes=tuple(dict.fromkeys(sentences[wish.sentence].text for wish in quotes))[:4],
@@ -153,7 +157,7 @@ def read_need(text: str, title: str = "", language: str | None = None) -> Need:
         stems=tuple(best.stems[:8]),
         places=places_in([one.tokens for one in sentences], text=f"{title}\n{text}", language=spoken),
         when=_when(sentences, best.sentence, spoken), budget=_budget(sentences),
-        seeks_work=bool(SEEKS_WORK[spoken].search(folded) or SEEKS_WORK["en"].search(folded)))
+        seeks_work=seeks_work)
 
 
 # ---- Sentences
