@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
-
 from werkzeug.wrappers import Response
 
 from marketplace.bounties.gate import is_gated
