@@ -22,6 +22,7 @@ from marketplace.foundation.sums import find_sums
 from marketplace.referrals.need_places import places_in
 from marketplace.referrals.need_signs import (
     ASKS,
+    BOUND,
     DENIES,
     OFFERS,
     OTHER_QUESTIONS,
@@ -156,7 +157,7 @@ def read_need(text: str, title: str = "", language: str | None = None) -> Need:
                              key=lambda pair: (-pair[1], pair[0]))[:MOST_CONCEPTS]),
         stems=tuple(best.stems[:8]),
         places=places_in([one.tokens for one in sentences], text=f"{title}\n{text}", language=spoken),
-        when=_when(sentences, best.sentence, spoken), budget=_budget(sentences),
+        when=_when(sentences, wishes, best, spoken), budget=_budget(sentences),
         seeks_work=seeks_work)
 
 
@@ -329,8 +330,11 @@ def _why_not(sentences: list[Sentence], language: str, wishes: list[_Wish]) -> N
 # ---- When, and for how much
 
 
-def _when(sentences: list[Sentence], chosen: int, language: str) -> str:
-    for number in dict.fromkeys((chosen, *range(len(sentences)))):
+def _when(sentences: list[Sentence], wishes: list[_Wish], best: _Wish, language: str) -> str:
+    """In the sentence chosen, in the others that want something, then wherever a time is a bound."""
+    wanting = dict.fromkeys((best.sentence, *(wish.sentence for wish in wishes)))
+    bound = [number for number, one in enumerate(sentences) if BOUND.search(one.folded)]
+    for number in dict.fromkeys((*wanting, *bound)):
         found = WHEN[language].search(sentences[number].folded)
         if found:
             sentence = sentences[number]
