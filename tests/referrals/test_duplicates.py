@@ -16,7 +16,7 @@ from marketplace.referrals.models import Buyer, BuyerRuling, Channel, Lead, Lead
 from marketplace.referrals.moderation import answer_info, ask_for_info
 from marketplace.referrals.nearness import find_alike, forget_likeness
 from marketplace.referrals.ownership import AlreadyRuled, BothAgreed, rule_on_buyers, who_owns
-from marketplace.referrals.sharing import BadSplit, SplitFixed, answer_split, divide, offer_share
+from marketplace.referrals.sharing import BadSplit, SplitFixed, answer_split, divide, offer_share, seconds_to_share_with
 from marketplace.referrals.suppression import Suppressed
 from tests.browsing import words_of
 from tests.factories import accept, make_bounty, make_business, make_user, review_lead, win
@@ -261,6 +261,13 @@ class TestShared:
             do(offer_share, again(first), by=tom, second_id=second.id, own_bps=5_000)
         with pytest.raises(BadSplit):
             do(offer_share, again(first), by=ana, second_id=second.id, own_bps=10_000)
+
+    def test_the_second_of_another_lead_is_no_second_of_this_one(self, bounty, ana, tom, mona):
+        first, second = point_twice(bounty, ana, tom, OTHER_POST)
+        third = review_lead(point(bounty, make_user("Eve Lund"), text=OTHER_POST.upper()))
+        do(rule_on_buyers, again(second), again(third), by=mona, is_same=True)
+        assert [one.id for one in seconds_to_share_with(again(second))] == [third.id]
+        assert seconds_to_share_with(again(first)) == []
 
     def test_neither_is_told_the_others_address(self, bounty, ana, tom, mona, as_user, westside):
         first, second = point_twice(bounty, ana, tom)
