@@ -6,7 +6,7 @@ transaction (lifecycle and drafting call ``keep_findable``), a job reads what is
 import re
 from collections.abc import Iterable
 
-from sqlalchemy import Select, bindparam, func, select, text
+from sqlalchemy import Select, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from marketplace.bounties.models import Bounty, BountyState, BountyWords
@@ -17,6 +17,7 @@ from marketplace.foundation.db import db
 READ_AT_ONCE = 500  # Bounties a job reads in one transaction.
 _FOUND_ON_SQLITE = text(
     "SELECT rowid AS id FROM bounty_words_found WHERE bounty_words_found MATCH :query ORDER BY rowid DESC LIMIT :most")
+_FOUND_ON_POSTGRESQL = text("bounty_words_found @@ to_tsquery('simple', :query)")
 _WORD = re.compile(r"[^\W_]{1,40}")
 
 
@@ -72,8 +73,7 @@ def _on_sqlite(groups: list[list[str]]) -> Select[tuple[str, dict[str, object]]]
 
 def _on_postgresql(groups: list[list[str]]) -> Select[tuple[str, dict[str, object]]]:
     query = " & ".join("(" + " | ".join(group) + ")" for group in groups)
-    indexed = func.to_tsvector(text("'simple'"), BountyWords.words)
-    return _rows().where(indexed.op("@@")(func.to_tsquery(text("'simple'"), query))).limit(bindparam("most"))
+    return _rows().where(_FOUND_ON_POSTGRESQL.bindparams(query=query)).limit(bindparam("most"))
 
 
 def _rows() -> Select[tuple[str, dict[str, object]]]:
