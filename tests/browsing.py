@@ -54,7 +54,10 @@ class Browser(FlaskClient):
 
 
 def _find_form(page: html.HtmlElement, fields: dict[str, Any], action: str | None, press: str | None) -> html.FormElement:
-    forms = [form for form in page.forms if form.get("method", "get").lower() == "post"] or list(page.forms)
+    writing = [form for form in page.forms if form.get("method", "get").lower() == "post"]
+    wanted = any(set(fields) <= set(form.inputs.keys()) and (press is None or any(_words(b) == press for b in form.iter("button")))
+                 for form in writing)
+    forms = writing if wanted else list(page.forms)  # A search is meant where no form that changes something fits.
     if action is not None:
         forms = [form for form in forms if (form.action or "").split("?")[0].endswith(action)]
     if press is not None:

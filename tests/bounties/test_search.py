@@ -41,6 +41,15 @@ class TestKeeping:
                           offer="We repair and replace roofs.", **{**TERMS, "category": Category.HOME, "criteria": ["Owns a house"]})
         assert (found([CAR]), found([concept_word("roof")])) == ([], [bounty.id])
 
+    def test_a_bounty_that_pauses_and_goes_on_within_one_change_is_found_once(self, bounty):
+        owner = owner_of(bounty.business)
+        with transaction():
+            kept = db.session.get_one(Bounty, bounty.id)
+            pause_bounty(kept, by=owner)
+            db.session.flush()
+            publish_bounty(kept, by=owner)
+        assert found([CAR]) == [bounty.id] and db.session.query(BountyWords).count() == 1
+
     def test_a_change_that_is_taken_back_is_not_found(self, bounty):
         with pytest.raises(RuntimeError), transaction():
             pause_bounty(db.session.get_one(Bounty, bounty.id), by=owner_of(bounty.business))
