@@ -47,7 +47,7 @@ def _look_ups(on: str, business_id: str, posts: list[list[str]], writer: Writer)
     with db.engine.connect() as connection:
         marks = cycle(connection.execute(text(
             "SELECT post_hash, buyer_hash FROM leads ORDER BY id LIMIT 2000")).all())
-    signatures = cycle([sign(writer.scattered(post, 0.1)) for post in posts] + [sign(writer.post()) for _ in posts])
+    signatures = cycle([sign(one) for post in posts for one in (writer.scattered(post, 0.1), writer.post())])
 
     def one() -> None:
         db.session.execute(ONE_LOOK_UP, {"business_id": business_id, "mark": next(marks).post_hash}).first()
@@ -61,7 +61,7 @@ def _look_ups(on: str, business_id: str, posts: list[list[str]], writer: Writer)
     def near() -> None:
         look_up_alike(next(signatures), business_id=business_id)
 
-    least, twin, alike = take_turns(one, exact, near, calls=(100, 60, 60), is_wall=on == "PostgreSQL")
+    least, twin, alike = take_turns(one, exact, near, calls=(40, 20, 20), is_wall=on == "PostgreSQL")
     db.session.remove()
     plain = f"one indexed look-up {least.least:.0f} us (median {least.middle:.0f})"
     return [

@@ -1,5 +1,4 @@
 """The front page, the rules, the three dashboards, health, and the frame around every page."""
-import re
 from datetime import timedelta
 
 import pytest
@@ -54,14 +53,11 @@ def test_the_front_page_without_a_bounty_says_what_to_do(anonymous):
     assert "No bounty is live yet" in words_of(anonymous.page("/"))
 
 
-def test_an_address_pasted_on_the_front_page_arrives_at_the_pointing_form(anonymous, as_user):
-    bounty = make_bounty(is_live=True)
-    board = anonymous.submit("/", {"url": POST}, press="Find")
-    assert board.request.path == "/bounties"
-    link = re.search(rf'href="(/bounties/{bounty.id}\?url=[^"]+)"', board.text).group(1)
-    onward = next(href for href in hrefs(anonymous.page(link)) if "/point" in href)
-    form = as_user(make_user()).page(onward)
-    assert form.xpath("//input[@name='url']/@value") == [POST]
+def test_what_is_pasted_on_the_front_page_is_read_and_matched(anonymous):
+    make_bounty(is_live=True)
+    answer = anonymous.submit("/", {"post": "I am looking for a used car in San Diego."}, press="Find")
+    assert (answer.request.path, answer.status_code) == ("/match", 200)
+    assert "They want a car, and Westside Auto offers that." in answer.text
 
 
 def test_whoever_is_signed_in_goes_from_the_front_page_to_the_dashboard(as_user):
@@ -124,7 +120,7 @@ def test_health_is_503_when_the_database_does_not_answer(anonymous):
 def test_a_new_referrer_is_told_how_to_begin(as_user):
     page = as_user(make_user()).page("/dashboard/referrer")
     assert "You have not pointed at anybody yet" in words_of(page)
-    assert page.xpath("//main//input[@name='url']")
+    assert page.xpath("//main//input[@name='post']")
 
 
 def test_each_lead_says_what_happens_next(as_user):

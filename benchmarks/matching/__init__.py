@@ -124,7 +124,7 @@ def _one_look_up() -> Callable[[], object]:
         query = "SELECT rowid FROM bounty_words_found WHERE bounty_words_found MATCH :asked ORDER BY rowid DESC LIMIT 300"
     else:
         asked = " & ".join("(" + " | ".join(group) + ")" for group in groups)
-        query = ("SELECT id FROM bounty_words WHERE to_tsvector('simple', words) @@ to_tsquery('simple', :asked) "
+        query = ("SELECT id FROM bounty_words WHERE bounty_words_found @@ to_tsquery('simple', :asked) "
                  "ORDER BY id DESC LIMIT 300")
     return lambda: db.session.execute(text(query), {"asked": asked}).all()
 

@@ -10,7 +10,7 @@ from marketplace.foundation.sums import find_sums
 ANALYSER = 1  # Raise it when the words or this module change: what was read by an older one is read again.
 OTHER_CATEGORY = 50  # Of 100: what a solar bounty says of cars is beside the point;
 AKIN = 80  # but a cleaner may call it home or service.
-_AKIN = frozenset({"home", "services", "solar", "other"})
+_AKIN = frozenset({"home", "services", "solar", "other", "real_estate", "insurance"})
 MOST_STEMS = 80
 _DEMANDS = re.compile(
     r"\b(?:at least|from|minimum(?: of)?|budget of|starting at|more than|ab|"
@@ -63,7 +63,8 @@ def _fits(concept: str, bounty: str) -> int:
 
 def index_words(reading: OfferReading) -> str:
     """What the full-text index holds: stems, concepts and places, each as one plain word."""
-    kinds = [place_word(Place(**place)) for place in reading.places] or ["zpunknown"]
+    places = [Place(**place) for place in reading.places]
+    kinds = [word for place in places for word in (place_word(place), *inside_words(place))] or ["zpunknown"]
     return " ".join(dict.fromkeys([*reading.stems, *(concept_word(name) for name in reading.concepts), *kinds]))
 
 
@@ -80,6 +81,12 @@ def place_word(place: Place) -> str:
     if place.kind == "state":
         return f"zp{place.country.lower()}{place.state.lower()}"
     return square_word(place.latitude, place.longitude)
+
+
+def inside_words(place: Place) -> list[str]:
+    """The country and the state of the US that a bounty's place lies in."""
+    country = f"zi{place.country.lower()}"
+    return [country, *([country + place.state.lower()] if place.state else [])] if place.country else []
 
 
 def square_word(latitude: float, longitude: float) -> str:

@@ -1,47 +1,57 @@
 """Finds live bounties by their words, in the full-text index of whichever database there is. Whoever asks ranks them.
 
-A row of ``bounty_words`` is there while a bounty is live: the verb that changes a bounty writes it in the same
+A row of ``bounty_words`` is there while a bounty is live: the verb that changes a bounty has it written in the same
 transaction (lifecycle and drafting call ``keep_findable``), a job reads what is missing or was read by older rules.
 """
 import re
 from collections.abc import Iterable
+from typing import cast
 
-from sqlalchemy import Select, bindparam, func, select, text
+from sqlalchemy import Select, Table, bindparam, event, select, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from marketplace.bounties.models import Bounty, BountyState, BountyWords
 from marketplace.bounties.offer_reading import ANALYSER, OfferReading, index_words, read_offer
-from marketplace.foundation import outbox
+from marketplace.foundation import clock, outbox
 from marketplace.foundation.db import db
 
+TO_READ = "offers_to_read"  # In a session's own notes: bounty id to what was read, None where it is not live.
+_WORDS = cast("Table", BountyWords.__table__)
 READ_AT_ONCE = 500  # Bounties a job reads in one transaction.
 _FOUND_ON_SQLITE = text(
     "SELECT rowid AS id FROM bounty_words_found WHERE bounty_words_found MATCH :query ORDER BY rowid DESC LIMIT :most")
+_FOUND_ON_POSTGRESQL = text("bounty_words_found @@ to_tsquery('simple', :query)")
 _WORD = re.compile(r"[^\W_]{1,40}")
 
 
 def keep_findable(bounty: Bounty) -> None:
-    """After a change of words, terms or state: the row says what is live now.
+    """After a change of words, terms or state: what is live now is found by what it says now.
 
-    Called in the middle of a verb, so the bounty's own changes are not written yet.
+    Written with the bounty's own row, after it: whoever holds a bounty's lock comes first here too, and the verb that
+    calls this may have more to change before its row may be written.
     """
-    with db.session.no_autoflush:
-        row = _row_of(bounty)
-        if bounty.state is BountyState.LIVE:
-            row = row or BountyWords(bounty_id=bounty.id)
-            db.session.add(row)
-            reading = reading_of(bounty)
-            row.words, row.reading, row.analyser = index_words(reading), reading.as_json(), ANALYSER
-        elif row in db.session.new:
-            db.session.expunge(row)
-        elif row is not None:
-            db.session.delete(row)
+    is_live = bounty.state is BountyState.LIVE
+    db.session.info.setdefault(TO_READ, {})[bounty.id] = reading_of(bounty) if is_live else None
 
 
-def _row_of(bounty: Bounty) -> BountyWords | None:
-    """Also one that this transaction has begun and not written: a verb may change a bounty twice."""
-    begun = (one for one in db.session.new if isinstance(one, BountyWords) and one.bounty_id == bounty.id)
-    return next(begun, None) or db.session.scalar(select(BountyWords).where(BountyWords.bounty_id == bounty.id))
+@event.listens_for(Session, "after_flush")
+def _write_words(session: Session, *details: object) -> None:
+    for bounty_id, reading in session.info.pop(TO_READ, {}).items():
+        connection = session.connection()
+        if reading is None:
+            connection.execute(_WORDS.delete().where(_WORDS.c.bounty_id == bounty_id))
+            continue
+        said = {"words": index_words(reading), "reading": reading.as_json(), "analyser": ANALYSER}
+        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        row = insert(_WORDS).values(bounty_id=bounty_id, created_at=clock.now(), **said)
+        # The job may be reading the same bounty in this moment.
+        connection.execute(row.on_conflict_do_update(index_elements=["bounty_id"], set_=said))
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _forget(session: Session, *details: object) -> None:
+    session.info.pop(TO_READ, None)
 
 
 def reading_of(bounty: Bounty) -> OfferReading:
@@ -56,6 +66,7 @@ def read_offers() -> None:
     found = db.session.scalars(missing.order_by(Bounty.id).limit(READ_AT_ONCE)).all()
     for bounty in found:
         keep_findable(bounty)
+    _write_words(db.session())
     if len(found) == READ_AT_ONCE:
         outbox.promise("read_offers")
 
@@ -79,8 +90,7 @@ def _on_sqlite(groups: list[list[str]]) -> Select[tuple[str, dict[str, object]]]
 
 def _on_postgresql(groups: list[list[str]]) -> Select[tuple[str, dict[str, object]]]:
     query = " & ".join("(" + " | ".join(group) + ")" for group in groups)
-    indexed = func.to_tsvector(text("'simple'"), BountyWords.words)
-    return _rows().where(indexed.op("@@")(func.to_tsquery(text("'simple'"), query))).limit(bindparam("most"))
+    return _rows().where(_FOUND_ON_POSTGRESQL.bindparams(query=query)).limit(bindparam("most"))
 
 
 def _rows() -> Select[tuple[str, dict[str, object]]]:

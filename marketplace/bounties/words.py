@@ -36,6 +36,13 @@ def words_of(text: str) -> frozenset[str]:
 
 
 FUNCTION = {language: words_of(words) for language, words in FUNCTION_WORDS.items()}
+# What a short post says of its language, where it has no grammar.
+SEEKING = {
+    "en": words_of("looking need needs want wanted anyone anybody recommend recommendations please thanks any"),
+    "de": words_of("suche suchen gesucht brauche brauchen kennt jemand empfehlung empfehlungen danke bitte maximal"),
+    "es": words_of("busco buscamos necesito quiero recomendais maximo gracias vendo"),
+    "fr": words_of("cherche recherche besoin connaissez maxi merci vends"),
+}
 
 # An English noun that takes the one before it for its own: "a car seat", "a kitchen knife".
 TAKES_OVER = words_of("""
@@ -112,17 +119,16 @@ def tokens_of(text: str) -> list[Token]:
 
 def language_of(tokens: list[Token], *, said: str | None = None) -> str:
     """One of LANGUAGES by the commonest words, or ``other``; ``said`` (by the page) decides a text of few words."""
-    counts = {language: sum(token.folded in words for token in tokens) for language, words in FUNCTION.items()}
+    counts = {language: sum(token.folded in words or token.folded in SEEKING[language] for token in tokens)
+              for language, words in FUNCTION.items()}
     best = max(counts, key=lambda language: counts[language])
     if counts[best] >= 2 and counts[best] * 8 >= len(tokens):
         return best
     if said in LANGUAGES:
         return str(said)
-    return best if counts[best] and len(tokens) < 12 else ("en" if _is_latin(tokens) and len(tokens) < 12 else "other")
-
-
-def _is_latin(tokens: list[Token]) -> bool:
-    return all(token.folded.isascii() for token in tokens)
+    if counts[best] and len(tokens) < 12:
+        return best
+    return "en" if len(tokens) < 8 and all(token.folded.isascii() for token in tokens) else "other"
 
 
 @cache

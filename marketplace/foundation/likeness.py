@@ -5,6 +5,7 @@ A signature is a MinHash (Broder 1997) of the text's runs of three words, by one
 texts share runs: |A and B| / |A or B|, with a standard error of at most 0.06.
 """
 import re
+from collections.abc import Iterable
 from hashlib import blake2b
 from operator import eq
 from struct import Struct
@@ -53,7 +54,13 @@ def band_keys(signature: bytes, *, scope: str, secret: bytes) -> list[int]:
 
 def likeness(one: bytes, other: bytes) -> float:
     """0 to 1: which part of their runs two signed texts share, as far as the signatures tell."""
-    return int(sum(map(eq, _SIGNATURE.unpack(one), _SIGNATURE.unpack(other)))) / PLACES
+    return places_in_common(one, [other])[0] / PLACES
+
+
+def places_in_common(one: bytes, others: Iterable[bytes]) -> list[int]:
+    """The same of many, each as the number of equal places, of PLACES."""
+    ours = _SIGNATURE.unpack(one)
+    return [sum(map(eq, ours, _SIGNATURE.unpack(other))) for other in others]
 
 
 def likeness_of_texts(one: str, other: str) -> float:

@@ -6,9 +6,10 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from marketplace.foundation.db import db
+from marketplace.foundation.likeness import likeness_of_texts
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.known_contacts import find_known_since
-from marketplace.referrals.models import Buyer, BuyerRuling, Lead
+from marketplace.referrals.models import Buyer, BuyerRuling, Evidence, Lead
 from marketplace.referrals.nearness import MOST_SHOWN, find_alike, is_like_never
 from marketplace.referrals.ownership import Ownership, rulings_about, who_owns
 from marketplace.referrals.screening import Signal
@@ -32,10 +33,11 @@ class Beside:
 
 def leads_beside(lead: Lead) -> list[Beside]:
     """Those that nobody has judged yet first, then the most alike; at most MOST_SHOWN."""
-    percents = dict(find_alike(lead)[:MOST_SHOWN])
+    percents = _percents(lead)
     reasons = defaultdict[str, list[str]](list)
     for other_id, percent in percents.items():
-        reasons[other_id].append(f"The two texts read alike: about {percent}% of their words stand in both.")
+        reasons[other_id].append(
+            f"The two texts are {percent}% alike: so many of their runs of three words stand in both.")
     _of_one_mark(lead, reasons)
     _of_one_family(lead, reasons)
     if not reasons:
@@ -45,6 +47,16 @@ def leads_beside(lead: Lead) -> list[Beside]:
     found = [Beside(other, [*reasons[other.id], *_handles_differ(lead, other, percents)], percents.get(other.id),
                     rulings.get(other.id), who_owns(lead, other)) for other in others]
     return sorted(found, key=lambda one: (not one.is_open, -(one.percent or 100), one.lead.id))[:MOST_SHOWN]
+
+
+def _percents(lead: Lead) -> dict[str, int]:
+    """Signatures find; how much it is is counted in the texts themselves, while we have them."""
+    about = dict(find_alike(lead)[:MOST_SHOWN])
+    if not about:
+        return {}
+    ours = lead.evidence.text or ""
+    texts = db.session.execute(select(Evidence.lead_id, Evidence.text).where(Evidence.lead_id.in_(about)))
+    return about | {other_id: round(100 * likeness_of_texts(ours, theirs)) for other_id, theirs in texts if theirs}
 
 
 def _of_one_mark(lead: Lead, reasons: dict[str, list[str]]) -> None:

@@ -1,10 +1,10 @@
 """Which live bounties fit what somebody wrote, best first, with what one would earn and why each fits."""
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from marketplace.bounties.gate import Ruling, forbidden_parts, rule_on
 from marketplace.bounties.models import Bounty, Category
-from marketplace.bounties.offer_reading import OfferReading, concept_word, place_word, square_word
+from marketplace.bounties.offer_reading import OfferReading, concept_word, inside_words, place_word, square_word
 from marketplace.bounties.preview import reward_in_words
 from marketplace.bounties.queries import bounties_by_id, funded_among
 from marketplace.bounties.search import find_by_words
@@ -122,10 +122,7 @@ def _place_words(need: Need) -> list[str]:
     words = ["zpany", "zpunknown"]
     for place in (place for meant in need.places for place in meant):
         words += [f"zp{place.country.lower()}", f"zp{place.country.lower()}{place.state.lower()}", place_word(place)]
-        if place.kind in {"city", "region"}:
-            words += _squares(place)
-        else:
-            words += [place_word(replace(place, kind="state"))]
+        words += _squares(place) if place.kind in {"city", "region"} else [inside_words(place)[-1]]
     return words
 
 

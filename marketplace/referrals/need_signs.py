@@ -151,8 +151,12 @@ ersatz handler betrieb hilfe alguien algo empresa sitio tienda recomendacion per
 personne
 """)
 
+# In a sentence that wants nothing itself, a time counts only beside one of these.
+BOUND = _any(r"\b(?:have|got|need|needs|must|by|before|until|till|within|deadline|latest|starting|soon)\b", r"\b(?:bis|vor|spatestens|ab|muss|mussen)\b",
+             r"\b(?:antes|hasta|para|tengo|tenemos|cuanto)\b", r"\b(?:avant|d'ici|jusqu|faut|dois|partir)\b")
+
 WHEN: Mapping[str, re.Pattern[str]] = {
-    "en": _any(r"\b(?:as soon as possible|asap|urgently|today|tomorrow|tonight|this (?:week|weekend|month|spring|summer|fall|autumn|winter|year|quarter)|next (?:week|weekend|month|spring|summer|fall|autumn|winter|year|january|february|march|april|may|june|july|august|september|october|november|december))\b",
+    "en": _any(r"(?<=\bhave )(?:about |only )?(?:two|three|four|five|six|\d+) (?:days|weeks|months)\b", r"\b(?:as soon as possible|asap|urgently|today|tomorrow|tonight|this (?:week|weekend|month|spring|summer|fall|autumn|winter|year|quarter)|next (?:week|weekend|month|spring|summer|fall|autumn|winter|year|january|february|march|april|may|june|july|august|september|october|november|december))\b",
                r"\b(?:in|within|for) (?:about |the next )?(?:a|one|two|three|four|five|six|\d+)(?: or (?:two|three))? (?:days?|weeks?|months?)\b", r"\b(?:by|before|until|from|in|on|early|mid|late|end of|at the end of|after) (?:the )?(?:end of (?:the )?)?(?:early |mid |late )?(?:january|february|march|april|may|june|july|august|september|october|november|december|easter|christmas|new year|spring|summer|fall|autumn|winter|year)(?: \d{1,2})?\b", r"\bby the end of (?:the )?\w+\b"),
     "de": _any(r"\b(?:so schnell wie moglich|schnellstmoglich|asap|heute|morgen|diese woche|dieses jahr|nachste[nrs]? (?:woche|monat|jahr|sommer|fruhjahr|winter|herbst)|kommende[nrs]? \w+|im (?:januar|februar|marz|april|mai|juni|juli|august|september|oktober|november|dezember|fruhjahr|sommer|herbst|winter))\b", r"\b(?:bis|ab|vor|nach|am|mitte|ende|anfang) (?:zum |ende |mitte |anfang )?(?:\d{1,2}\. )?(?:januar|februar|marz|april|mai|juni|juli|august|september|oktober|november|dezember|weihnachten|ostern|sommer|winter|jahresende)\b", r"\bin (?:zwei|drei|vier|\d+) (?:tagen|wochen|monaten)\b"),
     "es": _any(r"\b(?:cuanto antes|urgente|hoy|manana|esta semana|este (?:mes|ano|verano|invierno)|el mes que viene|el (?:proximo|ano) \w+)\b", r"\b(?:en|antes de|antes del|para|hasta|desde) (?:el |finales de |principios de )?(?:enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|verano|invierno|otono|primavera|navidad|puente de mayo)\b", r"\ben (?:dos|tres|cuatro|\d+) (?:dias|semanas|meses)\b"),

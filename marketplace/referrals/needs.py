@@ -22,6 +22,7 @@ from marketplace.foundation.sums import find_sums
 from marketplace.referrals.need_places import places_in
 from marketplace.referrals.need_signs import (
     ASKS,
+    BOUND,
     DENIES,
     OFFERS,
     OTHER_QUESTIONS,
@@ -141,10 +142,14 @@ def read_need(text: str, title: str = "", language: str | None = None) -> Need:
     for wish in wishes:
         for name, weight in wish.concepts.items():
             wanted[name] = max(wanted.get(name, 0), weight * wish.strength // 100)
+    folded = " \n ".join(one.folded for one in sentences)
+    seeks_work = bool(SEEKS_WORK[spoken].search(folded) or SEEKS_WORK["en"].search(folded))
+    if seeks_work:  # What they do is said anywhere: "I am a nurse. I am looking for a new job."
+        named = {mention.concept for one in sentences for mention in one.mentions}
+        wanted |= dict.fromkeys((name for name in named if name.startswith("role_")), JOINED)
     best = max(wishes, key=lambda wish: (
         max(wish.concepts.values(), default=0) * wish.strength, wish.strength, -wish.sentence))
     quotes = [best, *sorted((wish for wish in wishes if wish is not best), key=lambda wish: wish.sentence)]
-    folded = " \n ".join(one.folded for one in sentences)
     return Need(
         is_looking=True, why_not=None, language=spoken, sentence=sentences[best.sentence].text,
         quotes=tuple(dict.fromkeys(sentences[wish.sentence].text for wish in quotes))[:4],
@@ -152,8 +157,8 @@ def read_need(text: str, title: str = "", language: str | None = None) -> Need:
                              key=lambda pair: (-pair[1], pair[0]))[:MOST_CONCEPTS]),
         stems=tuple(best.stems[:8]),
         places=places_in([one.tokens for one in sentences], text=f"{title}\n{text}", language=spoken),
-        when=_when(sentences, best.sentence, spoken), budget=_budget(sentences),
-        seeks_work=bool(SEEKS_WORK[spoken].search(folded) or SEEKS_WORK["en"].search(folded)))
+        when=_when(sentences, wishes, best, spoken), budget=_budget(sentences),
+        seeks_work=seeks_work)
 
 
 # ---- Sentences
@@ -325,8 +330,11 @@ def _why_not(sentences: list[Sentence], language: str, wishes: list[_Wish]) -> N
 # ---- When, and for how much
 
 
-def _when(sentences: list[Sentence], chosen: int, language: str) -> str:
-    for number in dict.fromkeys((chosen, *range(len(sentences)))):
+def _when(sentences: list[Sentence], wishes: list[_Wish], best: _Wish, language: str) -> str:
+    """In the sentence chosen, in the others that want something, then wherever a time is a bound."""
+    wanting = dict.fromkeys((best.sentence, *(wish.sentence for wish in wishes)))
+    bound = [number for number, one in enumerate(sentences) if BOUND.search(one.folded)]
+    for number in dict.fromkeys((*wanting, *bound)):
         found = WHEN[language].search(sentences[number].folded)
         if found:
             sentence = sentences[number]

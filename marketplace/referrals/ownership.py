@@ -11,7 +11,7 @@ from marketplace.identity.models import User
 from marketplace.referrals.asking import end_lead
 from marketplace.referrals.duplicates import become_duplicate
 from marketplace.referrals.locks import lock_funds_of
-from marketplace.referrals.models import BuyerRuling, Consent, Lead, Moderation, Stage
+from marketplace.referrals.models import Buyer, BuyerRuling, Consent, Lead, Moderation, Stage
 from marketplace.referrals.permissions import may_decide
 
 OVER = frozenset({Moderation.REJECTED, Moderation.DUPLICATE, Moderation.WITHDRAWN, Moderation.EXPIRED})
@@ -62,6 +62,21 @@ def rulings_about(lead: Lead) -> dict[str, BuyerRuling]:
     found = db.session.scalars(select(BuyerRuling).where(
         or_(BuyerRuling.lead_id == lead.id, BuyerRuling.other_id == lead.id)))
     return {one.other_id if one.lead_id == lead.id else one.lead_id: one for one in found}
+
+
+def rivals_of(lead: Lead) -> list[Lead]:
+    """Leads by other referrers for which the same buyer is being asked as well: the buyer says who told them."""
+    ours = select(Buyer.email_hash).where(Buyer.id == lead.buyer_id).scalar_subquery()
+    same = or_(Lead.id == lead.duplicate_of_id, Lead.duplicate_of_id == lead.id,
+               Lead.buyer_id.in_(select(Buyer.id).where(Buyer.email_hash == ours)))
+    return list(db.session.scalars(select(Lead).where(
+        Lead.business_id == lead.business_id, Lead.referrer_id != lead.referrer_id, Lead.consent == Consent.ASKED,
+        Lead.moderation == Moderation.ACCEPTED, same).order_by(Lead.accepted_at, Lead.id)))
+
+
+def lead_of_teller(lead: Lead, told_by: str | None) -> Lead:
+    """The lead that the buyer's answer is for: that of whom they say told them, else the one whose link it is."""
+    return next((rival for rival in rivals_of(lead) if rival.id == told_by), lead) if told_by else lead
 
 
 def rule_on_buyers(lead: Lead, other: Lead, *, by: User, is_same: bool, version: int | None = None) -> Ownership | None:

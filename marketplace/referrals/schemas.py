@@ -187,6 +187,8 @@ class ConsentInput(Schema):
     phone = PhoneNumber()
     until = fields.Date(required=True)
     note = clean_text(0, 1000)
+    told_by = clean_text(1, 60, load_default=None, allow_none=True, metadata={
+        "description": "The lead of the referrer who told them, where several pointed."})
 
 
 class OverInput(Schema):

@@ -68,10 +68,10 @@ def point_at_david(story: Story) -> str:
     ana.look("davids-post")
     post = ana.page.url
     ana.open("/dashboard/referrer")
-    ana.fill(url=post)
+    ana.fill(post=post)
     ana.press("Find")
-    ana.says("Westside Auto")
-    ana.look("board", dark=True)
+    ana.says("They want a car, and Westside Auto offers that.")
+    ana.look("match", dark=True)
     ana.follow("Point us at someone who is buying a car")
     ana.fill(sale="30000")
     ana.press("Work it out")

@@ -9,14 +9,31 @@ from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.reading import PageReading
 from marketplace.payments.models import AccountKind
 from marketplace.referrals.appeals import appeal_decision
+from marketplace.referrals.asking import buyer_link
 from marketplace.referrals.beside import leads_beside, signals_beside
 from marketplace.referrals.consent import confirm_consent, give_consent, refuse_consent
 from marketplace.referrals.evidence import Captured, keep_evidence
-from marketplace.referrals.models import Buyer, BuyerRuling, Channel, Lead, LeadSignature, Moderation, lead_bands
+from marketplace.referrals.models import (
+    Buyer,
+    BuyerRuling,
+    Channel,
+    Consent,
+    Lead,
+    LeadSignature,
+    Moderation,
+    lead_bands,
+)
 from marketplace.referrals.moderation import answer_info, ask_for_info
 from marketplace.referrals.nearness import find_alike, forget_likeness
-from marketplace.referrals.ownership import AlreadyRuled, BothAgreed, rule_on_buyers, who_owns
-from marketplace.referrals.sharing import BadSplit, SplitFixed, answer_split, divide, offer_share
+from marketplace.referrals.ownership import (
+    AlreadyRuled,
+    BothAgreed,
+    lead_of_teller,
+    rivals_of,
+    rule_on_buyers,
+    who_owns,
+)
+from marketplace.referrals.sharing import BadSplit, SplitFixed, answer_split, divide, offer_share, seconds_to_share_with
 from marketplace.referrals.suppression import Suppressed
 from tests.browsing import words_of
 from tests.factories import accept, make_bounty, make_business, make_user, review_lead, win
@@ -237,6 +254,50 @@ def say_yes(lead, email):
     do(confirm_consent, grant)
 
 
+class TestWhoToldYou:
+    YES = {"name": "David", "email": "david@example.com", "channel": "email", "until": "2026-12-01"}
+
+    @pytest.fixture
+    def both(self, bounty, ana, tom, mona):
+        """Ana's lead, and Tom's, whose appeal was granted: the buyer is asked for both."""
+        url = "https://forum.example/thread/7"
+        first, second = point(bounty, ana, url=url), point(bounty, tom, url=url)
+        do(appeal_decision, second, by=tom, why="He says that it was me.")
+        for lead in (first, second):
+            do(keep_evidence, reading(POST), lead.id)
+            accept(again(lead), by=mona)
+        return again(first), again(second)
+
+    def path(self, lead):
+        return buyer_link(lead).removeprefix("http://localhost")
+
+    def test_the_buyer_names_one_of_them_and_the_other_lead_ends(self, both, anonymous, work, mailbox):
+        first, second = both
+        page = anonymous.page(self.path(second))
+        assert "Who told you about Westside Auto? Several people pointed at you." in words_of(page)
+        answer = anonymous.submit(self.path(second), {**self.YES, "told_by": first.id})
+        assert "One step left" in answer.text
+        work()
+        anonymous.submit(mailbox.link_to("david@example.com", "/buyer/confirm/"))
+        assert (again(first).consent, again(second).moderation) == (Consent.GRANTED, Moderation.EXPIRED)
+
+    def test_whose_link_it_is_counts_where_the_buyer_says_nothing_else(self, both, anonymous, work, mailbox):
+        first, second = both
+        anonymous.submit(self.path(second), self.YES)
+        work()
+        anonymous.submit(mailbox.link_to("david@example.com", "/buyer/confirm/"))
+        assert (again(second).consent, again(first).moderation) == (Consent.GRANTED, Moderation.EXPIRED)
+
+    def test_no_lead_of_another_buyer_can_be_named(self, both, bounty, mona, anonymous):
+        stranger = accept(review_lead(point(bounty, make_user("Eve Lund"), text=OTHER_POST)), by=mona)
+        assert lead_of_teller(both[0], stranger.id) is both[0]
+        assert [rival.id for rival in rivals_of(again(both[0]))] == [both[1].id] and rivals_of(again(stranger)) == []
+
+    def test_nobody_is_asked_who_told_them_where_one_person_did(self, bounty, ana, mona, anonymous):
+        lead = accept(review_lead(point(bounty, ana, text=POST)), by=mona)
+        assert "Who told you" not in words_of(anonymous.page(self.path(again(lead))))
+
+
 class TestShared:
     def test_the_two_agree_on_shares_that_make_a_hundred_percent(self, bounty, ana, tom, mona):
         first, second = point_twice(bounty, ana, tom)
@@ -261,6 +322,13 @@ class TestShared:
             do(offer_share, again(first), by=tom, second_id=second.id, own_bps=5_000)
         with pytest.raises(BadSplit):
             do(offer_share, again(first), by=ana, second_id=second.id, own_bps=10_000)
+
+    def test_the_second_of_another_lead_is_no_second_of_this_one(self, bounty, ana, tom, mona):
+        first, second = point_twice(bounty, ana, tom, OTHER_POST)
+        third = review_lead(point(bounty, make_user("Eve Lund"), text=OTHER_POST.upper()))
+        do(rule_on_buyers, again(second), again(third), by=mona, is_same=True)
+        assert [one.id for one in seconds_to_share_with(again(second))] == [third.id]
+        assert seconds_to_share_with(again(first)) == []
 
     def test_neither_is_told_the_others_address(self, bounty, ana, tom, mona, as_user, westside):
         first, second = point_twice(bounty, ana, tom)

@@ -1,4 +1,6 @@
 """What fits a post, for programs."""
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from flask_smorest import Blueprint
@@ -60,14 +62,24 @@ def _budget(need: Need) -> dict[str, Any] | None:
     return {"amount": need.budget[0], "currency": need.budget[1]} if need.budget else None
 
 
+def _read_as_json(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Before its fields are looked at; no transaction is opened, for a stranger's server may be waited for."""
+    @wraps(view)
+    def checked(*arguments: Any, **named: Any) -> Any:
+        refuse_bad_json()
+        return view(*arguments, **named)
+
+    return checked
+
+
 @bp.post("/matches")
 @limiter.limit(READING_OUTSIDE, key_func=caller)
 @require_scope("leads:write")
+@_read_as_json
 @bp.arguments(MatchInput)
 @bp.response(200, MatchedOutput)
 def create_match(written: dict[str, Any]) -> dict[str, Any]:
     """The bounties that fit a post, given by its address or text. Nothing is kept; asked again, it is read again."""
-    refuse_bad_json()
     user = signed_in_user()
     reader = Reader(user.jurisdiction, frozenset(one.business_id for one in user.memberships))
     post = read_post(**written)

@@ -12,7 +12,7 @@ from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import DomainError, Forbidden, Invalid
 from marketplace.foundation.limits import GUESSING, WRITING, limiter
 from marketplace.foundation.web import Form
-from marketplace.referrals.asking import PASSED_ON, is_mailed_to
+from marketplace.referrals.asking import PASSED_ON, buyer_link, is_mailed_to
 from marketplace.referrals.buyers_share import decline_share, give_to_cause, is_open, shares_of_buyer
 from marketplace.referrals.consent import (
     LONGEST_CONSENT,
@@ -28,6 +28,7 @@ from marketplace.referrals.in_kind import acknowledge_thing, decline_thing, thin
 from marketplace.referrals.lawful import promised_in_words
 from marketplace.referrals.models import Buyer, Channel, Choice, Consent, ConsentGrant, Lead
 from marketplace.referrals.other_answers import LATER_WEEKS, say_later, say_not_me, say_over
+from marketplace.referrals.ownership import lead_of_teller, rivals_of
 from marketplace.referrals.pages.buyer_words import find_grant, is_never, is_over, kinds_of_channel
 from marketplace.referrals.pages.receipt_file import receipt_file
 from marketplace.referrals.pointing import SelfReferral
@@ -91,10 +92,11 @@ def yes(purpose: str, token: str) -> Any:
             try:
                 with transaction():
                     is_theirs = is_mailed_to(form.fields["email"], purpose=purpose, token=token)
-                    grant = give_consent(lead, **form.fields, proven=is_theirs)
+                    told = lead_of_teller(lead, form.fields.pop("told_by"))
+                    grant = give_consent(told, **form.fields, proven=is_theirs)
                 if not grant.confirmed_at:
                     flash(f"We sent a mail to {form.fields['email']}.", "info")
-                return redirect(url_for(".show", purpose=purpose, token=token))
+                return redirect(url_for(".show", purpose=purpose, token=token) if told is lead else buyer_link(told))
             except SelfReferral as refusal:
                 form.refuse(refusal)
         if isinstance(form.refusal, AlreadyAnswered):  # Two clicks at once: the other was faster.
@@ -291,6 +293,7 @@ def _ask(lead: Lead, purpose: str, token: str, form: Form, *, other: Form | None
         "referrals/buyer_ask.html", lead=lead, purpose=purpose, token=token, form=form, channels=list(Channel),
         reward=promised_in_words(lead), promised=buyer_share_in_words(lead.terms), earliest=today,
         latest=today + LONGEST_CONSENT, other=other, later_weeks=LATER_WEEKS,
+        rivals=rivals_of(lead),
         unconfirmed=find_live_grant(lead)), (other or form).status
 
 

@@ -1,14 +1,17 @@
 """For people who point: pointing at a buyer, their own leads, answering, taking back, appealing."""
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
 
 from marketplace.bounties.gate import is_gated
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.preview import plain_terms, reward_sign
 from marketplace.bounties.queries import get_bounty
 from marketplace.foundation import jurisdictions
+from marketplace.foundation.crypto import DamagedSecret, UnknownKey, decrypt, encrypt
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.limits import WRITING, caller, limiter
@@ -37,7 +40,7 @@ from marketplace.referrals.timeline import Audience, next_step
 bp = Blueprint("pointing", __name__)
 
 DRAFT = "draft"
-LONGEST_KEPT_URL = 1000  # A cookie holds 4 KB in all.
+LONGEST_COOKIE = 3_900  # Browsers keep 4 KB of one.
 
 KNOWN = [
     {"value": Acquaintance.FRIEND.value, "label": "A friend"},
@@ -54,7 +57,7 @@ KNOWN = [
 def point(bounty_id: str) -> Any:
     user = signed_in_user()
     bounty = get_bounty(bounty_id, seen_by=user)
-    form = Form(LeadInput(), initial=_begun_with(bounty_id))
+    form = Form(LeadInput(), initial=_begun_with())
     obstacle = _find_obstacle(bounty, user)
     if form.is_ready and obstacle is None:
         with form.keeping():
@@ -62,7 +65,9 @@ def point(bounty_id: str) -> Any:
                 with transaction():
                     lead = point_at_buyer(bounty, by=user, **form.fields)
                 flash(*_said_about(lead))
-                return redirect(url_for("lead.show", lead_id=lead.id))
+                done = redirect(url_for("lead.show", lead_id=lead.id))
+                done.delete_cookie(DRAFT, path=_form_of(bounty_id))
+                return done
             except SelfReferral as refusal:  # A Forbidden that one can mend: another address.
                 form.refuse(refusal)
     return _show(bounty, user, form, obstacle), obstacle.status if obstacle else form.status
@@ -75,9 +80,8 @@ def draft(bounty_id: str) -> Any:
     sent = Form(DraftInput())
     begun = {name: sent.fields.get(name, "") for name in ("url", "quote", "text")}
     user = find_signed_in_user()
-    if user is None:  # A cookie holds the address and the sentence until they have signed in, not a whole text.
-        session[DRAFT] = {"bounty": bounty_id, "url": begun["url"][:LONGEST_KEPT_URL], "quote": begun["quote"]}
-        return redirect(url_for("sign.sign_in", next=url_for(".point", bounty_id=bounty_id)))
+    if user is None:
+        return _keep_begun(redirect(url_for("sign.sign_in", next=_form_of(bounty_id))), bounty_id, begun)
     bounty = get_bounty(bounty_id, seen_by=user)
     obstacle = _find_obstacle(bounty, user)
     return _show(bounty, user, Begun(begun), obstacle), obstacle.status if obstacle else 200
@@ -93,12 +97,29 @@ class Begun:
     refusal: DomainError | None = None
 
 
-def _begun_with(bounty_id: str) -> dict[str, str]:
-    """What was chosen before signing in, once; else the address that a page carried along."""
-    begun = session.pop(DRAFT, None) if request.method == "GET" else None
-    if begun and begun["bounty"] == bounty_id and "url" not in request.args:
-        return {"url": begun["url"], "quote": begun["quote"]}
-    return {"url": request.args.get("url", "")}
+def _keep_begun(answer: Response, bounty_id: str, begun: dict[str, str]) -> Response:
+    """Signing in empties the session, so the address and the sentence wait in a cookie of this form alone."""
+    kept = encrypt(json.dumps({name: begun[name] for name in ("url", "quote")}))
+    if len(kept) <= LONGEST_COOKIE:
+        answer.set_cookie(DRAFT, kept, max_age=3_600, path=_form_of(bounty_id), httponly=True, samesite="Lax",
+                          secure=current_app.config["SESSION_COOKIE_SECURE"])
+    return answer
+
+
+def _begun_with() -> dict[str, str]:
+    """The address that a page carried along; else what was chosen before signing in."""
+    kept = request.cookies.get(DRAFT)
+    if "url" in request.args or not kept:
+        return {"url": request.args.get("url", "")}
+    try:
+        begun: dict[str, str] = json.loads(decrypt(kept))
+    except (DamagedSecret, UnknownKey, ValueError):
+        return {}
+    return begun
+
+
+def _form_of(bounty_id: str) -> str:
+    return url_for(".point", bounty_id=bounty_id)
 
 
 def _show(bounty: Bounty, user: User, form: Form | Begun, obstacle: DomainError | None) -> str:
