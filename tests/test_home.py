@@ -55,7 +55,7 @@ def test_the_front_page_without_a_bounty_says_what_to_do(anonymous):
 
 def test_what_is_pasted_on_the_front_page_is_read_and_matched(anonymous):
     make_bounty(is_live=True)
-    answer = anonymous.submit("/", {"post": "I am looking for a used car in San Diego."}, press="Find")
+    answer = anonymous.submit("/", {"post": "I am looking for a used car in Denver."}, press="Find")
     assert (answer.request.path, answer.status_code) == ("/match", 200)
     assert "They want a car, and Westside Auto offers that." in answer.text
 

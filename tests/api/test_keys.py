@@ -21,6 +21,7 @@ NEEDS = {  # Everything else under /leads and /bounties that is written needs th
     "GET /fundings/<funding_id>": "money:read", "GET /businesses/<business_id>/statements": "money:read",
     "GET /businesses/<business_id>/statements/<currency>/<month>": "money:read",
     "GET /businesses/<business_id>/statements/<currency>/<month>/csv": "money:read",
+    "GET /leads/<lead_id>/consent-receipt": "leads:read",
     "GET /earnings/<year>": "rewards:read", "GET /earnings/<year>/csv": "rewards:read",
 }
 

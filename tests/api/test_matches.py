@@ -3,7 +3,7 @@ import pytest
 
 from tests import factories as make
 
-NEED = "I am looking for a used car in San Diego, and I can spend about $20,000."
+NEED = "I am looking for a used car in Denver, and I can spend about $20,000."
 
 
 @pytest.fixture
@@ -17,15 +17,15 @@ def test_a_program_is_told_what_was_read_what_fits_and_why(bounty, ana, program)
     said = answer.get_json()
     assert said["need"] | {"quotes": []} == {
         "is_looking": True, "why_not": None, "language": "en", "quote": NEED, "quotes": [], "what": ["a car"], "category": "cars",
-        "places": ["San Diego"], "when": "", "budget": {"amount": 20_000, "currency": "usd"}}
+        "places": ["Denver"], "when": "", "budget": {"amount": 20_000, "currency": "usd"}}
     (match,) = said["matches"]
     assert (match["bounty"]["id"], match["reward"], match["funded"], match["law"]) == (bounty.id, "$1,000", True, "")
-    assert match["score"] == 100 and match["reasons"][1] == "San Diego is the bounty's place."
+    assert match["score"] == 100 and match["reasons"][1] == "Denver is the bounty's place."
     assert (said["url"], said["said"]) == (None, "")
 
 
 def test_where_nothing_fits_it_says_why_and_what_to_do(bounty, ana, program):
-    said = program(ana).post("/matches", {"post": "Just sold my car to a nice kid in San Diego."}).get_json()
+    said = program(ana).post("/matches", {"post": "Just sold my car to a nice kid in Denver."}).get_json()
     assert said["matches"] == [] and said["need"]["why_not"] == "not_said" and said["said"].endswith(".")
 
 

@@ -11,7 +11,7 @@ from tests.browsing import end_reading, words_of
 from tests.factories import PASSWORD, make_bounty, make_business, make_member, make_user, owner_of
 from tests.referrals.conftest import QUOTE
 
-NEED = "I am looking for a used car in San Diego."
+NEED = "I am looking for a used car in Denver."
 SENTENCE = "I am in the market for a car, something for two kids and a dog, before Christmas."
 
 
@@ -63,7 +63,7 @@ class TestThePage:
         assert fields_of(anonymous.get(f"/bounties/{other.id}/point"))["quote"] == ""
 
     def test_no_need_says_why_and_what_to_do(self, bounty, anonymous):
-        said = words_of(html.fromstring(anonymous.submit("/match", {"post": "Just sold my car to a nice kid in San Diego."}).text))
+        said = words_of(html.fromstring(anonymous.submit("/match", {"post": "Just sold my car to a nice kid in Denver."}).text))
         assert "No sentence in it says that they look for something." in said and "Look through the board" in said
 
     def test_a_need_without_a_bounty_says_so(self, bounty, anonymous):
@@ -94,9 +94,9 @@ class TestThePage:
 
     @pytest.mark.once
     @pytest.mark.parametrize("post", [
-        "<script>alert(1)</script> I need a car in San Diego", "I need a car {{7*7}} ${7*7} %(x)s in San Diego'; DROP TABLE bounties",
-        "I need a car \u202etxt.exe in San Diego \U0001f697", "Ich suche Auto ﷽" + "̈" * 300, "=cmd|'/C calc'!A0 I need a car",
-        "I need a car in ＳＡＮ ＤＩＥＧＯ", "NULL undefined true I need a car", "I need a car in San Diego\r\nX-Evil: 1",
+        "<script>alert(1)</script> I need a car in Denver", "I need a car {{7*7}} ${7*7} %(x)s in Denver'; DROP TABLE bounties",
+        "I need a car \u202etxt.exe in Denver \U0001f697", "Ich suche Auto ﷽" + "̈" * 300, "=cmd|'/C calc'!A0 I need a car",
+        "I need a car in ＳＡＮ ＤＩＥＧＯ", "NULL undefined true I need a car", "I need a car in Denver\r\nX-Evil: 1",
     ])
     def test_naughty_words_are_words(self, anonymous, post):
         answer = anonymous.submit("/match", {"post": post})
@@ -121,10 +121,10 @@ class TestWhatFits:
         other = make_bounty(make_business(name="Volt Autos"), is_live=True, title="Used electric cars",
                             offer="We sell electric cars only, used ones.", criteria=["Wants an electric car"])
         assert [one.bounty.id for one in matched()] == [bounty.id]
-        assert [one.bounty.id for one in matched("I want a used electric car in San Diego.")] == [other.id, bounty.id]
+        assert [one.bounty.id for one in matched("I want a used electric car in Denver.")] == [other.id, bounty.id]
         (only,) = matched(NEED + " I can spend about $20,000.")
         assert only.reward == "$1,000" and only.is_funded and list(only.reasons) == [
-            "They want a car, and Westside Auto offers that.", "San Diego is the bounty's place.",
+            "They want a car, and Westside Auto offers that.", "Denver is the bounty's place.",
             "They would spend up to $20,000."]
 
     @pytest.mark.parametrize(("place", "in_post", "fits"), [
@@ -139,7 +139,7 @@ class TestWhatFits:
 
     def test_a_language_of_elsewhere_without_a_place_is_no_fit(self, bounty):
         assert matched("Wir suchen einen gebrauchten Kombi für unsere Familie.") == ()
-        assert len(matched("Wir suchen einen gebrauchten Kombi, wir leben in San Diego.")) == 1
+        assert len(matched("Wir suchen einen gebrauchten Kombi, wir leben in Denver.")) == 1
 
     def test_too_small_a_budget_is_no_fit(self, app):
         make_bounty(is_live=True, place="", criteria=["Wants a car", "Spends at least $60,000"])
@@ -180,7 +180,7 @@ class TestWhatFits:
 
 POST_OF_SPRING = f"""<html lang="en"><head><title>Spring</title><meta property="article:published_time" content="2026-03-01T07:00:00Z">
 </head><body><article><p>The winter is over at last and the roads are dry again, so we talked it over at breakfast.</p>
-<p>{QUOTE}, something for two kids and a dog, in San Diego.</p></article></body></html>"""
+<p>{QUOTE}, something for two kids and a dog, in Denver.</p></article></body></html>"""
 
 
 # ---- Forms of a page
