@@ -49,6 +49,14 @@ def _write_words(session: Session, *details: object) -> None:
         connection.execute(row.on_conflict_do_update(index_elements=["bounty_id"], set_=said))
 
 
+@event.listens_for(Session, "before_commit")
+def _write_what_is_left(session: Session) -> None:
+    """Where nothing else was to be written after the change."""
+    if session.info.get(TO_READ):
+        session.flush()
+        _write_words(session)
+
+
 @event.listens_for(Session, "after_soft_rollback")
 def _forget(session: Session, *details: object) -> None:
     session.info.pop(TO_READ, None)
