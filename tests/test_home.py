@@ -1,5 +1,4 @@
 """The front page, the rules, the three dashboards, health, and the frame around every page."""
-import re
 from datetime import timedelta
 
 import pytest

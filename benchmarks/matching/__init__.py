@@ -1,8 +1,8 @@
 """Matching: how often the right bounty is found on the labelled set, and what a match costs among 100,000 bounties.
 
-The set was written before the rules, and is split by a fixed seed: one half was looked at while tuning, the other half is
-measured. Its writer is the rules' writer too, so there are two more: ``posts_written_later.json`` was written after the
-tuning and then learnt from, ``posts_written_last.json`` never was. The last says best what to expect of strangers' posts.
+The set was written before the rules, and is split by a fixed seed: one half was looked at while tuning, the other half
+is measured. Its writer is the rules' writer too, so there are two more: ``posts_written_later.json`` was written after
+the tuning and then learnt from, ``posts_written_last.json`` never was: it says best what to expect of strangers' posts.
 """
 import json
 import random
@@ -39,9 +39,9 @@ AMONG = 100_000
 AT_ONCE = 2_000
 RIGHT_BAR, NOTHING_BAR = 0.90, 0.90
 STRANGERS_BAR = 0.80  # Measured 0.89. Not the contract's set: one post is two hundredths.
-# Measured 15 to 20 on SQLite, 6 to 14 on PostgreSQL: the look-up gives 300 ids, the match reads what is kept of those 300
-# bounties (2 KB each), weighs each against the need, and loads the best with terms, rules, funds and the law of the place.
-# None of it grows with the market; a query for each candidate, or a search without its index, would break the bar.
+# Measured 15 to 20 on SQLite, 6 to 14 on PostgreSQL: the look-up gives 300 ids, the match reads what is kept of those
+# 300 bounties (2 KB each), weighs each against the need, and loads the best with terms, rules, funds and law. None of it
+# grows with the market; a query for each candidate, or a search without its index, would break the bar.
 BAR = 40
 EUROS = ("DE", "ES", "FR", "AT", "PT", "HR")
 TIMED = ("I'm in the market for a car, a used station wagon or small SUV, and I can spend about $24,000. "
@@ -72,15 +72,15 @@ def _quality(on: str, keys: dict[str, str]) -> list[Figure]:
     found = [
         Figure(f"{on}: right bounty in the first 3, half not tuned on", round(right[0], 3), "of 1", RIGHT_BAR, "higher",
                f"{right[1]} of {len(fit_held)} posts, {len(keys)} bounties; {tuned}"),
-        Figure(f"{on}: nothing offered where nothing fits, the same", round(nothing[0], 3), "of 1", NOTHING_BAR, "higher",
-               f"{nothing[1]} of {len(none_held)} posts"),
+        Figure(f"{on}: nothing offered where nothing fits, the same", round(nothing[0], 3), "of 1", NOTHING_BAR,
+               "higher", f"{nothing[1]} of {len(none_held)} posts"),
     ]
     last = _read("posts_written_last")
     strangers, quiet = [one for one in last if one["fits"]], [one for one in last if not one["fits"]]
     right, nothing = _share_right(strangers, keys), _share_nothing(quiet)
     return [*found, Figure(
         f"{on}: right in the first 3, posts written last", round(right[0], 3), "of 1", STRANGERS_BAR, "higher",
-        f"{right[1]} of {len(strangers)} never tuned on; nothing offered for {nothing[1]} of {len(quiet)} that fit none")]
+        f"{right[1]} of {len(strangers)} never tuned on; nothing offered for {nothing[1]} of {len(quiet)} others")]
 
 
 def _halved(posts: list[dict[str, Any]], dice: random.Random) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
