@@ -41,6 +41,7 @@ from marketplace.referrals.models.sharing import (
 __all__ = [
     "LIVE_LEADS", "Acquaintance", "Buyer", "BuyerRuling", "Channel", "Choice", "Clawback", "ClawbackState", "Consent",
     "ConsentGrant", "Conversion", "ConversionKind", "ConversionSource", "ConversionState", "Evidence", "EvidenceState",
-    "KindState", "KnownContact", "Lead", "LeadSignature", "Moderation", "PartState", "ReasonCode", "Reward", "RewardHold",
-    "RewardInKind", "RewardState", "SaleRefund", "Split", "SplitPart", "SplitState", "Stage", "Suppression", "Thing", "lead_bands",
+    "KindState", "KnownContact", "Lead", "LeadSignature", "Moderation", "PartState", "ReasonCode", "Reward",
+    "RewardHold", "RewardInKind", "RewardState", "SaleRefund", "Split", "SplitPart", "SplitState", "Stage",
+    "Suppression", "Thing", "lead_bands",
 ]
