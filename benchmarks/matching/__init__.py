@@ -38,10 +38,10 @@ SEED = 20_261_102
 AMONG = 100_000
 AT_ONCE = 2_000
 RIGHT_BAR, NOTHING_BAR = 0.90, 0.90
-STRANGERS_BAR = 0.80  # Measured 0.89. Not the contract's set: one post is two hundredths.
+STRANGERS_BAR = 0.80  # Measured 0.98 at first sight, 0.89 with the posts before: one post is two hundredths.
 # Measured 15 to 20 on SQLite, 6 to 14 on PostgreSQL: the look-up gives 300 ids, the match reads what is kept of those
-# 300 bounties (2 KB each), weighs each against the need, and loads the best with terms, rules, funds and law. None of it
-# grows with the market; a query for each candidate, or a search without its index, would break the bar.
+# 300 bounties (2 KB each), weighs each against the need, and loads the best with terms, rules, funds and law. Nothing
+# of it grows with the market; a query for each candidate, or a search without its index, would break the bar.
 BAR = 40
 EUROS = ("DE", "ES", "FR", "AT", "PT", "HR")
 TIMED = ("I'm in the market for a car, a used station wagon or small SUV, and I can spend about $24,000. "
