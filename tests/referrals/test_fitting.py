@@ -22,7 +22,7 @@ def fits(text, place="Denver, US", offer=CARS):
     ("I need a used car in Denver.", "Denver, US", "Denver is the bounty's place."),
     ("I need a used car in Boulder.", "Denver, US", "Boulder is about 40 km from Denver, the bounty's place."),
     ("I need a used car in Colorado Springs.", "Denver, US", "Colorado Springs is about 100 km from Denver, the bounty's place."),
-    ("I need a used car in Glendale, CO.", "Denver, US", None),
+    ("Necesito un coche en Gràcia.", "Barcelona, ES", "Gràcia is next to Barcelona, the bounty's place."),
     ("I need a used car in Oakland.", "California, US", "The bounty is for all of California."),
     ("I need a used car in California.", "San Diego, US", "They name California, and San Diego is there."),
     ("I need a used car in the United States, please.", "Denver, US", "They name United States; the bounty is for Denver, US."),
@@ -32,8 +32,7 @@ def fits(text, place="Denver, US", offer=CARS):
     ("I need a used car in Little Nowhere.", "Little Nowhere", "They do not say where they are; the bounty is for Little Nowhere."),
 ])
 def test_the_place_is_a_reason(text, place, said):
-    found = fits(text, place)
-    assert said is None or (found and found[1] == (said,))
+    assert fits(text, place)[1] == (said,)
 
 
 @pytest.mark.parametrize(("text", "place"), [
@@ -61,6 +60,7 @@ def test_a_wider_shop_may_have_it_and_a_narrower_one_has_nothing_else():
 def test_work_and_workers_are_two_things():
     assert fits("I am a nurse, looking for a new job in Denver.", offer=JOBS)[0] >= OFFERED_FROM
     assert fits("I need a nurse for my mother in Denver.", offer=JOBS) is None
+    assert fits("I am a nurse, looking for a new job in Denver.") is None
     assert fits("Looking for a job in Denver where I sell a used car a day.")[0] < fits("I need a used car in Denver.")[0]
 
 
@@ -69,6 +69,12 @@ def test_a_budget_in_another_currency_says_nothing_and_too_small_a_one_refuses()
     assert fits("I need a used car in Denver, up to $9,000.", offer=demanding) is None
     assert fits("I need a used car in Denver, up to €9,000.", offer=demanding)[1] == ("Denver is the bounty's place.",)
     assert fits("I need a used car in Denver, up to 30k.", offer=demanding)[1][-1] == "They would spend up to $30,000."
+
+
+def test_one_equal_word_is_not_enough():
+    hives = {"title": "Beekeeping hives", "offer": "Hives of larch for beekeeping.", "criteria": ["Keeps bees"], "category": "other"}
+    assert fits("I am looking for beekeeping hives in Denver.", offer=hives)[0] >= OFFERED_FROM
+    assert fits("I am looking for beekeeping gossip in Denver.", offer=hives) is None
 
 
 def test_nothing_fits_where_nobody_looks():
