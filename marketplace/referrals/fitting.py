@@ -102,9 +102,6 @@ def _words_alone(need: Need, offered: Offered) -> tuple[int, str]:
             f"The words of what they want stand in the offer of {offered.business}.")
 
 
-
-
-
 # ---- Where
 
 

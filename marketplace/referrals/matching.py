@@ -64,12 +64,12 @@ def match_post(
     bounties = bounties_by_id(bounty_id for _, bounty_id in best)
     funded = funded_among(list(bounties.values()))
     rulings: dict[tuple[Category, str], Ruling] = {}
-    matches = [_said(need, bounty, found[bounty.id], written_on, is_funded=bounty.id in funded,
-                     law=_law(bounty, reader.jurisdiction, rulings))
-               for bounty in (bounties[bounty_id] for _, bounty_id in best if bounty_id in bounties)
-               if bounty.business_id not in reader.business_ids]
-    said = [match for match in matches if match is not None]
-    return Matched(need, tuple(sorted(said, key=lambda match: (-match.score, not match.is_funded))))
+    matches = [
+        Match(bounty, rough.score, reward_in_words(bounty.terms), _reasons(need, bounty, found[bounty.id]),
+              bounty.id in funded, _is_too_old(bounty, written_on), _law(bounty, reader.jurisdiction, rulings))
+        for rough, bounty in ((rough, bounties[bounty_id]) for rough, bounty_id in best if bounty_id in bounties)
+        if bounty.business_id not in reader.business_ids]
+    return Matched(need, tuple(sorted(matches, key=lambda match: (-match.score, not match.is_funded))))
 
 
 def _rough(need: Need, reading: OfferReading) -> Fit | None:
@@ -77,14 +77,13 @@ def _rough(need: Need, reading: OfferReading) -> Fit | None:
     return fit(need, Offered(reading, "", ""))
 
 
-def _said(
-    need: Need, bounty: Bounty, reading: OfferReading, written_on: date | None, *, is_funded: bool, law: str,
-) -> Match | None:
+def _reasons(need: Need, bounty: Bounty, reading: OfferReading) -> tuple[str, ...]:
     fits = fit(need, Offered(reading, bounty.business.name, bounty.place))
-    if fits is None:
-        return None
-    is_old = written_on is not None and clock.now().date() - written_on > timedelta(days=bounty.terms.evidence_days)
-    return Match(bounty, fits.score, reward_in_words(bounty.terms), fits.reasons, is_funded, is_old, law)
+    return fits.reasons if fits else ()
+
+
+def _is_too_old(bounty: Bounty, written_on: date | None) -> bool:
+    return written_on is not None and clock.now().date() - written_on > timedelta(days=bounty.terms.evidence_days)
 
 
 def _law(bounty: Bounty, home: str, rulings: dict[tuple[Category, str], Ruling]) -> str:

@@ -15,7 +15,7 @@ def _any(*patterns: str) -> re.Pattern[str]:
 # What is looked for stands after these.
 WANTS: Mapping[str, re.Pattern[str]] = {
     "en": _any(
-        r"\blooking (?:for|into|at getting|to (?:buy|get|find|hire|rent|book|switch|sell|move to|replace|purchase|learn|adopt|build|have))\b",
+        r"\blooking (?:for|into|at|to (?:buy|get|find|hire|rent|book|switch|sell|move to|replace|purchase|learn|adopt|build|have))\b",
         r"\bin the market for\b", r"\b(?:searching|shopping|hunting|on the hunt|in search|in need) (?:for|of)\b", r"\biso\b:?", r"\bwtb\b:?",
         r"\bwanted:", r"\bneeds? (?!to know|more (?:people|data))", r"\bi want\b(?: to)?", r"\bwe want\b(?: to)?", r"\bwants? to\b",
         r"\bwould (?:really )?(?:like|love|prefer)\b(?: to)?", r"\b(?:i|we|they|she|he)'d (?:really )?(?:like|love|prefer)\b(?: to)?",
@@ -85,7 +85,7 @@ OTHER_QUESTIONS: Mapping[str, re.Pattern[str]] = {
 # Said of a want, these turn it round; what is meant reaches to the next comma.
 DENIES: Mapping[str, re.Pattern[str]] = {
     "en": _any(r"\b(?:not|no longer|never|isn't|aren't|'m not|wasn't)\s+(?:\w+\s+){0,2}(?:looking|in the market|searching|shopping|buying|interested|considering|planning|going to buy|hiring)\b",
-               r"\b(?:don't|do not|doesn't|does not|didn't|won't|never|will not)\s+(?:\w+\s+){0,2}(?:need|want|buy|care for|like)\b", r"\bdecided against\b", r"\bno need (?:for|of)\b", r"\bneed no\b", r"\bwant no\b", r"\bwithout needing\b", r"\bnot in the market\b"),
+               r"\b(?:don't|do not|doesn't|does not|didn't|won't|never|will not)\s+(?:\w+\s+){0,2}(?:need|want|buy|care for|like)\b", r"\bdecided against\b", r"\bno longer (?:need|needs|want|wants|require)\b", r"\bno need (?:for|of)\b", r"\bneed no\b", r"\bwant no\b", r"\bwithout needing\b", r"\bnot in the market\b"),
     "de": _any(r"\b(?:suche|suchen|sucht|brauche|brauchen|will|wollen|mochte|mochten)\b[^,.;]{0,30}\bkeine?n?\b", r"\b(?:brauche|brauchen|suche|suchen|will|wollen)\b[^,.;]{0,20}\bnicht\b", r"\bkeine?n? (?:bedarf|interesse)\b", r"\bnicht mehr auf der suche\b"),
     "es": _any(r"\bno (?:me |nos |te |lo |la )?(?:busco|buscamos|quiero|queremos|necesito|necesitamos|hace falta)\b", r"\bya no (?:busco|buscamos|necesito|quiero)\b", r"\bsin (?:buscar|necesitar)\b"),
     "fr": _any(r"\b(?:ne |n')(?:cherche|cherchons|recherche|veux|veut|voulons|souhaite|souhaitons)\b[^,.;]{0,15}\b(?:pas|plus|rien|aucun)", r"\b(?:je|on|nous) n'(?:ai|a|avons) (?:pas|plus|aucun) besoin\b"),

@@ -34,6 +34,7 @@ def listed(business, by, *rows, head="email", replaces=False):
     return do(take_contacts, business, read_contact_list("\n".join([head, *rows]).encode()), by=by, replaces=replaces)
 
 
+@pytest.mark.once
 class TestReading:
     @pytest.fixture(autouse=True)
     def _keys(self, app):

@@ -36,6 +36,7 @@ NOT_WANTED = [
     ("I want a Porsche if I ever win the lottery.", NoNeed.UNREAL),
     ("If you're still looking for a dentist, mine is great.", NoNeed.UNREAL),
     ("Looking for a plumber for my eyes after that movie.", NoNeed.UNREAL),
+    ("We no longer need movers in Chicago, a friend lends us his van.", NoNeed.DENIED),
     ("Wir suchen ausdrücklich keinen Makler.", NoNeed.DENIED),
     ("Verkaufe mein Auto, gut gepflegt, Selbstabholung.", NoNeed.OFFERED),
     ("No, ya no busco coche, gracias por preguntar a todos.", NoNeed.DENIED),

@@ -77,16 +77,17 @@ def test_the_second_to_point_at_an_address_gets_a_duplicate(bounty, ana):
     assert second.duplicate_of_id == first.id
 
 
-def test_who_was_not_there_yet_at_the_first_look_is_still_the_first(bounty, ana, monkeypatch):
+@pytest.mark.parametrize("urls", [(URL, URL), ("https://x.com/dave/status/1", "https://x.com/Dave/status/2")])
+def test_who_was_not_there_yet_at_the_first_look_is_still_the_first(bounty, ana, monkeypatch, urls):
     """The other one commits between the look and the row: then the unique index says so."""
-    first, look, seen = point(bounty, ana, url=URL), pointing.find_live_twin, []
+    first, look, seen = point(bounty, ana, url=urls[0]), pointing.find_live_twin, []
 
     def look_too_early(lead):
         seen.append(lead)
         return look(lead) if len(seen) > 1 else None
 
     monkeypatch.setattr(pointing, "find_live_twin", look_too_early)
-    second = point(bounty, make_user("Bo Li"), url=URL)
+    second = point(bounty, make_user("Bo Li"), url=urls[1])
     assert (second.moderation, second.duplicate_of_id) == (Moderation.DUPLICATE, first.id)
     assert actions_on(second.id) == ["lead.submitted", "lead.duplicate"]
 
