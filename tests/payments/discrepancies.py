@@ -70,7 +70,8 @@ class Scene:
     business_id: str
     payees: dict[str, str]  # By currency.
     hit: set[str] = field(default_factory=set)
-    held_back: set[Named] = field(default_factory=set)  # While transfers are stopped, these are late with a reason.
+    held_back: set[Named] = field(default_factory=set)  # While transfers are stopped, no run begins to name these as late.
+    told: set[Named] = field(default_factory=set)  # By a run of before; what is late stays named until it has moved on.
     found: Counter[Named] = field(default_factory=Counter)
     serial: Any = field(default_factory=lambda: count(1))
 
@@ -82,7 +83,14 @@ class Scene:
         """What is worth nothing any more, because two cancel each other out, is no difference."""
         named = {one: minor for one, minor in self.found.items() if minor or not one[2]}
         named |= {("balance_negative", currency, ""): 0 for currency in CURRENCIES if self.balance(currency) < 0}
-        return {one: minor for one, minor in named.items() if not (is_stopped and one in self.held_back)}
+        silent = self.held_back - self.told if is_stopped else set()
+        return {one: minor for one, minor in named.items() if one not in silent}
+
+    def note_told(self, found: Found) -> None:
+        self.told |= found.keys()
+
+    def moved_on(self, name: str, subject: str) -> None:
+        del self.found[name, subject, ""]
 
     def balance(self, currency: str) -> int:
         told = self.stripe.control.read_balances()["platform"].get(currency, {"available": 0, "pending": 0})

@@ -19,7 +19,7 @@ from marketplace.payments.models import AccountKind, Funding, OpenItem, OpenItem
 from marketplace.payments.money_in.refunds import request_refund
 from marketplace.payments.money_out.payables import take_back
 from marketplace.payments.money_out.stops import why_stopped
-from marketplace.payments.money_out.transfers import request_transfers
+from marketplace.payments.money_out.transfers import request_transfers, send_transfer
 from tests.backups import Backup, SandboxBackup
 from tests.browsing import end_reading
 from tests.factories import make_business, make_user, owner_of
@@ -36,6 +36,9 @@ from tests.payments.discrepancies import (
     Found,
     NothingLeft,
     Scene,
+    late_transfer,
+    request_one,
+    row_without_posting,
 )
 from tests.payments.money_steps import fresh, make_ready, owe, pay_in
 from tests.sandbox_server import SandboxServer
@@ -140,14 +143,14 @@ def stops(found: Found) -> bool:
     return any(name in CONTRADICTIONS or (minor and name != "held_in_reserve") for (name, _, _), minor in found.items())
 
 
-def compare(scene: Scene) -> Found:
+def compare(scene: Scene) -> None:
     """What a run names is what was done, to the cent, and transfers are stopped if any of it says so."""
     expected = scene.expected(is_stopped=why_stopped(None) is not None)
     run = reconcile()
     assert named() == expected
     assert unnamed(run) == {}
     assert (why_stopped(None) is not None) == stops(expected)
-    return expected
+    scene.note_told(expected)
 
 
 def tell(markets: Markets, kinds: list, dice: random.Random) -> list:
@@ -176,6 +179,23 @@ def tell(markets: Markets, kinds: list, dice: random.Random) -> list:
         compare(scene)
         assert set(db.session.scalars(select(OpenItem.id))) == items  # Found again, it is the same.
     return left
+
+
+def test_a_late_transfer_stays_named_while_transfers_are_stopped_by_the_run_that_named_it(stripe, clock, work):
+    """Until its job, which gives it up because of the stop, has moved it on."""
+    markets = Markets(stripe, clock, work)
+    scene = markets.begin(markets.kept[0], random.Random(SEED), is_long=True)
+    transfer_id = request_one(scene)
+    scene.note(late_transfer(scene, transfer_id))
+    scene.note(row_without_posting(scene))
+    clock.move(timedelta(hours=26))
+    for _ in range(2):
+        compare(scene)
+        assert ("transfer_stale", transfer_id, "") in named() and why_stopped(None) is not None
+    with transaction():
+        send_transfer(transfer_id)
+    scene.moved_on("transfer_stale", transfer_id)
+    compare(scene)
 
 
 def test_every_difference_is_named_and_nothing_else_wherever_and_whenever_it_is(stripe, clock, work, record_property):
