@@ -68,7 +68,8 @@ def settle() -> None:
 
 def make_user(name: str) -> User:
     with transaction():
-        user = User(name=name, email=f"{name.lower()}@example.com", password_hash="-", email_confirmed_at=clock.now())
+        user = User(name=name, email=f"{name.lower()}@example.com", password_hash="-", email_confirmed_at=clock.now(),
+                    jurisdiction="US-CO")
         db.session.add(user)
     return user
 

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import Table, delete, func, insert, select
+from sqlalchemy import Table, bindparam, delete, func, insert, select
 
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
@@ -16,6 +16,12 @@ from marketplace.referrals.models import Buyer, KnownContact, Lead, ReasonCode
 MOST_KEPT = 500_000  # Hashes of one business.
 # Telling at once is telling whose customer somebody is: past this many in a day a moderator says it, in their time.
 MOST_TOLD_A_DAY = 3
+
+
+# Asked for every new lead, so built once.
+_KNOWN_SINCE = select(func.min(KnownContact.created_at)).where(
+    KnownContact.business_id == bindparam("business_id"), KnownContact.created_at < bindparam("pointed_at"),
+    KnownContact.hash.in_(bindparam("spellings", expanding=True)))
 
 
 class TooManyKnown(Conflict):
@@ -99,9 +105,8 @@ def find_known_since(lead: Lead, buyer: Buyer | None = None) -> datetime | None:
     # Not submitted_at: that moves with every answer and appeal, and a list uploaded meanwhile would count.
     made_at: datetime | None = lead.created_at  # None of one that is not in the database yet.
     pointed_at = clock.now() if made_at is None else made_at
-    return db.session.scalar(select(func.min(KnownContact.created_at)).where(
-        KnownContact.business_id == lead.business_id, KnownContact.hash.in_(spellings),
-        KnownContact.created_at < pointed_at))
+    return db.session.scalar(
+        _KNOWN_SINCE, {"business_id": lead.business_id, "spellings": sorted(spellings), "pointed_at": pointed_at})
 
 
 def is_known_at_once(lead: Lead, buyer: Buyer) -> bool:
