@@ -54,6 +54,7 @@ def change_bounty(
             "A bounty that was published or funded keeps its currency.",
             next_step="Close it and post one in the other currency.")
     bounty.title, bounty.offer = title, offer
+    promised = {"jurisdiction": bounty.terms.jurisdiction, **promised}  # Who does not speak of the place leaves it.
     if _differs(bounty.terms, promised):
         _set_terms(bounty, promised, by=by.id)
         if bounty.state is not BountyState.DRAFT:
@@ -78,8 +79,12 @@ def rule_as_typed(rule: RewardRule) -> dict[str, Any]:
 def write_terms(promised: dict[str, Any], **known: Any) -> Terms:
     """Terms with their rules, in the order of a lead's life; not in the session yet."""
     rules = [RewardRule(position=place, **rule) for place, rule in enumerate(in_order(promised["rules"]), start=1)]
-    plain = {name: promised.get(name) for name in PROMISED} | {"jurisdiction": promised.get("jurisdiction") or ""}
-    return Terms(fee_bps=PLATFORM_FEE_BPS, rule_count=len(rules), rules=rules, **plain, **known)
+    return Terms(fee_bps=PLATFORM_FEE_BPS, rule_count=len(rules), rules=rules, **_plain(promised), **known)
+
+
+def _plain(promised: dict[str, Any]) -> dict[str, Any]:
+    """What is promised beside the rules; a place of law that was not said is "", as in the terms."""
+    return {name: promised.get(name) for name in PROMISED} | {"jurisdiction": promised.get("jurisdiction") or ""}
 
 
 def in_order(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -96,7 +101,7 @@ def complete(rule: dict[str, Any]) -> dict[str, Any]:
 def _differs(terms: Terms, promised: dict[str, Any]) -> bool:
     rules = [rule_as_typed(rule) for rule in terms.rules]
     return rules != in_order(promised["rules"]) or any(
-        getattr(terms, name) != promised.get(name) for name in PROMISED)
+        getattr(terms, name) != value for name, value in _plain(promised).items())
 
 
 def _set_terms(bounty: Bounty, promised: dict[str, Any], *, by: str) -> None:
