@@ -160,7 +160,7 @@ def buyer_asked(lead_id: str) -> list[Mail]:
         buyer.email, "Someone thinks they know the right business for you",
         f"{lead.referrer.name} read a post of yours and thinks that {lead.business.name} is right for what you need.",
         "Nobody has been given your address. It is up to you: yes, no, or never again.", *_your_share(lead),
-        f"So that you know: if you end up buying, {lead.referrer.name} is paid {promised_in_words(lead)}.",
+        f"So that you know: if you end up buying, {lead.referrer.name} gets {promised_in_words(lead)}.",
         name=buyer.name or "", action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)]
 
 
@@ -195,7 +195,7 @@ def consent_confirm(grant_id: str) -> list[Mail]:
     return [compose(
         buyer.email, "Please confirm that this is you",
         f"You (or somebody with your address) said yes to being introduced to {lead.business.name}.",
-        f"{lead.referrer.name} pointed them at a post of yours, and is paid {promised_in_words(lead)} if you end "
+        f"{lead.referrer.name} pointed them at a post of yours, and gets {promised_in_words(lead)} if you end "
         "up buying.", *_your_share(lead),
         "Only when you confirm do they learn how to reach you. If it was not you, do nothing.",
         name=buyer.name or "", why=CONFIRM_WHY,

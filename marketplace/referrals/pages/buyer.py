@@ -143,7 +143,11 @@ def over(purpose: str, token: str) -> Any:
 @bp.post("/<purpose>/<token>/later")
 @limiter.limit(WRITING)
 def later(purpose: str, token: str) -> Any:
-    return _answer(purpose, token, LaterInput(), lambda lead, said: say_later(lead, said["weeks"]))
+    def say(lead: Lead, said: dict[str, Any]) -> None:
+        say_later(lead, said["weeks"])
+        flash("Not now, then. You hear nothing of it until the day you chose; you can still answer at any time.", "ok")
+
+    return _answer(purpose, token, LaterInput(), say)
 
 
 @bp.post("/<token>/not-me", defaults=SHORT)
