@@ -2,7 +2,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import aliased
 
 from marketplace.bounties.models import Allowed, Category, For, GateRule, NonCash, RewardRule, Terms
@@ -32,8 +32,18 @@ FREE = Ruling()
 
 def rule_on(category: Category, jurisdictions: Iterable[str]) -> Ruling:
     """``jurisdictions`` of business, referrer and buyer, as far as they are known ("" is not)."""
+    return strictest(rules_in_force(category), jurisdictions)
+
+
+def rule_on_terms(terms: Terms) -> Ruling:
+    """What the law says where it is sold, whoever points and buys."""
+    return rule_on(terms.category, [terms.jurisdiction])
+
+
+def strictest(rules: Iterable[GateRule], jurisdictions: Iterable[str]) -> Ruling:
+    """Of the rules of one category, that which binds these places most."""
     places = {place for place in jurisdictions if place}
-    binding = [rule for rule in rules_in_force(category)
+    binding = [rule for rule in rules
                if not rule.jurisdiction or any(covers(rule.jurisdiction, place) for place in places)]
     return stricter(*(Ruling(rule.allows, rule) for rule in binding))
 
@@ -43,15 +53,18 @@ def stricter(*rulings: Ruling) -> Ruling:
 
 
 def rules_in_force(category: Category) -> list[GateRule]:
+    return list(db.session.scalars(
+        all_in_force().where(GateRule.category == category).order_by(GateRule.jurisdiction, GateRule.key)))
+
+
+def all_in_force() -> Select[GateRule]:
     """Of each rule its newest number that was shipped, or that a second admin has reviewed."""
     newer = aliased(GateRule)
     latest = (
         select(func.max(newer.number)).where(
             newer.key == GateRule.key, or_(newer.proposed_by.is_(None), newer.reviewed_at.is_not(None)))
         .scalar_subquery())
-    return list(db.session.scalars(
-        select(GateRule).where(GateRule.category == category, IN_FORCE, GateRule.number == latest)
-        .order_by(GateRule.jurisdiction, GateRule.key)))
+    return select(GateRule).where(IN_FORCE, GateRule.number == latest)
 
 
 def is_gated(category: Category) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy import select
 
-from marketplace.bounties.lowering import ruling_of
+from marketplace.bounties.gate import rule_on_terms
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.publishing import FORBIDDEN
 from marketplace.bounties.used_up import why_used_up
@@ -169,7 +169,7 @@ def bounty_used_up(bounty_id: str) -> list[Mail]:
 
 def bounty_forbidden(bounty_id: str) -> list[Mail]:
     bounty = db.session.get_one(Bounty, bounty_id)
-    ruling = ruling_of(bounty)
+    ruling = rule_on_terms(bounty.terms)
     if bounty.paused_because != FORBIDDEN or ruling.rule is None:
         return []
     return _to_money_people(

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from marketplace.bounties import lifecycle
 from marketplace.bounties.drafting import complete, replace_rules, rule_as_typed
-from marketplace.bounties.gate import Ruling, forbidden_parts, rule_on
+from marketplace.bounties.gate import Ruling, forbidden_parts, rule_on_terms, rules_in_force, strictest
 from marketplace.bounties.models import Allowed, Bounty, BountyState, Category, For, NonCash, RewardKind
 from marketplace.bounties.permissions import may_edit
 from marketplace.bounties.publishing import FORBIDDEN, resume_when_funded
@@ -32,7 +32,7 @@ def lower_bounty(bounty: Bounty, *, by: User) -> None:
     require(may_edit(by, bounty), "lower what this bounty pays")
     if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
         raise Conflict("A closed bounty cannot be changed.", next_step="Post a new one.")
-    ruling = ruling_of(bounty)
+    ruling = rule_on_terms(bounty.terms)
     if not forbidden_parts(bounty.terms, ruling):
         raise NothingToLower("All that this bounty pays is allowed where it is sold.", next_step="Publish it.")
     rules = lowered_rules(bounty, ruling)
@@ -43,10 +43,6 @@ def lower_bounty(bounty: Bounty, *, by: User) -> None:
     replace_rules(bounty, rules, by=by.id)
     audit.record("bounty.lowered", bounty.id, by=by.id, rule=ruling.rule.id if ruling.rule else None)
     resume_when_funded(bounty.id)
-
-
-def ruling_of(bounty: Bounty) -> Ruling:
-    return rule_on(bounty.terms.category, [bounty.terms.jurisdiction])
 
 
 def lowered_rules(bounty: Bounty, ruling: Ruling) -> list[dict[str, Any]]:
@@ -63,8 +59,9 @@ def apply_gate(category: str) -> None:
     live = db.session.scalars(
         select(Bounty).where(Bounty.category == Category(category), Bounty.state == BountyState.LIVE)
         .order_by(Bounty.id)).all()
+    rules = rules_in_force(Category(category))
     for bounty in live:
-        if forbidden_parts(bounty.terms, ruling_of(bounty)):
+        if forbidden_parts(bounty.terms, strictest(rules, [bounty.terms.jurisdiction])):
             lifecycle.lock(bounty)
             if bounty.state is BountyState.LIVE:
                 lifecycle.move(bounty, BountyState.PAUSED, by=audit.SYSTEM, reason=FORBIDDEN)

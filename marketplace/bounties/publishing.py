@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from marketplace.bounties import lifecycle
-from marketplace.bounties.gate import forbidden_parts, is_gated, rule_on
+from marketplace.bounties.gate import forbidden_parts, is_gated, rule_on_terms
 from marketplace.bounties.models import Bounty, BountyState
 from marketplace.bounties.permissions import may_edit
 from marketplace.bounties.queries import free_funds_of
@@ -84,7 +84,7 @@ def refuse_forbidden(bounty: Bounty) -> None:
     if not terms.jurisdiction and is_gated(terms.category):
         raise PlaceUnsaid("In this category the law of the place decides what may be given for a referral.",
                           next_step="Change the bounty and say where it is sold.")
-    ruling = rule_on(terms.category, [terms.jurisdiction])
+    ruling = rule_on_terms(terms)
     if ruling.rule is not None and forbidden_parts(terms, ruling):
         raise RewardForbidden(
             f"{ruling.rule.says} ({ruling.rule.citation})",

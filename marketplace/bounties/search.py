@@ -5,19 +5,18 @@ transaction (lifecycle and drafting call ``keep_findable``), a job reads what is
 """
 import re
 from collections.abc import Iterable
-from typing import cast
 
-from sqlalchemy import Select, Table, bindparam, event, select, text
+from sqlalchemy import Select, bindparam, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from marketplace.bounties.models import Bounty, BountyState, BountyWords
 from marketplace.bounties.offer_reading import ANALYSER, OfferReading, index_words, read_offer
 from marketplace.foundation import clock, outbox
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, rows_of
 
 TO_READ = "offers_to_read"  # In a session's own notes: bounty id to what was read, None where it is not live.
-_WORDS = cast("Table", BountyWords.__table__)
+_WORDS = rows_of(BountyWords)
 READ_AT_ONCE = 500  # Bounties a job reads in one transaction.
 _FOUND_ON_SQLITE = text(
     "SELECT rowid AS id FROM bounty_words_found WHERE bounty_words_found MATCH :query ORDER BY rowid DESC LIMIT :most")

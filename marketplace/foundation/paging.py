@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
+from marshmallow import Schema, fields, validate
 from sqlalchemy import Select, literal, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -19,6 +20,13 @@ LARGEST_SIZE = 100
 
 class BadCursor(Invalid):
     code = "bad_cursor"
+
+
+class PageQuery(Schema):
+    """Which page a program asks for."""
+
+    cursor = fields.String(load_default=None)
+    limit = fields.Integer(load_default=DEFAULT_SIZE, validate=validate.Range(1, LARGEST_SIZE))
 
 
 @dataclass(frozen=True)

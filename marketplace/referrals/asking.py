@@ -32,11 +32,12 @@ def ask_consent(lead: Lead) -> None:
 
 
 def remind_buyer(lead_id: str) -> None:
-    """Job, halfway: the one reminder."""
+    """Job, halfway, and on the day that a buyer named who said not now: one reminder each."""
     lead = db.session.get_one(Lead, lead_id)
     is_silent = lead.silent_until is not None and clock.now() < lead.silent_until
     if lead.consent is Consent.ASKED and not is_silent:
-        outbox.promise("send_letter", letter="buyer_reminded", lead_id=lead.id)
+        named = lead.silent_until.date() if lead.silent_until else "halfway"
+        outbox.promise("send_letter", key=f"buyer_reminded:{lead.id}:{named}", letter="buyer_reminded", lead_id=lead.id)
 
 
 def end_asking(lead_id: str) -> None:

@@ -184,7 +184,7 @@ def _suppress_buyer(lead: Lead) -> None:
     keep_never(lead)
     audit.record("buyer.suppressed", lead.id, by=BUYER)
     for other in leads_elsewhere(lead):
-        _leave_alone(other)
+        end_elsewhere(other, said="never", code=ReasonCode.NO_CONSENT, why="the buyer asked never to be contacted")
 
 
 def leads_elsewhere(lead: Lead) -> Sequence[Lead]:
@@ -196,20 +196,19 @@ def leads_elsewhere(lead: Lead) -> Sequence[Lead]:
     return db.session.scalars(select(Lead).where(Lead.id != lead.id, text(f"leads.{LIVE_LEADS}"), theirs)).all()
 
 
-def _leave_alone(lead: Lead) -> None:
-    """Never means every business; only a yes that the buyer gave somebody themselves still stands."""
-    why = "the buyer asked never to be contacted"
+def end_elsewhere(lead: Lead, *, said: str, code: ReasonCode, why: str) -> None:
+    """What a buyer said to one business binds every other; only a yes they gave somebody themselves still stands."""
     if lead.consent is Consent.ASKED:
-        lifecycle.move_consent(lead, Consent.REFUSED, by=BUYER, reason="never")
+        lifecycle.move_consent(lead, Consent.REFUSED, by=BUYER, reason=said)
         end_lead(lead, why=why, by=BUYER)
     elif lead.moderation is Moderation.NEEDS_INFO:
         lifecycle.move(lead, Moderation.EXPIRED, by=BUYER, reason=why)
         outbox.promise("send_letter", letter="lead_expired", lead_id=lead.id)
     elif lead.moderation is not Moderation.ACCEPTED:
-        lead.reason_code = ReasonCode.NO_CONSENT
+        lead.reason_code = code
         if lead.moderation is Moderation.SUBMITTED:
             lifecycle.move(lead, Moderation.IN_REVIEW, by=audit.SYSTEM)
-        lifecycle.move(lead, Moderation.REJECTED, by=BUYER, reason=ReasonCode.NO_CONSENT)
+        lifecycle.move(lead, Moderation.REJECTED, by=BUYER, reason=code)
         lead.decided_at, lead.decided_by = clock.now(), BUYER
         outbox.promise("send_letter", letter="lead_rejected", lead_id=lead.id)
 

@@ -1,12 +1,11 @@
 """Whom a business knew before: its own list, uploaded as hashes. Who was on it before a lead is `already_known`."""
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 
-from sqlalchemy import Table, bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 
 from marketplace.foundation import audit, clock
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, rows_of
 from marketplace.foundation.errors import Conflict, require
 from marketplace.identity.models import Business, User
 from marketplace.identity.permissions import is_manager
@@ -72,7 +71,7 @@ def take_contacts(business: Business, contacts: ContactList, *, by: User, replac
     _remove(business.id, gone)
     if new:
         now = clock.now()
-        db.session.execute(insert(cast("Table", KnownContact.__table__)), [
+        db.session.execute(insert(rows_of(KnownContact)), [
             {"business_id": business.id, "hash": one, "created_at": now} for one in sorted(new)])
     audit.record("known_contacts.uploaded", business.id, by=by.id, added=len(new), removed=len(gone))
     return Taken(len(new), len(gone))

@@ -7,9 +7,10 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import MAILED, end_lead
-from marketplace.referrals.consent import BUYER, check_may_answer, leads_elsewhere
-from marketplace.referrals.models import Buyer, Consent, Lead, Moderation, ReasonCode
+from marketplace.referrals.consent import BUYER, check_may_answer, end_elsewhere, leads_elsewhere
+from marketplace.referrals.models import Buyer, Consent, Lead, ReasonCode
 
+NOT_LOOKING = "the buyer is not looking any more"
 LATER_WEEKS = (2, 4, 8)
 TIME_TO_ANSWER = timedelta(days=7)  # At least, once they are asked again.
 
@@ -32,28 +33,9 @@ def say_over(lead: Lead, because: Over) -> None:
     """
     check_may_answer(lead, *leads_elsewhere(lead))
     lifecycle.move_consent(lead, Consent.REFUSED, by=BUYER, reason=because)
-    end_lead(lead, why="the buyer is not looking any more", by=BUYER)
+    end_lead(lead, why=NOT_LOOKING, by=BUYER)
     for other in leads_elsewhere(lead):
-        if other.consent is not Consent.GRANTED:
-            _end_stale(other, because)
-
-
-def _end_stale(lead: Lead, because: Over) -> None:
-    why = "the buyer is not looking any more"
-    if lead.moderation is Moderation.ACCEPTED:
-        if lead.consent is Consent.ASKED:
-            lifecycle.move_consent(lead, Consent.REFUSED, by=BUYER, reason=because)
-            end_lead(lead, why=why, by=BUYER)
-    elif lead.moderation is Moderation.NEEDS_INFO:
-        lifecycle.move(lead, Moderation.EXPIRED, by=BUYER, reason=why)
-        outbox.promise("send_letter", letter="lead_expired", lead_id=lead.id)
-    else:
-        lead.reason_code = ReasonCode.STALE_INTENT
-        if lead.moderation is Moderation.SUBMITTED:
-            lifecycle.move(lead, Moderation.IN_REVIEW, by=audit.SYSTEM)
-        lifecycle.move(lead, Moderation.REJECTED, by=BUYER, reason=ReasonCode.STALE_INTENT)
-        lead.decided_at, lead.decided_by = clock.now(), BUYER
-        outbox.promise("send_letter", letter="lead_rejected", lead_id=lead.id)
+        end_elsewhere(other, said=because, code=ReasonCode.STALE_INTENT, why=NOT_LOOKING)
 
 
 def say_later(lead: Lead, weeks: int) -> None:
@@ -68,7 +50,8 @@ def say_later(lead: Lead, weeks: int) -> None:
     audit.record("consent.postponed", lead.id, by=BUYER, until=again.date().isoformat())
     outbox.promise("remind_buyer", after=again - clock.now(), lead_id=lead.id)
     outbox.promise("end_asking", after=end - clock.now(), lead_id=lead.id)
-    outbox.promise("send_letter", letter="referrer_buyer_said_later", lead_id=lead.id)
+    outbox.promise("send_letter", key=f"said_later:{lead.id}:{again.date()}", letter="referrer_buyer_said_later",
+                   lead_id=lead.id)
 
 
 def say_not_me(lead: Lead, *, purpose: str) -> None:
@@ -79,4 +62,4 @@ def say_not_me(lead: Lead, *, purpose: str) -> None:
         buyer.name = buyer.email = buyer.phone = buyer.email_hash = buyer.phone_hash = None
         lead.buyer_hash = None
     audit.record("buyer.not_them", lead.id, by=BUYER)
-    outbox.promise("send_letter", letter="referrer_wrong_person", lead_id=lead.id)
+    outbox.promise("send_letter", key=f"wrong_person:{lead.id}", letter="referrer_wrong_person", lead_id=lead.id)

@@ -72,6 +72,24 @@ class TestLater:
         work()
         assert "Please leave them in peace" in body_of(mailbox.last_to(asked.referrer.email))
 
+    def test_a_second_click_writes_to_nobody_twice(self, asked, later, work, mailbox):
+        work()
+        for _ in range(2):
+            do(say_later, asked, 2)
+        later(days=15)
+        work()
+        assert len([mail for mail in mailbox.to(DAVID) if "reminder" in mail["subject"]]) == 1
+        assert len([mail for mail in mailbox.to(asked.referrer.email) if "not now" in mail["subject"]]) == 1
+
+    def test_the_newest_day_counts(self, asked, later, work, mailbox):
+        work()
+        for weeks in (4, 2):
+            do(say_later, asked, weeks)
+        for _ in range(3):
+            later(days=14, hours=1)
+            work()
+        assert len([mail for mail in mailbox.to(DAVID) if "reminder" in mail["subject"]]) == 1
+
     def test_not_beyond_what_the_referrer_was_promised(self, app, clock):
         short = accept(make_lead(make_bounty(is_live=True, protection_days=30)))
         with pytest.raises(TooLate):
@@ -88,6 +106,12 @@ class TestNotMe:
             open_buyer_link(MAILED, token)
         work()
         assert "pass the link on" in body_of(mailbox.last_to(asked.referrer.email))
+
+    def test_said_twice_it_is_written_once(self, asked, work, mailbox):
+        for _ in range(2):
+            do(say_not_me, asked, purpose=PASSED_ON)
+        work()
+        assert len([mail for mail in mailbox.to(asked.referrer.email) if "somebody else" in mail["subject"]]) == 1
 
     def test_a_passed_on_link_that_went_astray_still_works_for_the_buyer(self, asked):
         do(say_not_me, asked, purpose=PASSED_ON)

@@ -2,10 +2,10 @@
 from typing import Any
 
 from flask_smorest import Blueprint
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields
 
 from marketplace.foundation.errors import require
-from marketplace.foundation.paging import LARGEST_SIZE, Page, page
+from marketplace.foundation.paging import Page, PageQuery, page
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.payments.models import Funding
@@ -14,11 +14,6 @@ from marketplace.payments.permissions import may_see_funding
 from marketplace.payments.queries import fundings_visible_to, get_funding
 
 bp = Blueprint("funding_api", __name__, url_prefix="/api/v1", description="What businesses paid in")
-
-
-class PageQuery(Schema):
-    cursor = fields.String(load_default=None)
-    limit = fields.Integer(load_default=20, validate=validate.Range(1, LARGEST_SIZE))
 
 
 class FundingPage(Schema):

@@ -1,13 +1,13 @@
 """Every state of a batch, its lines and an admins' order, and the only functions that write them."""
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 
 from marketplace.foundation import audit, clock
 from marketplace.foundation.audit_by_query import record_each
 from marketplace.foundation.by_query import listed
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, rows_of
 from marketplace.foundation.states import check_move
 from marketplace.payments.models import (
     BatchLine,
@@ -61,7 +61,7 @@ def move_order(order: MoneyOrder, target: OrderState, *, by: str) -> None:
 
 def finish_lines(batch_id: str, transfers: Mapping[int, str], reasons: Mapping[int, str]) -> None:
     """planned -> requested or left_out, by number, in two statements. The batch's own audit rows tell of it."""
-    lines = cast("Table", BatchLine.__table__)
+    lines = rows_of(BatchLine)
     one = (update(lines).where(lines.c.batch_id == batch_id, lines.c.number == bindparam("line"),
                                lines.c.state == L.PLANNED))
     if transfers:
@@ -74,7 +74,7 @@ def finish_lines(batch_id: str, transfers: Mapping[int, str], reasons: Mapping[i
 
 def put_in_transfers(moved: Mapping[str, Sequence[str]], *, by: str) -> None:
     """owed -> in_transfer: payables by the transfer that takes them, in two statements. The caller has locked them."""
-    payables, given = cast("Table", Payable.__table__), listed(moved)
+    payables, given = rows_of(Payable), listed(moved)
     done = db.session.connection().execute(
         update(payables).where(payables.c.id == given.c.key, payables.c.state == PayableState.OWED)
         .values(state=PayableState.IN_TRANSFER, transfer_id=given.c.value, version=payables.c.version + 1))
@@ -86,7 +86,7 @@ def put_in_transfers(moved: Mapping[str, Sequence[str]], *, by: str) -> None:
 
 def keep_in_transfers(kept: Mapping[str, int]) -> None:
     """So much stays of each in its transfer: what was odd is owed by another payable."""
-    payables = cast("Table", Payable.__table__)
+    payables = rows_of(Payable)
     if kept:
         db.session.execute(
             update(payables).where(payables.c.id == bindparam("payable")).values(amount_minor=bindparam("minor")),

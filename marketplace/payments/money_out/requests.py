@@ -2,12 +2,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Table, and_, func, insert, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, func, insert, select, union_all
 
 from marketplace.foundation import audit, by_query, clock, outbox
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, rows_of
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money, main_units, whole_part
 from marketplace.payments import ledger, sending
@@ -176,7 +176,7 @@ def _odd_units(group: Group) -> list[Rest]:
 
 def _insert_transfers(ids: dict[Key, str], sums: dict[Key, int], destinations: Mapping[str, Destination]) -> None:
     now = clock.now()
-    db.session.execute(insert(cast("Table", Transfer.__table__)), [
+    db.session.execute(insert(rows_of(Transfer)), [
         {"id": ids[key], "payee_id": key[0], "business_id": key[1], "currency": key[2], "amount_minor": minor,
          "destination": destinations[key[0]].stripe_account_id, "state": TransferState.REQUESTED, "attempt_no": 1,
          "reversed_minor": 0, "idempotency_key": sending.make_key(ids[key]), "created_at": now, "version": 1}
@@ -190,7 +190,7 @@ def _insert_rests(rests: dict[Key, list[Rest]]) -> None:
          "state": PayableState.OWED, "rest_of": rest.root, "created_at": now, "version": 1}
         for key, carried in rests.items() for rest in carried]
     if rows:
-        db.session.execute(insert(cast("Table", Payable.__table__)), rows)
+        db.session.execute(insert(rows_of(Payable)), rows)
         for row in rows:
             audit.record("payable.owed", row["id"], by=audit.SYSTEM, amount_minor=row["amount_minor"],
                          currency=row["currency"], rest_of=row["rest_of"])

@@ -2,11 +2,11 @@
 from typing import Any
 
 from flask_smorest import Blueprint
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields
 
 from marketplace.bounties.queries import get_bounty
 from marketplace.foundation.idempotency import asked_anew, once
-from marketplace.foundation.paging import LARGEST_SIZE, page
+from marketplace.foundation.paging import PageQuery, page
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals import appeals, clawbacks, in_kind, moderation, pointing, stages
 from marketplace.referrals.contact import Contact, SeenLead, open_contact
@@ -38,11 +38,6 @@ from marketplace.referrals.schemas import (
 )
 
 bp = Blueprint("leads", __name__, url_prefix="/api/v1", description="Buyers pointed out, and what became of them")
-
-
-class PageQuery(Schema):
-    cursor = fields.String(load_default=None)
-    limit = fields.Integer(load_default=20, validate=validate.Range(1, LARGEST_SIZE))
 
 
 class LeadQuery(PageQuery):

@@ -2,10 +2,10 @@
 from typing import Any
 
 from flask_smorest import Blueprint
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields
 
 from marketplace.foundation.idempotency import once
-from marketplace.foundation.paging import LARGEST_SIZE, Page, page
+from marketplace.foundation.paging import Page, PageQuery, page
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals import afterwards, in_kind, sharing
 from marketplace.referrals.contact import SeenLead
@@ -27,11 +27,6 @@ from marketplace.referrals.reward_schemas import (
 from marketplace.referrals.schemas import LeadOutput
 
 bp = Blueprint("earnings", __name__, url_prefix="/api/v1", description="What leads earned, and what becomes of it")
-
-
-class PageQuery(Schema):
-    cursor = fields.String(load_default=None)
-    limit = fields.Integer(load_default=20, validate=validate.Range(1, LARGEST_SIZE))
 
 
 class RewardPage(Schema):

@@ -143,11 +143,9 @@ def over(purpose: str, token: str) -> Any:
 @bp.post("/<purpose>/<token>/later")
 @limiter.limit(WRITING)
 def later(purpose: str, token: str) -> Any:
-    def say(lead: Lead, said: dict[str, Any]) -> None:
-        say_later(lead, said["weeks"])
-        flash("Not now, then. You hear nothing of it until the day you chose; you can still answer at any time.", "ok")
-
-    return _answer(purpose, token, LaterInput(), say)
+    return _answer(
+        purpose, token, LaterInput(), lambda lead, said: say_later(lead, said["weeks"]),
+        thanks="Not now, then. You hear nothing of it until the day you chose; you can still answer at any time.")
 
 
 @bp.post("/<token>/not-me", defaults=SHORT)
@@ -163,7 +161,8 @@ def not_me(purpose: str, token: str) -> Any:
     return render_template("referrals/buyer_not_me.html", lead=lead)
 
 
-def _answer(purpose: str, token: str, schema: Schema, say: Callable[[Lead, dict[str, Any]], None]) -> Any:
+def _answer(purpose: str, token: str, schema: Schema, say: Callable[[Lead, dict[str, Any]], None], *,
+            thanks: str = "") -> Any:
     lead, form = open_buyer_link(purpose, token), Form(schema)
     if is_over(lead):
         return _over(lead)
@@ -174,6 +173,8 @@ def _answer(purpose: str, token: str, schema: Schema, say: Callable[[Lead, dict[
                     say(lead, form.fields)
             except AlreadyAnswered:
                 return _answered_before(lead, purpose, token)
+            if thanks:
+                flash(thanks, "ok")
             return redirect(url_for(".show", purpose=purpose, token=token))
     asked = Form(ConsentInput(), initial=_known_of_buyer(lead, purpose, token))
     return _ask(lead, purpose, token, asked, other=form)

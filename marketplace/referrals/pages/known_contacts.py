@@ -6,14 +6,14 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import Invalid, require
-from marketplace.foundation.limits import DRAWING, caller, limiter
+from marketplace.foundation.limits import DRAWING, WRITING, caller, limiter
 from marketplace.foundation.web import Form, takes_up_to
 from marketplace.identity.permissions import may_edit_business
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.contact_list import MOST_BYTES, MOST_ROWS, ContactList, read_contact_list
 from marketplace.referrals.known_contacts import MOST_KEPT, known_list, remove_contacts, take_contacts
-from marketplace.referrals.schemas import ContactsInput, DecisionInput
+from marketplace.referrals.schemas import ContactsInput
 
 bp = Blueprint("known_contacts", __name__)
 
@@ -47,11 +47,11 @@ def upload(business_id: str) -> Any:
 
 @bp.post("/businesses/<business_id>/known-contacts/removal")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def removal(business_id: str) -> Any:
-    user, form = signed_in_user(), Form(DecisionInput())
-    with form.keeping(), transaction():
-        count = remove_contacts(get_business(business_id), by=user)
-        flash(f"Removed: {count} hashes. New leads are no longer compared with them.", "ok")
+    with transaction():
+        count = remove_contacts(get_business(business_id), by=signed_in_user())
+    flash(f"Removed: {count} hashes. New leads are no longer compared with them.", "ok")
     return redirect(url_for(".show", business_id=business_id))
 
 
