@@ -24,6 +24,7 @@ from marketplace.referrals import (
     clawbacks,
     evidence,
     in_kind,
+    legal_clocks,
     moderation,
     rewards,
     screening,
@@ -37,14 +38,24 @@ LETTERS: dict[str, Callable[..., list[Mail]]] = {
 }
 
 
-def send_letter(letter: str, **arguments: str) -> None:
-    """Compose from what is true now, then send; the job tried again has the same message ids, another job others."""
-    for number, composed in enumerate(LETTERS[letter](**arguments)):
+# What is written down once a letter of this name has gone out; the others leave no trace but the tick of their job.
+ONCE_SENT: dict[str, Callable[..., None]] = {"buyer_asked": legal_clocks.note_mail_sent}
+
+
+def send_letter(letter: str, **arguments: str) -> int:
+    """Compose from what is true now, then send; the job tried again has the same message ids, another job others.
+
+    How many mails it was.
+    """
+    mails = LETTERS[letter](**arguments)
+    for number, composed in enumerate(mails):
         mail.send(composed, dedupe_id=f"{outbox.job_in_hand()}:{number}")
+    return len(mails)
 
 
-def _nothing_to_keep(outcome: object, **arguments: str) -> None:
-    """A letter leaves no trace but the tick of its job."""
+def note_sent(sent: int, letter: str, **arguments: str) -> None:
+    if sent and letter in ONCE_SENT:
+        ONCE_SENT[letter](**arguments)
 
 
 def note_funding(funding_id: str) -> None:
@@ -56,7 +67,7 @@ def note_funding(funding_id: str) -> None:
 
 JOBS: Jobs = {
     **PAYMENTS_JOBS,
-    "send_letter": Errand(send_letter, _nothing_to_keep),
+    "send_letter": Errand(send_letter, note_sent),
     "capture_evidence": Errand(evidence.read_evidence, evidence.keep_evidence),
     "begin_review": screening.begin_review,
     "remind_moderators": moderation.remind_moderators,

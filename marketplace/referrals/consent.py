@@ -12,6 +12,7 @@ from marketplace.foundation.errors import Conflict, Invalid
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, end_lead
 from marketplace.referrals.duplicates import become_duplicate
+from marketplace.referrals.legal_clocks import BY_ANSWER, note_told
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
     LIVE_LEADS,
@@ -229,6 +230,7 @@ def check_may_answer(lead: Lead, *others: Lead) -> None:
     """Locked from here on, with ``others`` that the answer settles too. AlreadyAnswered (409), AskingOver (410)."""
     _lock(lead, *others)
     _check_is_asked(lead)
+    note_told(lead, BY_ANSWER)
 
 
 def _check_is_asked(lead: Lead) -> None:

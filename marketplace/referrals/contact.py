@@ -7,6 +7,7 @@ from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
 from marketplace.identity.models import User
+from marketplace.referrals.legal_clocks import note_disclosed
 from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Evidence, Lead
 from marketplace.referrals.permissions import is_referrer, may_moderate, may_work
 from marketplace.referrals.queries import find_live_grant
@@ -43,6 +44,7 @@ def open_contact(lead: Lead, *, by: User) -> Contact:
         raise NoConsent("The buyer has not said yes, or the time they gave is over.",
                         next_step="You will hear from us as soon as they do.")
     audit.record("contact.opened", lead.id, by=by.id, channel=grant.channel)
+    note_disclosed(lead)
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     address = buyer.phone if grant.channel is Channel.PHONE else buyer.email
     return Contact(buyer.name or "", grant.channel, address or "", grant.until, grant.note or "")

@@ -8,6 +8,7 @@ from marketplace.foundation.errors import Conflict
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import MAILED, end_lead
 from marketplace.referrals.consent import BUYER, check_may_answer, end_elsewhere, leads_elsewhere
+from marketplace.referrals.legal_clocks import note_not_told
 from marketplace.referrals.models import Buyer, Consent, Lead, ReasonCode
 
 NOT_LOOKING = "the buyer is not looking any more"
@@ -57,6 +58,7 @@ def say_later(lead: Lead, weeks: int) -> None:
 def say_not_me(lead: Lead, *, purpose: str) -> None:
     """The link reached somebody else. An address that we were given is forgotten, and the referrer is told."""
     check_may_answer(lead)
+    note_not_told(lead)
     if purpose == MAILED:
         buyer = db.session.get_one(Buyer, lead.buyer_id)
         buyer.name = buyer.email = buyer.phone = buyer.email_hash = buyer.phone_hash = None

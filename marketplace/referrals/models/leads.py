@@ -74,6 +74,7 @@ class Channel(StrEnum):
     PHONE = "phone"
 
 
+UNTOLD_BUYERS = "told_at IS NULL AND erased_at IS NULL"
 LIVE_LEADS = "moderation NOT IN ('rejected', 'duplicate', 'withdrawn', 'expired')"
 
 
@@ -81,6 +82,10 @@ class Buyer(Base):
     """The only place for a buyer's personal data: encrypted, with keyed hashes for look-up."""
 
     __tablename__ = "buyers"
+    __table_args__ = (
+        Index("buyers_untold_idx", "created_at",
+              postgresql_where=text(UNTOLD_BUYERS), sqlite_where=text(UNTOLD_BUYERS)),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("buyer"))
     name: Mapped[str | None] = mapped_column(EncryptedText)
@@ -89,6 +94,13 @@ class Buyer(Base):
     email_hash: Mapped[str | None] = mapped_column(index=True)
     phone_hash: Mapped[str | None] = mapped_column(index=True)
     handle_hash: Mapped[str | None] = mapped_column(index=True)  # What they go by on a platform.
+    # The clocks of the law (referrals/legal_clocks.py); the first runs from created_at.
+    told_at: Mapped[datetime | None]  # That somebody pointed at them: by our mail, or they answered.
+    told_how: Mapped[str | None]
+    disclosed_at: Mapped[datetime | None]  # To the business, for the first time.
+    erasure_asked_at: Mapped[datetime | None]  # By the buyer, while something was still open.
+    erased_at: Mapped[datetime | None]
+    erased_why: Mapped[str | None]
 
 
 class Suppression(Base):
@@ -217,3 +229,5 @@ class ConsentGrant(Versioned, Base):
     confirmed_at: Mapped[datetime | None]  # When the address was proved to be the buyer's own.
     withdrawn_at: Mapped[datetime | None]
     replaced_at: Mapped[datetime | None]
+    # Once the address is erased: a mark by which whoever has it can be shown what they agreed to, and nobody else.
+    subject_hash: Mapped[str | None] = mapped_column(index=True)
