@@ -19,6 +19,7 @@ class ConversionKind(StrEnum):
     SALE = "sale"
     LATER = "later"  # So many days after the sale.
     RENEWAL = "renewal"
+    CORRECTION = "correction"  # What a sale came to beyond what was recorded: by a ruling.
 
 
 class ConversionSource(StrEnum):
@@ -26,6 +27,8 @@ class ConversionSource(StrEnum):
     LEAD_WON = "lead_won"
     TERMS = "terms"  # The terms' own clock.
     MANUAL = "manual"
+    BUYER_CONFIRMED = "buyer_confirmed"  # By a dispute, the buyer having said so.
+    RULING = "ruling"  # By a dispute that ended for the referrer.
 
 
 class ConversionState(StrEnum):
@@ -37,15 +40,16 @@ class ConversionState(StrEnum):
 class Conversion(Versioned, Base):
     """An event that the bounty pays for, counted once per (business, source, external id).
 
-    A sale and a renewal have a value; where there is none, ``amount`` is zero. LATER and RENEWAL name their sale.
+    A sale and a renewal have a value; where there is none, ``amount`` is zero. LATER, RENEWAL and CORRECTION name their sale.
     """
 
     __tablename__ = "conversions"
     __table_args__ = (
         UniqueConstraint("business_id", "source", "external_id"),
-        CheckConstraint("amount_minor >= 0 AND (kind IN ('sale', 'renewal')) = (amount_minor > 0)", name="positive"),
+        CheckConstraint("amount_minor >= 0 AND (kind IN ('sale', 'renewal', 'correction')) = (amount_minor > 0)",
+                        name="positive"),
         CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name="refunded_within"),
-        CheckConstraint("(kind IN ('later', 'renewal')) = (sale_id IS NOT NULL)", name="follows_a_sale"),
+        CheckConstraint("(kind IN ('later', 'renewal', 'correction')) = (sale_id IS NOT NULL)", name="follows_a_sale"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("conversion"))
@@ -167,17 +171,20 @@ class ClawbackState(StrEnum):
 
 
 class Clawback(Versioned, Base):
-    """The linked negative reward: what a refund of the sale takes back, at the original rate."""
+    """The linked negative reward: what a refund of the sale takes back, at the original rate; or what a dispute does."""
 
     __tablename__ = "clawbacks"
     __table_args__ = (
         UniqueConstraint("reward_id", "sale_refund_id"),
         CheckConstraint("amount_minor >= 0 AND fee_minor >= 0", name="not_below_zero"),
+        CheckConstraint("(sale_refund_id IS NULL) <> (dispute_id IS NULL)", name="has_one_cause"),
+        Index("clawbacks_one_a_dispute_key", "reward_id", "dispute_id", unique=True),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("clawback"))
     reward_id: Mapped[str] = mapped_column(ForeignKey("rewards.id"))
-    sale_refund_id: Mapped[str] = mapped_column(ForeignKey("sale_refunds.id"))
+    sale_refund_id: Mapped[str | None] = mapped_column(ForeignKey("sale_refunds.id"))
+    dispute_id: Mapped[str | None]
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     fee_minor: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
