@@ -6,7 +6,8 @@ from lxml import html
 
 from marketplace import dev
 from marketplace.foundation import clock, mail
-from marketplace.foundation.reading import find_quote, read_page
+from marketplace.foundation.quotes import find_quote
+from marketplace.foundation.reading import read_page
 from marketplace.settings import Settings
 
 pytestmark = pytest.mark.once

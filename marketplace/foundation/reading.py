@@ -1,10 +1,9 @@
-"""Reads what a fetched page says: who wrote it, when, and its main text; and finds a quoted sentence in it."""
+"""Reads what a fetched page says: who wrote it, when, and its main text."""
 import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
 from itertools import islice
 from urllib.parse import urljoin, urlsplit
 
@@ -17,7 +16,6 @@ from trafilatura.settings import Document
 from marketplace.foundation import clock
 from marketplace.foundation.urls import BadUrl, canonical_url
 
-AROUND_CHARACTERS = 60
 # Finding the main text takes time that grows with the square of the elements: 10 s for 10,000 made to be slow
 # (measured). Of a larger page all the text is kept, without author and day.
 MAX_ELEMENTS = 8_000
@@ -25,11 +23,6 @@ MAX_ELEMENTS = 8_000
 _BROKEN = (etree.LxmlError, ValueError, TypeError, AttributeError, LookupError, RecursionError)
 _TAG = re.compile(r"<[a-zA-Z!/?]")
 _LANGUAGE = re.compile(r"([a-zA-Z]{2,3})([-_].*)?")
-_INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad")
-_QUOTE_MARKS = frozenset("'\"`´‘’‚‛“”„‟‹›«»「」『』〈〉《》＂＇′″")  # noqa: RUF001  # looking alike is the point
-_DASHES = frozenset("-‐‑‒–—―−﹘﹣－")  # noqa: RUF001  # likewise
-# what people put around a sentence they copied: quote marks, dots of omission, dashes
-_OUTER = re.compile(r"^[\s'.\-]+|[\s'.\-]+$")
 
 
 @dataclass(frozen=True)
@@ -43,15 +36,6 @@ class PageReading:
     text: str
     canonical_url: str | None
     sha256: str
-
-
-@dataclass(frozen=True)
-class QuoteMatch:
-    """``prefix`` and ``suffix`` are up to 60 characters of the text around the quote; "" if it was not found."""
-
-    found: bool
-    prefix: str
-    suffix: str
 
 
 def read_page(html: str, url: str) -> PageReading:
@@ -68,22 +52,6 @@ def read_page(html: str, url: str) -> PageReading:
         canonical_url=_canonical(tree, url),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
-
-
-def find_quote(text: str, quote: str) -> QuoteMatch:
-    """Whether ``quote`` stands in ``text``, and between which words."""
-    place = locate_quote(text, quote)
-    if place is None:
-        return QuoteMatch(found=False, prefix="", suffix="")
-    return QuoteMatch(found=True, prefix=_before(text[:place[0]]), suffix=_after(text[place[1]:]))
-
-
-def locate_quote(text: str, quote: str) -> tuple[int, int] | None:
-    """Start and end in ``text``; blanks, case, accents' encoding, quote marks and dashes may differ."""
-    letters, places = _folded(text)
-    wanted = _folded(_OUTER.sub("", _folded(quote)[0]))[0]
-    at = letters.find(wanted) if wanted else -1
-    return (places[at], places[at + len(wanted) - 1] + 1) if at >= 0 else None
 
 
 def _parse(html: str) -> HtmlElement | None:
@@ -171,57 +139,3 @@ def _canonical(tree: HtmlElement | None, url: str) -> str | None:
             is_front = named.path == "/" and not named.query
             return named.geturl() if same_site and not (is_front and here.path != "/") else None
     return None
-
-
-def _folded(text: str) -> tuple[str, list[int]]:
-    """``text`` as it is compared, and for each of its characters the place in ``text`` that it came from."""
-    letters: list[str] = []
-    places: list[int] = []
-    for place, character in enumerate(text):
-        for letter in _fold(character):
-            last = letters[-1] if letters else ""
-            if letter == " " and not _is_in_word(last):
-                continue
-            if last == " " and not _is_in_word(letter):
-                letters.pop()
-                places.pop()
-            if letter == "-" and letters[-1:] == ["-"]:
-                continue
-            letters.append(letter)
-            places.append(place)
-    return "".join(letters), places
-
-
-def _is_in_word(letter: str) -> bool:
-    """Only blanks between words count: extraction may leave one between "bike" and its question mark."""
-    return letter.isalnum() or (letter != "" and unicodedata.combining(letter) > 0)
-
-
-@lru_cache(maxsize=4096)
-def _fold(character: str) -> str:
-    if character in _INVISIBLE:
-        return ""
-    if character in _QUOTE_MARKS:
-        return "'"
-    if character in _DASHES:
-        return "-"
-    if character.isspace():
-        return " "
-    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
-
-
-def _before(text: str) -> str:
-    """The end of ``text``, in whole words where it has some."""
-    words = " ".join(text[-4 * AROUND_CHARACTERS :].split())
-    if len(words) <= AROUND_CHARACTERS:
-        return words
-    cut = words[-AROUND_CHARACTERS:]
-    return cut if words[-AROUND_CHARACTERS - 1] == " " else cut.partition(" ")[2] or cut
-
-
-def _after(text: str) -> str:
-    words = " ".join(text[: 4 * AROUND_CHARACTERS].split())
-    if len(words) <= AROUND_CHARACTERS:
-        return words
-    cut = words[:AROUND_CHARACTERS]
-    return cut if words[AROUND_CHARACTERS] == " " else cut.rpartition(" ")[0] or cut

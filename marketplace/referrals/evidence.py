@@ -7,7 +7,8 @@ from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db, finish_reading
 from marketplace.foundation.fetch import FetchFailed, fetch
 from marketplace.foundation.handles import find_handle
-from marketplace.foundation.reading import PageReading, find_quote, read_page
+from marketplace.foundation.quotes import find_quote
+from marketplace.foundation.reading import PageReading, read_page
 from marketplace.referrals import lifecycle
 from marketplace.referrals.duplicates import become_duplicate, find_live_twin
 from marketplace.referrals.models import Buyer, Evidence, EvidenceState, Lead, Moderation, ReasonCode

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.foundation import clock
-from marketplace.foundation.reading import AROUND_CHARACTERS, PageReading, find_quote, read_page
+from marketplace.foundation.quotes import AROUND_CHARACTERS, find_quote
+from marketplace.foundation.reading import PageReading, read_page
 
 pytestmark = pytest.mark.once  # No database in here.
 

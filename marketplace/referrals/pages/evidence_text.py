@@ -1,6 +1,6 @@
 """The text of a post as a moderator reads it: paragraphs, with the quoted words marked. Text only, never HTML."""
 from marketplace.foundation.likeness import shared_parts
-from marketplace.foundation.reading import locate_quote
+from marketplace.foundation.quotes import locate_quote
 
 Part = tuple[str, bool]  # (text, whether it is the quote)
 
