@@ -41,6 +41,7 @@ from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.permissions import may_see_funding
 from marketplace.referrals import deadlines
 from marketplace.referrals.consent import LONGEST_CONSENT
+from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.figures import (
     count_in_review,
     count_overdue,
@@ -133,7 +134,8 @@ def dashboard() -> Any:
 def referrer_dashboard() -> Any:
     user = signed_in_user()
     session["hat"] = PERSON
-    leads = db.session.scalars(leads_pointed_by(user).order_by(Lead.id.desc()).limit(LATEST)).all()
+    latest = leads_pointed_by(user).order_by(Lead.id.desc()).limit(LATEST)
+    leads = [as_told(lead) for lead in db.session.scalars(latest)]
     rewards, known = rewards_by_lead(leads), leads_with_address(leads)
     return render_template(
         "home/referrer.html", leads=leads, rewards=rewards, earnings=earnings_of(user), counts=pointed_counts(user),
@@ -278,5 +280,6 @@ def _site(user: User | None) -> dict[str, Any]:
             {"href": url_for("home.how_it_works"), "label": "How it works"},
             {"href": url_for("home.fairness"), "label": "Why it is fair"},
             {"href": url_for("board.show"), "label": "Bounties"},
+            {"href": url_for("your_data.ask"), "label": "What we hold about you"},
         ],
     }

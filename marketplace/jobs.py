@@ -5,7 +5,7 @@ from datetime import timedelta
 from marketplace.bounties import lowering, publishing, search, topping_up
 from marketplace.bounties.letters import LETTERS as BOUNTIES_LETTERS
 from marketplace.bounties.models import Bounty
-from marketplace.foundation import mail, outbox
+from marketplace.foundation import mail, outbox, traces
 from marketplace.foundation.db import db
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.outbox import Errand, Jobs
@@ -16,6 +16,8 @@ from marketplace.payments.jobs import PAYMENTS_JOBS
 from marketplace.payments.models import Funding
 from marketplace.payments.money_out.letters import LETTERS as TRANSFER_LETTERS
 from marketplace.payments.money_out.payee_letters import LETTERS as PAYEE_LETTERS
+from marketplace.privacy import buyers, retention, untold
+from marketplace.privacy.letters import LETTERS as PRIVACY_LETTERS
 from marketplace.referrals import (
     afterwards,
     asking,
@@ -27,14 +29,19 @@ from marketplace.referrals import (
     legal_clocks,
     moderation,
     rewards,
-    screening,
 )
+from marketplace.referrals.fraud import cases as fraud_cases
+from marketplace.referrals.fraud import signals as fraud_signals
+from marketplace.referrals.fraud.letters import LETTERS as FRAUD_LETTERS
+from marketplace.referrals.fraud.scoring import look_at_owed, look_at_rewards
+from marketplace.referrals.desk import telling
+from marketplace.referrals.desk.letters import LETTERS as DESK_LETTERS
 from marketplace.referrals.letters import LETTERS as REFERRALS_LETTERS
 from marketplace.referrals.reward_letters import LETTERS as REWARD_LETTERS
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     **IDENTITY_LETTERS, **BOUNTIES_LETTERS, **REFERRALS_LETTERS, **REWARD_LETTERS, **PAYEE_LETTERS, **TRANSFER_LETTERS,
-    **DISPUTES_LETTERS, **BOOKS_LETTERS,
+    **DISPUTES_LETTERS, **BOOKS_LETTERS, **FRAUD_LETTERS, **PRIVACY_LETTERS, **DESK_LETTERS,
 }
 
 
@@ -69,9 +76,17 @@ JOBS: Jobs = {
     **PAYMENTS_JOBS,
     "send_letter": Errand(send_letter, note_sent),
     "capture_evidence": Errand(evidence.read_evidence, evidence.keep_evidence),
-    "begin_review": screening.begin_review,
+    "begin_review": fraud_signals.begin_review,
+    "look_at_rewards": look_at_rewards,
+    "look_at_owed": look_at_owed,
+    "expire_fraud_hold": fraud_cases.expire_fraud_hold,
+    "settle_fraud_case": fraud_cases.settle_fraud_case,
+    "remind_of_fraud": fraud_cases.remind_of_fraud,
+    "forget_traces": traces.forget_traces,
     "remind_moderators": moderation.remind_moderators,
+    "note_overdue": moderation.note_overdue,
     "accept_by_default": moderation.accept_by_default,
+    "tell_decision": telling.tell_decision,
     "expire_unanswered": moderation.expire_unanswered,
     "remind_buyer": asking.remind_buyer,
     "end_asking": asking.end_asking,
@@ -94,6 +109,10 @@ JOBS: Jobs = {
     "return_free_funds": publishing.return_free_funds,
     "resume_when_funded": publishing.resume_when_funded,
     "apply_gate": lowering.apply_gate,
+    "erase_as_wished": buyers.erase_as_wished,
+    "erase_due": retention.erase_due,
+    "forget_untold": untold.forget_untold,
+    "forget_one_untold": untold.forget_one_untold,
 }
 
 # How often the worker promises what nobody asks for. Each is safe to run twice, or at any moment.
@@ -106,4 +125,7 @@ SCHEDULE: dict[str, timedelta] = {
     "watch_top_ups": timedelta(hours=1),
     "watch_bank_payouts": timedelta(days=1),
     "read_offers": timedelta(hours=1),
+    "erase_as_wished": timedelta(days=1),
+    "erase_due": timedelta(days=1),
+    "forget_untold": timedelta(days=1),
 }

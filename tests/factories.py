@@ -16,10 +16,11 @@ from marketplace.identity.models import Business, MemberRole, Membership, User
 from marketplace.identity.password_rules import hash_password
 from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind, Funding, FundingState
+from marketplace.referrals.desk.telling import tell_now
 from marketplace.referrals.models import Acquaintance, Channel, Consent, Conversion, Lead
 from marketplace.referrals.moderation import accept_lead
 from marketplace.referrals.pointing import point_at_buyer
-from marketplace.referrals.screening import begin_review
+from marketplace.referrals.fraud.signals import begin_review
 from marketplace.referrals.stages import win_lead
 from tests.browsing import end_reading
 
@@ -125,12 +126,13 @@ def review_lead(lead: Lead) -> Lead:
 
 
 def accept(lead: Lead, *, by: User | None = None) -> Lead:
-    """Reviewed if need be, and accepted by an admin: funds are reserved and the buyer is asked."""
+    """Reviewed if need be, accepted by an admin, and told: funds are reserved and the buyer is asked."""
     if lead.moderation.value == "submitted":
         review_lead(lead)
     admin = by or make_user("Mona Lind", is_admin=True)
     with transaction():
         accept_lead(lead, by=admin)
+        tell_now(lead, by=admin)
     return lead
 
 

@@ -1,9 +1,9 @@
-"""Every refusal can be looked at again: once, in the referrer's own words, by an admin."""
+"""Every refusal can be looked at again: once, in the referrer's own words, by another admin than the first."""
 from marketplace.foundation import clock, outbox
 from marketplace.foundation.errors import Conflict, require
 from marketplace.identity.models import User
 from marketplace.referrals import lifecycle
-from marketplace.referrals.duplicates import find_live_twin
+from marketplace.referrals.duplicates import give_way
 from marketplace.referrals.models import EvidenceState, Lead, Moderation
 from marketplace.referrals.permissions import is_referrer
 from marketplace.referrals.pointing import start_clocks
@@ -18,7 +18,9 @@ class NotRefused(Conflict):
 
 
 def may_be_appealed(lead: Lead) -> bool:
-    return lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE} and lead.appeal is None
+    """Once it was told, and once only."""
+    refused = lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE}
+    return refused and lead.appeal is None and lead.tell_at is None
 
 
 def appeal_decision(lead: Lead, *, by: User, why: str) -> None:
@@ -28,15 +30,12 @@ def appeal_decision(lead: Lead, *, by: User, why: str) -> None:
         raise AppealUsed("This was appealed once already.", next_step="The second decision stands.")
     if not may_be_appealed(lead):
         raise NotRefused("Only a refusal can be appealed.", next_step="Reload the page to see where it stands now.")
-    twin = find_live_twin(lead)
-    if twin is not None or lead.moderation is Moderation.DUPLICATE:
-        # Both now stand side by side, so this one gives up its place in the first-come indexes.
-        lead.duplicate_of_id = twin.id if twin is not None else lead.duplicate_of_id
-        lead.post_hash = lead.buyer_hash = lead.handle_hash = None
+    give_way(lead)
     lead.appeal = why
     lead.decided_at = lead.decided_by = None
     lifecycle.move(lead, Moderation.IN_REVIEW, by=by.id, reason="appeal")
     lead.submitted_at = clock.now()
     start_clocks(lead)
+    outbox.promise("send_letter", letter="appeal_came", lead_id=lead.id)
     if lead.evidence.state is EvidenceState.PENDING:  # Nobody reads the post of a duplicate, until now.
         outbox.promise("capture_evidence", lead_id=lead.id)

@@ -7,10 +7,13 @@ from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
 from marketplace.identity.models import User
+from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.legal_clocks import note_disclosed
 from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Evidence, Lead
 from marketplace.referrals.permissions import is_referrer, may_moderate, may_work
 from marketplace.referrals.queries import find_live_grant
+
+CONTACT_OPENED, CASE_OPENED = "contact.opened", "case.opened"  # In the trail: who had a buyer's data before them.
 
 
 class NoConsent(Conflict):
@@ -33,6 +36,7 @@ def is_open_to_business(lead: Lead, grant: ConsentGrant | None) -> bool:
     return (
         lead.consent is Consent.GRANTED and grant is not None and grant.confirmed_at is not None
         and grant.withdrawn_at is None and clock.now().date() <= grant.until
+        and not lead.is_held  # Signs that buyer and referrer are one: a person looks before anybody is introduced.
     )
 
 
@@ -43,18 +47,24 @@ def open_contact(lead: Lead, *, by: User) -> Contact:
     if grant is None or not is_open_to_business(lead, grant):
         raise NoConsent("The buyer has not said yes, or the time they gave is over.",
                         next_step="You will hear from us as soon as they do.")
-    audit.record("contact.opened", lead.id, by=by.id, channel=grant.channel)
+    audit.record(CONTACT_OPENED, lead.id, by=by.id, channel=grant.channel)
     note_disclosed(lead)
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     address = buyer.phone if grant.channel is Channel.PHONE else buyer.email
     return Contact(buyer.name or "", grant.channel, address or "", grant.until, grant.note or "")
 
 
+def note_case_opened(lead: Lead, *, by: User) -> None:
+    """An admin has the post and the words about its author before them: the buyer can see that they did, and when."""
+    require(may_moderate(by, lead), "open this case")
+    audit.record(CASE_OPENED, lead.id, by=by.id)
+
+
 class SeenLead:
     """A lead as one reader may see it: the evidence names the buyer, so a business sees it after their yes."""
 
     def __init__(self, lead: Lead, *, by: User) -> None:
-        self.lead = lead
+        self.lead = lead if may_moderate(by, lead) else as_told(lead)
         self.shows_evidence = (
             may_moderate(by, lead) or is_referrer(by, lead) or is_open_to_business(lead, find_live_grant(lead)))
 

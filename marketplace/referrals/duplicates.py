@@ -25,6 +25,15 @@ def find_live_twin(lead: Lead) -> Lead | None:
         return db.session.get_one(Lead, found.id) if found else None
 
 
+def give_way(lead: Lead) -> None:
+    """It comes back to a queue in which its place was taken meanwhile: both stand side by side from now on, so this one
+    gives up its own in the first-come indexes."""
+    twin = find_live_twin(lead)
+    if twin is not None or lead.moderation is Moderation.DUPLICATE:
+        lead.duplicate_of_id = twin.id if twin is not None else lead.duplicate_of_id
+        lead.post_hash = lead.buyer_hash = lead.handle_hash = None
+
+
 def become_duplicate(lead: Lead, *, of: Lead, by: str = audit.SYSTEM) -> None:
     """A lead turns out to be a second one only later: it is kept, explained, open to appeal."""
     lead.duplicate_of_id = of.id

@@ -9,6 +9,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
 from marketplace.referrals.deadlines import decision_due
+from marketplace.referrals.desk.as_told import TOLD
 from marketplace.referrals.models import Buyer, Clawback, Consent, Lead, Moderation, Reward, RewardState, Stage
 from marketplace.referrals.queries import moderation_queue
 
@@ -63,9 +64,9 @@ def leads_with_address(leads: Sequence[Lead]) -> set[str]:
 
 
 def pointed_counts(user: User) -> dict[Moderation, int]:
-    """How many of a referrer's leads stand where."""
+    """How many of a referrer's leads stand where, as far as they were told."""
     found = db.session.execute(
-        select(Lead.moderation, func.count()).where(Lead.referrer_id == user.id).group_by(Lead.moderation))
+        select(TOLD, func.count()).where(Lead.referrer_id == user.id).group_by(TOLD))
     return {state: int(count) for state, count in found}
 
 

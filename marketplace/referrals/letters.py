@@ -10,11 +10,12 @@ from marketplace.bounties.models import Bounty
 from marketplace.bounties.publishing import OUT_OF_FUNDS
 from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db
-from marketplace.foundation.letters import TO_ADMINS, compose, public_url
+from marketplace.foundation.letters import compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import Business, Membership, User
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, buyer_link
+from marketplace.referrals.data_link import data_link
 from marketplace.referrals.lawful import promised_in_words
 from marketplace.referrals.models import (
     Buyer,
@@ -46,7 +47,7 @@ REASONS = {
 }
 BUYER_WHY = ("You get this mail because someone pointed a business at a post of yours on Fingerpost. "
              "We never write again unless you say yes; “never contact me” on the page ends it for good.")
-
+YOUR_DATA = "What we hold about you, who has it, and how to have it erased"
 CONFIRM_WHY = ("You get this mail because somebody gave this address with a yes on Fingerpost. "
                "If it was not you, do nothing: without your confirmation the yes does not count.")
 RECEIPT_WHY = "You get this mail because you said yes to being introduced to a business on Fingerpost."
@@ -54,6 +55,14 @@ RECEIPT_WHY = "You get this mail because you said yes to being introduced to a b
 
 def _lead(lead_id: str) -> Lead:
     return db.session.get_one(Lead, lead_id)
+
+
+def to_buyer(buyer: Buyer, subject: str, *paragraphs: str, action: tuple[str, str], why: str) -> list[Mail]:
+    """To the address that we have of them now; with the way to their own data, like every mail to a buyer."""
+    if not buyer.email:
+        return []
+    return [compose(buyer.email, subject, *paragraphs, name=buyer.name or "", action=action, why=why,
+                    foot=(YOUR_DATA, data_link(buyer)))]
 
 
 def to_referrer(lead: Lead, subject: str, *paragraphs: str, label: str = "Open your lead") -> list[Mail]:
@@ -156,12 +165,12 @@ def buyer_asked(lead_id: str) -> list[Mail]:
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     if not buyer.email or lead.consent is not Consent.ASKED:
         return []
-    return [compose(
-        buyer.email, "Someone thinks they know the right business for you",
+    return to_buyer(
+        buyer, "Someone thinks they know the right business for you",
         f"{lead.referrer.name} read a post of yours and thinks that {lead.business.name} is right for what you need.",
         "Nobody has been given your address. It is up to you: yes, no, or never again.", *_your_share(lead),
         f"So that you know: if you end up buying, {lead.referrer.name} gets {promised_in_words(lead)}.",
-        name=buyer.name or "", action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)]
+        action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)
 
 
 def _your_share(lead: Lead) -> list[str]:
@@ -176,11 +185,11 @@ def buyer_reminded(lead_id: str) -> list[Mail]:
     if lead.consent is not Consent.ASKED:
         return []
     if buyer.email:
-        return [compose(
-            buyer.email, "A reminder, and the only one",
+        return to_buyer(
+            buyer, "A reminder, and the only one",
             f"{lead.referrer.name} thinks that {lead.business.name} is right for what you need. "
             "If you do nothing, nobody is given anything about you.",
-            name=buyer.name or "", action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)]
+            action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)
     return to_referrer(lead, "The buyer has not answered yet",
                         "Half of the time to answer is over. Have you passed the link on?",
                         buyer_link(lead, PASSED_ON))
@@ -192,14 +201,14 @@ def consent_confirm(grant_id: str) -> list[Mail]:
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     if grant.replaced_at or grant.confirmed_at or not buyer.email:
         return []
-    return [compose(
-        buyer.email, "Please confirm that this is you",
+    return to_buyer(
+        buyer, "Please confirm that this is you",
         f"You (or somebody with your address) said yes to being introduced to {lead.business.name}.",
         f"{lead.referrer.name} pointed them at a post of yours, and gets {promised_in_words(lead)} if you end "
         "up buying.", *_your_share(lead),
         "Only when you confirm do they learn how to reach you. If it was not you, do nothing.",
-        name=buyer.name or "", why=CONFIRM_WHY,
-        action=("Yes, introduce me", public_url(f"/buyer/confirm/{sign(CONFIRMING, grant.id)}")))]
+        why=CONFIRM_WHY,
+        action=("Yes, introduce me", public_url(f"/buyer/confirm/{sign(CONFIRMING, grant.id)}")))
 
 
 def buyer_receipt(lead_id: str) -> list[Mail]:
@@ -209,11 +218,11 @@ def buyer_receipt(lead_id: str) -> list[Mail]:
         ConsentGrant.lead_id == lead.id, ConsentGrant.confirmed_at.is_not(None)))
     if grant is None or not buyer.email:
         return []
-    return [compose(
-        buyer.email, "Your yes, in writing",
+    return to_buyer(
+        buyer, "Your yes, in writing",
         f"To {lead.business.name}, {grant.purpose}, {HOW[grant.channel]}, until {day_in_words(grant.until)}.",
         "You can take it back at any time on your page; it ends automatically on that day.",
-        name=buyer.name or "", action=("Open my page", buyer_link(lead, MAILED)), why=RECEIPT_WHY)]
+        action=("Open my page", buyer_link(lead, MAILED)), why=RECEIPT_WHY)
 
 
 def business_introduced(lead_id: str) -> list[Mail]:
@@ -234,15 +243,6 @@ def referrer_buyer_said_yes(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
     return to_referrer(lead, "The buyer said yes", f"{lead.business.name} can talk to them now. "
                         f"If they buy, you earn {promised_in_words(lead)}.")
-
-
-def moderators_reminded(lead_id: str) -> list[Mail]:
-    lead = _lead(lead_id)
-    if lead.moderation is not Moderation.IN_REVIEW:
-        return []
-    admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)))
-    return [compose(user.email, "A lead has waited for a day", "Someone is waiting for a decision.", name=user.name,
-                    action=("Open the lead", public_url(f"/leads/{lead.id}")), why=TO_ADMINS) for user in admins]
 
 
 def bounty_out_of_funds(bounty_id: str) -> list[Mail]:
@@ -273,7 +273,6 @@ LETTERS: dict[str, Callable[..., list[Mail]]] = {
         lead_duplicate, lead_seconded, lead_needs_info, lead_rejected, lead_expired, lead_accepted, buyer_asked,
         buyer_reminded, consent_confirm, buyer_receipt, business_introduced, business_consent_withdrawn,
         referrer_buyer_said_yes, referrer_buyer_said_later, referrer_wrong_person,
-        moderators_reminded, bounty_out_of_funds,
-        lead_waits_for_funds,
+        bounty_out_of_funds, lead_waits_for_funds,
     )
 }

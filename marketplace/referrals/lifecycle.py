@@ -3,7 +3,7 @@ from collections.abc import Mapping
 
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
-from marketplace.foundation.states import check_move
+from marketplace.foundation.states import IllegalMove, check_move
 from marketplace.referrals.models import (
     Clawback,
     ClawbackState,
@@ -38,6 +38,8 @@ MODERATION_MOVES: Mapping[Moderation, frozenset[Moderation]] = {
     M.WITHDRAWN: frozenset(),
     M.EXPIRED: frozenset(),
 }
+
+UNDOABLE = frozenset({M.ACCEPTED, M.REJECTED, M.NEEDS_INFO})  # While nobody was told: back to IN_REVIEW.
 
 CONSENT_MOVES: Mapping[Consent, frozenset[Consent]] = {
     C.UNKNOWN: frozenset({C.ASKED}),
@@ -146,7 +148,17 @@ def open_known(lead: Lead, *, by: str) -> None:
 def move(lead: Lead, target: Moderation, *, by: str, reason: str = "") -> None:
     check_move(MODERATION_MOVES, lead.moderation, target)
     audit.record(f"lead.{target}", lead.id, by=by, was=lead.moderation, reason=reason)
-    lead.moderation = target
+    lead.moderation, lead.tell_at = target, None
+
+
+def take_back(lead: Lead, *, by: str) -> None:
+    """In review again, for the decision was told to nobody: what it opened is closed."""
+    if lead.tell_at is None or lead.moderation not in UNDOABLE:
+        raise IllegalMove("What was told cannot be undone.", next_step="Reload the page to see where it stands now.")
+    audit.record("lead.in_review", lead.id, by=by, was=lead.moderation, reason="undone before anybody was told")
+    if lead.stage is not None:
+        audit.record("stage.undone", lead.id, by=by, was=lead.stage)
+    lead.moderation, lead.tell_at, lead.stage = M.IN_REVIEW, None, None
 
 
 def move_consent(lead: Lead, target: Consent, *, by: str, reason: str = "", **details: str) -> None:

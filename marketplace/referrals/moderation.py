@@ -2,26 +2,28 @@
 from datetime import datetime, timedelta
 
 from marketplace.bounties.models import BountyState
-from marketplace.bounties.publishing import pause_if_out_of_funds
 from marketplace.bounties.rules import worst_case
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.handles import find_handle
 from marketplace.foundation.states import check_move
-from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
 from marketplace.payments.ledger import NotEnoughMoney
 from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
-from marketplace.referrals.asking import ask_consent
+from marketplace.referrals.deadlines import decision_due
+from marketplace.referrals.desk.as_told import as_told
+from marketplace.referrals.desk.deciders import check_decider
+from marketplace.referrals.desk.record import decide
+from marketplace.referrals.desk.telling import hold_back, tell
 from marketplace.referrals.duplicates import become_duplicate, find_live_twin
+from marketplace.referrals.fraud.effects import HeldForALook, check_not_held
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, EvidenceState, Lead, Moderation, ReasonCode
 from marketplace.referrals.nearness import keep_likeness
-from marketplace.referrals.permissions import is_referrer, may_decide
+from marketplace.referrals.permissions import is_referrer
 from marketplace.referrals.pointing import start_review
-from marketplace.referrals.questions import put_question
 from marketplace.referrals.reserving import still_possible
 from marketplace.referrals.suppression import Suppressed, hash_handle, hash_post, hashes_of, refuse_suppressed
 
@@ -33,11 +35,11 @@ class FundsGone(Conflict):
 
 
 def accept_lead(lead: Lead, *, by: User, version: int | None = None) -> None:
-    """in_review -> accepted: the worst case of the reward is reserved and the buyer is asked."""
-    require(may_decide(by, lead), "moderate this lead")
-    check_version(lead, version)
+    """in_review -> accepted: the worst case of the reward is reserved; the buyer is asked once it is told."""
+    check_decider(lead, by=by, version=version)
     lock_funds_of(lead)
     _accept(lead, by=by.id)
+    hold_back(lead)
 
 
 def reject_lead(
@@ -45,8 +47,7 @@ def reject_lead(
     version: int | None = None,
 ) -> None:
     """in_review -> rejected, with one reason code and the criterion that was missed, in the terms' own words."""
-    require(may_decide(by, lead), "moderate this lead")
-    check_version(lead, version)
+    check_decider(lead, by=by, version=version)
     if missed_criterion and missed_criterion not in lead.terms.criteria:
         raise Invalid("That is not one of this lead’s criteria.",
                       fields={"missed_criterion": ["Choose from the list."]})
@@ -54,21 +55,22 @@ def reject_lead(
         raise Invalid("Say which criterion was missed.",
                       fields={"missed_criterion": ["Choose the criterion that was missed."]})
     lead.reason_code, lead.missed_criterion, lead.reason_note = reason_code, missed_criterion or None, note or None
-    _decide(lead, Moderation.REJECTED, by=by.id, reason=reason_code)
-    outbox.promise("send_letter", letter="lead_rejected", lead_id=lead.id)
+    decide(lead, Moderation.REJECTED, by=by.id, reason=reason_code)
+    hold_back(lead)
 
 
 def ask_for_info(lead: Lead, *, by: User, question: str, version: int | None = None) -> None:
-    """in_review -> needs_info: the referrer has seven days."""
-    require(may_decide(by, lead), "moderate this lead")
-    check_version(lead, version)
-    put_question(lead, question, by=by.id)
+    """in_review -> needs_info: the referrer has seven days from when it is told."""
+    check_decider(lead, by=by, version=version)
+    lead.question, lead.question_asked_at = question, None
+    decide(lead, Moderation.NEEDS_INFO, by=by.id)
+    hold_back(lead)
 
 
 def answer_info(lead: Lead, *, by: User, answer: str, url: str | None = None, text: str | None = None) -> None:
     """needs_info -> submitted: with another address, or the text where the page cannot be read."""
     require(is_referrer(by, lead), "answer for this lead")
-    check_move(lifecycle.MODERATION_MOVES, lead.moderation, Moderation.SUBMITTED)
+    check_move(lifecycle.MODERATION_MOVES, as_told(lead).moderation, Moderation.SUBMITTED)
     lead.answer, lead.question, lead.reason_code = answer, None, None
     if url:
         _take_other_address(lead, url, by=by.id)
@@ -116,14 +118,24 @@ def expire_unanswered(lead_id: str, asked_at: str) -> None:
 
 
 def remind_moderators(lead_id: str) -> None:
-    """Job, a day after submission."""
+    """Job, a day after submission; the next reminder comes when the decision is due."""
     lead = db.session.get_one(Lead, lead_id)
     if lead.moderation is Moderation.IN_REVIEW:
         outbox.promise("send_letter", letter="moderators_reminded", lead_id=lead.id)
+        outbox.promise("note_overdue", after=decision_due(lead.submitted_at) - clock.now(), lead_id=lead.id,
+                       submitted_at=lead.submitted_at.isoformat())
+
+
+def note_overdue(lead_id: str, submitted_at: str) -> None:
+    """Job, when two business days are over."""
+    lead = db.session.get_one(Lead, lead_id)
+    if lead.moderation is Moderation.IN_REVIEW and lead.submitted_at == datetime.fromisoformat(submitted_at):
+        outbox.promise("send_letter", letter="decision_overdue", lead_id=lead.id)
 
 
 def accept_by_default(lead_id: str, submitted_at: str) -> None:
-    """Job, five business days after submission: silence resolves for the referrer."""
+    """Job, five business days after submission: silence resolves for the referrer, whoever has the case open or was
+    passed it. There is nobody who could undo it, so it is told at once."""
     lead = db.session.get_one(Lead, lead_id)
     is_current = lead.submitted_at == datetime.fromisoformat(submitted_at)
     if not is_current or lead.moderation not in {Moderation.SUBMITTED, Moderation.IN_REVIEW}:
@@ -134,8 +146,11 @@ def accept_by_default(lead_id: str, submitted_at: str) -> None:
             if lead.moderation is Moderation.SUBMITTED:
                 lifecycle.move(lead, Moderation.IN_REVIEW, by=audit.SYSTEM)
             _accept(lead, by=audit.SYSTEM)
+            tell(lead)
     except Suppressed:
         _reject_unasked(lead, ReasonCode.NO_CONSENT)
+    except HeldForALook:  # A person decides first; a hold that nobody keeps ends by itself.
+        outbox.promise("accept_by_default", after=RETRY_DEFAULT, lead_id=lead_id, submitted_at=submitted_at)
     except FundsGone:  # Nothing to promise the referrer yet; we look again while funds may still come.
         if lead.bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
             _reject_unasked(lead, ReasonCode.OTHER, "The business closed this bounty before anybody had decided.")
@@ -148,12 +163,13 @@ def _reject_unasked(lead: Lead, reason_code: ReasonCode, note: str | None = None
     if lead.moderation is Moderation.SUBMITTED:
         lifecycle.move(lead, Moderation.IN_REVIEW, by=audit.SYSTEM)
     lead.reason_code, lead.reason_note = reason_code, note
-    _decide(lead, Moderation.REJECTED, by=audit.SYSTEM, reason=reason_code)
-    outbox.promise("send_letter", letter="lead_rejected", lead_id=lead.id)
+    decide(lead, Moderation.REJECTED, by=audit.SYSTEM, reason=reason_code)
+    tell(lead)
 
 
 def _accept(lead: Lead, *, by: str) -> None:
-    _decide(lead, Moderation.ACCEPTED, by=by)
+    check_not_held(lead)
+    decide(lead, Moderation.ACCEPTED, by=by)
     refuse_suppressed(*hashes_of(lead))  # They may have said never since, of the page's other address, or to another.
     try:
         funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=min(still_possible(lead), worst_case(lead.terms)))
@@ -165,11 +181,3 @@ def _accept(lead: Lead, *, by: str) -> None:
     lead.accepted_at = now
     lead.protected_until = now + timedelta(days=lead.terms.protection_days)
     lifecycle.open_stages(lead, by=by)
-    pause_if_out_of_funds(lead.bounty)
-    outbox.promise("end_protection", after=timedelta(days=lead.terms.protection_days), lead_id=lead.id)
-    ask_consent(lead)
-
-
-def _decide(lead: Lead, target: Moderation, *, by: str, reason: str = "") -> None:
-    lifecycle.move(lead, target, by=by, reason=reason)
-    lead.decided_at, lead.decided_by = clock.now(), by

@@ -3,13 +3,14 @@ from sqlalchemy.exc import IntegrityError
 
 from marketplace.bounties.models import Bounty, BountyState
 from marketplace.bounties.publishing import can_fund_one_more
-from marketplace.foundation import clock, outbox
+from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid, require
 from marketplace.foundation.handles import find_handle
 from marketplace.identity.models import User
 from marketplace.referrals import lifecycle
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, REMINDER_AFTER, add_business_days
+from marketplace.referrals.desk.telling import take_back_untold
 from marketplace.referrals.duplicates import find_live_twin, tell_both
 from marketplace.referrals.known_contacts import is_known_at_once
 from marketplace.referrals.lawful import keep_ruling, learn_home
@@ -130,4 +131,5 @@ def start_clocks(lead: Lead) -> None:
 def withdraw_lead(lead: Lead, *, by: User) -> None:
     """The referrer takes it back, before a decision."""
     require(is_referrer(by, lead), "withdraw this lead")
+    take_back_untold(lead, by=audit.SYSTEM)
     lifecycle.move(lead, Moderation.WITHDRAWN, by=by.id)

@@ -2,20 +2,22 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, text
 from sqlalchemy.orm import lazyload
 
 from marketplace.bounties.models import Bounty, Terms
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, facts
 from marketplace.foundation.errors import NotFound
 from marketplace.foundation.money import Money
 from marketplace.identity.models import User
 from marketplace.referrals.models import (
+    LIVE_DISPUTES,
     Buyer,
     Consent,
     ConsentGrant,
     Conversion,
     ConversionKind,
+    Dispute,
     Lead,
     Moderation,
     Reward,
@@ -26,13 +28,15 @@ from marketplace.referrals.models import (
 # Nobody asks in which businesses a referrer works; and the rules of a bounty's terms are as a rule those of its leads.
 LEADS = select(Lead).options(
     lazyload(Lead.referrer, User.memberships), lazyload(Lead.bounty, Bounty.terms, Terms.rules))
+SHOWN_TO_BUSINESS = Lead.accepted_at.is_not(None) & Lead.tell_at.is_(None)
 ONE = LEADS.where(Lead.id == bindparam("lead_id"))
 
 
 def _seen(user_id: Any, own: Any) -> ColumnElement[bool]:
-    return or_(Lead.referrer_id == user_id, Lead.business_id.in_(own) & Lead.accepted_at.is_not(None))
+    return or_(Lead.referrer_id == user_id, Lead.business_id.in_(own) & SHOWN_TO_BUSINESS)
 
 
+DISPUTED = select(Dispute.id).where(Dispute.lead_id == bindparam("lead_id"), text(f"disputes.{LIVE_DISPUTES}"))
 SEEN_ONE = ONE.where(_seen(bindparam("user_id"), bindparam("own", expanding=True)))
 
 
@@ -59,7 +63,7 @@ def leads_pointed_by(user: User) -> Select[Lead]:
 
 def leads_for_business(business_id: str, *, seen_by: User) -> Select[Lead]:
     """The pipeline: what was accepted, for the business's own people (and admins) only."""
-    return leads_visible_to(seen_by).where(Lead.business_id == business_id, Lead.accepted_at.is_not(None))
+    return leads_visible_to(seen_by).where(Lead.business_id == business_id, SHOWN_TO_BUSINESS)
 
 
 def moderation_queue() -> Select[Lead]:
@@ -107,6 +111,17 @@ def conversions_of(lead: Lead) -> list[Conversion]:
     """All that this lead was paid for, oldest first."""
     return list(db.session.scalars(
         select(Conversion).where(Conversion.lead_id == lead.id).order_by(Conversion.id)))
+
+
+def disputes_about(about_id: str) -> list[Dispute]:
+    """That are not over: about this lead, sale, reward or thing; oldest first."""
+    return list(db.session.scalars(select(Dispute).where(
+        Dispute.about_id == about_id, text(f"disputes.{LIVE_DISPUTES}")).order_by(Dispute.id)))
+
+
+def is_disputed(lead_id: str) -> bool:
+    """Whether a dispute over this lead is not over yet."""
+    return facts(DISPUTED, {"lead_id": lead_id}).first() is not None
 
 
 def find_live_grant(lead: Lead) -> ConsentGrant | None:

@@ -244,6 +244,8 @@ class LeadOutput(Schema):
     duplicate = fields.Function(lambda lead: lead.duplicate_of_id is not None, metadata={"type": "boolean"})
     submitted_at = fields.AwareDateTime()
     decided_at = fields.AwareDateTime(allow_none=True)
+    tell_at = fields.AwareDateTime(allow_none=True, metadata={
+        "description": "Admins: decided, and told to nobody before then."})
     protected_until = fields.AwareDateTime(allow_none=True)
     evidence = fields.Nested(EvidenceOutput, allow_none=True)
     version = fields.Integer()

@@ -14,6 +14,7 @@ from marketplace.foundation.money import show_money
 from marketplace.identity.models import User
 from marketplace.referrals.asking import BY_REFERRER
 from marketplace.referrals.consent import BUYER
+from marketplace.referrals.desk.as_told import is_untold, untold_spans
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import (
     Clawback,
@@ -64,6 +65,10 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
     "evidence.pending": (INSIDERS, "The post is read again", "info"),
     "lead.in_review": (INSIDERS, "Waiting for a moderator", "info"),
     "lead.needs_info": (INSIDERS, "A question to the referrer", "warn"),
+    "stage.undone": (frozenset({A}), "Not open to the business after all", "mute"),
+    "lead.escalated": (frozenset({A}), "Passed on to another admin", "warn"),
+    "lead.escalation_taken_back": (frozenset({A}), "Not passed on after all", "mute"),
+    "lead.taken_over": (frozenset({A}), "Taken over from another admin", "mute"),
     "lead.accepted": (EVERYONE, "Accepted by moderation; funds reserved", "ok"),
     "lead.rejected": (INSIDERS, "Not accepted", "bad"),
     "lead.duplicate": (INSIDERS, "Kept as a duplicate", "warn"),
@@ -149,7 +154,10 @@ def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
     """Oldest first. Actors are named by their part, never by their name, but for admins."""
     about = _subjects(lead)
     told, opened_at = [], dict[str, datetime]()
+    untold = untold_spans(lead) if audience is not A else []
     for event in db.session.scalars(audit.events_about(lead.id, *about)):
+        if is_untold(event.action, event.created_at, untold):
+            continue
         if event.action == "contact.opened":
             last, opened_at[event.actor_id] = opened_at.get(event.actor_id), event.created_at
             if last is not None and event.created_at - last < ONE_OPENING:
@@ -233,7 +241,8 @@ def _reward_next(lead: Lead, reward: Reward) -> str:
     if taking := taking_back(reward):
         return taking
     if reward.clawbacks and reward.state is not RewardState.VOIDED:
-        return f"{_and_then(lead, reward)} {show_money(reward.clawed_back)} was taken back, for a refund of the sale."
+        why = "by a dispute" if reward.clawbacks[-1].dispute_id else "for a refund of the sale"
+        return f"{_and_then(lead, reward)} {show_money(reward.clawed_back)} was taken back, {why}."
     return _and_then(lead, reward)
 
 

@@ -123,7 +123,7 @@ def test_what_must_be_sent_is_what_is_refused_without(document, ana, program, we
         assert set(document["components"]["schemas"][schema]["properties"]) >= set(body)
 
 
-def test_the_answers_are_as_the_document_says(document, ana, mona, program, westside, work):
+def test_the_answers_are_as_the_document_says(document, ana, mona, program, westside, work, later):
     theirs, hers, moderators = program(make.owner_of(westside)), program(ana), program(mona)
 
     def hold(answer: Any, path: str, method: str = "get", status: str = "200") -> Any:
@@ -138,6 +138,8 @@ def test_the_answers_are_as_the_document_says(document, ana, mona, program, west
     lead = hold(hers.must("/leads", {**LEAD, "bounty_id": bounty.id}), "/leads", "post", "201")
     work()
     hold(moderators.must(f"/leads/{lead['id']}/acceptance", {}), "/leads/{lead_id}/acceptance", "post", "201")
+    later(minutes=6)
+    work()
     hold(theirs.get("/leads").json, "/leads")  # Evidence is null here.
     from marketplace.foundation.db import db  # noqa: PLC0415
     from marketplace.referrals.models import Lead  # noqa: PLC0415

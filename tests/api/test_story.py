@@ -39,12 +39,19 @@ def test_the_whole_story_by_api(app, ana, mona, westside, program, anonymous, wo
     # Mona asks, Ana answers, Mona accepts.
     assert moderators.get("/leads", moderation="in_review").json["data"][0]["id"] == lead["id"]
     asked = moderators.must(f"{address}/questions", {"question": "Where does he live?"})
-    assert (asked["moderation"], hers.get(address).json["question"]) == ("needs_info", "Where does he live?")
+    assert asked["moderation"] == "needs_info" and asked["tell_at"] is not None
+    assert hers.get(address).json["moderation"] == "in_review"  # Until it is told.
+    later(minutes=6)
+    work()
+    assert hers.get(address).json["question"] == "Where does he live?"
     assert hers.must(f"{address}/answers", {"answer": "In Denver, he writes so."})["moderation"] == "submitted"
     work()
     accepted = moderators.must(f"{address}/acceptance", {"version": moderators.get(address).json["version"]})
-    assert (accepted["moderation"], accepted["consent"], accepted["stage"]) == ("accepted", "asked", "new")
+    assert (accepted["moderation"], accepted["consent"], accepted["stage"]) == ("accepted", "unknown", "new")
+    assert theirs.get(address).status_code == 404
+    later(minutes=6)
     work()
+    assert hers.get(address).json["consent"] == "asked"
 
     # Westside sees that there is somebody, not who: evidence and address stay closed until David says yes.
     seen = theirs.get(address).json
@@ -108,7 +115,7 @@ def fund(bounty_id: str) -> None:
     make.fund_bounty(db.session.get_one(Bounty, bounty_id), leads=3)
 
 
-def test_a_rejection_says_why_and_can_be_appealed_once(ana, mona, program, work):
+def test_a_rejection_says_why_and_can_be_appealed_once(ana, mona, program, work, later):
     bounty = make.make_bounty(is_live=True)
     hers, moderators = program(ana), program(mona)
     lead = hers.must("/leads", {**LEAD, "bounty_id": bounty.id})
@@ -120,12 +127,17 @@ def test_a_rejection_says_why_and_can_be_appealed_once(ana, mona, program, work)
         "reason_code": "out_of_scope", "missed_criterion": "Lives in Denver", "note": "He lives in Boston."})
     assert (rejected["moderation"], rejected["reason_code"], rejected["missed_criterion"], rejected["reason_note"]) == (
         "rejected", "out_of_scope", "Lives in Denver", "He lives in Boston.")
+    assert hers.post(f"{address}/appeals", {"why": "I was not told yet."}).json["code"] == "not_refused"
+    later(minutes=6)
+    work()
     assert hers.must(f"{address}/appeals", {"why": "He writes that he moves here next week."})["moderation"] == "in_review"
-    moderators.must(f"{address}/rejection", {"reason_code": "spam"})
+    again = moderators.post(f"{address}/rejection", {"reason_code": "spam"})
+    assert (again.status_code, again.json["code"]) == (403, "second_admin_needed")
+    program(make.make_user("Nils Berg", is_admin=True)).must(f"{address}/rejection", {"reason_code": "spam"})
     assert hers.post(f"{address}/appeals", {"why": "But he really does move here."}).status_code == 409
 
 
-def test_a_lead_is_taken_back_before_a_decision_and_not_after(ana, mona, program, work):
+def test_a_lead_is_taken_back_before_a_decision_and_not_after(ana, mona, program, work, later):
     bounty = make.make_bounty(is_live=True)
     hers = program(ana)
     lead = hers.must("/leads", {**LEAD, "bounty_id": bounty.id})
@@ -133,6 +145,8 @@ def test_a_lead_is_taken_back_before_a_decision_and_not_after(ana, mona, program
     other = hers.must("/leads", {**LEAD, "bounty_id": bounty.id, "text": LEAD["text"] + " Soon."})
     work()
     program(mona).must(f"/leads/{other['id']}/acceptance", {})
+    later(minutes=6)
+    work()
     assert hers.post(f"/leads/{other['id']}/withdrawal").status_code == 409
 
 

@@ -276,6 +276,8 @@ class AuditTrail:
         prefix, _, state = event["action"].partition(".")
         if not event["actor_id"]:
             yield f"nobody did {event['action']} to {event['subject_id']}"
+        if state == "undone":  # A decision that was told to nobody: what it opened was never open.
+            self._last.pop((prefix, event["subject_id"]), None)
         if state not in self._states.get(prefix, ()):
             return
         before = self._last.get((prefix, event["subject_id"]))

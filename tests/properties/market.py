@@ -24,6 +24,8 @@ from marketplace.identity.models import Business, User
 from marketplace.jobs import JOBS
 from marketplace.payments.models import Funding, FundingState
 from marketplace.payments.money_in import funding
+from marketplace.referrals.desk.telling import tell_now
+from marketplace.referrals.models import Lead
 from tests.browsing import apart, end_reading
 from tests.database import Emptying
 from tests.moving_clock import MovingClock
@@ -140,6 +142,12 @@ def person(user_id: str) -> User:
 
 def bounty_row(bounty_id: str) -> Bounty:
     return db.session.get_one(Bounty, bounty_id)
+
+
+def decide(verb: Callable[..., None], lead: Lead, *, by: User, **said: Any) -> None:
+    """An admin's decision that is told at once: nobody waits whether it is undone."""
+    verb(lead, by=by, **said)
+    tell_now(lead, by=by)
 
 
 def attempt(verb: Callable[[], object]) -> str:

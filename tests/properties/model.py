@@ -72,6 +72,7 @@ class Lead:
     number: int
     duplicate_of: str | None = None
     appealed: bool = False
+    refused_by: str = ""
     consent_until: float = 0.0
     confirmed: bool = False
     sale: Sale | None = None

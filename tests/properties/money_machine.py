@@ -21,6 +21,7 @@ from marketplace.payments.models import (
 )
 from marketplace.payments.money_out import payees
 from marketplace.referrals import appeals, clawbacks, consent, contact, moderation, pointing, rewards, stages
+from marketplace.referrals.desk import telling
 from marketplace.referrals.models import (
     Acquaintance,
     Channel,
@@ -38,7 +39,7 @@ from marketplace.referrals.models import Lead as LeadRow
 from marketplace.referrals.queries import find_live_grant
 from tests.properties.facts import Facts, Row
 from tests.properties.invariants import AuditTrail, find_faults, stripe_did_what_we_say_once
-from tests.properties.market import OK, Market, attempt, bounty_row, person, terms_of
+from tests.properties.market import OK, Market, attempt, bounty_row, decide, person, terms_of
 from tests.properties.model import Bounty, Lead, Model, Promise, Sale, fee_on
 
 STATES = {prefix: frozenset(enum) for prefix, enum in {
@@ -247,23 +248,52 @@ class MoneyMachine(RuleBasedStateMachine):
     def _accept(self, lead: Lead, who: int) -> None:
         is_funded = self.free(self.bounty_of(lead)) >= lead.promise.cost
         wanted = "illegal_move" if self.row(lead)["moderation"] != "in_review" else OK if is_funded else "funds_gone"
-        self.expect("accept", attempt(lambda: moderation.accept_lead(_lead(lead), by=person(self.admin(who)))), wanted)
+        wanted = self._unless_second_is_needed(lead, who, wanted)
+        self.expect("accept", attempt(lambda: decide(
+            moderation.accept_lead, _lead(lead), by=person(self.admin(who)))), wanted)
+
+    def _unless_second_is_needed(self, lead: Lead, who: int, wanted: str) -> str:
+        """On an appeal another admin decides than the one who refused."""
+        return "second_admin_needed" if lead.appealed and lead.refused_by == self.admin(who) else wanted
+
+    @rule(n=numbers, who=numbers, is_accepted=st.booleans())
+    @precondition(lambda self: self.leads(moderation="in_review"))
+    def decide_and_undo(self, n: int, who: int, is_accepted: bool) -> None:
+        """Told to nobody, it leaves nothing behind: the invariants see no reservation and no state."""
+        lead = _nth(self.leads(moderation="in_review"), n)
+        before, admin = self.free(self.bounty_of(lead)), self.admin(who)
+        if is_accepted:
+            happened = attempt(lambda: moderation.accept_lead(_lead(lead), by=person(admin)))
+        else:
+            happened = attempt(lambda: moderation.reject_lead(
+                _lead(lead), by=person(admin), reason_code=ReasonCode.SPAM))
+        wanted = OK if not is_accepted or before >= lead.promise.cost else "funds_gone"
+        self.expect("decide", happened, self._unless_second_is_needed(lead, who, wanted))
+        if happened == OK:
+            self.expect("undo", attempt(lambda: telling.undo_decision(_lead(lead), by=person(admin))), OK)
+            self.facts = self.market.looking.facts()
+            assert (self.row(lead)["moderation"], self.free(self.bounty_of(lead))) == ("in_review", before)
 
     @rule(n=numbers, who=numbers)
     @precondition(lambda self: self.model.leads)
     def reject(self, n: int, who: int) -> None:
         lead = self._any_lead(n)
         wanted = OK if self.row(lead)["moderation"] == "in_review" else "illegal_move"
-        self.expect("reject", attempt(lambda: moderation.reject_lead(
-            _lead(lead), by=person(self.admin(who)), reason_code=ReasonCode.OUT_OF_SCOPE,
-            missed_criterion="Wants to buy")), wanted)
+        wanted = self._unless_second_is_needed(lead, who, wanted)
+        happened = attempt(lambda: decide(
+            moderation.reject_lead, _lead(lead), by=person(self.admin(who)), reason_code=ReasonCode.OUT_OF_SCOPE,
+            missed_criterion="Wants to buy"))
+        self.expect("reject", happened, wanted)
+        if happened == OK and not lead.appealed:
+            lead.refused_by = self.admin(who)
 
     @rule(n=numbers, who=numbers)
     @precondition(lambda self: self.leads(moderation="in_review"))
     def ask_for_info(self, n: int, who: int) -> None:
         lead = _nth(self.leads(moderation="in_review"), n)
-        self.expect("ask for info", attempt(lambda: moderation.ask_for_info(
-            _lead(lead), by=person(self.admin(who)), question="Where do they live?")), OK)
+        self.expect("ask for info", attempt(lambda: decide(
+            moderation.ask_for_info, _lead(lead), by=person(self.admin(who)), question="Where do they live?")),
+            self._unless_second_is_needed(lead, who, OK))
 
     @rule(n=numbers)
     @precondition(lambda self: self.leads(moderation="needs_info"))

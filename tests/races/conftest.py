@@ -20,7 +20,7 @@ from tests.database import Emptying
 from tests.factories import make_business, make_user, owner_of
 from tests.moving_clock import MovingClock
 from tests.payments.money_steps import make_ready, owe, pay_in, usd
-from tests.properties.market import OK, Market, attempt, bounty_row, person
+from tests.properties.market import OK, Market, attempt, bounty_row, decide, person
 from tests.sandbox_server import SandboxServer
 
 REWARD, COST = 10_000, 10_500
@@ -64,7 +64,7 @@ class Stage:
     def introduce(self, bounty: str, *, referrer: int = 0) -> str:
         """A lead whose buyer said yes."""
         lead_id = self.point(bounty, referrer=referrer)
-        assert attempt(lambda: moderation.accept_lead(lead_row(lead_id), by=person(self.admins[0]))) == OK
+        assert attempt(lambda: decide(moderation.accept_lead, lead_row(lead_id), by=person(self.admins[0]))) == OK
         email = f"yes{next(self.serial)}@mail.example"
 
         def say_yes() -> None:

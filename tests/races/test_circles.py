@@ -22,7 +22,7 @@ from marketplace.referrals.chargebacks import note_bad_day
 from marketplace.referrals.models import Channel, Consent, ConsentGrant, Reward
 from marketplace.referrals.queries import find_live_grant
 from tests.browsing import end_reading
-from tests.properties.market import OK, attempt, bounty_row, person
+from tests.properties.market import OK, attempt, bounty_row, decide, person
 from tests.races.conftest import COST, Stage, lead_row
 from tests.races.together import ROUNDS, attempt_once, together
 
@@ -145,7 +145,7 @@ def test_never_said_to_two_businesses_at_once(app: Flask, stage: Stage, record_p
         email = f"twice{next(stage.serial)}@mail.example"
         pairs.append([stage.point(bounty, email=email) for bounty in (here, there)])
         for lead in pairs[-1]:
-            assert attempt(lambda lead=lead: moderation.accept_lead(lead_row(lead), by=person(stage.admins[0]))) == OK
+            assert attempt(lambda lead=lead: decide(moderation.accept_lead, lead_row(lead), by=person(stage.admins[0]))) == OK
         if is_yes_taken_back:
             for lead in pairs[-1]:
                 assert attempt(lambda lead=lead, email=email: say_yes(lead, email)) == OK
@@ -170,7 +170,7 @@ def test_one_yes_to_two_who_pointed_at_once(app: Flask, stage: Stage, record_pro
         pair = [stage.point(bounty) for bounty in (here, there)]
         email = f"both{next(stage.serial)}@mail.example"
         for lead in pair:
-            assert attempt(lambda lead=lead: moderation.accept_lead(lead_row(lead), by=person(stage.admins[0]))) == OK
+            assert attempt(lambda lead=lead: decide(moderation.accept_lead, lead_row(lead), by=person(stage.admins[0]))) == OK
             assert attempt(lambda lead=lead, email=email: give_yes(lead, email)) == OK
             grants.append(db.session.scalars(select(ConsentGrant.id).filter_by(lead_id=lead)).one())
     end_reading()

@@ -29,7 +29,7 @@ from marketplace.referrals.models import (
     Reward,
 )
 from tests.browsing import end_reading
-from tests.properties.market import OK, person
+from tests.properties.market import OK, decide, person
 from tests.races.conftest import COST, REWARD, Stage, lead_row
 from tests.races.together import ROUNDS, STALE, attempt_once, together
 
@@ -151,7 +151,7 @@ def test_two_who_point_at_one_post_in_one_moment_get_one_lead_and_one_duplicate(
 def test_a_yes_sent_twice_in_one_moment_is_one_answer(app: Flask, stage: Stage) -> None:
     bounty = stage.open_bounty(leads=2)
     lead = stage.point(bounty)
-    assert attempt_once(lambda: moderation.accept_lead(lead_row(lead), by=person(stage.admins[0]))) == OK
+    assert attempt_once(lambda: decide(moderation.accept_lead, lead_row(lead), by=person(stage.admins[0]))) == OK
     answers = together(app, [lambda: _say_yes(lead) for _ in range(4)])
     assert answers == [OK] * 4  # The last one counts, as if they had been sent one after the other.
     live = select(func.count()).where(ConsentGrant.lead_id == lead, ConsentGrant.replaced_at.is_(None))
@@ -162,7 +162,7 @@ def test_a_buyer_who_confirms_through_two_referrers_at_once_is_introduced_by_one
     bounty = stage.open_bounty(leads=2)
     leads = [stage.point(bounty, referrer=n) for n in range(2)]
     for lead in leads:
-        assert attempt_once(lambda lead=lead: moderation.accept_lead(lead_row(lead), by=person(stage.admins[0]))) == OK
+        assert attempt_once(lambda lead=lead: decide(moderation.accept_lead, lead_row(lead), by=person(stage.admins[0]))) == OK
         assert _say_yes(lead) == OK
     grants = list(db.session.scalars(select(ConsentGrant.id)))
     answers = together(app, [lambda g=g: attempt_once(lambda: consent.confirm_consent(db.session.get_one(ConsentGrant, g))) for g in grants])

@@ -10,6 +10,7 @@ from marketplace.foundation.db import db, transaction
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind
+from marketplace.referrals.desk.telling import tell_now
 from marketplace.referrals.models import Acquaintance, Lead
 from marketplace.referrals.pointing import point_at_buyer
 from tests.browsing import end_reading
@@ -21,6 +22,13 @@ PLAIN_QUOTE = "I am in the market for a car"
 def do(verb: Callable[..., T], *arguments: Any, **named: Any) -> T:
     with transaction():
         return verb(*arguments, **named)
+
+
+def decide(verb: Callable[..., None], lead: Lead, *, by: User, **named: Any) -> None:
+    """An admin's decision, told at once: nobody waits whether it is undone."""
+    with transaction():
+        verb(lead, by=by, **named)
+        tell_now(lead, by=by)
 
 
 def point(bounty: Bounty, by: User, **given: Any) -> Lead:

@@ -17,7 +17,7 @@ from marketplace.referrals.suppression import Suppression
 from tests.browsing import body_of, words_of
 from tests.factories import accept, make_bounty, make_business, make_user
 from tests.referrals.conftest import QUOTE
-from tests.referrals.steps import actions_on, again, do, point
+from tests.referrals.steps import actions_on, again, decide, do, point
 
 pytestmark = pytest.mark.once  # The verbs behind them are tried on both databases, and each page is opened on both.
 
@@ -282,4 +282,4 @@ def test_an_answer_is_asked_for_once_only(asked, mona):
     from marketplace.foundation.states import IllegalMove  # noqa: PLC0415
 
     with pytest.raises(IllegalMove):
-        do(accept_lead, again(asked), by=mona)
+        decide(accept_lead, again(asked), by=mona)

@@ -38,7 +38,7 @@ from marketplace.referrals.suppression import Suppressed
 from tests.browsing import words_of
 from tests.factories import accept, make_bounty, make_business, make_user, review_lead, win
 from tests.referrals.conftest import QUOTE
-from tests.referrals.steps import again, do, holds, point
+from tests.referrals.steps import again, decide, do, holds, point
 
 POST = ("The transmission has given up for good this time, and the workshop shook its head at it. So it is decided. "
         "I am in the market for a car, something for two kids and a dog, before Christmas if that can be done.")
@@ -98,7 +98,7 @@ class TestAlike:
 
     def test_a_text_read_anew_takes_the_place_of_the_old_one(self, bounty, ana, tom, mona):
         first, second = point_twice(bounty, ana, tom)
-        do(ask_for_info, second, by=mona, question="Is there a page?")
+        decide(ask_for_info, second, by=mona, question="Is there a page?")
         do(answer_info, again(second), by=tom, answer="Here is another text.", text=OTHER_POST)
         assert alike(second) == [] and alike(first) == []
         assert db.session.query(LeadSignature).count() == 2

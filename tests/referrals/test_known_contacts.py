@@ -21,7 +21,7 @@ from marketplace.referrals.known_contacts import (
 from marketplace.referrals.models import Buyer, KnownContact, Moderation, ReasonCode
 from tests.browsing import end_reading, words_of
 from tests.factories import make_bounty, make_business, make_member, make_user
-from tests.referrals.steps import actions_on, again, do, point
+from tests.referrals.steps import actions_on, again, decide, do, point
 
 DAVID = "david@example.com"
 
@@ -142,7 +142,7 @@ class TestPointing:
         from marketplace.referrals.moderation import answer_info, ask_for_info  # noqa: PLC0415
         from tests.factories import review_lead  # noqa: PLC0415
         lead = review_lead(point(bounty, ana, buyer_email=DAVID))
-        do(ask_for_info, again(lead), by=mona, question="Where does he live?")
+        decide(ask_for_info, again(lead), by=mona, question="Where does he live?")
         later(days=1)
         listed(westside, wes, DAVID)
         later(days=1)

@@ -10,6 +10,7 @@ from marketplace.foundation.paging import PageQuery, page
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals import appeals, clawbacks, in_kind, moderation, pointing, stages
 from marketplace.referrals.contact import Contact, SeenLead, open_contact
+from marketplace.referrals.desk.as_told import TOLD
 from marketplace.referrals.models import Conversion, Lead, Moderation
 from marketplace.referrals.queries import (
     find_conversion,
@@ -65,7 +66,8 @@ def list_leads(asked: dict[str, Any]) -> dict[str, Any]:
     """Leads that you pointed out, or that were accepted for your businesses; newest first."""
     leads = leads_visible_to(signed_in_user())
     if asked["moderation"]:
-        leads = leads.where(Lead.moderation == asked["moderation"])
+        state = Lead.moderation if signed_in_user().is_admin else TOLD
+        leads = leads.where(state == asked["moderation"])
     found = page(leads, Lead.id, cursor=asked["cursor"], size=asked["limit"])
     return {"rows": [_seen(lead) for lead in found.rows], "next_cursor": found.next_cursor}
 
@@ -130,7 +132,7 @@ def create_appeal(written: dict[str, Any], lead_id: str) -> SeenLead:
 @bp.arguments(DecisionInput)
 @bp.response(201, LeadOutput)
 def create_acceptance(written: dict[str, Any], lead_id: str) -> SeenLead:
-    """Admins: accept; funds are reserved and the buyer is asked."""
+    """Admins: accept; funds are reserved, and the buyer is asked a few minutes later, unless you undo it meanwhile."""
     lead = _mine(lead_id)
     moderation.accept_lead(lead, by=signed_in_user(), **written)
     return _seen(lead)

@@ -1,4 +1,18 @@
 """Tables of a lead's way, by theme. Columns, constraints and states only; rules live beside the verbs."""
+from marketplace.referrals.models.fraud import CaseState, FraudCase, FraudScore, Point, Verdict
+from marketplace.referrals.models.disputes import (
+    LIVE_DISPUTES,
+    Dispute,
+    DisputeKind,
+    DisputeSide,
+    DisputeState,
+    DisputeStatement,
+    Ending,
+    Respondent,
+    WitnessAnswer,
+    WitnessSaid,
+)
+from marketplace.referrals.models.evidence import CheckMoment, CheckOutcome, EvidenceCheck, EvidenceFile, FileKind
 from marketplace.referrals.models.holds import RewardHold
 from marketplace.referrals.models.leads import (
     LIVE_LEADS,
@@ -15,6 +29,7 @@ from marketplace.referrals.models.leads import (
     Stage,
     Suppression,
 )
+from marketplace.referrals.models.moderation import Decided, Decision, Escalation, LeadClaim
 from marketplace.referrals.models.nearness import BuyerRuling, KnownContact, LeadSignature, lead_bands
 from marketplace.referrals.models.rewards import (
     Choice,
@@ -39,9 +54,14 @@ from marketplace.referrals.models.sharing import (
 )
 
 __all__ = [
-    "LIVE_LEADS", "Acquaintance", "Buyer", "BuyerRuling", "Channel", "Choice", "Clawback", "ClawbackState", "Consent",
-    "ConsentGrant", "Conversion", "ConversionKind", "ConversionSource", "ConversionState", "Evidence",
-    "EvidenceState", "KindState", "KnownContact", "Lead", "LeadSignature", "Moderation", "PartState", "ReasonCode",
-    "Reward", "RewardHold", "RewardInKind", "RewardState", "SaleRefund", "Split", "SplitPart", "SplitState", "Stage",
-    "Suppression", "Thing", "lead_bands",
+    "LIVE_DISPUTES", "LIVE_LEADS", "Acquaintance", "Buyer", "BuyerRuling", "CaseState", "Channel", "CheckMoment",
+    "CheckOutcome", "Choice",
+    "Clawback", "ClawbackState", "Consent", "ConsentGrant", "Conversion", "ConversionKind", "ConversionSource",
+    "ConversionState", "Decided", "Decision", "Dispute", "DisputeKind", "DisputeSide", "DisputeState", "DisputeStatement",
+    "Ending", "Escalation", "Evidence", "EvidenceCheck", "EvidenceFile",
+    "EvidenceState", "FileKind", "FraudCase", "FraudScore", "KindState", "KnownContact",
+    "Lead", "LeadClaim", "LeadSignature", "Moderation", "PartState", "Point", "ReasonCode", "Respondent", "Reward",
+    "RewardHold",
+    "RewardInKind", "RewardState", "SaleRefund", "Split", "SplitPart", "SplitState", "Stage", "Suppression", "Thing",
+    "Verdict", "WitnessAnswer", "WitnessSaid", "lead_bands",
 ]

@@ -2,7 +2,7 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from marketplace.bounties.models import Allowed, Bounty, Terms
@@ -160,6 +160,7 @@ class Lead(Versioned, Base):
     answer: Mapped[str | None] = mapped_column(EncryptedText)
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[str | None]
+    tell_at: Mapped[datetime | None]  # Decided, and told to nobody before then: until it is told it can be undone.
     reason_code: Mapped[ReasonCode | None] = state_column(ReasonCode)
     missed_criterion: Mapped[str | None]
     reason_note: Mapped[str | None]
@@ -168,6 +169,7 @@ class Lead(Versioned, Base):
     protected_until: Mapped[datetime | None]
     consent_due_at: Mapped[datetime | None]  # The buyer is asked until then.
     silent_until: Mapped[datetime | None]  # Not now, they said: until then nobody reminds them.
+    is_held: Mapped[bool] = mapped_column(default=False, server_default=false())  # An admin looks at it first.
 
     bounty: Mapped[Bounty] = relationship(lazy="joined", innerjoin=True)
     terms: Mapped[Terms] = relationship(lazy="joined", innerjoin=True)
@@ -205,6 +207,10 @@ class Evidence(Versioned, Base):
     sha256: Mapped[str | None]
     captured_at: Mapped[datetime | None]
     failure: Mapped[str | None]  # A FetchFailure.
+    read_again_at: Mapped[datetime | None]  # When we last looked whether it still stands; models/evidence.py says how.
+    said_where: Mapped[str | None] = mapped_column(EncryptedText)  # Where there is no address, in the referrer's words.
+    said_on: Mapped[date | None]  # When, as the referrer says; what the page itself says comes first.
+    age_reason: Mapped[str | None] = mapped_column(EncryptedText)  # Why an old post still holds.
 
     lead: Mapped[Lead] = relationship(lazy="raise", back_populates="evidence")
 

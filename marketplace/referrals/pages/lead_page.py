@@ -22,6 +22,7 @@ from marketplace.referrals.asking import buyer_link
 from marketplace.referrals.beside import leads_beside, signals_beside
 from marketplace.referrals.contact import is_open_to_business
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, INFO_WAITED_FOR, add_business_days, decision_due
+from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.lawful import lowering_of, promised_in_words
 from marketplace.referrals.letters import REASONS
@@ -54,7 +55,7 @@ from marketplace.referrals.queries import (
 )
 from marketplace.referrals.reward_schemas import ROWS, typed_split
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
-from marketplace.referrals.screening import read_signals
+from marketplace.referrals.fraud.signals import read_signals
 from marketplace.referrals.sharing import UNDECIDED, latest_split, seconds_to_share_with
 from marketplace.referrals.timeline import Audience, next_step, tell_story
 from marketplace.referrals.waiting import why_waiting
@@ -101,6 +102,7 @@ def show_lead(
     sale_preview: Any = None, refund_preview: Any = None, renewal_preview: Any = None,
 ) -> str:
     audience = audience_of(user, lead)
+    lead = lead if audience is Audience.ADMIN else as_told(lead)
     rewards, conversion, grant = rewards_of_lead(lead), find_conversion(lead), find_live_grant(lead)
     is_open = is_open_to_business(lead, grant)
     sent = dict(forms or {})

@@ -16,11 +16,13 @@ from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.paging import page
+from marketplace.foundation.traces import keep_traces, traces_of_request
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.permissions import EmailUnconfirmed, require_confirmed
 from marketplace.identity.session import find_signed_in_user, signed_in, signed_in_user
 from marketplace.referrals.appeals import appeal_decision
+from marketplace.referrals.desk.as_told import TOLD, as_told
 from marketplace.referrals.figures import leads_with_address, pointed_counts, rewards_by_lead
 from marketplace.referrals.models import Acquaintance, Lead, Moderation, ReasonCode
 from marketplace.referrals.moderation import answer_info
@@ -64,6 +66,7 @@ def point(bounty_id: str) -> Any:
             try:
                 with transaction():
                     lead = point_at_buyer(bounty, by=user, **form.fields)
+                    keep_traces(user.id, traces_of_request())
                 flash(*_said_about(lead))
                 done = redirect(url_for("lead.show", lead_id=lead.id))
                 done.delete_cookie(DRAFT, path=_form_of(bounty_id))
@@ -161,15 +164,16 @@ def leads() -> Any:
     user = signed_in_user()
     mine, wanted = leads_pointed_by(user), request.args.get("moderation", "")
     if wanted in set(Moderation):
-        mine = mine.where(Lead.moderation == wanted)
+        mine = mine.where(TOLD == Moderation(wanted))
     found = page(mine, Lead.id, cursor=request.args.get("cursor"))
+    rows = [as_told(lead) for lead in found.rows]
     rewards, known = rewards_by_lead(found.rows), leads_with_address(found.rows)
     following = url_for(".leads", moderation=wanted or None, cursor=found.next_cursor) if found.next_cursor else None
     return render_template(
-        "referrals/leads.html", rows=found.rows, rewards=rewards, following=following, wanted=wanted,
+        "referrals/leads.html", rows=rows, rewards=rewards, following=following, wanted=wanted,
         counts=pointed_counts(user), states=list(Moderation), is_first="cursor" not in request.args,
         says={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id], is_address_known=lead.id in known)
-              for lead in found.rows})
+              for lead in rows})
 
 
 @bp.post("/leads/<lead_id>/withdrawal")

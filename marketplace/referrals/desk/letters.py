@@ -1,0 +1,59 @@
+"""What admins are told of the queue. Nothing of a buyer's is in it."""
+from collections.abc import Callable
+
+from sqlalchemy import select
+
+from marketplace.foundation.db import db
+from marketplace.foundation.letters import TO_ADMINS, compose, public_url
+from marketplace.foundation.mail import Mail
+from marketplace.identity.models import User
+from marketplace.referrals.desk.claims import find_claim
+from marketplace.referrals.desk.deciders import standing_escalations, who_else
+from marketplace.referrals.models import Escalation, Lead, Moderation
+
+
+def moderators_reminded(lead_id: str) -> list[Mail]:
+    return _to_deciders(lead_id, "A lead has waited for a day", "Someone is waiting for a decision.")
+
+
+def decision_overdue(lead_id: str) -> list[Mail]:
+    return _to_deciders(lead_id, "A decision is overdue",
+                        "Two business days are over. After five a lead is accepted automatically.")
+
+
+def appeal_came(lead_id: str) -> list[Mail]:
+    return _to_deciders(lead_id, "An appeal waits for you",
+                        "A referrer asks for a second look. Another admin than the first one decides; that may be you.")
+
+
+def lead_escalated(escalation_id: str) -> list[Mail]:
+    escalation = db.session.get_one(Escalation, escalation_id)
+    lead = db.session.get_one(Lead, escalation.lead_id)
+    if escalation.settled_at is not None or lead.moderation is not Moderation.IN_REVIEW:
+        return []
+    sender = db.session.get_one(User, escalation.escalated_by)
+    others = [one for one in who_else(lead, besides=sender) if escalation.to_id in {None, one.id}]
+    return [_compose(one, lead, "A lead was passed on to you",
+                     f"{sender.name} would rather have you decide a lead. The note is on its page.") for one in others]
+
+
+def _to_deciders(lead_id: str, subject: str, says: str) -> list[Mail]:
+    """Every admin who could decide it, with who is at it."""
+    lead = db.session.get_one(Lead, lead_id)
+    if lead.moderation is not Moderation.IN_REVIEW:
+        return []
+    claim, passed_on = find_claim(lead), standing_escalations(lead)
+    more = [f"{claim.user.name} has it open just now."] if claim else (
+        ["It was passed on to another admin, who has not decided yet."] if passed_on else [])
+    admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)).order_by(User.id))
+    return [_compose(one, lead, subject, says, *more) for one in admins]
+
+
+def _compose(admin: User, lead: Lead, subject: str, *says: str) -> Mail:
+    return compose(admin.email, subject, *says, name=admin.name, why=TO_ADMINS,
+                   action=("Open the lead", public_url(f"/leads/{lead.id}")))
+
+
+LETTERS: dict[str, Callable[..., list[Mail]]] = {
+    letter.__name__: letter for letter in (moderators_reminded, decision_overdue, appeal_came, lead_escalated)
+}
