@@ -14,6 +14,7 @@ from marketplace.admin import funds as admin_funds
 from marketplace.admin import gate as admin_gate
 from marketplace.admin import ledger as admin_ledger
 from marketplace.admin import pages as admin_pages
+from marketplace.admin import privacy as admin_privacy
 from marketplace.admin import reconciliation as admin_reconciliation
 from marketplace.admin import transfers as admin_transfers
 from marketplace.bounties import api as bounties_api
@@ -29,13 +30,15 @@ from marketplace.payments import webhooks
 from marketplace.payments.api import BLUEPRINTS as PAYMENTS_API
 from marketplace.payments.pages import BLUEPRINTS as PAYMENTS_PAGES
 from marketplace.payments.stripe_gateway import make_gateway
+from marketplace.privacy.pages import BLUEPRINTS as PRIVACY_PAGES
 from marketplace.referrals.api import BLUEPRINTS as REFERRALS_API
 from marketplace.referrals.pages import BLUEPRINTS as REFERRALS_PAGES
 from marketplace.settings import Settings
 
 ICONS = ("heroicon_outline", "heroicon_solid", "heroicon_mini", "heroicon_micro")
 PAGES = [
-    home.bp, *IDENTITY_PAGES, *BOUNTIES_PAGES, *REFERRALS_PAGES, *PAYMENTS_PAGES, admin_pages.bp,
+    home.bp, *IDENTITY_PAGES, *BOUNTIES_PAGES, *REFERRALS_PAGES, *PAYMENTS_PAGES, *PRIVACY_PAGES,
+    admin_pages.bp, admin_privacy.bp,
     admin_disputes.bp, admin_funds.bp, admin_gate.bp, admin_ledger.bp, admin_reconciliation.bp, admin_transfers.bp,
     webhooks.bp,
 ]

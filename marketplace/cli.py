@@ -11,7 +11,7 @@ import requests
 from flask import Flask, current_app
 
 from marketplace import seed as demo
-from marketplace.foundation import audit, outbox
+from marketplace.foundation import audit, crypto, outbox
 from marketplace.foundation.db import db, finish_reading, transaction
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.money import Money, show_money
@@ -25,12 +25,13 @@ from marketplace.payments.money_out import bank_accounts
 from marketplace.payments.money_out.payees import find_payee
 from marketplace.payments.stripe_gateway import gateway
 from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
+from marketplace.privacy import rotation
 
 IDLE_SECONDS = 0.25  # Between two looks when nothing is due, ± half, so that workers do not march in step.
 
 
 def register(app: Flask) -> None:
-    for command in (work, seed, promote, resume_payee, show_trial_balance, reconcile, doctor):
+    for command in (work, seed, promote, resume_payee, show_trial_balance, reconcile, doctor, rotate_keys):
         app.cli.add_command(command)
 
 
@@ -158,6 +159,26 @@ def doctor() -> None:
         raise SystemExit(1)
     waiting = len(db.session.scalars(outbox.due_now()).all())
     click.echo(f"The ledger is sound, no job is dead, {waiting} due.")
+
+
+@click.command("rotate-keys")
+@click.option("--check", is_flag=True, help="Only say how many values wait for the newest key.")
+def rotate_keys(check: bool) -> None:  # noqa: FBT001 - click's way
+    """Encrypt anew, with the newest of ENCRYPTION_KEYS, what older keys encrypted. The site may run meanwhile.
+
+    It may be stopped and begun again. Exit 1 while anything waits, or cannot be read with the keys that are there.
+    """
+    unreadable = []
+    for column in [] if check else rotation.rotate():
+        unreadable += [f"{column.column} {row}" for row in column.unreadable]
+        if column.changed:
+            click.echo(f"{column.column}: {column.changed} encrypted anew")
+    old = rotation.count_old()
+    for line in [*unreadable, *(f"{name}: {count} still under an older key" for name, count in old.items())]:
+        click.echo(line)
+    if unreadable or old:
+        raise SystemExit(1)
+    click.echo(f"Everything is encrypted with {crypto.newest_key()}; older keys may leave ENCRYPTION_KEYS.")
 
 
 def _payouts_by_themselves() -> list[str]:

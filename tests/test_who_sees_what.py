@@ -46,8 +46,9 @@ from marketplace.payments.models import (
     WarningState,
 )
 from marketplace.payments.money_in.funding import request_funding
+from marketplace.referrals.data_link import data_link
 from marketplace.referrals.in_kind import things_of_lead
-from marketplace.referrals.models import Lead
+from marketplace.referrals.models import Buyer, Lead
 from marketplace.referrals.queries import find_live_grant, rewards_of_lead
 from marketplace.referrals.sharing import propose_split
 from tests import factories as make
@@ -237,6 +238,16 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /buyer/confirm/<token>": EVERYONE,
     "POST /buyer/confirm/<token>": EVERYONE,
 
+    # a buyer's own data: whoever reads the mail of the address
+    "GET /your-data": EVERYONE,
+    "POST /your-data": (EVERYONE, {"email": "nobody@example.com"}),
+    "GET /your-data/<token>": EVERYONE,
+    "GET /your-data/<token>/export.json": EVERYONE,
+    "GET /your-data/<token>/export.csv": EVERYONE,
+    "POST /your-data/<token>/withdrawal": ("404 404 404 404 404 404", {"lead_id": "x"}),
+    "GET /your-data/<token>/erasure": EVERYONE,
+    "POST /your-data/<token>/erasure": EVERYONE,
+
     # operators
     "GET /admin/jobs": ADMIN,
     "POST /admin/jobs/<job_id>/revival": ADMIN,
@@ -264,6 +275,7 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /admin/reconciliation/items/<item_id>/booking": ADMIN,
     "POST /admin/reconciliation/items/<item_id>/adoption": ADMIN,
     "GET /admin/funds": ADMIN,
+    "GET /admin/privacy": ADMIN,
     "GET /admin/gate": ADMIN,
     "GET /admin/gate/new": ADMIN,
     "POST /admin/gate/new": (ADMIN, {"key": "x"}),
@@ -412,6 +424,7 @@ def _make_world(mails: Path) -> World:
         "rule_id": db.session.query(GateRule.id).limit(1).scalar(),
         "account_id": db.session.query(LedgerAccount.id).limit(1).scalar(),
         "buyer": sign("buyer", asked.id), "consent": sign("consent-confirm", grant.id),
+        "data": data_link(db.session.get_one(Buyer, open_lead.buyer_id)).rpartition("/")[2],
         "confirm": confirmation_link(unconfirmed), "reset": reset_link(unconfirmed),
     }
     people = dict(zip(PEOPLE[1:], (ana, tom, wes, pete, mona), strict=True))
@@ -483,7 +496,7 @@ def _parameters(rule: str, arguments: set[str], world: World) -> dict[str, str]:
         given["lead_id"] = world.in_review if rule.rsplit("/", 1)[-1] in IN_REVIEW else world.open
     if "token" in arguments:
         given["token"] = world.names[next(k for k, part in (
-            ("consent", "/buyer/confirm/"), ("buyer", "/buyer/"), ("confirm", "/confirm/"), ("reset", "/reset/"))
+            ("data", "/your-data/"), ("consent", "/buyer/confirm/"), ("buyer", "/buyer/"), ("confirm", "/confirm/"), ("reset", "/reset/"))
             if part in rule)]
     if "filename" in arguments:
         given["filename"] = "swagger-ui.css" if rule.startswith("/api") else "app.css"

@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
 from flask import Flask, current_app
-from sqlalchemy import Dialect, Text
+from sqlalchemy import Dialect, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator
 
 from marketplace.foundation.errors import NotFound
@@ -52,12 +52,19 @@ class Cipher:
                 self._fernets[key_id] = Fernet(key)
             except ValueError:
                 raise ValueError(f"encryption key {key_id!r} is not a Fernet key (32 bytes, url-safe base64)") from None
-        self._newest = next(iter(self._fernets))
+        self.newest = next(iter(self._fernets))
 
     def encrypt(self, text: str) -> str:
-        return f"{self._newest}:{self._fernets[self._newest].encrypt(text.encode()).decode()}"
+        return self.encrypt_bytes(text.encode()).decode()
+
+    def encrypt_bytes(self, content: bytes) -> bytes:
+        return f"{self.newest}:".encode() + self._fernets[self.newest].encrypt(content)
 
     def decrypt(self, token: str) -> str:
+        """Raises UnknownKey, DamagedSecret."""
+        return self.decrypt_bytes(token).decode()
+
+    def decrypt_bytes(self, token: str) -> bytes:
         """Raises UnknownKey, DamagedSecret."""
         key_id, colon, secret = token.partition(":")
         if not colon:
@@ -65,13 +72,13 @@ class Cipher:
         if key_id not in self._fernets:
             raise UnknownKey(f"a value was encrypted with key {key_id!r}: put it back into the encryption keys")
         try:
-            return self._fernets[key_id].decrypt(secret).decode()
+            return self._fernets[key_id].decrypt(secret)
         except InvalidToken:
             raise DamagedSecret(f"a value encrypted with key {key_id!r} was changed, or the key was") from None
 
     def is_current(self, token: str) -> bool:
         """Whether the newest key encrypted it; if not, write the row again to rotate it."""
-        return token.startswith(f"{self._newest}:")
+        return token.startswith(f"{self.newest}:")
 
 
 class KeyedHash:
@@ -106,6 +113,17 @@ def encrypt(text: str) -> str:
 def decrypt(token: str) -> str:
     """Raises UnknownKey, DamagedSecret."""
     return _secrets().cipher.decrypt(token)
+
+
+def encrypt_anew(token: str) -> str:
+    """With the newest key, whichever it was before. Raises UnknownKey, DamagedSecret."""
+    cipher = _secrets().cipher
+    return cipher.encrypt_bytes(cipher.decrypt_bytes(token)).decode()
+
+
+def newest_key() -> str:
+    """The name of the key that encrypts now; never the key."""
+    return _secrets().cipher.newest
 
 
 def keyed_hash(purpose: str, value: str) -> str:
@@ -157,3 +175,16 @@ class EncryptedText(TypeDecorator[str]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
         return None if value is None else decrypt(value)
+
+
+class EncryptedBytes(TypeDecorator[bytes]):
+    """A file that is encrypted in the database, a third larger than it is; its key's id stands before it."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else _secrets().cipher.encrypt_bytes(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> bytes | None:
+        return None if value is None else _secrets().cipher.decrypt_bytes(bytes(value).decode("ascii", "replace"))

@@ -8,13 +8,18 @@ TO_ADMINS = "You get this mail because you are an admin of Fingerpost."
 
 
 def compose(
-    to: str, subject: str, *paragraphs: str, name: str = "", action: tuple[str, str] | None = None, why: str = BECAUSE
+    to: str, subject: str, *paragraphs: str, name: str = "", action: tuple[str, str] | None = None, why: str = BECAUSE,
+    foot: tuple[str, str] | None = None,
 ) -> Mail:
-    """``action`` is (label, absolute URL). Nothing personal belongs into ``subject``: it shows on lock screens."""
+    """``action``, and ``foot`` at the very end, are (label, absolute URL).
+
+    Nothing personal belongs into ``subject``: it shows on lock screens.
+    """
     context = {
         "subject": subject, "paragraphs": paragraphs, "why": why,
         "greeting": f"Hello {name}," if name else "Hello,",
         "action": {"label": action[0], "href": action[1]} if action else None,
+        "foot": {"label": foot[0], "href": foot[1]} if foot else None,
         "site_name": "Fingerpost", "site_url": public_url("/"),
     }
     return Mail(to=to, subject=subject, text=render_template("emails/letter.txt", **context),

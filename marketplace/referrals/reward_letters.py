@@ -12,7 +12,7 @@ from marketplace.payments.models import Payable
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.holds import why_held
-from marketplace.referrals.letters import to_members, to_referrer
+from marketplace.referrals.letters import to_buyer, to_members, to_referrer
 from marketplace.referrals.models import (
     Buyer,
     Clawback,
@@ -54,8 +54,7 @@ def _to_buyer(lead: Lead, subject: str, *paragraphs: str, label: str = "Open my 
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     if not buyer.email or db.session.get(Suppression, hash_email(buyer.email)) is not None:
         return []  # Never means never, also of good news: it stands on their page.
-    return [compose(buyer.email, subject, *paragraphs, name=buyer.name or "", why=BUYER_WHY,
-                    action=(label, buyer_link(lead, MAILED)))]
+    return to_buyer(buyer, subject, *paragraphs, why=BUYER_WHY, action=(label, buyer_link(lead, MAILED)))
 
 
 def reward_earned(reward_id: str) -> list[Mail]:

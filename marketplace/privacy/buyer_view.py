@@ -1,0 +1,138 @@
+"""What a buyer reads about themselves: who pointed, who was given what until when, who looked; the same as a file."""
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from marketplace.foundation import audit, clock
+from marketplace.foundation.db import db
+from marketplace.foundation.letters import public_url
+from marketplace.foundation.sheets import write_sheet
+from marketplace.foundation.show import day_in_words
+from marketplace.privacy.buyers import leads_about, why_wait
+from marketplace.privacy.kinds import KINDS, Whose
+from marketplace.referrals.contact import CASE_OPENED, CONTACT_OPENED, is_open_to_business
+from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Lead, Moderation, Suppression
+from marketplace.referrals.queries import consents_of
+from marketplace.referrals.suppression import hash_email
+
+ONE_LOOK = timedelta(minutes=10)  # A page that is loaded again is one line here; the trail has every one.
+HOW = {Channel.EMAIL: "by e-mail", Channel.PHONE: "by phone"}
+SAID = {
+    Consent.UNKNOWN: "Not decided yet: nobody was given anything",
+    Consent.ASKED: "You are asked: nobody was given anything",
+    Consent.GRANTED: "You said yes",
+    Consent.REFUSED: "You said no: nobody was given anything",
+    Consent.NO_ANSWER: "You did not answer: nobody was given anything",
+    Consent.WITHDRAWN: "You took your yes back",
+}
+
+
+@dataclass(frozen=True)
+class Held:
+    """One lead as its buyer may know it. ``looks``: when, and who, oldest first."""
+
+    lead: Lead
+    buyer: Buyer
+    said: str
+    grant: ConsentGrant | None  # The last yes that was confirmed.
+    is_open: bool  # The business may open the contact data today.
+    looks: list[tuple[datetime, str]]
+    waits: str | None
+
+    @property
+    def given(self) -> list[str]:
+        """What the business was given, by the buyer's last yes."""
+        if self.grant is None:
+            return []
+        return ["your name", "your phone number" if self.grant.channel is Channel.PHONE else "your e-mail address",
+                "the sentence above and where it was read"]
+
+    @property
+    def may_withdraw(self) -> bool:
+        return self.lead.consent is Consent.GRANTED and self.grant is not None and self.grant.withdrawn_at is None
+
+
+def tell_held(email: str) -> list[Held]:
+    """Newest first."""
+    return [_held(lead) for lead in leads_about(email)]
+
+
+def is_suppressed(email: str) -> bool:
+    return db.session.get(Suppression, hash_email(email)) is not None
+
+
+def _held(lead: Lead) -> Held:
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    grant = next((one for one in reversed(consents_of(lead)) if one.confirmed_at), None)
+    said = SAID[lead.consent]
+    if lead.consent is Consent.UNKNOWN and lead.moderation not in {Moderation.SUBMITTED, Moderation.IN_REVIEW}:
+        said = "It came to nothing: nobody was given anything"
+    return Held(lead, buyer, said, grant, is_open_to_business(lead, grant), _looks(lead), why_wait(lead))
+
+
+def _looks(lead: Lead) -> list[tuple[datetime, str]]:
+    """Of people who had the data before them. A business's people are named by their business, ours as moderators."""
+    who = {CONTACT_OPENED: lead.business.name, CASE_OPENED: "A moderator of Fingerpost"}
+    found: list[tuple[datetime, str]] = []
+    last: dict[tuple[str, str], datetime] = {}
+    for event in db.session.scalars(audit.events_about(lead.id)):
+        if event.action not in who:
+            continue
+        before, last[event.action, event.actor_id] = last.get((event.action, event.actor_id)), event.created_at
+        if before is None or event.created_at - before >= ONE_LOOK:
+            found.append((event.created_at, who[event.action]))
+    return found
+
+
+def as_json(email: str) -> dict[str, Any]:
+    """Everything, for a program."""
+    return {
+        "about": email, "made_at": clock.now().isoformat(), "kept_by": {"name": "Fingerpost", "url": public_url("/")},
+        "never_contact_me": is_suppressed(email),
+        "entries": [_entry(held) for held in tell_held(email)],
+        "kinds": [{"name": kind.name, "purpose": kind.purpose, "kept": kind.kept}
+                  for kind in KINDS if kind.whose is Whose.BUYER],
+    }
+
+
+def _entry(held: Held) -> dict[str, Any]:
+    lead, buyer, post = held.lead, held.buyer, held.lead.evidence
+    return {
+        "id": lead.id, "pointed_out_at": _time(lead.created_at), "by": lead.referrer.name, "to": lead.business.name,
+        "for": lead.bounty.title, "state": held.said,
+        "contact": {"name": buyer.name, "email": buyer.email, "phone": buyer.phone},
+        "post": {"address": post.url, "sentence": post.quote, "title": post.title, "author": post.author,
+                 "text": post.text, "read_at": _time(post.captured_at)},
+        "said_of_you_by_the_referrer": lead.how_known, "your_place": lead.buyer_jurisdiction or None,
+        "told_at": _time(buyer.told_at), "first_given_to_the_business_at": _time(buyer.disclosed_at),
+        "consents": [{
+            "id": grant.id, "to": lead.business.name, "purpose": grant.purpose, "channel": HOW[grant.channel],
+            "until": grant.until.isoformat(), "note": grant.note, "confirmed_at": _time(grant.confirmed_at),
+            "withdrawn_at": _time(grant.withdrawn_at)} for grant in consents_of(lead)],
+        "looked_at": [{"at": _time(at), "by": who} for at, who in held.looks],
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def as_sheet(email: str) -> str:
+    """The same as a CSV: one line for each thing that is kept."""
+    rows: list[tuple[str, str, str]] = []
+    for entry in as_json(email)["entries"]:
+        rows += [(entry["id"], name, value) for name, value in _lines(entry)]
+    return write_sheet(("entry", "what", "value"), rows)
+
+
+def _lines(value: Any, name: str = "") -> list[tuple[str, str]]:
+    """Nested names with a dot between; what is empty has no line."""
+    if isinstance(value, dict):
+        return [line for key, inner in value.items() for line in _lines(inner, f"{name}.{key}" if name else key)]
+    if isinstance(value, list):
+        return [line for number, inner in enumerate(value, 1) for line in _lines(inner, f"{name}.{number}")]
+    return [(name, str(value))] if value not in (None, "") else []
+
+
+def until_in_words(grant: ConsentGrant) -> str:
+    return f"{HOW[grant.channel]}, until {day_in_words(grant.until)}"

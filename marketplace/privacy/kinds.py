@@ -1,0 +1,94 @@
+"""The one list of what is kept of people: where it stands, what for, how long. Erasing, exporting and timers read it.
+
+A column that can hold words and stands neither here nor in ``impersonal.py`` fails a test. Timers carry their reason in
+docs/privacy.md, which a test compares with this list.
+"""
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Whose(StrEnum):
+    BUYER = "buyer"
+    HOLDER = "account holder"  # Referrers, people of a business, admins.
+
+
+@dataclass(frozen=True)
+class Kind:
+    """``columns``: table to its columns, parted by spaces. ``after`` counts from what ``kept`` says in words."""
+
+    name: str
+    whose: Whose
+    columns: Mapping[str, str]
+    purpose: str
+    kept: str
+    after: timedelta | None = None
+
+
+CONTACT = Kind(
+    "contact of a buyer", Whose.BUYER, {"buyers": "name email phone email_hash phone_hash"},
+    "To ask the buyer, and to introduce them if they say yes.",
+    "until 30 days after the lead ended; of a sale, until 180 days after its last reward came to rest",
+    timedelta(days=30))
+POST = Kind(
+    "post of a buyer", Whose.BUYER,
+    {"evidence": "url quote quote_prefix quote_suffix title author text sha256 language published_on failure"},
+    "To show that the need is real: to the moderator, and in an appeal or a dispute.",
+    "until 90 days after the lead ended; of a sale, until 180 days after its last reward came to rest",
+    timedelta(days=90))
+WORDS = Kind(
+    "words about a buyer", Whose.BUYER, {"leads": "how_known question answer appeal reason_note buyer_jurisdiction"},
+    "What the referrer and the moderator wrote to decide the lead.", "as long as the post", timedelta(days=90))
+MARKS = Kind(
+    "scrambled marks of a buyer", Whose.BUYER,
+    {"buyers": "handle_hash", "leads": "post_hash buyer_hash handle_hash", "lead_signatures": "signature"},
+    "To know the same buyer again, so that nobody is asked or paid twice.",
+    "as long as the post; of a sale, as long as the sale stands", timedelta(days=90))
+SHARE = Kind(
+    "presents to a buyer", Whose.BUYER, {"rewards_in_kind": "offer receipt"},
+    "How to have what the business gives.", "as long as the sale", timedelta(days=180))
+CONSENT = Kind(
+    "consent of a buyer", Whose.BUYER, {"consent_grants": "note subject_hash"},
+    "To prove what was agreed, with a scrambled mark of the address; the note goes with the contact.",
+    "three years after it ended", timedelta(days=3 * 365))
+NEVER = Kind(
+    "never contact me", Whose.BUYER, {"suppressions": "hash"},
+    "To keep the buyer's word: scrambled marks of address, number, handle and post.",
+    "for good: it is the buyer's wish")
+KNOWN = Kind(
+    "known contacts of a business", Whose.BUYER, {"known_contacts": "hash"},
+    "A business's own list as scrambled marks: nobody is paid for whom it knew.", "two years after the upload",
+    timedelta(days=2 * 365))
+
+ACCOUNT = Kind(
+    "account", Whose.HOLDER, {"users": "email name password_hash jurisdiction session_stamp"},
+    "To sign in, to be told, and to be paid.", "until you close it; never confirmed, 90 days", timedelta(days=90))
+KEYS = Kind(
+    "API keys", Whose.HOLDER, {"api_keys": "name prefix secret_hash scopes"},
+    "To let a program act for you.", "90 days after it was revoked or ran out", timedelta(days=90))
+ANSWERS = Kind(
+    "answers of the API", Whose.HOLDER, {"api_answers": "owner_id key fingerprint body"},
+    "To answer a call that is sent twice alike.", "30 days", timedelta(days=30))
+PARTS = Kind(
+    "shares in a reward", Whose.HOLDER, {"split_parts": "email email_hash"},
+    "To ask whom a referrer wants to share with.", "90 days after the lead ended, where they did not agree",
+    timedelta(days=90))
+PAYEE = Kind(
+    "payee", Whose.HOLDER, {"connected_accounts": "country currency requirements restriction bank_marks"},
+    "To pay you. Bank details and papers are at Stripe only.",
+    "with the account; Stripe keeps what the law asks of it")
+
+KINDS = (CONTACT, POST, WORDS, MARKS, SHARE, CONSENT, NEVER, KNOWN, ACCOUNT, KEYS, ANSWERS, PARTS, PAYEE)
+
+SOLD_RESTS = timedelta(days=180)  # A card's bank may ask its money back for so long.
+PROMISES_KEPT = timedelta(days=90)  # Jobs done: names and ids, no words of a person.
+
+
+def columns_of(*kinds: Kind) -> dict[str, list[str]]:
+    """Table to columns, of all these kinds together."""
+    found: dict[str, list[str]] = {}
+    for kind in kinds:
+        for table, columns in kind.columns.items():
+            found.setdefault(table, []).extend(columns.split())
+    return found

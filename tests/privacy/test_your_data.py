@@ -1,0 +1,158 @@
+"""A buyer sees what is kept about them, takes it along, takes a yes back, and has it erased."""
+import csv
+import io
+import json
+
+import pytest
+
+from marketplace.bounties.models import For
+from marketplace.foundation.db import db
+from marketplace.identity.models import User
+from marketplace.payments import ledger
+from marketplace.payments.models import AccountKind, LedgerEntry
+from marketplace.privacy.buyers import erase_as_wished, erase_buyer
+from marketplace.privacy.erasing import proof_of
+from marketplace.referrals.buyers_share import decline_share, shares_of_buyer
+from marketplace.referrals.data_link import LINK_LASTS
+from marketplace.referrals.models import Consent, Moderation, Suppression
+from marketplace.referrals.queries import consents_of, rewards_of_lead
+from marketplace.referrals.suppression import Suppressed, hash_email
+from tests import factories as make
+from tests.browsing import body_of, words_of
+from tests.privacy.conftest import MAIL, NAME, PHONE, SAID, buyer_of, lead_of
+from tests.privacy.everything import places_of
+from tests.referrals.steps import actions_on, do
+
+
+def test_the_page_says_who_pointed_who_has_what_and_who_looked(david, anonymous):
+    words = words_of(anonymous.page(david.page))
+    for said in (NAME, MAIL, PHONE, SAID, "Ana Flores", "Westside Auto", "Eastside Auto", "by e-mail, until 31 Jan 2027"):
+        assert said in words
+    assert "Westside Auto can reach you" in words and words.count("Nobody can reach you through this") == 1
+    assert "Westside Auto" in words.partition("Who looked, and when")[2].partition("Take my yes back")[0]
+
+
+def test_every_mail_to_a_buyer_has_the_link(david, work, mailbox):
+    work()
+    mails = mailbox.to(MAIL)
+    assert len(mails) == 2
+    assert [mail["Subject"] for mail in mails if "/your-data/" not in body_of(mail)] == []
+
+
+@pytest.mark.once
+def test_typing_an_address_never_says_whether_it_is_known(david, anonymous, work, mailbox, clock):
+    work()
+    before = len(mailbox.all())
+    known = anonymous.submit("/your-data", {"email": MAIL})
+    unknown = anonymous.submit("/your-data", {"email": "nobody@quillfeather.example"})
+    anonymous.submit("/your-data", {"email": MAIL})
+    work()
+    assert known.text.replace(MAIL, "") == unknown.text.replace("nobody@quillfeather.example", "")
+    assert len(mailbox.all()) == before + 1
+    assert anonymous.get(mailbox.link_to(MAIL, "/your-data/")).status_code == 200
+
+
+@pytest.mark.once
+def test_the_link_dies_with_its_time_and_with_a_changed_letter(david, anonymous, clock):
+    assert anonymous.get(david.page[:-2] + "xx").status_code == 410
+    clock.move(LINK_LASTS)
+    assert anonymous.get(david.page).status_code == 200
+    clock.move(LINK_LASTS / 90)
+    closed = anonymous.page(david.page, status=410)
+    assert "Send me a new link" in words_of(closed)
+
+
+@pytest.mark.once
+def test_the_export_holds_the_same_as_json_and_csv(david, anonymous):
+    told = json.loads(anonymous.get(f"{david.page}/export.json").text)
+    assert {entry["to"] for entry in told["entries"]} == {"Westside Auto", "Eastside Auto"}
+    given = next(entry for entry in told["entries"] if entry["to"] == "Westside Auto")
+    assert given["contact"] == {"name": NAME, "email": MAIL, "phone": PHONE}
+    assert given["consents"][0]["until"] == "2027-01-31" and given["looked_at"][0]["by"] == "Westside Auto"
+    rows = list(csv.DictReader(io.StringIO(anonymous.get(f"{david.page}/export.csv").text.removeprefix("\ufeff"))))
+    assert {"entry": david.yes, "what": "contact.email", "value": MAIL} in rows
+    assert {row["entry"] for row in rows} == {david.yes, david.asked}
+
+
+@pytest.mark.once
+def test_a_yes_is_taken_back_from_the_page(david, anonymous, work, mailbox):
+    anonymous.submit(david.page, action="/withdrawal")
+    assert lead_of(david.yes).consent is Consent.WITHDRAWN
+    assert "Take my yes back" not in words_of(anonymous.page(david.page))
+    other = make.accept(make.make_lead(buyer_email="other@example.com"))
+    refused = anonymous.open(f"{david.page}/withdrawal", method="POST", data={"lead_id": other.id})
+    assert refused.status_code in {400, 404} and lead_of(other.id).consent is Consent.ASKED
+
+
+def test_erasing_leaves_no_word_of_the_buyer_anywhere(david, anonymous, work, mailbox):
+    work()
+    entries = db.session.query(LedgerEntry).count()
+    assert places_of(NAME, MAIL, PHONE, SAID) == {
+        "buyers.name", "buyers.email", "buyers.phone", "leads.how_known", "evidence.quote", "evidence.text"}
+    page = words_of(anonymous.page(f"{david.page}/erasure"))
+    assert "What stays, and why" in page
+    anonymous.submit(f"{david.page}/erasure")
+    assert places_of(NAME, MAIL, PHONE, SAID, hash_email(MAIL)) == {"suppressions.hash", "leads.buyer_hash"}
+    assert ledger.check_ledger() == [] and db.session.query(LedgerEntry).count() == entries + 1, "what was reserved is free"
+    yes, asked = lead_of(david.yes), lead_of(david.asked)
+    assert (yes.consent, asked.consent) == (Consent.WITHDRAWN, Consent.REFUSED)
+    assert (yes.moderation, asked.moderation) == (Moderation.ACCEPTED, Moderation.EXPIRED)
+    assert asked.buyer_hash is None, "only a lead that still lives keeps its mark"
+    assert "buyer.erased" in actions_on(david.yes)
+    grant = consents_of(yes)[0]
+    assert (grant.subject_hash, grant.until.isoformat()) == (proof_of(MAIL), "2027-01-31")
+    assert anonymous.get(david.page).status_code == 410
+    work()
+    wes = db.session.get_one(User, david.wes)
+    assert "Please erase what you copied" in body_of(mailbox.last_to(wes.email))
+
+
+def test_nobody_can_point_at_them_again_if_they_wish_so(david, anonymous):
+    anonymous.submit(f"{david.page}/erasure")
+    with pytest.raises(Suppressed):
+        make.make_lead(buyer_email=MAIL)
+    assert db.session.get(Suppression, hash_email(MAIL))
+
+
+def test_without_that_wish_no_mark_of_them_stays(david):
+    do(erase_buyer, MAIL, never=False)
+    assert db.session.query(Suppression).count() == 0
+    assert make.make_lead(buyer_email=MAIL).moderation is Moderation.SUBMITTED
+
+
+def test_erasing_twice_is_erasing_once(david, work, mailbox):
+    do(erase_buyer, MAIL, never=True)
+    work()
+    trail, mails = actions_on(david.yes), len(mailbox.all())
+    assert do(erase_buyer, MAIL, never=True).count == 0
+    do(erase_as_wished)
+    work()
+    assert (actions_on(david.yes), len(mailbox.all())) == (trail, mails)
+
+
+def test_a_share_that_waits_for_the_buyer_is_settled_first(app, work, anonymous):
+    bounty = make.make_bounty(is_live=True, rules=[make.flat(100_000), make.flat(5_000, whom=For.BUYER)])
+    lead = make.consent(make.accept(make.make_lead(bounty)), email=MAIL)
+    make.win(lead)
+    erased = do(erase_buyer, MAIL, never=False)
+    assert (erased.count, set(erased.waiting)) == (0, {lead.id})
+    assert buyer_of(lead.id).email == MAIL, "without it nobody could take the share"
+    do(erase_as_wished)
+    assert buyer_of(lead.id).erased_at is None
+    do(decline_share, shares_of_buyer(lead_of(lead.id))[0])
+    do(erase_as_wished)
+    assert buyer_of(lead.id).email is None and buyer_of(lead.id).erased_why
+    reward = next(one for one in rewards_of_lead(lead_of(lead.id)) if one.whom is For.REFERRER)
+    assert ledger.find_balance(AccountKind.HELD, reward.id, "usd").minor == 105_000, "what Ana earns, with the fee"
+    assert lead_of(lead.id).buyer_hash == hash_email(MAIL), "nobody is paid twice for one buyer"
+
+
+@pytest.mark.once
+def test_pages_of_an_erased_lead_still_open(david, as_user, anonymous):
+    do(erase_buyer, MAIL, never=True)
+    for person in (david.ana, david.wes, david.mona):
+        user = db.session.get_one(User, person)
+        for lead_id in (david.yes, david.asked):
+            page = as_user(user).get(f"/leads/{lead_id}")
+            assert page.status_code in ({200} if person != david.wes else {200, 404})
+            assert "What was read here is erased" in page.text or person == david.wes
