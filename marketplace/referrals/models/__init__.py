@@ -1,5 +1,4 @@
 """Tables of a lead's way, by theme. Columns, constraints and states only; rules live beside the verbs."""
-from marketplace.referrals.models.fraud import CaseState, FraudCase, FraudScore, Point, Verdict
 from marketplace.referrals.models.disputes import (
     LIVE_DISPUTES,
     Dispute,
@@ -13,6 +12,7 @@ from marketplace.referrals.models.disputes import (
     WitnessSaid,
 )
 from marketplace.referrals.models.evidence import CheckMoment, CheckOutcome, EvidenceCheck, EvidenceFile, FileKind
+from marketplace.referrals.models.fraud import CaseState, FraudCase, FraudScore, Point, Verdict
 from marketplace.referrals.models.holds import RewardHold
 from marketplace.referrals.models.leads import (
     LIVE_LEADS,
@@ -57,8 +57,8 @@ __all__ = [
     "LIVE_DISPUTES", "LIVE_LEADS", "Acquaintance", "Buyer", "BuyerRuling", "CaseState", "Channel", "CheckMoment",
     "CheckOutcome", "Choice",
     "Clawback", "ClawbackState", "Consent", "ConsentGrant", "Conversion", "ConversionKind", "ConversionSource",
-    "ConversionState", "Decided", "Decision", "Dispute", "DisputeKind", "DisputeSide", "DisputeState", "DisputeStatement",
-    "Ending", "Escalation", "Evidence", "EvidenceCheck", "EvidenceFile",
+    "ConversionState", "Decided", "Decision", "Dispute", "DisputeKind", "DisputeSide", "DisputeState",
+    "DisputeStatement", "Ending", "Escalation", "Evidence", "EvidenceCheck", "EvidenceFile",
     "EvidenceState", "FileKind", "FraudCase", "FraudScore", "KindState", "KnownContact",
     "Lead", "LeadClaim", "LeadSignature", "Moderation", "PartState", "Point", "ReasonCode", "Respondent", "Reward",
     "RewardHold",
