@@ -20,6 +20,7 @@ from marketplace.foundation.crypto import (
 from marketplace.foundation.db import Base, db, facts, transaction
 
 AT_ONCE = 200  # Values: some milliseconds of a lock.
+FILES_AT_ONCE = 2  # Megabytes each.
 
 
 @dataclass
@@ -63,7 +64,8 @@ def _rotate_some(column: Column[Any], *, after: str, told: Rotated) -> str:
     """The id of the last row that was looked at; empty when there are no more."""
     raw, (key,) = _raw(column), column.table.primary_key
     rows = db.session.execute(
-        select(key, raw).where(_is_old(column), key > after).order_by(key).limit(AT_ONCE)).all()
+        select(key, raw).where(_is_old(column), key > after).order_by(key).limit(
+            FILES_AT_ONCE if isinstance(column.type, EncryptedBytes) else AT_ONCE)).all()
     for row_id, old in rows:
         try:
             new = encrypt_anew(old if isinstance(old, str) else bytes(old).decode("ascii", "replace"))
