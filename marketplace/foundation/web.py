@@ -78,12 +78,18 @@ class Form:
         sent = request.form if request.method == "POST" else request.args
         self.was_sent = request.method == "POST" or (takes_address and bool(sent))
         if self.was_sent:
+            self._read(schema, sent)
+
+    def _read(self, schema: Schema, sent: MultiDict[str, str]) -> None:
+        self.typed = {name: value.replace("\0", "") for name, value in sent.items() if name != "csrf_token"}
+        try:
             _refuse_nul(sent)
-            self.typed = {name: value for name, value in sent.items() if name != "csrf_token"}
-            try:
-                self.fields = schema.load(_form_values(schema, sent), unknown=RAISE)
-            except ValidationError as error:
-                self.errors = {name: [_plain(one) for one in said] for name, said in _flat(error).items()}
+            self.fields = schema.load(_form_values(schema, sent), unknown=RAISE)
+        except Unreadable as refusal:
+            self.refuse(refusal)
+        except ValidationError as error:
+            g.refused = self
+            self.errors = {name: [_plain(one) for one in said] for name, said in _flat(error).items()}
 
     @property
     def is_ready(self) -> bool:
@@ -107,8 +113,17 @@ class Form:
             self.refuse(_someone_was_faster())
 
     def refuse(self, refusal: DomainError) -> None:
+        g.refused = self  # For the layout and for forms.html, where a page has no place of its own for it.
         self.refusal = refusal
         self.errors = refusal.fields or {"": [f"{refusal.message} {refusal.next_step}".strip()]}
+
+    def say_why(self) -> str:
+        """In a sentence or two, for a page that shows none of the fields that are wrong."""
+        if self.refusal:
+            return f"{self.refusal.message} {self.refusal.next_step}".strip()
+        return " ".join(self.errors.get("", ())) or (
+            "What this page sent was not complete, or was changed on its way, so nothing was done. "
+            "Reload the page and do it again.")
 
 
 def _form_values(schema: Schema, sent: MultiDict[str, str]) -> dict[str, Any]:

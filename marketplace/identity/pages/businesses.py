@@ -23,7 +23,7 @@ bp = Blueprint("businesses", __name__, url_prefix="/businesses")
 @limiter.limit(WRITING, key_func=caller, methods=["POST"])
 def new() -> Any:
     user = signed_in_user()
-    form = Form(BusinessInput())
+    form = Form(BusinessInput(exclude=("version",)))
     if form.is_ready:
         with form.keeping():
             with transaction():
