@@ -30,18 +30,20 @@ from marketplace.referrals import (
     moderation,
     rewards,
 )
+from marketplace.referrals.desk import telling
+from marketplace.referrals.desk.letters import LETTERS as DESK_LETTERS
+from marketplace.referrals.disputes import clocks as dispute_clocks
+from marketplace.referrals.disputes.letters import LETTERS as CLAIM_LETTERS
 from marketplace.referrals.fraud import cases as fraud_cases
 from marketplace.referrals.fraud import signals as fraud_signals
 from marketplace.referrals.fraud.letters import LETTERS as FRAUD_LETTERS
 from marketplace.referrals.fraud.scoring import look_at_owed, look_at_rewards
-from marketplace.referrals.desk import telling
-from marketplace.referrals.desk.letters import LETTERS as DESK_LETTERS
 from marketplace.referrals.letters import LETTERS as REFERRALS_LETTERS
 from marketplace.referrals.reward_letters import LETTERS as REWARD_LETTERS
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     **IDENTITY_LETTERS, **BOUNTIES_LETTERS, **REFERRALS_LETTERS, **REWARD_LETTERS, **PAYEE_LETTERS, **TRANSFER_LETTERS,
-    **DISPUTES_LETTERS, **BOOKS_LETTERS, **FRAUD_LETTERS, **PRIVACY_LETTERS, **DESK_LETTERS,
+    **CLAIM_LETTERS, **DISPUTES_LETTERS, **BOOKS_LETTERS, **FRAUD_LETTERS, **PRIVACY_LETTERS, **DESK_LETTERS,
 }
 
 
@@ -102,6 +104,11 @@ JOBS: Jobs = {
     "end_kind": in_kind.end_kind,
     "note_funding": note_funding,
     "note_bad_day": chargebacks.note_bad_day,
+    "remind_respondent": dispute_clocks.remind_respondent,
+    "end_unanswered_dispute": dispute_clocks.end_unanswered_dispute,
+    "escalate_dispute": dispute_clocks.escalate_dispute,
+    "remind_admins_of_dispute": dispute_clocks.remind_admins_of_dispute,
+    "note_sale_recorded": dispute_clocks.note_sale_recorded,
     "note_funds_left": publishing.note_funds_left,
     "top_up_bounty": topping_up.top_up_bounty,
     "watch_top_ups": topping_up.watch_top_ups,

@@ -43,7 +43,7 @@ from marketplace.payments.money_out import stops
 from marketplace.payments.permissions import may_settle
 from marketplace.referrals import lifecycle
 from marketplace.referrals.holds import hold_reward, lift_holds
-from marketplace.referrals.models import Lead, Reward, RewardState
+from marketplace.referrals.models import Dispute, Lead, Reward, RewardState
 
 UNPAID_FOR = timedelta(days=30)  # So long a business has to pay before an admin may void what it promised.
 PAID_AFTER_ALL = "The payment is settled."
@@ -60,6 +60,8 @@ def note_bad_day(source_id: str) -> None:
         _follow_chargeback(source_id)
     elif db.session.scalar(select(FraudWarning.id).filter_by(id=source_id)):
         _follow_warning(source_id)
+    elif db.session.get(Dispute, source_id):  # What its ruling gives was owed by the business, and is paid now.
+        lift_holds(source_id, why=PAID_AFTER_ALL)
     elif refund := db.session.get(Refund, source_id):
         bounty = _find_bounty(db.session.get_one(Funding, refund.funding_id).purpose_id)
         if bounty:

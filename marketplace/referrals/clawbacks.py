@@ -13,7 +13,7 @@ from marketplace.foundation.money import Money, show_money, zero
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.payments.disputes.freezing import thaw_owner
-from marketplace.payments.models import PLATFORM, AccountKind, Payable
+from marketplace.payments.models import PLATFORM, Account, AccountKind, Payable
 from marketplace.payments.money_out import payables
 from marketplace.payments.money_out.reversals import standing_of
 from marketplace.referrals import lifecycle
@@ -212,19 +212,49 @@ def _claw_back(reward: Reward, conversion: Conversion, refund: SaleRefund, *, by
         outbox.promise("send_letter", letter="reward_clawed_back", clawback_id=clawback.id)
 
 
-def _take_from_held(reward: Reward, clawback: Clawback) -> None:
+def take_back_by_ruling(
+    reward: Reward, amount: Money, *, dispute_id: str, by: str, credit: Account | None = None
+) -> Clawback:
+    """Part of a reward, with the fee on it, because a dispute ended so; ``credit`` gets it, else the bounty's funds.
+
+    The caller has locked the bounty's funds. Twice for one dispute is refused by the database.
+    """
+    reward = db.session.get_one(Reward, reward.id, populate_existing=True, with_for_update={"key_share": True})
+    amount = min(amount, reward.net)
+    fee_left = reward.fee - reward.fee_given_back
+    fee = fee_left if amount == reward.net else min(reward.fee.part(amount.minor, reward.amount_minor), fee_left)
+    clawback = Clawback(reward_id=reward.id, dispute_id=dispute_id, amount_minor=amount.minor, fee_minor=fee.minor,
+                        currency=reward.currency, state=ClawbackState.REVERSING)
+    reward.clawbacks.append(clawback)
+    db.session.flush()
+    audit.record("clawback.asked", clawback.id, by=by, reward=reward.id, amount_minor=amount.minor, dispute=dispute_id)
+    if reward.state in {RewardState.PENDING, RewardState.ON_HOLD}:
+        _take_from_held(reward, clawback, credit)
+    else:
+        _take_from_released(reward, clawback, credit)
+    if clawback.state is ClawbackState.TAKEN:
+        _void_if_nothing_left(reward, by=by, why="A dispute about it was decided.")
+    if credit is None:
+        note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
+    return clawback
+
+
+def _funds(reward: Reward) -> Account:
+    return ledger.account(AccountKind.FUNDS, reward.bounty_id, reward.currency)
+
+
+def _take_from_held(reward: Reward, clawback: Clawback, credit: Account | None = None) -> None:
     thaw_owner(reward.id)
     ledger.move(
         clawback.amount + Money(clawback.fee_minor, reward.currency),
-        source=ledger.account(AccountKind.HELD, reward.id, reward.currency),
-        target=ledger.account(AccountKind.FUNDS, reward.bounty_id, reward.currency),
+        source=ledger.account(AccountKind.HELD, reward.id, reward.currency), target=credit or _funds(reward),
         kind="clawback", reference=f"{clawback.id}:taken")
     lifecycle.move_clawback(clawback, ClawbackState.TAKEN, by=audit.SYSTEM)
 
 
-def _take_from_released(reward: Reward, clawback: Clawback) -> None:
+def _take_from_released(reward: Reward, clawback: Clawback, credit: Account | None = None) -> None:
     """The fee was ours already and goes back at once; the reward comes out of what is owed or was sent."""
-    to_funds = ledger.account(AccountKind.FUNDS, reward.bounty_id, reward.currency)
+    to_funds = credit or _funds(reward)
     if clawback.fee_minor:
         ledger.move(Money(clawback.fee_minor, reward.currency),
                     source=ledger.account(AccountKind.PLATFORM_FEES, PLATFORM, reward.currency),
@@ -236,10 +266,10 @@ def _take_from_released(reward: Reward, clawback: Clawback) -> None:
         lifecycle.move_clawback(clawback, ClawbackState.TAKEN, by=audit.SYSTEM)
 
 
-def _void_if_nothing_left(reward: Reward, *, by: str) -> None:
+def _void_if_nothing_left(reward: Reward, *, by: str, why: str = "The whole sale was refunded.") -> None:
     if reward.net.minor == 0 and reward.state in {RewardState.PENDING, RewardState.ON_HOLD, RewardState.PAYABLE}:
-        reward.void_reason = "The whole sale was refunded."
-        lifecycle.move_reward(reward, RewardState.VOIDED, by=by, reason=reward.void_reason)
+        reward.void_reason = why
+        lifecycle.move_reward(reward, RewardState.VOIDED, by=by, reason=why)
 
 
 def note_reversal(reference: str) -> None:

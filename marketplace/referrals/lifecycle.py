@@ -106,12 +106,12 @@ PART_MOVES: Mapping[PartState, frozenset[PartState]] = {
 KIND_MOVES: Mapping[KindState, frozenset[KindState]] = {
     KindState.OWED: frozenset({
         KindState.OFFERED, KindState.DECLINED, KindState.FORGIVEN, KindState.EXPIRED}),
-    KindState.OFFERED: frozenset({KindState.FULFILLED}),
-    KindState.FULFILLED: frozenset({KindState.ACKNOWLEDGED}),
+    KindState.OFFERED: frozenset({KindState.FULFILLED, KindState.OWED}),  # Owed again only by a dispute,
+    KindState.FULFILLED: frozenset({KindState.ACKNOWLEDGED, KindState.OWED}),  # here and below.
     KindState.ACKNOWLEDGED: frozenset(),
     KindState.DECLINED: frozenset(),
     KindState.FORGIVEN: frozenset(),
-    KindState.EXPIRED: frozenset(),
+    KindState.EXPIRED: frozenset({KindState.OWED}),
 }
 
 

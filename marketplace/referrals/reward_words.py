@@ -31,6 +31,7 @@ def part_in_words(of: Reward | Conversion) -> str:
         ConversionKind.QUALIFIED: "for the qualified lead", ConversionKind.SALE: "for the sale",
         ConversionKind.LATER: f"for the {of.number} days after the sale",
         ConversionKind.RENEWAL: f"for renewal {of.number}",
+        ConversionKind.CORRECTION: "for the rest of the sale, as decided in a dispute",
     }[kind]
 
 
@@ -93,9 +94,10 @@ def taking_back(reward: Reward) -> str | None:
     if not asked:
         return None
     taken = show_money(sum((one.amount for one in asked), start=zero(reward.currency)))
+    why = "A dispute was decided" if asked[-1].dispute_id else "Part of the sale was refunded"
     if asked[-1].state is ClawbackState.REVERSING:
-        return f"Part of the sale was refunded: {taken} is being taken back from the Stripe account."
-    return f"Part of the sale was refunded: {taken} could not be taken back yet. We ask again."
+        return f"{why}: {taken} is being taken back from the Stripe account."
+    return f"{why}: {taken} could not be taken back yet. We ask again."
 
 
 def thing_next(thing: RewardInKind) -> str:

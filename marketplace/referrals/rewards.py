@@ -19,11 +19,14 @@ from marketplace.payments.disputes.queries import PAYMENT_DISPUTED, PAYMENT_SUSP
 from marketplace.payments.models import PLATFORM, AccountKind, Payable, PayableState, Transfer
 from marketplace.payments.money_out import payables
 from marketplace.referrals import lifecycle
+from marketplace.referrals.at_issue import stop_released
 from marketplace.referrals.buyers_share import await_choice
+from marketplace.referrals.fraud.scoring import look_at
 from marketplace.referrals.holds import hold_reward, why_held
 from marketplace.referrals.in_kind import owe_thing
-from marketplace.referrals.models import Conversion, ConversionKind, Lead, Reward, RewardState
+from marketplace.referrals.models import Conversion, ConversionKind, Lead, Point, Reward, RewardState
 from marketplace.referrals.permissions import may_freeze
+from marketplace.referrals.queries import disputes_about
 from marketplace.referrals.reserving import free_what_cannot_be_earned
 from marketplace.referrals.sharing import divide
 
@@ -31,14 +34,16 @@ from marketplace.referrals.sharing import divide
 def award(lead: Lead, conversion: Conversion, preview: RewardPreview, used: Earned | None, *, by: str) -> list[Reward]:
     """What the event earns by the lead's frozen terms: reserved -> held, with the fee on it; things become owed."""
     rewards = [
-        _hold(lead, conversion, amount, fee, whom=For.REFERRER, beneficiary_id=user_id, by=by)
+        hold_earned(lead, conversion, amount, fee, whom=For.REFERRER, beneficiary_id=user_id, by=by)
         for user_id, amount, fee in divide(lead, preview.reward, _fee(preview, For.REFERRER))]
     if preview.buyer_share.minor:
-        rewards.append(_hold(lead, conversion, preview.buyer_share, _fee(preview, For.BUYER), whom=For.BUYER,
+        rewards.append(hold_earned(lead, conversion, preview.buyer_share, _fee(preview, For.BUYER), whom=For.BUYER,
                              beneficiary_id=None, by=by))
     for warning_id in suspicions_about(lead.bounty_id) if rewards else ():  # Before any of them could be released.
         for reward in rewards:
             hold_reward(reward, source_id=warning_id, reason=PAYMENT_SUSPECTED)
+    if rewards:
+        outbox.promise("look_at_rewards", conversion_id=conversion.id)
     for share in preview.shares:
         if share.thing:
             owe_thing(lead, conversion, share, by=by)
@@ -53,7 +58,7 @@ def _fee(preview: RewardPreview, whom: For) -> Money:
     return sum((share.fee for share in preview.shares if share.whom is whom), zero(preview.fee.currency))
 
 
-def _hold(
+def hold_earned(
     lead: Lead, conversion: Conversion, amount: Money, fee: Money, *, whom: For, beneficiary_id: str | None, by: str
 ) -> Reward:
     """reserved -> held, until the return period of the sale is over; of what follows no sale, as long from now."""
@@ -83,6 +88,7 @@ def _hold(
 
 def release_reward(reward_id: str) -> None:
     """Job, due when the hold ends: pending -> payable, and our fee is earned."""
+    _look_first(reward_id)
     # Locked, so that a refund of the sale comes wholly before or wholly after: net and balance are read apart.
     reward = db.session.get_one(Reward, reward_id, populate_existing=True, with_for_update={"key_share": True})
     if reward.state is not RewardState.PENDING:
@@ -103,8 +109,18 @@ def release_reward(reward_id: str) -> None:
         kind="reward_released", reference=f"{reward.id}:released")
     lifecycle.move_reward(reward, RewardState.PAYABLE, by=audit.SYSTEM)
     payables.owe(reward.id, payee_id=reward.beneficiary_id, business_id=reward.business_id, amount=reward.net)
+    for dispute in disputes_about(reward.id):
+        stop_released(dispute, reward, dispute.at_issue)
     outbox.promise("request_transfers", payee_id=reward.beneficiary_id)
     outbox.promise("send_letter", letter="reward_released", reward_id=reward.id)
+
+
+def _look_first(reward_id: str) -> None:
+    """Signs of fraud may hold it, or make its return period longer, before anything is released."""
+    reward = db.session.get_one(Reward, reward_id)
+    if reward.state is RewardState.PENDING and reward.release_at <= clock.now() and reward.beneficiary_id:
+        look_at(db.session.get_one(Lead, reward.lead_id), Point.TRANSFER, reward)
+        db.session.flush()
 
 
 def freeze_reward(reward: Reward, *, by: User, reason: str) -> None:
@@ -117,7 +133,8 @@ def unfreeze_reward(reward: Reward, *, by: User) -> None:
     """on_hold -> pending; if its day has come meanwhile, it is released at once."""
     require(may_freeze(by, reward), "take a reward off hold")
     if why := why_held(reward):
-        raise PaymentInDoubt(why, next_step="It continues automatically when the payment is settled.")
+        raise PaymentInDoubt(why, next_step="It goes on by itself when the payment is settled, or the case of fraud is "
+                                            "decided.")
     lifecycle.move_reward(reward, RewardState.PENDING, by=by.id)
     wait = max(reward.release_at - clock.now(), timedelta(0))
     outbox.promise("release_reward", after=wait, reward_id=reward.id)

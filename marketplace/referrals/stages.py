@@ -3,9 +3,9 @@ from datetime import date, timedelta
 
 from marketplace.bounties.publishing import pause_if_out_of_funds
 from marketplace.bounties.rules import Event, Happening, RewardPreview, worst_case
-from marketplace.foundation import clock
+from marketplace.foundation import clock, outbox
 from marketplace.foundation.errors import Conflict, Invalid, require
-from marketplace.foundation.money import Money
+from marketplace.foundation.money import Money, zero
 from marketplace.foundation.show import day_in_words
 from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
@@ -29,7 +29,7 @@ from marketplace.referrals.models import (
     Stage,
 )
 from marketplace.referrals.permissions import may_work
-from marketplace.referrals.queries import conversions_of
+from marketplace.referrals.queries import conversions_of, is_disputed
 from marketplace.referrals.reserving import still_possible
 
 ACTIVE = frozenset({Stage.QUALIFIED, Stage.MEETING, Stage.NEGOTIATION})  # Evidence of activity.
@@ -53,10 +53,12 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
     if stage in ENDED:
         free_reserved(lead, why=stage)
     elif was_lost:
-        funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=min(still_possible(lead), worst_case(lead.terms)))
+        kept = funds.reserved_for(lead.id, lead.terms.currency)  # By a dispute, perhaps.
+        most = min(still_possible(lead), worst_case(lead.terms))
+        funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=max(most - kept, zero(kept.currency)))
         pause_if_out_of_funds(lead.bounty)
     elif stage is Stage.QUALIFIED:
-        _qualify(lead, by=by.id)
+        qualify(lead, by=by.id)
     if stage in ACTIVE:
         _extend_protection(lead)
 
@@ -68,10 +70,21 @@ def win_lead(
     check_sale(lead, by=by, amount=amount, occurred_on=occurred_on, version=version)
     lock_funds_of(lead)
     lifecycle.move_stage(lead, Stage.WON, by=by.id)
-    _qualify(lead, by=by.id)  # Who bought was qualified, whether or not anybody had said so.
+    sale = make_sale(lead, amount, occurred_on, source=ConversionSource.LEAD_WON, external_id=order_number or lead.id,
+                     by=by.id)
+    if is_disputed(lead.id):
+        outbox.promise("note_sale_recorded", lead_id=lead.id)
+    return sale
+
+
+def make_sale(
+    lead: Lead, amount: Money, occurred_on: date, *, source: ConversionSource, external_id: str, by: str
+) -> Conversion:
+    """What a sale earns and what follows it. Who bought was qualified, whether or not anybody had said so."""
+    qualify(lead, by=by)
     sale = record_conversion(
-        lead, Event(Happening.WON, amount), occurred_on, kind=ConversionKind.SALE, source=ConversionSource.LEAD_WON,
-        external_id=order_number or lead.id, amount=amount, by=by.id)
+        lead, Event(Happening.WON, amount), occurred_on, kind=ConversionKind.SALE, source=source,
+        external_id=external_id, amount=amount, by=by)
     promise_what_follows(lead, sale)
     return sale
 
@@ -81,23 +94,28 @@ def preview_sale(
 ) -> list[RewardPreview]:
     """All that win_lead would make, a preview for each event; raises what it would. Nothing is written."""
     check_sale(lead, by=by, amount=amount, occurred_on=occurred_on, version=version)
+    return previews_of_sale(lead, amount)
+
+
+def previews_of_sale(lead: Lead, amount: Money) -> list[RewardPreview]:
+    """What ``make_sale`` would earn, event by event."""
     earned, previews = used_up(lead, is_preview=True), []
-    for event in ([Event(Happening.QUALIFIED)] if _is_to_qualify(lead) else []) + [Event(Happening.WON, amount)]:
+    for event in ([Event(Happening.QUALIFIED)] if is_to_qualify(lead) else []) + [Event(Happening.WON, amount)]:
         preview = price_for(lead, event, earned)
         previews.append(preview)
         earned = earned and earned.after(preview)
     return previews
 
 
-def _qualify(lead: Lead, *, by: str) -> None:
+def qualify(lead: Lead, *, by: str) -> Conversion | None:
     """What these terms pay for a qualified lead: once, however often the stage is reached."""
-    if not _is_to_qualify(lead):
-        return
-    record_conversion(lead, Event(Happening.QUALIFIED), clock.now().date(), kind=ConversionKind.QUALIFIED,
-                      source=ConversionSource.LEAD_QUALIFIED, external_id=lead.id, by=by)
+    if not is_to_qualify(lead):
+        return None
+    return record_conversion(lead, Event(Happening.QUALIFIED), clock.now().date(), kind=ConversionKind.QUALIFIED,
+                             source=ConversionSource.LEAD_QUALIFIED, external_id=lead.id, by=by)
 
 
-def _is_to_qualify(lead: Lead) -> bool:
+def is_to_qualify(lead: Lead) -> bool:
     return (any(rule.happening is Happening.QUALIFIED for rule in lead.terms.rules)
             and not any(one.kind is ConversionKind.QUALIFIED for one in conversions_of(lead)))
 
@@ -106,6 +124,11 @@ def check_sale(lead: Lead, *, by: User, amount: Money, occurred_on: date, versio
     """Raises what win_lead would: NotOpen, IllegalMove, StaleForm (409), Invalid (currency, amount, day)."""
     _check_may_work(lead, by, version)
     check_move(lifecycle.STAGE_MOVES, lead.stage or Stage.NEW, Stage.WON)
+    check_sale_itself(lead, amount, occurred_on)
+
+
+def check_sale_itself(lead: Lead, amount: Money, occurred_on: date) -> None:
+    """Invalid (422) for a currency, an amount or a day that no sale of this lead can have."""
     if amount.currency != lead.terms.currency:
         raise Invalid(f"This bounty is in {lead.terms.currency.upper()}.",
                       fields={"currency": [f"Give the amount in {lead.terms.currency.upper()}."]})

@@ -46,6 +46,15 @@ def change_debt(source_id: str, by_minor: int, *, business_id: str, purpose_id: 
                  amount_minor=abs(by_minor), currency=currency)
 
 
+def raise_debt(
+    source_id: str, amount: Money, *, target: Account, business_id: str, purpose_id: str
+) -> None:
+    """The business owes ``amount``, and ``target`` has it: what a ruling gives that no free funds can pay."""
+    ledger.move(amount, source=debt_account(source_id, amount.currency), target=target, kind="debt_raised",
+                reference=f"{source_id}:owed")
+    change_debt(source_id, amount.minor, business_id=business_id, purpose_id=purpose_id, currency=amount.currency)
+
+
 def debt_account(source_id: str, currency: str) -> Account:
     return ledger.account(AccountKind.OWED_BY_BUSINESS, source_id, currency)
 

@@ -216,6 +216,8 @@ def cover(purpose_id: str, currency: str) -> None:
                         reference=f"{debt.id}:paid:{ledger.count_postings(funds) + 1}")
             debts.change_debt(debt.id, -pays.minor, business_id=debt.business_id, purpose_id=purpose_id,
                               currency=currency)
+            if debt.owed_minor == 0:
+                outbox.promise("note_bad_day", source_id=debt.id)
 
 
 def _has_debts(purpose_id: str) -> bool:

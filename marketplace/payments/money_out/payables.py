@@ -112,6 +112,29 @@ def _ask_reversal(
     return number + 1
 
 
+def set_apart(reference: str, amount: Money) -> Payable | None:
+    """A payable of its own for part of what is owed and no transfer has taken; the rest goes its way. All of it: itself.
+
+    None where nothing is owed any more. It is a piece of the first one: taken back with it, told under its name.
+    """
+    payable = lock_payable(reference)
+    if payable.state is not PayableState.OWED or payable.amount_minor == 0:
+        return None
+    if amount >= payable.amount:
+        return payable
+    apart = Payable(id=new_id("rest"), payee_id=payable.payee_id, business_id=payable.business_id, amount=amount,
+                    rest_of=payable.rest_of or payable.id)
+    ledger.move(amount, source=payable_account(payable),
+                target=ledger.account(AccountKind.PAYABLE, apart.id, amount.currency), kind="payable_set_apart",
+                reference=f"{apart.id}:set_apart")
+    payable.amount -= amount
+    db.session.add(apart)
+    db.session.flush()
+    audit.record("payable.owed", apart.id, by=audit.SYSTEM, amount_minor=amount.minor, currency=amount.currency,
+                 rest_of=apart.rest_of)
+    return apart
+
+
 def left_of(payable: Payable) -> Money:
     """Owed or sent of it, or paid by an older transfer; less what was taken back of that, or is being taken back."""
     return sum((free for _, _, free in _netted(payable)), _own_left(payable))

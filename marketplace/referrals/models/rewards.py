@@ -40,7 +40,8 @@ class ConversionState(StrEnum):
 class Conversion(Versioned, Base):
     """An event that the bounty pays for, counted once per (business, source, external id).
 
-    A sale and a renewal have a value; where there is none, ``amount`` is zero. LATER, RENEWAL and CORRECTION name their sale.
+    A sale, a renewal and a correction have a value, others have none and ``amount`` is zero. LATER, RENEWAL and
+    CORRECTION name their sale.
     """
 
     __tablename__ = "conversions"
@@ -171,7 +172,7 @@ class ClawbackState(StrEnum):
 
 
 class Clawback(Versioned, Base):
-    """The linked negative reward: what a refund of the sale takes back, at the original rate; or what a dispute does."""
+    """The linked negative reward: what a refund of the sale takes back, at the original rate, or a dispute."""
 
     __tablename__ = "clawbacks"
     __table_args__ = (

@@ -1,0 +1,38 @@
+"""The sum at issue of a reward, and no more, waits for its dispute: held while it is held, stopped once released."""
+from collections.abc import Sequence
+
+from marketplace.foundation import audit, outbox
+from marketplace.foundation.money import Money
+from marketplace.payments.money_out import payables, stops
+from marketplace.referrals.holds import hold_reward, lift_holds
+from marketplace.referrals.models import Dispute, DisputeState, Reward, RewardState
+
+IN_DISPUTE = "A dispute about it is not decided yet."
+OVER = "The dispute is over."
+WAITS_FOR_ADMIN = frozenset({DisputeState.OPEN})  # Many were lost: it stops nothing before an admin takes it up.
+
+
+def freeze_reward(dispute: Dispute, reward: Reward, amount: Money) -> None:
+    """All of it: pending -> on_hold. A part: that much stays when the rest is released."""
+    if reward.state in {RewardState.PENDING, RewardState.ON_HOLD} and amount >= reward.net:
+        hold_reward(reward, source_id=dispute.id, reason=IN_DISPUTE, letter="")
+    elif reward.state is RewardState.PAYABLE:
+        stop_released(dispute, reward, amount)
+
+
+def stop_released(dispute: Dispute, reward: Reward, amount: Money) -> None:
+    """Of a reward that is released and in no transfer yet. What is on its way goes, and could be taken back."""
+    amount = min(amount, reward.net)
+    if dispute.state in WAITS_FOR_ADMIN or amount.minor == 0:
+        return
+    apart = payables.set_apart(reward.id, amount)
+    if apart is not None:
+        stops.stop_transfers("payable", apart.id, reason=IN_DISPUTE, source=dispute.id, by=audit.SYSTEM)
+
+
+def thaw_what_was_at_issue(dispute: Dispute, *, payee_ids: Sequence[str]) -> None:
+    """It goes on where it was; what is due is released, and what is released goes with the next transfer."""
+    lift_holds(dispute.id, why=OVER, letter="")
+    stops.lift_stops(dispute.id, by=audit.SYSTEM)
+    for payee_id in payee_ids:
+        outbox.promise("request_transfers", payee_id=payee_id)

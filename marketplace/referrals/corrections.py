@@ -1,0 +1,80 @@
+"""A sale that came to more than was recorded: what the whole earns by the frozen terms, less what it has earned."""
+from sqlalchemy import select
+
+from marketplace.bounties.models import For
+from marketplace.bounties.rules import Earned, Event, Happening, RewardPreview, Share
+from marketplace.foundation import audit, clock
+from marketplace.foundation.db import db
+from marketplace.foundation.money import Money, zero
+from marketplace.referrals.caps import used_up
+from marketplace.referrals.lawful import price_for
+from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, Lead, Reward
+from marketplace.referrals.queries import conversions_of
+from marketplace.referrals.rewards import award
+
+
+def recorded_value(lead: Lead, sale: Conversion) -> Money:
+    """With the corrections before."""
+    return sum((one.amount for one in conversions_of(lead) if one.kind is ConversionKind.CORRECTION), sale.amount)
+
+
+def preview_correction(lead: Lead, sale: Conversion, total: Money, *, is_preview: bool = True) -> RewardPreview:
+    """What ``total`` instead of what was recorded earns more. Nothing below zero: for that there are refunds."""
+    given = _given(lead, sale)
+    used = used_up(lead, is_preview=is_preview)
+    whole = price_for(lead, Event(Happening.WON, total), used and _without(used, given))
+    shares = tuple(share for whom in For for share in _rest(whole, whom, [one for one in given if one.whom is whom]))
+    cash = {whom: sum((share.amount for share in shares if share.whom is whom), zero(total.currency)) for whom in For}
+    fee = sum((share.fee for share in shares), zero(total.currency))
+    before = sum((one.amount for one in given), zero(total.currency))
+    lines = (*whole.lines, ("Earned by it already", -before))
+    return RewardPreview(shares, cash[For.REFERRER], cash[For.BUYER], fee, lines)
+
+
+def record_correction(
+    lead: Lead, sale: Conversion, total: Money, *, source: ConversionSource, external_id: str, by: str
+) -> Conversion:
+    """The difference as an event of its own, which can be refunded like a renewal."""
+    preview, more = preview_correction(lead, sale, total, is_preview=False), total - recorded_value(lead, sale)
+    number = sum(one.kind is ConversionKind.CORRECTION for one in conversions_of(lead)) + 1
+    correction = Conversion(
+        business_id=lead.business_id, bounty_id=lead.bounty_id, lead_id=lead.id, kind=ConversionKind.CORRECTION,
+        sale_id=sale.id, number=number, source=source, external_id=external_id, amount_minor=more.minor,
+        currency=more.currency, occurred_on=sale.occurred_on, payload={
+            "amount_minor": more.minor, "currency": more.currency, "order_number": external_id,
+            "lines": [[words, part.minor if part else None] for words, part in preview.lines]})
+    db.session.add(correction)
+    db.session.flush()
+    audit.record("conversion.approved", correction.id, by=by, kind=ConversionKind.CORRECTION, source=source)
+    award(lead, correction, preview, used_up(lead), by=by)
+    return correction
+
+
+def _given(lead: Lead, sale: Conversion) -> list[Reward]:
+    """Of the sale and its corrections."""
+    own = select(Conversion.id).where(
+        (Conversion.id == sale.id)
+        | ((Conversion.sale_id == sale.id) & (Conversion.kind == ConversionKind.CORRECTION)))
+    return list(db.session.scalars(select(Reward).where(Reward.lead_id == lead.id, Reward.conversion_id.in_(own))))
+
+
+def _without(used: Earned, given: list[Reward]) -> Earned:
+    """The caps as they were before the sale, so that it is not counted against itself."""
+    nothing, now = zero(used.on_bounty.currency), clock.now()
+    mine = sum((one.amount for one in given if one.whom is For.REFERRER), nothing)
+    lately = sum((one.amount for one in given
+                  if (one.created_at.year, one.created_at.month) == (now.year, now.month)), nothing)
+    return Earned(used.by_referrer - mine, used.on_bounty - sum((one.amount for one in given), nothing),
+                  used.this_month - lately)
+
+
+def _rest(whole: RewardPreview, whom: For, given: list[Reward]) -> list[Share]:
+    priced = [share for share in whole.shares if share.whom is whom and share.amount.minor]
+    if not priced:
+        return []
+    nothing = zero(priced[0].amount.currency)
+    amount = sum((one.amount for one in priced), nothing) - sum((one.amount for one in given), nothing)
+    fee = sum((one.fee for one in priced), nothing) - sum((one.fee for one in given), nothing)
+    if amount.minor <= 0:
+        return []
+    return [Share(priced[0].rule, whom, amount, max(fee, nothing), None, 0)]

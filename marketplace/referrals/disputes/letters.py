@@ -1,0 +1,180 @@
+"""What both sides of a dispute, the witness and the admins are told by mail; what is too late is not sent."""
+from collections.abc import Callable
+
+from sqlalchemy import select
+
+from marketplace.foundation.db import db
+from marketplace.foundation.letters import TO_ADMINS, compose, public_url
+from marketplace.foundation.mail import Mail
+from marketplace.foundation.money import show_money
+from marketplace.foundation.show import day_in_words
+from marketplace.identity.models import User
+from marketplace.referrals.disputes.kinds import KINDS
+from marketplace.referrals.disputes.permissions import may_rule
+from marketplace.referrals.disputes.queries import FOR_ADMINS, LIVE
+from marketplace.referrals.disputes.witness import may_be_mailed, witness_link
+from marketplace.referrals.disputes.words import claimant_in_words, ended_in_words, next_in_words, title_of
+from marketplace.referrals.letters import to_members
+from marketplace.referrals.models import (
+    Buyer,
+    Dispute,
+    DisputeSide,
+    DisputeState,
+    Lead,
+    Respondent,
+)
+
+BUYER_WHY = ("You get this mail because you were introduced to a business on Fingerpost and said yes to it. "
+             "We ask this once.")
+
+
+def _dispute(dispute_id: str) -> Dispute:
+    return db.session.get_one(Dispute, dispute_id)
+
+
+def _to_person(user_id: str | None, dispute: Dispute, subject: str, *paragraphs: str, label: str) -> list[Mail]:
+    person = db.session.get(User, user_id) if user_id else None
+    if person is None or person.closed_at is not None:
+        return []
+    return [compose(person.email, subject, *paragraphs, name=person.name,
+                    action=(label, public_url(f"/disputes/{dispute.id}")))]
+
+
+def _to_business(dispute: Dispute, subject: str, *paragraphs: str, label: str) -> list[Mail]:
+    lead = db.session.get_one(Lead, dispute.lead_id)
+    return to_members(lead.business, subject, *paragraphs, path=f"/disputes/{dispute.id}", label=label)
+
+
+def _to_claimant(dispute: Dispute, subject: str, *paragraphs: str, label: str = "Open the dispute") -> list[Mail]:
+    if dispute.claimant_side is DisputeSide.BUYER:
+        return _to_buyer(dispute, subject, *paragraphs)
+    if dispute.claimant_side is DisputeSide.BUSINESS:
+        return _to_business(dispute, subject, *paragraphs, label=label)
+    return _to_person(dispute.claimant_id, dispute, subject, *paragraphs, label=label)
+
+
+def _to_respondent(dispute: Dispute, subject: str, *paragraphs: str, label: str = "Open the dispute") -> list[Mail]:
+    if dispute.respondent_side is Respondent.BUSINESS:
+        return _to_business(dispute, subject, *paragraphs, label=label)
+    return _to_person(dispute.respondent_id, dispute, subject, *paragraphs, label=label)
+
+
+def _to_buyer(dispute: Dispute, subject: str, *paragraphs: str) -> list[Mail]:
+    """Who reported something wants to hear what became of it, whether or not their yes still stands."""
+    buyer = db.session.get_one(Buyer, db.session.get_one(Lead, dispute.lead_id).buyer_id)
+    if not buyer.email:
+        return []
+    return [compose(buyer.email, subject, *paragraphs, name=buyer.name or "", why=BUYER_WHY)]
+
+
+def _to_admins(dispute: Dispute, subject: str, *paragraphs: str) -> list[Mail]:
+    admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)))
+    return [compose(user.email, subject, *paragraphs, name=user.name, why=TO_ADMINS,
+                    action=("Open the dispute", public_url(f"/admin/disputes/{dispute.id}")))
+            for user in admins if may_rule(user, dispute)]
+
+
+def _what(dispute: Dispute) -> str:
+    money = f" {show_money(dispute.at_issue)} of reward is at issue." if dispute.at_issue_minor else ""
+    return f"“{title_of(dispute)}”, says {claimant_in_words(dispute)}. {KINDS[dispute.kind].says}{money}"
+
+
+def dispute_opened(dispute_id: str) -> list[Mail]:
+    dispute = _dispute(dispute_id)
+    if dispute.state is not DisputeState.AWAITING_RESPONSE or dispute.due_at is None:
+        return []
+    return _to_respondent(
+        dispute, "Somebody disputes something with you", _what(dispute),
+        f"You have until {day_in_words(dispute.due_at)} to accept it or to say why not. Without an answer it ends "
+        f"for {claimant_in_words(dispute)}.", label="Read and answer")
+
+
+def dispute_reminded(dispute_id: str) -> list[Mail]:
+    dispute = _dispute(dispute_id)
+    if dispute.state is not DisputeState.AWAITING_RESPONSE or dispute.due_at is None:
+        return []
+    return _to_respondent(
+        dispute, "A dispute waits for your answer",
+        f"You have until {day_in_words(dispute.due_at)}. Without an answer it ends for {claimant_in_words(dispute)}.",
+        label="Read and answer")
+
+
+def dispute_contested(dispute_id: str) -> list[Mail]:
+    dispute = _dispute(dispute_id)
+    if dispute.state is not DisputeState.CONTESTED:
+        return []
+    return _to_claimant(dispute, "Your dispute was answered", "The other side sees it differently, and says why.",
+                        next_in_words(dispute, is_claimant=True), label="Read the answer")
+
+
+def dispute_escalated(dispute_id: str) -> list[Mail]:
+    dispute = _dispute(dispute_id)
+    if dispute.state is not DisputeState.ESCALATED:
+        return []
+    said = ("An admin decides now", next_in_words(dispute))
+    return [*_to_claimant(dispute, *said), *_to_respondent(dispute, *said),
+            *_to_admins(dispute, "A dispute waits for a ruling", next_in_words(dispute))]
+
+
+def dispute_waits(dispute_id: str) -> list[Mail]:
+    dispute = _dispute(dispute_id)
+    if dispute.state is not DisputeState.OPEN:
+        return []
+    return _to_admins(dispute, "A dispute waits to be taken up",
+                      "Whoever claims it has lost more than three in the last ninety days.")
+
+
+def dispute_overdue(dispute_id: str) -> list[Mail]:
+    dispute = _dispute(dispute_id)
+    if dispute.state not in FOR_ADMINS:
+        return []
+    return _to_admins(dispute, "A ruling is due", "Both sides wait for it.")
+
+
+def dispute_ended(dispute_id: str) -> list[Mail]:
+    """The ruling's reason stands word for word in both letters."""
+    dispute = _dispute(dispute_id)
+    if dispute.ended_at is None:
+        return []
+    said = [ended_in_words(dispute)]
+    if dispute.ruling:
+        said.append(f"The admin’s reason: {dispute.ruling}")
+    return [*_to_claimant(dispute, "Your dispute is over", *said),
+            *_to_respondent(dispute, "A dispute with you is over", *said)]
+
+
+def witness_asked(dispute_id: str) -> list[Mail]:
+    """To the buyer while their yes stands; else the referrer has the link, to pass on."""
+    dispute = _dispute(dispute_id)
+    lead = db.session.get_one(Lead, dispute.lead_id)
+    if dispute.state not in LIVE or dispute.witness is not None:
+        return []
+    if dispute.witness_by_mail and may_be_mailed(lead):
+        buyer = db.session.get_one(Buyer, lead.buyer_id)
+        return [compose(
+            str(buyer.email), "One question, if you like",
+            f"{lead.referrer.name} introduced you to {lead.business.name}. The two see differently whether you bought "
+            "something there. Your word would settle it.",
+            "One page, no account. You may also say that you would rather not, and nobody minds.",
+            name=buyer.name or "", why=BUYER_WHY, action=("Answer", witness_link(dispute, is_mailed=True)))]
+    return _to_person(
+        lead.referrer_id, dispute, "The buyer could settle your dispute",
+        "We may not write to the buyer ourselves. If you know them, pass this link on to them alone; there they can "
+        "say whether they bought, or that they would rather not:", witness_link(dispute, is_mailed=False),
+        label="Open the dispute")
+
+
+def witness_answered(dispute_id: str) -> list[Mail]:
+    dispute = _dispute(dispute_id)
+    if dispute.state not in LIVE or dispute.witness is None:
+        return []
+    said = ("The buyer has answered", "What they said stands on the page of your dispute.")
+    return [*_to_claimant(dispute, *said), *_to_respondent(dispute, *said)]
+
+
+LETTERS: dict[str, Callable[..., list[Mail]]] = {
+    letter.__name__: letter for letter in (
+        dispute_opened, dispute_reminded, dispute_contested, dispute_escalated, dispute_waits, dispute_overdue,
+        dispute_ended, witness_asked, witness_answered,
+    )
+}

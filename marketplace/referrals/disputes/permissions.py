@@ -1,0 +1,55 @@
+"""Who speaks for which side of a dispute, and who may rule."""
+from marketplace.foundation.db import db
+from marketplace.identity.models import User
+from marketplace.referrals.models import Dispute, DisputeSide, Lead, Respondent
+from marketplace.referrals.permissions import may_decide, may_give_money_back
+
+
+def side_of(user: User, dispute: Dispute) -> DisputeSide | None:
+    """Theirs in it; None for everybody else, admins without a stake among them."""
+    if dispute.claimant_side is DisputeSide.REFERRER and user.id == dispute.claimant_id:
+        return DisputeSide.REFERRER
+    if dispute.respondent_side is Respondent.REFERRER and user.id == dispute.respondent_id:
+        return DisputeSide.REFERRER
+    is_party = DisputeSide.BUSINESS in (dispute.claimant_side, dispute.respondent_side)
+    return DisputeSide.BUSINESS if is_party and user.role_in(dispute.business_id) is not None else None
+
+
+def is_claimant(user: User, dispute: Dispute) -> bool:
+    """One business's people claim together; a referrer alone. (Between two referrers, only the one who claimed.)"""
+    if dispute.claimant_side is DisputeSide.BUSINESS:
+        return user.role_in(dispute.business_id) is not None
+    return dispute.claimant_side is DisputeSide.REFERRER and user.id == dispute.claimant_id
+
+
+def is_respondent(user: User, dispute: Dispute) -> bool:
+    if dispute.respondent_side is Respondent.BUSINESS:
+        return user.role_in(dispute.business_id) is not None
+    return user.id == dispute.respondent_id
+
+
+def may_accept(user: User, dispute: Dispute) -> bool:
+    """What it costs a business, its owners and managers decide."""
+    if dispute.respondent_side is Respondent.BUSINESS:
+        return may_give_money_back(user, db.session.get_one(Lead, dispute.lead_id))
+    return is_respondent(user, dispute)
+
+
+def may_withdraw(user: User, dispute: Dispute) -> bool:
+    return is_claimant(user, dispute)
+
+
+def may_claim(user: User, lead: Lead, side: DisputeSide) -> bool:
+    """The referrer of the lead; of the business its owners and managers."""
+    return may_give_money_back(user, lead) if side is DisputeSide.BUSINESS else user.id == lead.referrer_id
+
+
+def may_rule(user: User, dispute: Dispute) -> bool:
+    """An admin with no stake: neither claims nor answers, nor pointed, nor shares, nor works there."""
+    if user.id in (dispute.claimant_id, dispute.respondent_id):
+        return False
+    lead = db.session.get_one(Lead, dispute.lead_id)
+    if not may_decide(user, lead):
+        return False
+    other = db.session.get(Lead, dispute.about_id) if dispute.about_id != lead.id else None
+    return other is None or may_decide(user, other)

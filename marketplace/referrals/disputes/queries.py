@@ -1,0 +1,113 @@
+"""Who sees which dispute, what waits for whom, and what was lost."""
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import NotFound
+from marketplace.identity.models import User
+from marketplace.referrals.locks import lock_funds_of
+from marketplace.referrals.models import (
+    Dispute,
+    DisputeSide,
+    DisputeState,
+    Ending,
+    Lead,
+    Respondent,
+)
+
+D = DisputeState
+LIVE = (D.OPEN, D.AWAITING_RESPONSE, D.ACCEPTED, D.CONTESTED, D.ESCALATED)
+FOR_ADMINS = (D.OPEN, D.ESCALATED)
+DECIDED_AGAINST = (Ending.RULING, Ending.SILENCE)  # Who gives in has not lost.
+
+
+def disputes_visible_to(user: User) -> Select[Dispute]:
+    """Newest first: those one is a side of, one's business's, all for admins."""
+    disputes = select(Dispute).order_by(Dispute.id.desc())
+    if user.is_admin:
+        return disputes
+    own = [membership.business_id for membership in user.memberships]
+    return disputes.where(or_(
+        _is_referrers_own(user), Dispute.business_id.in_(own) & or_(
+            Dispute.claimant_side == DisputeSide.BUSINESS, Dispute.respondent_side == Respondent.BUSINESS)))
+
+
+def disputes_of(user: User) -> Select[Dispute]:
+    """As the referrer, for their own list."""
+    return select(Dispute).where(_is_referrers_own(user)).order_by(Dispute.id.desc())
+
+
+def disputes_of_business(business_id: str, *, seen_by: User) -> Select[Dispute]:
+    return disputes_visible_to(seen_by).where(Dispute.business_id == business_id, or_(
+        Dispute.claimant_side == DisputeSide.BUSINESS, Dispute.respondent_side == Respondent.BUSINESS))
+
+
+def _is_referrers_own(user: User) -> ColumnElement[bool]:
+    return or_(and_(Dispute.claimant_side == DisputeSide.REFERRER, Dispute.claimant_id == user.id),
+               and_(Dispute.respondent_side == Respondent.REFERRER, Dispute.respondent_id == user.id))
+
+
+def get_dispute(dispute_id: str, *, seen_by: User) -> Dispute:
+    dispute = db.session.scalar(disputes_visible_to(seen_by).where(Dispute.id == dispute_id))
+    if dispute is None:
+        raise NotFound("There is no such dispute.", next_step="Go back to the lead.")
+    return dispute
+
+
+def disputes_of_lead(lead: Lead, *, seen_by: User) -> Sequence[Dispute]:
+    """Oldest first."""
+    return db.session.scalars(disputes_visible_to(seen_by).order_by(None).where(
+        or_(Dispute.lead_id == lead.id, Dispute.about_id == lead.id)).order_by(Dispute.id)).all()
+
+
+def lock_dispute(dispute: Dispute) -> Lead:
+    """The bounty's funds, then the dispute as it is now: of two who act at once the second sees what the first did."""
+    lead = db.session.get_one(Lead, dispute.lead_id)
+    owner = db.session.get(Lead, dispute.about_id) or lead
+    lock_funds_of(lead, owner)
+    db.session.get_one(Dispute, dispute.id, populate_existing=True, with_for_update={"of": Dispute, "key_share": True})
+    return lead
+
+
+def waiting_for_admins() -> Select[Dispute]:
+    """Whose clock ends first, first."""
+    return select(Dispute).where(Dispute.state.in_(FOR_ADMINS)).order_by(Dispute.due_at, Dispute.id)
+
+
+def waiting_for_sides() -> Select[Dispute]:
+    return select(Dispute).where(Dispute.state.in_((D.AWAITING_RESPONSE, D.CONTESTED))).order_by(
+        Dispute.due_at, Dispute.id)
+
+
+@dataclass(frozen=True)
+class DisputeRecord:
+    """What stands beside somebody's record."""
+
+    lost: int
+    in_all: int
+
+
+def record_in_disputes(*, user_id: str | None = None, business_id: str | None = None) -> DisputeRecord:
+    """Of a referrer, or of a business; those that are over and were not taken back."""
+    if business_id is not None:
+        claims = and_(Dispute.claimant_side == DisputeSide.BUSINESS, Dispute.business_id == business_id)
+        answers = and_(Dispute.respondent_side == Respondent.BUSINESS, Dispute.business_id == business_id)
+    else:
+        claims = and_(Dispute.claimant_side == DisputeSide.REFERRER, Dispute.claimant_id == user_id)
+        answers = and_(Dispute.respondent_side == Respondent.REFERRER, Dispute.respondent_id == user_id)
+    lost = Dispute.ended_by.in_(DECIDED_AGAINST) & or_(
+        claims & (Dispute.state == D.RESOLVED_FOR_RESPONDENT), answers & (Dispute.state == D.RESOLVED_FOR_CLAIMANT))
+    counted = db.session.execute(select(func.count().filter(lost), func.count()).select_from(Dispute).where(
+        or_(claims, answers), Dispute.ended_at.is_not(None), Dispute.state != D.WITHDRAWN)).one()
+    return DisputeRecord(*counted)
+
+
+def count_claims_lost(side: DisputeSide, *, claimant_id: str, business_id: str, since: datetime) -> int:
+    """As claimant, by an admin's ruling."""
+    whose = Dispute.business_id == business_id if side is DisputeSide.BUSINESS else Dispute.claimant_id == claimant_id
+    return db.session.scalar(select(func.count()).select_from(Dispute).where(
+        Dispute.claimant_side == side, whose, Dispute.state == D.RESOLVED_FOR_RESPONDENT,
+        Dispute.ended_at > since)) or 0

@@ -1,0 +1,193 @@
+"""What a dispute that ends for its claimant, wholly or in part, posts: by the verbs that earn and take back anyway."""
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from marketplace.bounties.models import For
+from marketplace.bounties.rules import Event, Happening
+from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict
+from marketplace.foundation.money import BASIS, Money, zero
+from marketplace.identity.models import User
+from marketplace.payments import ledger
+from marketplace.payments.models import AccountKind, Payable, PayableState
+from marketplace.referrals import lifecycle
+from marketplace.referrals.caps import used_up
+from marketplace.referrals.clawbacks import take_back_by_ruling
+from marketplace.referrals.consent import withdraw_consent
+from marketplace.referrals.corrections import preview_correction, record_correction, recorded_value
+from marketplace.referrals.disputes.freezing import find_money, rewards_at_issue
+from marketplace.referrals.holds import hold_reward
+from marketplace.referrals.in_kind import LIVES, REMINDED_AFTER
+from marketplace.referrals.lawful import price_for
+from marketplace.referrals.models import (
+    ClawbackState,
+    Consent,
+    Conversion,
+    ConversionSource,
+    Dispute,
+    DisputeKind,
+    KindState,
+    Lead,
+    PartState,
+    Reward,
+    RewardInKind,
+    RewardState,
+    Split,
+    SplitPart,
+    SplitState,
+    Stage,
+    WitnessSaid,
+)
+from marketplace.referrals.queries import conversions_of, find_conversion, find_live_grant, rewards_of_lead
+from marketplace.referrals.rewards import hold_earned
+from marketplace.referrals.sharing import find_split
+from marketplace.referrals.stages import is_to_qualify, make_sale, previews_of_sale, qualify
+from marketplace.referrals.suppression import hash_email
+
+OWED_BY_RULING = "The business has still to pay for this: a dispute was decided, and its funds did not suffice."
+BY_RULING = "a dispute was decided"
+
+
+class SharedAlready(Conflict):
+    code = "shared_already"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``share_bps``: what the claimant gets of what is at issue; ``sale`` and ``sold_on``: the sale, as found."""
+
+    share_bps: int = BASIS
+    sale: Money | None = None
+    sold_on: date | None = None
+
+
+def apply_finding(dispute: Dispute, finding: Finding, *, by: str) -> None:
+    """The caller holds the lock of the bounty's funds, and what was at issue waits no more."""
+    _REMEDIES[dispute.kind](dispute, db.session.get_one(Lead, dispute.lead_id), finding, by)
+
+
+def _sell(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
+    """The sale is made as if the business had recorded it. Nothing where it has, meanwhile."""
+    amount = finding.sale or dispute.sale
+    if amount is None or find_conversion(lead) is not None:
+        return
+    dispute.ruled_sale_minor = amount.minor
+    before = {one.id for one in conversions_of(lead)}
+    previews = previews_of_sale(lead, amount)
+    owes = find_money(dispute, lead, sum(
+        (one.reward + one.buyer_share + one.fee for one in previews), zero(amount.currency)))
+    if lead.stage is Stage.LOST:
+        lifecycle.move_stage(lead, Stage.NEW, by=by, reason=BY_RULING)
+    if lead.stage is not Stage.UNQUALIFIED:  # What the business said of it stays; the sale stands beside it.
+        lifecycle.move_stage(lead, Stage.WON, by=by, reason=BY_RULING)
+    make_sale(lead, amount, finding.sold_on or dispute.happened_on, source=_source(dispute), external_id=dispute.id,
+              by=by)
+    _give_part(dispute, lead, [one for one in conversions_of(lead) if one.id not in before], finding, owes=owes, by=by)
+
+
+def _correct(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
+    sale, total = find_conversion(lead), finding.sale or dispute.sale
+    if sale is None or total is None or total <= recorded_value(lead, sale):
+        return
+    dispute.ruled_sale_minor = total.minor
+    more = preview_correction(lead, sale, total)
+    owes = find_money(dispute, lead, more.reward + more.buyer_share + more.fee)
+    made = record_correction(lead, sale, total, source=_source(dispute), external_id=dispute.id, by=by)
+    _give_part(dispute, lead, [made], finding, owes=owes, by=by)
+
+
+def _qualify(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
+    if not is_to_qualify(lead):
+        return
+    earned = price_for(lead, Event(Happening.QUALIFIED), used_up(lead))
+    owes = find_money(dispute, lead, earned.reward + earned.buyer_share + earned.fee)
+    made = qualify(lead, by=by)
+    _give_part(dispute, lead, [made] if made else [], finding, owes=owes, by=by)
+
+
+def _source(dispute: Dispute) -> ConversionSource:
+    is_confirmed = dispute.witness is not None and dispute.witness.said is WitnessSaid.BOUGHT
+    return ConversionSource.BUYER_CONFIRMED if is_confirmed else ConversionSource.RULING
+
+
+def _give_part(
+    dispute: Dispute, lead: Lead, made: list[Conversion], finding: Finding, *, owes: bool, by: str
+) -> None:
+    """What it earned is the referrer's as far as the ruling says; odd units are theirs. It waits where it is owed."""
+    ids = {one.id for one in made}
+    for reward in [one for one in rewards_of_lead(lead) if one.conversion_id in ids]:
+        back = reward.amount.part(BASIS - finding.share_bps, BASIS)
+        if back.minor and reward.whom is For.REFERRER:
+            take_back_by_ruling(reward, back, dispute_id=dispute.id, by=by)
+        if owes and reward.state is RewardState.PENDING:
+            hold_reward(reward, source_id=dispute.id, reason=OWED_BY_RULING, letter="")
+
+
+def _take_back(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
+    reward = db.session.get_one(Reward, dispute.about_id)
+    amount = min(dispute.at_issue, reward.net).part(finding.share_bps, BASIS)
+    if amount.minor and reward.state is not RewardState.VOIDED:
+        take_back_by_ruling(reward, amount, dispute_id=dispute.id, by=by)
+
+
+def _share(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
+    """Of what is earned and not sent, at once; of what is still to be earned, by a split."""
+    owner, other = db.session.get_one(Lead, dispute.about_id), db.session.get_one(User, dispute.claimant_id)
+    if rewards_of_lead(owner):
+        for reward, amount in rewards_at_issue(dispute):
+            _pass_on(dispute, reward, amount.part(finding.share_bps, BASIS), owner, by=by)
+        return
+    split = find_split(owner)
+    if split is not None and split.state is SplitState.AGREED:
+        raise SharedAlready("Everybody there agreed meanwhile on how it is shared.",
+                            next_step="Rule once it has earned something.")
+    if split is not None:
+        lifecycle.move_split(split, SplitState.WITHDRAWN, by=by, reason=BY_RULING)
+        db.session.flush()
+    split = Split(lead_id=owner.id, own_bps=BASIS - finding.share_bps, parts=[SplitPart(
+        email=other.email, email_hash=hash_email(other.email), share_bps=finding.share_bps, second_id=lead.id)])
+    db.session.add(split)
+    db.session.flush()
+    audit.record("split.proposed", split.id, by=by, own_bps=split.own_bps)
+    lifecycle.move_part(split.parts[0], PartState.AGREED, by=by, user_id=other.id)
+    lifecycle.move_split(split, SplitState.AGREED, by=by)
+
+
+def _pass_on(dispute: Dispute, reward: Reward, amount: Money, owner: Lead, *, by: str) -> None:
+    """held or owed -> reserved -> held anew for the other one, with the fee. What a transfer has taken stays."""
+    payable = db.session.get(Payable, reward.id)
+    if amount.minor == 0 or (payable is not None and payable.state is not PayableState.OWED):
+        return
+    reserved = ledger.account(AccountKind.RESERVED, owner.id, reward.currency)
+    back = take_back_by_ruling(reward, amount, dispute_id=dispute.id, by=by, credit=reserved)
+    if back.state is ClawbackState.TAKEN:
+        conversion = db.session.get_one(Conversion, reward.conversion_id)
+        hold_earned(owner, conversion, back.amount, Money(back.fee_minor, reward.currency), whom=For.REFERRER,
+                    beneficiary_id=dispute.claimant_id, by=by)
+
+
+def _owe_again(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
+    """It is owed as on the first day, whatever had been said of it."""
+    thing = db.session.get_one(RewardInKind, dispute.about_id)
+    if thing.state in {KindState.OFFERED, KindState.FULFILLED, KindState.EXPIRED}:
+        lifecycle.move_kind(thing, KindState.OWED, by=by, reason=BY_RULING)
+    if thing.state is KindState.OWED:
+        thing.expires_at = clock.now() + LIVES
+        outbox.promise("remind_of_kind", after=REMINDED_AFTER, kind_id=thing.id)
+        outbox.promise("end_kind", after=LIVES, kind_id=thing.id)
+
+
+def _close_contact(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
+    """Their data is closed to the business."""
+    if lead.consent is Consent.GRANTED and find_live_grant(lead) is not None:
+        withdraw_consent(lead)
+
+
+_REMEDIES: dict[DisputeKind, Callable[[Dispute, Lead, Finding, str], None]] = {
+    DisputeKind.GHOST_CLOSE: _sell, DisputeKind.UNTRACKED: _sell, DisputeKind.WRONG_AMOUNT: _correct,
+    DisputeKind.REJECTED_UNFAIRLY: _qualify, DisputeKind.DUPLICATE_OWNERSHIP: _share,
+    DisputeKind.BAD_LEAD: _take_back, DisputeKind.NON_PAYMENT: _owe_again, DisputeKind.FAVOUR_NOT_KEPT: _owe_again,
+    DisputeKind.DATA_MISUSE: _close_contact,
+}

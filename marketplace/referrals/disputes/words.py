@@ -1,0 +1,94 @@
+"""Each state of a dispute in plain words: what happens next, to whom, and how it ended."""
+from marketplace.bounties.rule_words import percent_text
+from marketplace.foundation.money import BASIS, show_money
+from marketplace.foundation.show import day_in_words
+from marketplace.referrals.disputes.kinds import KINDS
+from marketplace.referrals.models import Dispute, DisputeKind, DisputeSide, DisputeState, Ending
+
+D = DisputeState
+SIDES = {DisputeSide.REFERRER: "the referrer", DisputeSide.BUSINESS: "the business", DisputeSide.BUYER: "the buyer",
+         DisputeSide.ADMIN: "an admin"}
+STATES = {"dispute": {
+    D.OPEN: ("warn", "Waits for an admin"), D.AWAITING_RESPONSE: ("info", "Waits for an answer"),
+    D.ACCEPTED: ("ok", "Accepted"), D.CONTESTED: ("warn", "Contested"), D.ESCALATED: ("warn", "An admin decides"),
+    D.RESOLVED_FOR_CLAIMANT: ("ok", "For the claimant"), D.RESOLVED_FOR_RESPONDENT: ("mute", "For the other side"),
+    D.SPLIT: ("info", "Split"), D.WITHDRAWN: ("mute", "Taken back")}}
+
+
+def claimant_in_words(dispute: Dispute) -> str:
+    return SIDES[dispute.claimant_side]
+
+
+def respondent_in_words(dispute: Dispute) -> str:
+    both = dispute.claimant_side.value == dispute.respondent_side.value
+    return "the other referrer" if both else SIDES[DisputeSide(dispute.respondent_side.value)]
+
+
+def next_in_words(dispute: Dispute, *, is_claimant: bool = False, is_respondent: bool = False) -> str:
+    """One sentence: who does what by when."""
+    until = day_in_words(dispute.due_at) if dispute.due_at else ""
+    claimant, respondent = claimant_in_words(dispute), respondent_in_words(dispute)
+    who = "You have" if is_respondent else f"{respondent.capitalize()} has"
+    may = "Take it to an admin, or take it back." if is_claimant else (
+        f"{claimant.capitalize()} may take it to an admin, or take it back.")
+    said = {
+        D.OPEN: f"An admin looks at it first, by {until}: more than three claims were lost lately. "
+                "Nothing is frozen meanwhile.",
+        D.AWAITING_RESPONSE: f"{who} until {until} to accept it, or to say why not. Without an answer it ends for "
+                             f"{claimant}.",
+        D.CONTESTED: f"{may} On {until} it goes to an admin by itself.",
+        D.ESCALATED: f"An admin decides, by {until}. Until then both sides can add what they know.",
+    }
+    return said.get(dispute.state) or ended_in_words(dispute)
+
+
+def ended_in_words(dispute: Dispute) -> str:
+    claimant, respondent = claimant_in_words(dispute), respondent_in_words(dispute)
+    share = percent_text(dispute.share_bps or 0)
+    by_ruling = {
+        D.RESOLVED_FOR_RESPONDENT: f"an admin decided for {respondent}. What was frozen goes on as before.",
+        D.RESOLVED_FOR_CLAIMANT: f"an admin decided for {claimant}. {what_follows(dispute)}",
+        D.SPLIT: f"an admin gave {claimant} {share} of what was at issue. {what_follows(dispute)}",
+    }
+    how = {
+        Ending.WITHDRAWN: f"{claimant} took it back. Nobody has lost.",
+        Ending.ACCEPTED: f"{respondent} accepted it. {what_follows(dispute)}",
+        Ending.RECORDED: "the business has recorded the sale.",
+        Ending.SILENCE: f"{respondent} did not answer, so it ended for {claimant}. {what_follows(dispute)}",
+        Ending.RULING: by_ruling.get(dispute.state, ""),
+    }
+    return f"It is over: {how[dispute.ended_by]}" if dispute.ended_by else ""
+
+
+def what_follows(dispute: Dispute) -> str:
+    """What its end for the claimant has posted."""
+    part = show_money(dispute.at_issue.part(dispute.share_bps or BASIS, BASIS))
+    return {
+        DisputeKind.GHOST_CLOSE: "The sale is recorded, and its reward is held for the return period.",
+        DisputeKind.UNTRACKED: "The sale is recorded, and its reward is held for the return period.",
+        DisputeKind.WRONG_AMOUNT: "The difference is recorded, and what it earns is held for the return period.",
+        DisputeKind.REJECTED_UNFAIRLY: "The lead counts as qualified, and what that earns is held.",
+        DisputeKind.DUPLICATE_OWNERSHIP: "What the lead earns is shared accordingly.",
+        DisputeKind.BAD_LEAD: f"{part} of the reward is taken back.",
+        DisputeKind.NON_PAYMENT: "It is owed, and the business says how to have it.",
+        DisputeKind.FAVOUR_NOT_KEPT: "The favour is owed again.",
+        DisputeKind.DATA_MISUSE: "The business can no longer see the contact data.",
+    }[dispute.kind]
+
+
+def frozen_in_words(dispute: Dispute) -> str:
+    """What waits because of it, and that nothing else does."""
+    if dispute.ended_at is not None:
+        return "Nothing is frozen any more."
+    if dispute.state is D.OPEN:
+        return "Nothing, before an admin has looked."
+    if dispute.kind in {DisputeKind.BAD_LEAD, DisputeKind.DUPLICATE_OWNERSHIP}:
+        return (f"{show_money(dispute.at_issue)} of the reward, as far as it is not sent. The rest goes its way."
+                if dispute.at_issue_minor else "Nothing: nothing is earned yet.")
+    if dispute.reserved_minor:
+        return f"{show_money(dispute.reserved)} of the bounty’s free funds are set aside for it, our fee included."
+    return "Nothing more than what is reserved for this lead anyway." if KINDS[dispute.kind].may_split else "No money."
+
+
+def title_of(dispute: Dispute) -> str:
+    return KINDS[dispute.kind].title
