@@ -33,13 +33,22 @@ CONTACT = Kind(
     timedelta(days=30))
 POST = Kind(
     "post of a buyer", Whose.BUYER,
-    {"evidence": "url quote quote_prefix quote_suffix title author text sha256 language published_on failure"},
+    {"evidence": "url quote quote_prefix quote_suffix title author text sha256 language published_on failure "
+                 "age_reason said_where",
+     "evidence_checks": "now_reads", "evidence_files": "media_type given_sha256 text content"},
     "To show that the need is real: to the moderator, and in an appeal or a dispute.",
     "until 90 days after the lead ended; of a sale, until 180 days after its last reward came to rest",
     timedelta(days=90))
 WORDS = Kind(
-    "words about a buyer", Whose.BUYER, {"leads": "how_known question answer appeal reason_note buyer_jurisdiction"},
-    "What the referrer and the moderator wrote to decide the lead.", "as long as the post", timedelta(days=90))
+    "words about a buyer", Whose.BUYER,
+    {"leads": "how_known question answer appeal reason_note buyer_jurisdiction", "escalations": "note",
+     "dispute_statements": "text link", "witness_answers": "note", "disputes": "ruling"},
+    "What referrer, business, moderator and buyer wrote to decide the lead, or a dispute about it.",
+    "as long as the post", timedelta(days=90))
+TRACES = Kind(
+    "traces", Whose.BUYER, {"traces": "hash"},
+    "To see that one person is not two: scrambled marks of a browser and a network, never an address.",
+    "one year after they were last seen", timedelta(days=365))
 MARKS = Kind(
     "scrambled marks of a buyer", Whose.BUYER,
     {"buyers": "handle_hash", "leads": "post_hash buyer_hash handle_hash", "lead_signatures": "signature"},
@@ -79,7 +88,20 @@ PAYEE = Kind(
     "To pay you. Bank details and papers are at Stripe only.",
     "with the account; Stripe keeps what the law asks of it")
 
-KINDS = (CONTACT, POST, WORDS, MARKS, SHARE, CONSENT, NEVER, KNOWN, ACCOUNT, KEYS, ANSWERS, PARTS, PAYEE)
+CASES = Kind(
+    "suspicions of fraud", Whose.HOLDER, {"fraud_cases": "keep_reason reason appeal"},
+    "What an admin and the person wrote about a lead that waits because of them.", "with the account")
+BANK = Kind(
+    "words to a bank", Whose.HOLDER, {"chargeback_answers": "text"},
+    "Who paid in for a business, for the bank that asks its money back.", "with the account of who paid in")
+CARD = Kind(
+    "card of a business", Whose.HOLDER,
+    {"stripe_customers": "card_brand card_last4 card_expires", "fundings": "paid_with checkout_url"},
+    "To say which card was charged: its kind and last four digits. The number is at Stripe only.",
+    "as long as the books that name it")
+
+KINDS = (CONTACT, POST, WORDS, MARKS, TRACES, SHARE, CONSENT, NEVER, KNOWN, ACCOUNT, KEYS, ANSWERS, PARTS, PAYEE, CASES,
+         BANK, CARD)
 
 SOLD_RESTS = timedelta(days=180)  # A card's bank may ask its money back for so long.
 PROMISES_KEPT = timedelta(days=90)  # Jobs done: names and ids, no words of a person.
