@@ -1,13 +1,16 @@
 """Empties columns of the rows that belong to one lead, as the list of kinds names them."""
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, update
+from sqlalchemy import ColumnElement, Table, delete, select, update
 
 from marketplace.foundation.db import Base, db
 from marketplace.privacy.kinds import Kind, columns_of
-from marketplace.referrals.models import Lead
+from marketplace.referrals.models import Dispute, Lead
 
-SAYS_BY_BEING_THERE = {("leads", "appeal")}  # That there was one is no secret: it is emptied, not taken away.
+# That there was one is no secret: it is emptied, not taken away.
+SAYS_BY_BEING_THERE = {("leads", "appeal"), ("disputes", "ruling")}
+OF_DISPUTES = {"dispute_statements", "witness_answers"}
+WHOLE = {"evidence_files"}  # Without its content a row says nothing.
 
 
 def blank_lead(lead: Lead, *kinds: Kind, but: frozenset[str] = frozenset()) -> None:
@@ -15,6 +18,9 @@ def blank_lead(lead: Lead, *kinds: Kind, but: frozenset[str] = frozenset()) -> N
     db.session.flush()
     for name, columns in columns_of(*kinds).items():
         table = Base.metadata.tables[name]
+        if name in WHOLE:
+            _delete_whole(table, rows_of_lead(table, lead))
+            continue
         wanted = [table.c[column] for column in columns if f"{name}.{column}" not in but]
         _blank(table, wanted, rows_of_lead(table, lead))
     db.session.expire_all()
@@ -22,6 +28,9 @@ def blank_lead(lead: Lead, *kinds: Kind, but: frozenset[str] = frozenset()) -> N
 
 def rows_of_lead(table: Table, lead: Lead) -> ColumnElement[bool]:
     """Which rows of a table are about this lead's buyer."""
+    if table.name in OF_DISPUTES:
+        of_lead: ColumnElement[bool] = table.c.dispute_id.in_(select(Dispute.id).where(Dispute.lead_id == lead.id))
+        return of_lead
     own = {"leads": ("id", lead.id), "buyers": ("id", lead.buyer_id)}
     column, value = own.get(table.name, ("lead_id", lead.id))
     rows: ColumnElement[bool] = table.c[column] == value
@@ -37,6 +46,12 @@ def _blank(table: Table, columns: list[Any], rows: ColumnElement[bool]) -> None:
         db.session.execute(update(table).where(rows).values(values))
     for column in marked:
         db.session.execute(update(table).where(rows, column.is_not(None)).values({column.name: ""}))
+
+
+def _delete_whole(table: Table, rows: ColumnElement[bool]) -> None:
+    """Pictures of pages before the files that they are of."""
+    db.session.execute(delete(table).where(rows, table.c.page_of_id.is_not(None)))
+    db.session.execute(delete(table).where(rows))
 
 
 def empty_of(column: Any) -> Any:

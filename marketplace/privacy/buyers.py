@@ -17,6 +17,7 @@ from marketplace.referrals.legal_clocks import BY_ANSWER, note_told
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, Consent, Lead, Moderation, ReasonCode, Reward, RewardState
 from marketplace.referrals.nearness import keep_never
+from marketplace.referrals.queries import is_disputed
 from marketplace.referrals.suppression import hash_email, hashes_of, suppress
 
 WISH = "the buyer asked that everything about them be erased"
@@ -67,6 +68,8 @@ def why_wait(lead: Lead) -> str | None:
     """What must be settled before this lead's data can go; None when nothing must."""
     if any(is_open(share) or _is_looked_into(share) for share in shares_of_buyer(lead)):
         return "A share of the reward is kept for you. Say first what becomes of it: take it, give it, or decline."
+    if is_disputed(lead.id):
+        return "A dispute about it is not decided yet, and what is kept may be needed for it."
     return None
 
 

@@ -1,10 +1,11 @@
 """A buyer's data leaves every table of a lead. What was decided, agreed and paid stays, as ids, times and amounts."""
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from marketplace.foundation import audit, clock
 from marketplace.foundation.crypto import keyed_hash
 from marketplace.foundation.db import db
 from marketplace.foundation.idempotency import ApiAnswer
+from marketplace.foundation.traces import Trace
 from marketplace.privacy.blanking import blank_lead
 from marketplace.privacy.kinds import CONSENT, CONTACT, MARKS, POST, SHARE, WORDS
 from marketplace.referrals.models import Buyer, Lead, Moderation
@@ -40,6 +41,8 @@ def erase_everything(lead: Lead, *, why: str, by: str) -> None:
         forget_likeness(lead)
         blank_lead(lead, CONTACT, POST, WORDS, SHARE, CONSENT, but=PROOF)
         _empty_answers(lead)
+        if why != AFTER_ITS_TIME:  # Else they have a time of their own: somebody may still be pretending to be two.
+            db.session.execute(delete(Trace).where(Trace.subject_id == lead.id))
         buyer = db.session.get_one(Buyer, lead.buyer_id)
         buyer.erased_at, buyer.erased_why = clock.now(), why
         audit.record("buyer.erased", lead.id, by=by, reason=why)

@@ -21,6 +21,7 @@ from marketplace.referrals.models import (
     Buyer,
     ConsentGrant,
     Conversion,
+    Dispute,
     KindState,
     KnownContact,
     Lead,
@@ -145,10 +146,13 @@ def _has_ended() -> ColumnElement[bool]:
 
 
 def _rests_for(time: timedelta | None) -> ColumnElement[bool]:
-    """Nothing has happened to the lead since."""
+    """Nothing has happened to the lead since, and no dispute about it is open or was."""
     since = _ago(time)
-    return (Lead.created_at < since) & ~exists(select(AuditEvent.id).where(
+    happened = exists(select(AuditEvent.id).where(
         AuditEvent.subject_id == Lead.id, AuditEvent.created_at > since, AuditEvent.action.not_in(LOOKS)))
+    disputed = exists(select(Dispute.id).where(
+        Dispute.lead_id == Lead.id, or_(Dispute.ended_at.is_(None), Dispute.ended_at > since)))
+    return (Lead.created_at < since) & ~happened & ~disputed
 
 
 def _leads(*conditions: ColumnElement[bool]) -> Select[Lead]:
