@@ -38,6 +38,7 @@ class PaidWith:
     brand: str
     last4: str
     expires: str | None
+    mark: str | None = None  # Stripe's fingerprint: the same card or bank account has the same, wherever it is used.
 
     @property
     def words(self) -> str:

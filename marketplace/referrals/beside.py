@@ -12,7 +12,7 @@ from marketplace.referrals.known_contacts import find_known_since
 from marketplace.referrals.models import Buyer, BuyerRuling, Evidence, Lead
 from marketplace.referrals.nearness import MOST_SHOWN, find_alike, is_like_never
 from marketplace.referrals.ownership import Ownership, rulings_about, who_owns
-from marketplace.referrals.screening import Signal
+from marketplace.referrals.fraud.signals import Signal
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from marketplace.foundation.errors import Conflict, Invalid
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, end_lead
 from marketplace.referrals.duplicates import become_duplicate
+from marketplace.referrals.fraud.scoring import look_at
 from marketplace.referrals.legal_clocks import BY_ANSWER, note_told
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
@@ -22,6 +23,7 @@ from marketplace.referrals.models import (
     ConsentGrant,
     Lead,
     Moderation,
+    Point,
     ReasonCode,
     Stage,
 )
@@ -124,7 +126,10 @@ def confirm_consent(grant: ConsentGrant) -> None:
     grant.confirmed_at = clock.now()
     _take_ownership(lead)
     lifecycle.move_consent(lead, Consent.GRANTED, by=BUYER)
-    for letter in ("buyer_receipt", "business_introduced", "referrer_buyer_said_yes"):
+    db.session.flush()
+    look_at(lead, Point.CONSENT)
+    introduced = () if lead.is_held else ("business_introduced",)  # Else when a person has looked at it.
+    for letter in ("buyer_receipt", *introduced, "referrer_buyer_said_yes"):
         outbox.promise("send_letter", letter=letter, lead_id=lead.id)
 
 

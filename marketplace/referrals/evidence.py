@@ -11,10 +11,10 @@ from marketplace.foundation.quotes import find_quote
 from marketplace.foundation.reading import PageReading, read_page
 from marketplace.referrals import lifecycle
 from marketplace.referrals.duplicates import become_duplicate, find_live_twin
+from marketplace.referrals.fraud.signals import begin_review
 from marketplace.referrals.models import Buyer, Evidence, EvidenceState, Lead, Moderation, ReasonCode
 from marketplace.referrals.nearness import keep_likeness
 from marketplace.referrals.questions import put_question
-from marketplace.referrals.screening import begin_review
 from marketplace.referrals.suppression import hash_handle, hash_post
 
 LONGEST_TEXT = 20_000  # Characters kept of a page; a buyer's need is said in far fewer.

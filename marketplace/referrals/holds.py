@@ -1,4 +1,4 @@
-"""A reward waits while a payment of its business is in doubt; it goes on when the last reason is gone."""
+"""A reward waits while a payment of its business is in doubt, or an admin looks; it goes on with the last reason."""
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -10,10 +10,9 @@ from marketplace.referrals import lifecycle
 from marketplace.referrals.models import Reward, RewardHold, RewardState
 
 
-def hold_reward(reward: Reward, *, source_id: str, reason: str) -> None:
-    """pending -> on_hold, because of ``source_id`` (a chargeback, a fraud warning). Asked again, it is told anew why.
-
-    One that an admin froze before stays the admin's to end.
+def hold_reward(reward: Reward, *, source_id: str, reason: str, letter: str = "reward_frozen") -> None:
+    """pending -> on_hold, because of ``source_id`` (a chargeback, a fraud warning, a case of fraud). Asked again, it is
+    told anew why. One that an admin froze before stays the admin's to end. ``letter``: "" where another one tells it.
     """
     live = live_holds(reward.id)
     own = db.session.scalar(select(RewardHold).filter_by(reward_id=reward.id, source_id=source_id))
@@ -28,10 +27,11 @@ def hold_reward(reward: Reward, *, source_id: str, reason: str) -> None:
     db.session.flush()
     if reward.state is RewardState.PENDING:
         lifecycle.move_reward(reward, RewardState.ON_HOLD, by=audit.SYSTEM, reason=reason)
-        outbox.promise("send_letter", letter="reward_frozen", reward_id=reward.id)
+        if letter:
+            outbox.promise("send_letter", letter=letter, reward_id=reward.id)
 
 
-def lift_holds(source_id: str, *, why: str) -> None:
+def lift_holds(source_id: str, *, why: str, letter: str = "reward_thawed") -> None:
     """on_hold -> pending, of all that waited for ``source_id`` alone; what is due is released at once."""
     holds = db.session.scalars(
         select(RewardHold).filter_by(source_id=source_id, lifted_at=None).order_by(RewardHold.reward_id)).all()
@@ -44,7 +44,8 @@ def lift_holds(source_id: str, *, why: str) -> None:
         lifecycle.move_reward(reward, RewardState.PENDING, by=audit.SYSTEM, reason=why)
         wait = max(reward.release_at - clock.now(), timedelta(0))
         outbox.promise("release_reward", after=wait, reward_id=reward.id)
-        outbox.promise("send_letter", letter="reward_thawed", reward_id=reward.id)
+        if letter:
+            outbox.promise("send_letter", letter=letter, reward_id=reward.id)
 
 
 def live_holds(reward_id: str) -> Sequence[RewardHold]:

@@ -7,7 +7,7 @@ from marketplace.referrals.evidence import Captured, keep_evidence, read_evidenc
 from marketplace.referrals.models import EvidenceState, Moderation, ReasonCode
 from marketplace.referrals.pages.evidence_text import mark_quote
 from marketplace.referrals.pointing import withdraw_lead
-from marketplace.referrals.screening import read_signals
+from marketplace.referrals.fraud.signals import read_signals
 from tests.factories import make_user
 from tests.referrals.conftest import QUOTE
 from tests.referrals.steps import actions_on, again, do, point

@@ -5,8 +5,10 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
 
+from marketplace.foundation.browsers import mark_device, traces_of_request
 from marketplace.foundation.db import transaction
 from marketplace.foundation.limits import GUESSING, GUESSING_ONE, account_tried, caller, limiter
+from marketplace.foundation.traces import keep_traces
 from marketplace.foundation.web import Form
 from marketplace.identity.confirmation import AlreadyConfirmed, confirm_email, find_unconfirmed, send_confirmation_again
 from marketplace.identity.passwords import ask_reset, find_resetting, reset_password
@@ -55,8 +57,9 @@ def sign_in() -> Any:
         with form.keeping():
             with transaction():
                 user = begin(form.fields["email"], form.fields["password"])
+                keep_traces(user.id, traces_of_request())
             begin_session(user)
-            return redirect(onward)
+            return mark_device(redirect(onward))
     return render_template("identity/sign_in.html", form=form, onward=onward), form.status
 
 

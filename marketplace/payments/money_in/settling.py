@@ -5,6 +5,7 @@ from typing import Protocol
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, show_money
+from marketplace.foundation.traces import TraceKind, keep_traces
 from marketplace.payments import ledger, lifecycle
 from marketplace.payments.disputes.freezing import cover
 from marketplace.payments.locks import lock_funds_of
@@ -70,6 +71,8 @@ def _settle_paid(funding: Funding, received: Received) -> None:
     if received.paid_with:
         funding.payment_method_id, funding.paid_with = received.paid_with.id, received.paid_with.words
     lifecycle.move_funding(funding, S.PAID, by=SYSTEM, stripe=received.payment_intent_id)
+    if received.paid_with and received.paid_with.mark:
+        keep_traces(funding.business_id, {TraceKind.ACCOUNT: received.paid_with.mark})
     ledger.move(funding.amount, source=ledger.clearing(funding.currency),
                 target=ledger.account(AccountKind.FUNDS, funding.purpose_id, funding.currency),
                 kind="funding", reference=f"{funding.id}:paid")

@@ -6,6 +6,7 @@ from sqlalchemy import exists, select
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
+from marketplace.foundation.traces import TraceKind, keep_traces
 from marketplace.identity.models import User
 from marketplace.payments.models import ConnectedAccount, PayeeState, TransferStop
 from marketplace.payments.money_out.stops import lift_stops, stop_transfers
@@ -28,6 +29,10 @@ def note_banks(payee: ConnectedAccount, reading: ConnectedAccountReading) -> Non
         return
     is_new, is_first = has_new_bank(payee, reading), payee.bank_marks is None
     payee.bank_marks = sorted({*(payee.bank_marks or ()), *reading.bank_marks})
+    if is_new or is_first:
+        for mark in reading.bank_marks:
+            keep_traces(payee.user_id, {TraceKind.ACCOUNT: mark})
+        outbox.promise("look_at_owed", payee_id=payee.user_id)
     if is_new or (is_first and _had_another_account(payee)):
         _stop(payee)
 

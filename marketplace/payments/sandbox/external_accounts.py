@@ -21,14 +21,18 @@ def banks_of(world: World, account_id: str) -> list[Body]:
     return world.store.all(KIND, "json_extract(body, '$.account') = ?", account_id)
 
 
-def add_bank(world: World, account: Body, *, number: str = "000123456789") -> Body:
-    """The same number has the same fingerprint."""
+OWN = "000123456789"  # The number of Stripe's own tests: here it stands for a bank account of the holder's own.
+
+
+def add_bank(world: World, account: Body, *, number: str = OWN) -> Body:
+    """The same number has the same fingerprint, whoever gives it; only OWN is everybody's another one."""
+    told = f"{account['id']}:{number}" if number == OWN else number
     bank = world.store.add({
         "id": world.store.new_id("ba"), "object": KIND, "account": account["id"], "account_holder_name": None,
         "account_holder_type": "individual", "account_type": None, "available_payout_methods": ["standard"],
         "bank_name": "SANDBOX BANK", "country": account["_country"].upper(), "currency": account["_currency"],
         "default_for_currency": True, "last4": number[-4:], "metadata": {}, "routing_number": "110000000",
-        "fingerprint": hashlib.sha256(number.encode()).hexdigest()[:16], "status": "new"})
+        "fingerprint": hashlib.sha256(told.encode()).hexdigest()[:16], "status": "new"})
     emit(world, "account.external_account.created", bank, account=account["id"])
     return bank
 

@@ -176,7 +176,8 @@ def _paid_with(charge: stripe.Charge) -> PaidWith | None:
     month, year = getattr(said, "exp_month", None), getattr(said, "exp_year", None)
     return PaidWith(
         id=charge.payment_method, kind=details.type, brand=getattr(said, "brand", None) or details.type,
-        last4=getattr(said, "last4", None) or "", expires=f"{year}-{month:02}" if month and year else None)
+        last4=getattr(said, "last4", None) or "", expires=f"{year}-{month:02}" if month and year else None,
+        mark=getattr(said, "fingerprint", None))
 
 
 def _refund(refund: stripe.Refund) -> RefundReading:

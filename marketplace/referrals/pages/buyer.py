@@ -8,9 +8,11 @@ from marshmallow import Schema
 
 from marketplace.bounties.models import For
 from marketplace.foundation import clock
+from marketplace.foundation.browsers import traces_of_request
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import DomainError, Forbidden, Invalid
 from marketplace.foundation.limits import GUESSING, WRITING, limiter
+from marketplace.foundation.traces import keep_traces
 from marketplace.foundation.web import Form
 from marketplace.referrals.asking import PASSED_ON, buyer_link, is_mailed_to
 from marketplace.referrals.buyers_share import decline_share, give_to_cause, is_open, shares_of_buyer
@@ -93,6 +95,7 @@ def yes(purpose: str, token: str) -> Any:
                 with transaction():
                     is_theirs = is_mailed_to(form.fields["email"], purpose=purpose, token=token)
                     told = lead_of_teller(lead, form.fields.pop("told_by"))
+                    keep_traces(told.id, traces_of_request())
                     grant = give_consent(told, **form.fields, proven=is_theirs)
                 if not grant.confirmed_at:
                     flash(f"We sent a mail to {form.fields['email']}.", "info")
@@ -213,6 +216,7 @@ def confirm_now(token: str) -> Any:
     grant = open_confirmation(token)
     try:
         with transaction():
+            keep_traces(grant.lead_id, traces_of_request())
             confirm_consent(grant)
     except AlreadyAnswered as refusal:
         return _confirmed_page(grant, refusal), refusal.status

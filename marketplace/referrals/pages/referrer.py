@@ -11,12 +11,13 @@ from marketplace.bounties.models import Bounty
 from marketplace.bounties.preview import plain_terms, reward_sign
 from marketplace.bounties.queries import get_bounty
 from marketplace.foundation import jurisdictions
+from marketplace.foundation.browsers import traces_of_request
 from marketplace.foundation.crypto import DamagedSecret, UnknownKey, decrypt, encrypt
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.paging import page
-from marketplace.foundation.traces import keep_traces, traces_of_request
+from marketplace.foundation.traces import keep_traces
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.permissions import EmailUnconfirmed, require_confirmed

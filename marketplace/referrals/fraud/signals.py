@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.referrals import lifecycle
-from marketplace.referrals.models import EvidenceState, Lead, Moderation
+from marketplace.referrals.fraud.rules import RULES
+from marketplace.referrals.fraud.scoring import look_at, looks_at
+from marketplace.referrals.models import EvidenceState, FraudScore, Lead, Moderation, Point
 
 
 @dataclass(frozen=True)
@@ -15,15 +17,41 @@ class Signal:
     words: str
 
 
+@dataclass(frozen=True)
+class FraudSignal:
+    """A rule that a look found, with its weight of that day and the reason in an admin's words."""
+
+    rule: str
+    weight: int
+    reason: str
+    plainly: str  # For the person concerned.
+
+
 def begin_review(lead_id: str) -> None:
-    """Job, or the end of capturing: the lead stands in the moderators' queue."""
+    """Job, or the end of capturing: the lead stands in the moderators' queue, looked at for signs of fraud."""
     lead = db.session.get_one(Lead, lead_id)
     if lead.moderation is Moderation.SUBMITTED:
         lifecycle.move(lead, Moderation.IN_REVIEW, by=audit.SYSTEM)
+        look_at(lead, Point.POINTING)
+
+
+def signals_on(lead: Lead) -> list[FraudSignal]:
+    """Of the latest look, heaviest first: all that was found of this lead so far, less what a person let go."""
+    looks = looks_at(lead.id)
+    return signals_of(looks[-1]) if looks else []
+
+
+def signals_of(look: FraudScore) -> list[FraudSignal]:
+    """Heaviest first. A rule that is no more is left out."""
+    found = [FraudSignal(key, weight, RULES[key].says.format(counted), RULES[key].plainly)
+             for key, weight, counted in look.reasons if key in RULES]
+    return sorted(found, key=lambda one: (-one.weight, one.rule))
 
 
 def read_signals(lead: Lead) -> list[Signal]:
-    return [*_quote_signals(lead), *_age_signals(lead), *_people_signals(lead)]
+    """For the moderator: the post, its age, and the signs of fraud with what each weighs."""
+    fraud = [Signal("warn", f"{one.reason} ({one.weight} of 100)") for one in signals_on(lead)]
+    return [*_quote_signals(lead), *_age_signals(lead), *fraud, *_people_signals(lead)]
 
 
 def _quote_signals(lead: Lead) -> list[Signal]:
@@ -50,9 +78,6 @@ def _age_signals(lead: Lead) -> list[Signal]:
 
 
 def _people_signals(lead: Lead) -> list[Signal]:
-    author = (lead.evidence.author or "").strip().lower()
-    if author and author == lead.referrer.name.strip().lower():
-        return [Signal("warn", "The post’s author has the referrer’s own name.")]
     if (clock.now() - lead.referrer.created_at).days < 1:
         return [Signal("mute", "The referrer joined less than a day ago.")]
     return []

@@ -1,0 +1,168 @@
+"""What waits for a person: kept with a reason, let go, confirmed, appealed; a hold that nobody keeps ends by itself."""
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict, require
+from marketplace.foundation.web import check_version
+from marketplace.identity.models import User
+from marketplace.referrals.fraud import effects, lifecycle
+from marketplace.referrals.fraud.rules import APPEAL_WITHIN, DECISION_DUE, HOLD_ENDS_AFTER
+from marketplace.referrals.locks import lock_funds_of
+from marketplace.referrals.models import CaseState, FraudCase, FraudScore, Lead, Point, Reward, Verdict
+from marketplace.referrals.permissions import is_referrer, may_decide
+
+WAITS = frozenset({Verdict.HOLD, Verdict.STOP})
+LIVE = (CaseState.OPEN, CaseState.CONFIRMED)
+REMINDED_EVERY = timedelta(days=7)
+
+
+class AppealUsed(Conflict):
+    code = "appeal_used"
+
+
+class SecondAdmin(Conflict):
+    code = "second_admin"
+
+
+def find_case(lead_id: str) -> FraudCase | None:
+    """The one that is open, or confirmed and still to be appealed."""
+    return db.session.scalar(select(FraudCase).where(FraudCase.lead_id == lead_id, FraudCase.state.in_(LIVE)))
+
+
+def follow_look(lead: Lead, look: FraudScore, reward: Reward | None, *, was_longer: set[str]) -> None:
+    """What the score says of it: longer, a hold for a person, a stop; or an open case goes on holding what is new."""
+    case = find_case(lead.id)
+    if case is None and look.verdict in WAITS:
+        case = _open(lead, look)
+    elif case is not None and case.state is CaseState.OPEN and look.score > case.look.score:
+        lifecycle.raise_case(case, look)
+    if case is not None:
+        effects.hold_lead(lead, case, look.point)
+    elif look.verdict is Verdict.LONGER and reward is not None and reward.id not in was_longer:
+        effects.hold_longer(reward)
+
+
+def _open(lead: Lead, look: FraudScore) -> FraudCase:
+    now = clock.now()
+    case = FraudCase(
+        lead_id=lead.id, about_id=lead.referrer_id, score_id=look.id, level=look.verdict, due_at=now + DECISION_DUE,
+        expires_at=now + HOLD_ENDS_AFTER if look.verdict is Verdict.HOLD else None, lead=lead, look=look)
+    lifecycle.open_case(case)
+    outbox.promise("remind_of_fraud", after=DECISION_DUE, case_id=case.id)
+    if case.expires_at:
+        outbox.promise("expire_fraud_hold", after=HOLD_ENDS_AFTER, case_id=case.id)
+    _tell(case, "fraud_opened")
+    return case
+
+
+def keep_case(case: FraudCase, *, by: User, reason: str, version: int | None = None) -> None:
+    """A hold is kept for thirty days more, with the reason that the person reads."""
+    _check_may_decide(case, by, version)
+    if case.level is Verdict.HOLD:
+        case.expires_at = clock.now() + HOLD_ENDS_AFTER
+        outbox.promise("expire_fraud_hold", after=HOLD_ENDS_AFTER, case_id=case.id)
+    case.keep_reason, case.due_at = reason, clock.now() + REMINDED_EVERY
+    audit.record("fraud.kept", case.lead_id, by=by.id, case=case.id, reason=reason)
+    _tell(case, "fraud_kept", again=case.due_at.isoformat())
+
+
+def let_go(case: FraudCase, *, by: User, reason: str, version: int | None = None) -> None:
+    """open -> let_go: everything goes on where it was, and what was found counts no more for this lead."""
+    _check_may_decide(case, by, version)
+    lock_funds_of(case.lead)
+    lifecycle.move_case(case, CaseState.LET_GO, by=by.id, reason=reason)
+    effects.let_lead_go(case)
+    _tell(case, "fraud_ended")
+
+
+def confirm_fraud(case: FraudCase, *, by: User, reason: str, version: int | None = None) -> None:
+    """open -> confirmed: everything waits on until the time for an appeal is over. After an appeal it is final.
+
+    SecondAdmin (409): who confirmed it first does not decide about the appeal against it.
+    """
+    _check_may_decide(case, by, version)
+    lock_funds_of(case.lead)
+    if case.settles_at is not None:
+        if by.id == case.decided_by:
+            raise SecondAdmin("You confirmed this before the appeal.",
+                              next_step="Another admin decides about the appeal; you may still let it go.")
+        lifecycle.move_case(case, CaseState.PROVEN, by=by.id, reason=reason)
+        effects.undo_lead(case, by=by.id)
+        _tell(case, "fraud_proven")
+        return
+    lifecycle.move_case(case, CaseState.CONFIRMED, by=by.id, reason=reason)
+    case.settles_at = clock.now() + APPEAL_WITHIN
+    effects.hold_lead(case.lead, case, Point.POINTING)
+    outbox.promise("settle_fraud_case", after=APPEAL_WITHIN, case_id=case.id)
+    _tell(case, "fraud_confirmed")
+
+
+def may_appeal(case: FraudCase) -> bool:
+    """Once while it waits, in which case an admin looks sooner; and once after it was confirmed."""
+    if case.state is CaseState.CONFIRMED:
+        return case.settles_at is not None and clock.now() < case.settles_at
+    return case.state is CaseState.OPEN and case.appeal is None and case.settles_at is None
+
+
+def appeal_case(case: FraudCase, *, by: User, why: str) -> None:
+    """In the referrer's own words. confirmed -> open, for another admin; an open one is due at once."""
+    require(is_referrer(by, case.lead), "appeal for this lead")
+    if not may_appeal(case):
+        raise AppealUsed("This was appealed already, or the time for it is over.",
+                         next_step="Reload the page to see where it stands now.")
+    case.appeal, case.appealed_at, case.due_at = why, clock.now(), clock.now()
+    if case.state is CaseState.CONFIRMED:
+        lifecycle.move_case(case, CaseState.OPEN, by=by.id, reason="appeal")
+        if case.level is Verdict.HOLD:
+            case.expires_at = clock.now() + HOLD_ENDS_AFTER
+            outbox.promise("expire_fraud_hold", after=HOLD_ENDS_AFTER, case_id=case.id)
+    else:
+        audit.record("fraud.appealed", case.lead_id, by=by.id, case=case.id)
+    outbox.promise("send_letter", key=f"fraud_appealed:{case.id}:{case.appealed_at.isoformat()}",
+                   letter="fraud_waiting", case_id=case.id)
+
+
+def expire_fraud_hold(case_id: str) -> None:
+    """Job, thirty days after a hold began or was kept: nobody kept it, so it ends. Silence is for the referrer."""
+    case = db.session.get_one(FraudCase, case_id)
+    if case.state is not CaseState.OPEN or case.expires_at is None or clock.now() < case.expires_at:
+        return
+    lock_funds_of(case.lead)
+    lifecycle.move_case(case, CaseState.EXPIRED, by=audit.SYSTEM, reason="nobody kept it")
+    effects.let_lead_go(case)
+    _tell(case, "fraud_ended")
+
+
+def settle_fraud_case(case_id: str) -> None:
+    """Job, when the time for an appeal is over and nobody appealed."""
+    case = db.session.get_one(FraudCase, case_id)
+    if case.state is not CaseState.CONFIRMED or case.settles_at is None or clock.now() < case.settles_at:
+        return
+    lock_funds_of(case.lead)
+    lifecycle.move_case(case, CaseState.PROVEN, by=audit.SYSTEM, reason="no appeal")
+    effects.undo_lead(case, by=str(case.decided_by))
+    _tell(case, "fraud_proven")
+
+
+def remind_of_fraud(case_id: str) -> None:
+    """Job, when a decision is due, and every week after: a stop does not end by itself."""
+    case = db.session.get_one(FraudCase, case_id)
+    if case.state is not CaseState.OPEN:
+        return
+    if clock.now() >= case.due_at:
+        outbox.promise("send_letter", letter="fraud_waiting", case_id=case.id)
+    outbox.promise("remind_of_fraud", after=REMINDED_EVERY, case_id=case.id)
+
+
+def _check_may_decide(case: FraudCase, by: User, version: int | None) -> None:
+    require(may_decide(by, case.lead), "decide about this lead")
+    check_version(case, version)
+
+
+def _tell(case: FraudCase, letter: str, *, again: str = "") -> None:
+    """Referrer and business, each once for what happened."""
+    key = f"{letter}:{case.id}:{case.settles_at or ''}{again}"
+    outbox.promise("send_letter", key=key, letter=letter, case_id=case.id)

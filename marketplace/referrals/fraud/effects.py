@@ -1,0 +1,146 @@
+"""What waiting means: for the lead, for rewards not released, for what is owed; and how it goes on, or is undone."""
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from marketplace.bounties.models import Bounty
+from marketplace.bounties.publishing import note_funds_came_free
+from marketplace.foundation import audit, outbox
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict
+from marketplace.payments import ledger
+from marketplace.payments.disputes.freezing import thaw_owner
+from marketplace.payments.models import PLATFORM, Account, AccountKind, PayableState
+from marketplace.payments.money_out import payables, stops
+from marketplace.referrals import lifecycle
+from marketplace.referrals.asking import end_lead
+from marketplace.referrals.fraud.rules import LONGER_BY
+from marketplace.referrals.holds import hold_reward, lift_holds
+from marketplace.referrals.models import (
+    Consent,
+    FraudCase,
+    Lead,
+    Moderation,
+    Point,
+    ReasonCode,
+    Reward,
+    RewardState,
+    Stage,
+    Verdict,
+)
+
+HELD = "A person at Fingerpost looks at this lead first. Nothing is lost meanwhile."
+UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
+UNRELEASED = frozenset({RewardState.PENDING, RewardState.ON_HOLD})
+
+
+class HeldForALook(Conflict):
+    code = "held_for_a_look"
+
+
+def check_not_held(lead: Lead) -> None:
+    """HeldForALook (409) while an admin has to look at it first."""
+    if lead.is_held:
+        raise HeldForALook("This lead waits for a look by a person, because of signs of fraud.",
+                           next_step="An admin decides about it in the room Fraud; then it goes on.")
+
+
+def hold_lead(lead: Lead, case: FraudCase, point: Point) -> None:
+    """Before anybody was introduced the lead itself waits; the buyer's yes only a stop holds up. Money always waits."""
+    if lead.moderation in UNDECIDED or (point is Point.CONSENT and case.level is Verdict.STOP):
+        lead.is_held = True
+    for reward in _rewards_of(lead):
+        if reward.state is RewardState.PENDING:
+            hold_reward(reward, source_id=case.id, reason=HELD, letter="")
+        elif reward.state in {RewardState.PAYABLE, RewardState.SCHEDULED}:
+            stops.stop_transfers("payable", reward.id, reason=HELD, source=case.id, by=audit.SYSTEM)
+
+
+def hold_longer(reward: Reward) -> None:
+    """The return period is longer by two weeks; the job that releases it asks what the reward says."""
+    if reward.state in UNRELEASED:
+        reward.release_at += LONGER_BY
+        audit.record("reward.held_longer", reward.id, by=audit.SYSTEM, days=LONGER_BY.days)
+        outbox.promise("send_letter", key=f"fraud_longer:{reward.id}", letter="fraud_longer", reward_id=reward.id)
+
+
+def let_lead_go(case: FraudCase) -> None:
+    """Everything goes on where it stood; whoever was not introduced is so now."""
+    lead = case.lead
+    if lead.is_held and lead.consent is Consent.GRANTED:
+        outbox.promise("send_letter", letter="business_introduced", lead_id=lead.id)
+    lead.is_held = False
+    lift_holds(case.id, why="A person has looked at it.", letter="")
+    stops.lift_stops(case.id, by=audit.SYSTEM)
+    for payee_id in sorted({one.beneficiary_id for one in _rewards_of(lead)
+                            if one.state is RewardState.PAYABLE and one.beneficiary_id}):
+        outbox.promise("request_transfers", payee_id=payee_id)
+
+
+def undo_lead(case: FraudCase, *, by: str) -> None:
+    """Proven: the lead ends, and what it earned and was not sent yet goes back to the bounty. Other leads keep theirs.
+
+    What is in a transfer or was sent is for an admin's order of a reversal.
+    """
+    lead, reason = case.lead, case.reason or ""
+    lead.is_held = False
+    for reward in _rewards_of(lead):
+        if reward.state in UNRELEASED:
+            _void_held(reward, by=by, reason=reason)
+        elif reward.state is RewardState.PAYABLE:
+            _void_owed(reward, by=by, reason=reason)
+    stops.lift_stops(case.id, by=audit.SYSTEM)
+    if lead.moderation is Moderation.ACCEPTED and lead.stage is not Stage.WON:
+        end_lead(lead, why="It was found not to be genuine.", by=by)
+    elif lead.moderation is Moderation.NEEDS_INFO:
+        lifecycle.move(lead, Moderation.EXPIRED, by=by, reason="It was found not to be genuine.")
+    elif lead.moderation in UNDECIDED:
+        if lead.moderation is Moderation.SUBMITTED:
+            lifecycle.move(lead, Moderation.IN_REVIEW, by=audit.SYSTEM)
+        lead.reason_code, lead.reason_note = ReasonCode.OTHER, reason
+        lifecycle.move(lead, Moderation.REJECTED, by=by, reason=ReasonCode.OTHER)
+        lead.decided_at, lead.decided_by = case.decided_at, by
+    note_funds_came_free(db.session.get_one(Bounty, lead.bounty_id))
+
+
+def sent_already(lead: Lead) -> list[Reward]:
+    """Rewards that nothing here can take back any more."""
+    return [one for one in _rewards_of(lead) if one.state in {RewardState.SCHEDULED, RewardState.PAID}]
+
+
+def _rewards_of(lead: Lead) -> Sequence[Reward]:
+    return db.session.scalars(
+        select(Reward).where(Reward.lead_id == lead.id).order_by(Reward.id).with_for_update(key_share=True)
+        .execution_options(populate_existing=True)).all()
+
+
+def _void_held(reward: Reward, *, by: str, reason: str) -> None:
+    """held -> funds, with the fee on it."""
+    thaw_owner(reward.id)
+    held = ledger.account(AccountKind.HELD, reward.id, reward.currency)
+    ledger.move(ledger.balance(held), source=held, target=_funds(reward), kind="reward_voided",
+                reference=f"{reward.id}:fraud")
+    _void(reward, by=by, reason=reason)
+
+
+def _void_owed(reward: Reward, *, by: str, reason: str) -> None:
+    """payable -> funds, and the fee that we had earned with it."""
+    payable = payables.lock_payable(reward.id)
+    if payable.state is not PayableState.OWED:
+        return
+    if payable.amount_minor:
+        payables.take_from_owed(payable, payable.amount, credit=_funds(reward), reference=f"{reward.id}:fraud")
+    fee = reward.fee - reward.fee_given_back
+    if fee.minor:
+        ledger.move(fee, source=ledger.account(AccountKind.PLATFORM_FEES, PLATFORM, reward.currency),
+                    target=_funds(reward), kind="reward_voided_fee", reference=f"{reward.id}:fraud_fee")
+    _void(reward, by=by, reason=reason)
+
+
+def _void(reward: Reward, *, by: str, reason: str) -> None:
+    reward.void_reason = f"It was found not to be genuine. {reason}".strip()
+    lifecycle.move_reward(reward, RewardState.VOIDED, by=by, reason=reward.void_reason)
+
+
+def _funds(reward: Reward) -> Account:
+    return ledger.account(AccountKind.FUNDS, reward.bounty_id, reward.currency)

@@ -1,0 +1,118 @@
+"""What referrer, business and admins are told of a look by a person. No letter says of what anybody is suspected."""
+from collections.abc import Callable
+
+from sqlalchemy import select
+
+from marketplace.foundation.db import db
+from marketplace.foundation.letters import TO_ADMINS, compose, public_url
+from marketplace.foundation.mail import Mail
+from marketplace.foundation.show import day_in_words
+from marketplace.identity.models import User
+from marketplace.referrals.fraud.rules import LONGER_BY
+from marketplace.referrals.letters import to_members, to_referrer
+from marketplace.referrals.models import CaseState, FraudCase, Lead, Reward
+
+
+def _case(case_id: str) -> FraudCase:
+    return db.session.get_one(FraudCase, case_id)
+
+
+def _both(case: FraudCase, subject: str, to_person: list[str], to_business: list[str]) -> list[Mail]:
+    """The business reads of leads that were accepted for it, and of no others."""
+    lead = case.lead
+    mails = to_referrer(lead, subject, *to_person)
+    if lead.accepted_at is not None and to_business:
+        mails += to_members(lead.business, subject, *to_business, path=f"/leads/{lead.id}", label="Open the lead")
+    return mails
+
+
+def fraud_opened(case_id: str) -> list[Mail]:
+    case = _case(case_id)
+    if case.state is not CaseState.OPEN:
+        return []
+    until = f" It ends by itself on {day_in_words(case.expires_at)} at the latest." if case.expires_at else ""
+    return _both(
+        case, "A person looks at a lead first",
+        [(f"Your lead for {case.lead.business.name} waits until a person at Fingerpost has looked at it. It is neither "
+          f"refused nor lost.{until}"),
+         "Its page says what made us look. If there is an explanation, write it there: then it is looked at sooner."],
+        [f"A lead of yours waits until a person at Fingerpost has looked at it, and so does its reward.{until}",
+         "You need do nothing. The money stays where it is."])
+
+
+def fraud_kept(case_id: str) -> list[Mail]:
+    case = _case(case_id)
+    if case.state is not CaseState.OPEN:
+        return []
+    until = f" It ends by itself on {day_in_words(case.expires_at)} at the latest." if case.expires_at else ""
+    return _both(case, "We need some more time for a lead",
+                 [f"Your lead for {case.lead.business.name} still waits for a decision.{until}",
+                  f"The reason: {case.keep_reason}"], [f"A lead of yours still waits for a decision.{until}"])
+
+
+def fraud_ended(case_id: str) -> list[Mail]:
+    case = _case(case_id)
+    if case.state not in {CaseState.LET_GO, CaseState.EXPIRED}:
+        return []
+    return _both(case, "Your lead goes on",
+                 [(f"The look at your lead for {case.lead.business.name} is over: everything goes on where it stood. "
+                   "Thank you for your patience.")],
+                 ["The look at a lead of yours is over: everything goes on where it stood."])
+
+
+def fraud_confirmed(case_id: str) -> list[Mail]:
+    case = _case(case_id)
+    if case.state is not CaseState.CONFIRMED or case.settles_at is None:
+        return []
+    until = day_in_words(case.settles_at)
+    return _both(
+        case, "A decision about your lead",
+        [(f"A person has looked at your lead for {case.lead.business.name} and finds that it is not genuine: "
+          f"{case.reason}"),
+         (f"If you see it differently, appeal on its page until {until}: another person decides then. Nothing is taken "
+          "away before. What your other leads have earned stays yours.")],
+        [(f"A person found that a lead of yours is not genuine. The referrer may appeal until {until}; after that what "
+          "it earned goes back to your bounty.")])
+
+
+def fraud_proven(case_id: str) -> list[Mail]:
+    case = _case(case_id)
+    if case.state is not CaseState.PROVEN:
+        return []
+    return _both(
+        case, "A lead has ended",
+        [f"It stands that your lead for {case.lead.business.name} is not genuine: {case.reason}",
+         ("What it had earned and was not sent yet goes back to the bounty. What your other leads have earned stays "
+          "yours.")],
+        [("It stands that a lead of yours is not genuine. What it had earned and was not sent yet is back in your "
+          "bounty.")])
+
+
+def fraud_longer(reward_id: str) -> list[Mail]:
+    reward = db.session.get_one(Reward, reward_id)
+    lead = db.session.get_one(Lead, reward.lead_id)
+    if reward.beneficiary_id != lead.referrer_id:
+        return []
+    return to_referrer(
+        lead, "Your reward is held a little longer",
+        f"What your lead for {lead.business.name} earned is held {LONGER_BY.days} days longer, until "
+        f"{day_in_words(reward.release_at)}. It is then released without anything to do for you.",
+        "Its page says why.")
+
+
+def fraud_waiting(case_id: str) -> list[Mail]:
+    case = _case(case_id)
+    if case.state is not CaseState.OPEN:
+        return []
+    asked = "The person concerned has answered." if case.appealed_at else "It has waited for its time."
+    action = ("Open the case", public_url(f"/admin/fraud/{case.id}"))
+    why = f"{asked} Signs of fraud hold it up until an admin decides."
+    return [compose(admin.email, "A lead waits for a look", why,
+                    name=admin.name, action=action, why=TO_ADMINS)
+            for admin in db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)))]
+
+
+LETTERS: dict[str, Callable[..., list[Mail]]] = {
+    letter.__name__: letter for letter in (
+        fraud_opened, fraud_kept, fraud_ended, fraud_confirmed, fraud_proven, fraud_longer, fraud_waiting)
+}
