@@ -47,8 +47,10 @@ from marketplace.payments.models import (
 )
 from marketplace.payments.money_in.funding import request_funding
 from marketplace.referrals.data_link import data_link
+from marketplace.referrals.disputes.opening import open_dispute
+from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.in_kind import things_of_lead
-from marketplace.referrals.models import Buyer, Lead
+from marketplace.referrals.models import Buyer, CaseState, Dispute, DisputeKind, FraudCase, FraudScore, Lead, Point, Verdict
 from marketplace.referrals.queries import find_live_grant, rewards_of_lead
 from marketplace.referrals.sharing import propose_split
 from tests import factories as make
@@ -105,6 +107,10 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /settings/keys": SIGNED_IN,
     "POST /settings/keys": (SIGNED_IN, {"name": "My key", "scopes": "leads:read"}),
     "POST /settings/keys/<key_id>/revocation": "in yes 404 404 404 404",
+    "GET /settings/data": SIGNED_IN,
+    "POST /settings/data/export": SIGNED_IN,
+    "GET /settings/closing": SIGNED_IN,
+    "POST /settings/closing": (SIGNED_IN, {"current_password": "not it"}),
     "GET /businesses/new": SIGNED_IN,
     "POST /businesses/new": (SIGNED_IN, {"name": "Another One"}),
     "GET /businesses/<business_id>/settings": OWNS_THERE,
@@ -168,6 +174,7 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /leads/<lead_id>/consent.json": "in 404 404 yes 404 yes",
     "POST /leads/<lead_id>/withdrawal": BEFORE_ACCEPTANCE,
     "POST /leads/<lead_id>/answer": (BEFORE_ACCEPTANCE, {"answer": "Here it is"}),
+    "POST /leads/<lead_id>/explanation": (REFERRER, {"why": "We share a computer"}),
     "POST /leads/<lead_id>/appeal": (BEFORE_ACCEPTANCE, {"why": "I was first, and he says so"}),
     "GET /businesses/<business_id>/leads": "in 403 403 yes 403 yes",
     "POST /leads/<lead_id>/contact": WORKS_THERE,
@@ -190,6 +197,27 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /businesses/<business_id>/known-contacts/removal": OWNS_THERE,
     "POST /rewards/<reward_id>/hold": (ADMIN, {"reason": "To be looked into"}),
     "POST /rewards/<reward_id>/release-hold": ADMIN,
+
+    # disputes: of a sale that a member's business recorded too low, says the referrer
+    "GET /disputes": SIGNED_IN,
+    "GET /businesses/<business_id>/disputes": "in 403 403 yes 403 yes",
+    "GET /leads/<lead_id>/disputes/new": REFERRER.replace("403 404", "yes 404"),
+    "POST /leads/<lead_id>/disputes/new": (REFERRER.replace("403 404", "yes 404"), {"kind": "bad_lead", "text": "x"}),
+    "GET /disputes/<dispute_id>": "in yes 404 yes 404 yes",
+    "POST /disputes/<dispute_id>/acceptance": "in 403 404 yes 404 403",
+    "POST /disputes/<dispute_id>/objection": ("in 403 404 yes 404 403", {"text": "It was recorded as it was."}),
+    "POST /disputes/<dispute_id>/escalation": "in yes 404 403 404 403",
+    "POST /disputes/<dispute_id>/withdrawal": "in yes 404 403 404 403",
+    "POST /disputes/<dispute_id>/statements": ("in yes 404 yes 404 403", {"text": "And one thing more."}),
+    "GET /admin/disputes": ADMIN,
+    "GET /admin/disputes/<dispute_id>": ADMIN,
+    "POST /admin/disputes/<dispute_id>/ruling": (ADMIN, {"outcome": "split", "reason": "Both are right."}),
+    "POST /admin/disputes/<dispute_id>/taking-up": ADMIN,
+    "POST /admin/disputes/<dispute_id>/witness": ADMIN,
+    "GET /witness/<token>": EVERYONE,
+    "POST /witness/<token>": (EVERYONE, {"said": "maybe"}),
+    "GET /witness/<purpose>/<token>": EVERYONE,
+    "POST /witness/<purpose>/<token>": (EVERYONE, {"said": "maybe"}),
 
     # what a lead earns
     "POST /leads/<lead_id>/renewal": (WORKS_THERE, {"amount": "1", "currency": "usd", "occurred_on": "2026-11-02",
@@ -245,6 +273,8 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /your-data/<token>/export.json": EVERYONE,
     "GET /your-data/<token>/export.csv": EVERYONE,
     "POST /your-data/<token>/withdrawal": ("404 404 404 404 404 404", {"lead_id": "x"}),
+    "GET /your-data/<token>/misuse/<lead_id>": EVERYONE,
+    "POST /your-data/<token>/misuse/<lead_id>": (EVERYONE, {"text": "x"}),
     "GET /your-data/<token>/erasure": EVERYONE,
     "POST /your-data/<token>/erasure": EVERYONE,
 
@@ -280,6 +310,11 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /admin/gate/new": ADMIN,
     "POST /admin/gate/new": (ADMIN, {"key": "x"}),
     "POST /admin/gate/<rule_id>/review": ADMIN,
+    "GET /admin/fraud": ADMIN,
+    "GET /admin/fraud/<case_id>": ADMIN,
+    "POST /admin/fraud/<case_id>/keep": (ADMIN, {"reason": "Waiting for an answer"}),
+    "POST /admin/fraud/<case_id>/release": (ADMIN, {"reason": "One family, one computer"}),
+    "POST /admin/fraud/<case_id>/confirmation": (ADMIN, {"reason": "The same person twice"}),
     "GET /admin/transfers": ADMIN,
     "POST /admin/transfers/batches": ADMIN,
     "GET /admin/transfers/batches/<batch_id>": ADMIN,
@@ -415,13 +450,15 @@ def _make_world(mails: Path) -> World:
         item = OpenItem(kind=OpenItemKind.EVENT_UNHANDLED, subject_id="evt_1", note="Stuck.", last_seen_at=now)
         db.session.add(item)
     mail.send(mail.Mail("someone@example.com", "Hello", "A letter."), dedupe_id="x")
+    disputed = _disputed(won, ana)
     names = money_out | _bad_days(funding) | {
+        "dispute_id": disputed.id, "witness": sign("witness", disputed.id),
         "name": mail.list_kept(mails)[0].name,
         "business_id": business.id, "slug": business.slug, "bounty_id": bounty.id, "other_lead_id": open_lead.id, "funding_id": funding.id,
         "split_id": split_id, "share_id": share_id, "kind_id": kind_id, "reward_id": rewards_of_lead(won)[0].id, "user_id": ana.id, "key_id": key.id, "job_id": dead.id, "purpose": "buyer",
         "membership_id": db.session.query(Membership.id).filter_by(user_id=agent.id).scalar(),
         "movement_id": "txn_1", "item_id": item.id, "entry_id": db.session.query(LedgerEntry.id).limit(1).scalar(),
-        "rule_id": db.session.query(GateRule.id).limit(1).scalar(),
+        "rule_id": db.session.query(GateRule.id).limit(1).scalar(), "case_id": _case_of_fraud(won, mona),
         "account_id": db.session.query(LedgerAccount.id).limit(1).scalar(),
         "buyer": sign("buyer", asked.id), "consent": sign("consent-confirm", grant.id),
         "data": data_link(db.session.get_one(Buyer, open_lead.buyer_id)).rpartition("/")[2],
@@ -430,6 +467,15 @@ def _make_world(mails: Path) -> World:
     people = dict(zip(PEOPLE[1:], (ana, tom, wes, pete, mona), strict=True))
     secrets = {name: _key(user)[1] for name, user in people.items()}
     return World({name: user.id for name, user in people.items()}, names, secrets, in_review=in_review.id, open=open_lead.id)
+
+
+def _disputed(lead: Lead, referrer: User) -> Dispute:
+    """The sale came to more than was recorded; the buyer is asked, through the referrer."""
+    with transaction():
+        dispute = open_dispute(db.session.get_one(Lead, lead.id), DisputeKind.WRONG_AMOUNT, by=referrer,
+                               text="He told me that he paid much more.", claim=Claim(amount=Money(9_000_000, "usd")))
+        dispute.witness_asked_at, dispute.witness_by_mail = clock.now(), False
+        return dispute
 
 
 def _bad_days(funding: Funding) -> dict[str, str]:
@@ -445,6 +491,21 @@ def _bad_days(funding: Funding) -> dict[str, str]:
             id="refund_1", business_id=funding.business_id, purpose_id=funding.purpose_id, owed=Money(0, "usd"))])
         db.session.flush()
         return {"chargeback_id": over.id, "warning_id": warning.id, "source_id": "refund_1"}
+
+
+def _case_of_fraud(lead: Lead, admin: User) -> str:
+    """Looked at and let go: to decide about it is too late."""
+    with transaction():
+        look = FraudScore(lead_id=lead.id, point=Point.CONSENT, score=70, verdict=Verdict.HOLD, rules_version=1,
+                          reasons=[["own_device", 70, ""]])
+        db.session.add(look)
+        db.session.flush()
+        case = FraudCase(
+            lead_id=lead.id, about_id=lead.referrer_id, score_id=look.id, level=Verdict.HOLD, state=CaseState.LET_GO,
+            due_at=clock.now(), expires_at=clock.now(), decided_at=clock.now(), decided_by=admin.id, reason="A family")
+        db.session.add(case)
+        db.session.flush()
+        return case.id
 
 
 def _money_out(payee: User, business_id: str, bounty_id: str) -> dict[str, str]:
@@ -496,10 +557,12 @@ def _parameters(rule: str, arguments: set[str], world: World) -> dict[str, str]:
         given["lead_id"] = world.in_review if rule.rsplit("/", 1)[-1] in IN_REVIEW else world.open
     if "token" in arguments:
         given["token"] = world.names[next(k for k, part in (
-            ("data", "/your-data/"), ("consent", "/buyer/confirm/"), ("buyer", "/buyer/"), ("confirm", "/confirm/"), ("reset", "/reset/"))
+            ("witness", "/witness/"), ("data", "/your-data/"), ("consent", "/buyer/confirm/"), ("buyer", "/buyer/"), ("confirm", "/confirm/"), ("reset", "/reset/"))
             if part in rule)]
     if "filename" in arguments:
         given["filename"] = "swagger-ui.css" if rule.startswith("/api") else "app.css"
+    if rule.startswith("/witness/"):
+        given["purpose"] = "witness"
     if "month" in arguments:
         given |= {"currency": "usd", "month": "2026-11"}
     if "year" in arguments:

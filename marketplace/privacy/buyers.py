@@ -3,6 +3,7 @@
 Who asks has shown that they read the mail of the address (``referrals/data_link.py``).
 """
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import select
 
@@ -13,9 +14,21 @@ from marketplace.privacy.erasing import AT_THEIR_WISH, erase_everything
 from marketplace.referrals import consent as answers
 from marketplace.referrals.buyers_share import is_open, shares_of_buyer
 from marketplace.referrals.consent import BUYER, end_elsewhere, leads_elsewhere
+from marketplace.referrals.disputes.opening import open_dispute
+from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.legal_clocks import BY_ANSWER, note_told
 from marketplace.referrals.locks import lock_funds_of
-from marketplace.referrals.models import Buyer, Consent, Lead, Moderation, ReasonCode, Reward, RewardState
+from marketplace.referrals.models import (
+    Buyer,
+    Consent,
+    Dispute,
+    DisputeKind,
+    Lead,
+    Moderation,
+    ReasonCode,
+    Reward,
+    RewardState,
+)
 from marketplace.referrals.nearness import keep_never
 from marketplace.referrals.queries import is_disputed
 from marketplace.referrals.suppression import hash_email, hashes_of, suppress
@@ -62,6 +75,12 @@ def ask_data_link(email: str) -> None:
 def withdraw_from(email: str, lead_id: str) -> None:
     """The yes that was given on this lead is taken back."""
     answers.withdraw_consent(get_lead_about(email, lead_id))
+
+
+def report_misuse(email: str, lead_id: str, *, text: str, happened_on: date | None = None) -> Dispute:
+    """The business used it for something else, or after its time. NotDisputable, AlreadyDisputed (409)."""
+    lead = get_lead_about(email, lead_id)
+    return open_dispute(lead, DisputeKind.DATA_MISUSE, by=None, text=text, claim=Claim(happened_on))
 
 
 def why_wait(lead: Lead) -> str | None:

@@ -10,7 +10,8 @@ IMPERSONAL: dict[str, dict[str, str]] = {
     "codes, names of things and currencies": {
         "audit_events": "action", "auto_top_ups": "currency", "bank_payouts": "currency failure_code",
         "bounties": "currency", "business_debts": "currency", "buyers": "erased_why told_how",
-        "chargebacks": "currency reason stripe_status", "clawbacks": "currency", "conversions": "currency",
+        "connected_accounts": "country currency", "chargebacks": "currency reason stripe_status",
+        "clawbacks": "currency", "conversions": "currency",
         "disputes": "currency", "evidence_checks": "failure", "fraud_warnings": "fraud_type",
         "frozen_parts": "currency", "fundings": "currency failure_code", "ledger_accounts": "currency",
         "ledger_entries": "kind", "money_orders": "currency", "nettings": "currency", "open_items": "currency",

@@ -84,7 +84,7 @@ PARTS = Kind(
     "To ask whom a referrer wants to share with.", "90 days after the lead ended, where they did not agree",
     timedelta(days=90))
 PAYEE = Kind(
-    "payee", Whose.HOLDER, {"connected_accounts": "country currency requirements restriction bank_marks"},
+    "payee", Whose.HOLDER, {"connected_accounts": "requirements restriction bank_marks"},
     "To pay you. Bank details and papers are at Stripe only.",
     "with the account; Stripe keeps what the law asks of it")
 

@@ -13,8 +13,9 @@ from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.idempotency import ApiAnswer
 from marketplace.foundation.outbox import OutboxMessage
-from marketplace.identity.models import ApiKey
+from marketplace.identity.models import ApiKey, User
 from marketplace.privacy import kinds
+from marketplace.privacy.closing import forget_user
 from marketplace.privacy.erasing import AFTER_ITS_TIME, ENDED, erase_contact, erase_everything
 from marketplace.referrals.contact import CASE_OPENED, CONTACT_OPENED
 from marketplace.referrals.models import (
@@ -126,6 +127,16 @@ def keys_that_ended() -> int:
     return _delete(ApiKey, or_(ApiKey.revoked_at < since, ApiKey.expires_at < since))
 
 
+def accounts_never_confirmed() -> int:
+    """Somebody typed an address, perhaps not theirs, and nobody ever opened our mail."""
+    users = db.session.scalars(select(User).where(
+        User.email_confirmed_at.is_(None), User.closed_at.is_(None), User.created_at < _ago(kinds.ACCOUNT.after))
+        .limit(AT_ONCE)).all()
+    for user in users:
+        forget_user(user, by=audit.SYSTEM)
+    return len(users)
+
+
 def promises_done() -> int:
     """Those with a key stay: they say that something happens only once ever. They hold ids and no words."""
     return _delete(OutboxMessage, (OutboxMessage.done_at < _ago(kinds.PROMISES_KEPT)) & OutboxMessage.key.is_(None))
@@ -133,7 +144,7 @@ def promises_done() -> int:
 
 SWEEPS: tuple[Callable[[], int], ...] = (
     contact_of_ended_leads, post_of_ended_leads, data_of_sales, parts_never_agreed, proofs_of_consent, known_contacts,
-    answers_of_the_api, keys_that_ended, promises_done)
+    answers_of_the_api, keys_that_ended, accounts_never_confirmed, promises_done)
 
 
 def _ago(time: timedelta | None) -> datetime:

@@ -54,10 +54,11 @@ def open_contact(lead: Lead, *, by: User) -> Contact:
     return Contact(buyer.name or "", grant.channel, address or "", grant.until, grant.note or "")
 
 
-def note_case_opened(lead: Lead, *, by: User) -> None:
+def note_case_opened(*leads: Lead, by: User) -> None:
     """An admin has the post and the words about its author before them: the buyer can see that they did, and when."""
-    require(may_moderate(by, lead), "open this case")
-    audit.record(CASE_OPENED, lead.id, by=by.id)
+    for lead in leads:
+        require(may_moderate(by, lead), "open this case")
+        audit.record(CASE_OPENED, lead.id, by=by.id)
 
 
 class SeenLead:

@@ -15,11 +15,13 @@ from marketplace.identity.models import User
 from marketplace.referrals.asking import BY_REFERRER
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.desk.as_told import is_untold, untold_spans
+from marketplace.referrals.disputes.words import title_of
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import (
     Clawback,
     Consent,
     Conversion,
+    Dispute,
     Lead,
     Moderation,
     ReasonCode,
@@ -52,9 +54,11 @@ class Happening:
 
 
 ONE_OPENING = timedelta(minutes=10)  # A page that is loaded again is one line here; the trail has every one.
+LOOKS = frozenset({"contact.opened", "case.opened"})
 R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYER
 EVERYONE = frozenset(Audience)
 INSIDERS = frozenset({R, A})
+PARTY = {R: "referrer", B: "business", Y: "buyer"}  # The side of a dispute whose story it is too.
 
 # action -> (who reads it, words, tone)
 WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
@@ -85,6 +89,9 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
     "consent.no_answer": (EVERYONE, "The buyer did not answer", "mute"),
     "consent.withdrawn": (EVERYONE, "The buyer took the yes back", "warn"),
     "contact.opened": (frozenset({A, B, Y}), "The business opened the contact data", "info"),
+    "case.opened": (frozenset({Y}), "", "mute"),
+    "buyer.erased": (frozenset({R, B, A}), "What was kept of the buyer was erased", "mute"),
+    "buyer.erasure_asked": (frozenset({A}), "The buyer asked to be erased; something is to be settled first", "warn"),
     "stage.new": (frozenset({A}), "Open for the business to work on", "mute"),
     "stage.introduced": (EVERYONE, "In touch", "info"),
     "stage.qualified": (EVERYONE, "Qualified: a real need, says the business", "info"),
@@ -109,6 +116,15 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
     "share.taken": (EVERYONE, "The buyer takes the share as money", "info"),
     "share.donated": (EVERYONE, "The buyer gives the share to the cause", "info"),
     "share.declined": (EVERYONE, "The buyer’s share goes back to the business", "mute"),
+    "fraud.held": (EVERYONE - {Y}, "A person looks at it first", "warn"),
+    "fraud.stopped": (EVERYONE - {Y}, "It waits until a person has decided", "warn"),
+    "fraud.kept": (EVERYONE - {Y}, "The look takes longer", "warn"),
+    "fraud.let_go": (EVERYONE - {Y}, "A person has looked: it goes on", "ok"),
+    "fraud.expired": (EVERYONE - {Y}, "Nobody kept it back: it goes on", "ok"),
+    "fraud.appealed": (INSIDERS, "The referrer explained", "info"),
+    "fraud.confirmed": (EVERYONE - {Y}, "A person finds that it is not genuine", "bad"),
+    "fraud.proven": (EVERYONE - {Y}, "It stands that it is not genuine", "bad"),
+    "reward.held_longer": (frozenset({R, B, A}), "The return period is two weeks longer", "warn"),
     "kind.owed": (EVERYONE - {Y}, "Owed, not in money", "ok"),
     "kind.offered": (EVERYONE - {Y}, "Offered by the business", "info"),
     "kind.fulfilled": (EVERYONE - {Y}, "Done by the business", "ok"),
@@ -121,6 +137,17 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
     "split.declined": (INSIDERS, "Somebody said no to the split", "warn"),
     "split.withdrawn": (INSIDERS, "The split was taken back", "mute"),
     "renewals.ended": (EVERYONE - {Y}, "No renewal follows, says the business", "mute"),
+    "dispute.open": (EVERYONE, "A dispute was opened", "warn"),
+    "dispute.awaiting_response": (frozenset({A}), "The other side was asked", "info"),
+    "dispute.accepted": (EVERYONE, "The other side accepted the dispute", "ok"),
+    "dispute.contested": (EVERYONE, "The other side contests it", "warn"),
+    "dispute.escalated": (EVERYONE, "The dispute went to an admin", "info"),
+    "dispute.resolved_for_claimant": (EVERYONE, "The dispute ended for the claimant", "ok"),
+    "dispute.resolved_for_respondent": (EVERYONE, "The dispute ended for the other side", "ok"),
+    "dispute.split": (EVERYONE, "The dispute ended with a split", "ok"),
+    "dispute.withdrawn": (EVERYONE, "The dispute was taken back", "mute"),
+    "witness.asked": (EVERYONE - {Y}, "The buyer was asked whether they bought", "info"),
+    "witness.answered": (EVERYONE - {Y}, "The buyer answered as a witness", "info"),
     "clawback.outstanding": (frozenset({R, B, A}), "A part to take back could not be had yet; we ask again", "warn"),
 }
 
@@ -143,6 +170,7 @@ TO_BUYER = {
     "consent.no_answer": "You did not answer",
     "consent.withdrawn": "You took your yes back",
     "contact.opened": "The business opened your contact data",
+    "case.opened": "A moderator looked at your post",
     "share.waiting": "You were asked what becomes of your share",
     "share.taken": "You take your share as money",
     "share.donated": "You give your share to the cause",
@@ -152,14 +180,15 @@ TO_BUYER = {
 
 def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
     """Oldest first. Actors are named by their part, never by their name, but for admins."""
-    about = _subjects(lead)
+    about = _subjects(lead, audience)
     told, opened_at = [], dict[str, datetime]()
     untold = untold_spans(lead) if audience is not A else []
     for event in db.session.scalars(audit.events_about(lead.id, *about)):
         if is_untold(event.action, event.created_at, untold):
             continue
-        if event.action == "contact.opened":
-            last, opened_at[event.actor_id] = opened_at.get(event.actor_id), event.created_at
+        if event.action in LOOKS:
+            look = event.action + event.actor_id
+            last, opened_at[look] = opened_at.get(look), event.created_at
             if last is not None and event.created_at - last < ONE_OPENING:
                 continue
         plain = event.action.replace(".", " ").replace("_", " ").capitalize()
@@ -175,7 +204,7 @@ def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
     return told
 
 
-def _subjects(lead: Lead) -> dict[str, str]:
+def _subjects(lead: Lead, audience: Audience) -> dict[str, str]:
     """Everything that belongs to a lead and has a story, with the words that tell which of them it is."""
     rewards = {one.id: one for one in db.session.scalars(select(Reward).where(Reward.lead_id == lead.id))}
     about = {one.id: _which(one) for one in rewards.values()}
@@ -183,6 +212,9 @@ def _subjects(lead: Lead) -> dict[str, str]:
         select(Clawback).where(Clawback.reward_id.in_(rewards)))}
     about |= {one.id: part_in_words(one) for one in db.session.scalars(
         select(Conversion).where(Conversion.lead_id == lead.id))}
+    about |= {one.id: title_of(one) for one in db.session.scalars(
+        select(Dispute).where((Dispute.lead_id == lead.id) | (Dispute.about_id == lead.id)))
+        if audience is A or PARTY[audience] in (one.claimant_side.value, one.respondent_side.value)}
     about |= {one.id: thing_in_words(one) for one in db.session.scalars(
         select(RewardInKind).where(RewardInKind.lead_id == lead.id))}
     return about | dict.fromkeys(db.session.scalars(select(Split.id).where(Split.lead_id == lead.id)), "")

@@ -18,8 +18,8 @@ from marketplace.referrals import legal_clocks
 from marketplace.referrals.consent import refuse_consent
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.models import Buyer, DisputeKind, KnownContact, LeadSignature, Moderation
-from marketplace.referrals.sharing import propose_split
 from marketplace.referrals.queries import consents_of, rewards_of_lead
+from marketplace.referrals.sharing import propose_split
 from tests import factories as make
 from tests.privacy.conftest import MAIL, NAME, SAID, buyer_of, lead_of
 from tests.privacy.everything import places_of

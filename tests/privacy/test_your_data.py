@@ -6,7 +6,7 @@ import json
 import pytest
 
 from marketplace.bounties.models import For
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, transaction
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind, LedgerEntry
@@ -14,7 +14,8 @@ from marketplace.privacy.buyers import erase_as_wished, erase_buyer
 from marketplace.privacy.erasing import proof_of
 from marketplace.referrals.buyers_share import decline_share, shares_of_buyer
 from marketplace.referrals.data_link import LINK_LASTS
-from marketplace.referrals.models import Consent, Moderation, Suppression
+from marketplace.referrals.disputes.ending import end_withdrawn
+from marketplace.referrals.models import Consent, Dispute, DisputeKind, Moderation, Suppression
 from marketplace.referrals.queries import consents_of, rewards_of_lead
 from marketplace.referrals.suppression import Suppressed, hash_email
 from tests import factories as make
@@ -156,3 +157,24 @@ def test_pages_of_an_erased_lead_still_open(david, as_user, anonymous):
             page = as_user(user).get(f"/leads/{lead_id}")
             assert page.status_code in ({200} if person != david.wes else {200, 404})
             assert "What was read here is erased" in page.text or person == david.wes
+
+
+@pytest.mark.once
+def test_misuse_is_reported_and_becomes_a_dispute_that_the_business_answers(david, anonymous, work, mailbox):
+    anonymous.submit(f"{david.page}/misuse/{david.yes}", {"text": "They put me on their newsletter about boats."})
+    dispute = db.session.query(Dispute).one()
+    assert (dispute.kind, dispute.lead_id, dispute.claimant_side) == (DisputeKind.DATA_MISUSE, david.yes, "buyer")
+    twice = anonymous.submit(f"{david.page}/misuse/{david.yes}", {"text": "They put me on their newsletter again."})
+    assert twice.status_code == 409 and db.session.query(Dispute).count() == 1
+    erased = do(erase_buyer, MAIL, never=False)
+    assert set(erased.waiting) == {david.yes} and "dispute" in erased.waiting[david.yes]
+    with transaction():
+        end_withdrawn(db.session.get_one(Dispute, dispute.id), by="buyer")
+    do(erase_as_wished)
+    assert places_of(MAIL, "newsletter") == set()
+
+
+@pytest.mark.once
+def test_the_buyer_reads_that_a_moderator_looked(david, as_user, anonymous):
+    as_user(db.session.get_one(User, david.mona)).get(f"/leads/{david.yes}")
+    assert "A moderator of Fingerpost" in words_of(anonymous.page(david.page))

@@ -5,13 +5,14 @@ from typing import Any
 from flask import Blueprint, Response, flash, redirect, render_template, url_for
 from marshmallow import Schema, fields
 
+from marketplace.foundation import clock
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import Conflict, DomainError
-from marketplace.foundation.fields import EmailAddress
+from marketplace.foundation.fields import EmailAddress, clean_text
 from marketplace.foundation.limits import DRAWING, GUESSING, GUESSING_ONE, WRITING, account_tried, limiter
 from marketplace.foundation.web import Form
 from marketplace.privacy.buyer_view import as_json, as_sheet, is_suppressed, tell_held, until_in_words
-from marketplace.privacy.buyers import ask_data_link, erase_buyer, withdraw_from
+from marketplace.privacy.buyers import ask_data_link, erase_buyer, get_lead_about, report_misuse, withdraw_from
 from marketplace.privacy.kinds import KINDS, Whose
 from marketplace.referrals.data_link import read_data_link
 
@@ -24,6 +25,11 @@ class AddressInput(Schema):
 
 class LeadChoice(Schema):
     lead_id = fields.String(required=True)
+
+
+class MisuseInput(Schema):
+    text = clean_text(10, 2000, required=True)
+    happened_on = fields.Date()
 
 
 class ErasureInput(Schema):
@@ -97,6 +103,22 @@ def withdrawal(token: str) -> Any:
         return _show(token, refusal), refusal.status
     flash("Taken back. They are told not to contact you again.", "ok")
     return redirect(url_for(".show", token=token))
+
+
+@bp.route("/<token>/misuse/<lead_id>", methods=["GET", "POST"])
+@limiter.limit(WRITING, methods=["POST"])
+def misuse(token: str, lead_id: str) -> Any:
+    """The business did something else with it than was agreed: a dispute, which the business has to answer."""
+    email, form = read_data_link(token), Form(MisuseInput())
+    lead = get_lead_about(email, lead_id)
+    if form.is_ready:
+        with form.keeping():
+            with transaction():
+                report_misuse(email, lead_id, text=form.fields["text"], happened_on=form.fields.get("happened_on"))
+            flash(f"Reported. {lead.business.name} has to answer within five business days, or you are right.", "ok")
+            return redirect(url_for(".show", token=token))
+    return render_template("privacy/misuse.html", token=token, lead=lead, form=form,
+                           latest=clock.now().date()), form.status
 
 
 @bp.route("/<token>/erasure", methods=["GET", "POST"])

@@ -5,13 +5,15 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
 from marketplace.bounties.queries import get_bounty
+from marketplace.foundation.db import transaction
 from marketplace.foundation.idempotency import asked_anew, once
 from marketplace.foundation.paging import PageQuery, page
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals import appeals, clawbacks, in_kind, moderation, pointing, stages
-from marketplace.referrals.contact import Contact, SeenLead, open_contact
-from marketplace.referrals.desk.as_told import TOLD
+from marketplace.referrals.contact import Contact, SeenLead, note_case_opened, open_contact
+from marketplace.referrals.desk.as_told import told_state
 from marketplace.referrals.models import Conversion, Lead, Moderation
+from marketplace.referrals.permissions import may_moderate
 from marketplace.referrals.queries import (
     find_conversion,
     get_lead,
@@ -66,9 +68,13 @@ def list_leads(asked: dict[str, Any]) -> dict[str, Any]:
     """Leads that you pointed out, or that were accepted for your businesses; newest first."""
     leads = leads_visible_to(signed_in_user())
     if asked["moderation"]:
-        state = Lead.moderation if signed_in_user().is_admin else TOLD
+        state = Lead.moderation if signed_in_user().is_admin else told_state
         leads = leads.where(state == asked["moderation"])
     found = page(leads, Lead.id, cursor=asked["cursor"], size=asked["limit"])
+    if seen := [lead for lead in found.rows if may_moderate(signed_in_user(), lead)]:
+        with transaction():
+            note_case_opened(*seen, by=signed_in_user())
+        found = page(leads, Lead.id, cursor=asked["cursor"], size=asked["limit"])
     return {"rows": [_seen(lead) for lead in found.rows], "next_cursor": found.next_cursor}
 
 
@@ -88,6 +94,9 @@ def create_lead(written: dict[str, Any]) -> SeenLead:
 @bp.response(200, LeadOutput)
 def read_lead(lead_id: str) -> SeenLead:
     """One lead; its evidence is null to a business until the buyer has said yes."""
+    if may_moderate(signed_in_user(), _mine(lead_id)):
+        with transaction():
+            note_case_opened(_mine(lead_id), by=signed_in_user())
     return _seen(_mine(lead_id))
 
 

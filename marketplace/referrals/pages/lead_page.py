@@ -20,15 +20,24 @@ from marketplace.referrals.afterwards import may_renew
 from marketplace.referrals.appeals import may_be_appealed
 from marketplace.referrals.asking import buyer_link
 from marketplace.referrals.beside import leads_beside, signals_beside
-from marketplace.referrals.contact import is_open_to_business
+from marketplace.referrals.contact import is_open_to_business, note_case_opened
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, INFO_WAITED_FOR, add_business_days, decision_due
 from marketplace.referrals.desk.as_told import as_told
+from marketplace.referrals.desk.claims import claim_lead
+from marketplace.referrals.desk.deciders import may_open
+from marketplace.referrals.disputes.permissions import may_claim
+from marketplace.referrals.disputes.queries import disputes_of_lead
+from marketplace.referrals.disputes.subjects import kinds_for
+from marketplace.referrals.disputes.words import STATES, next_in_words, title_of
+from marketplace.referrals.fraud.queries import standing_of
+from marketplace.referrals.fraud.signals import read_signals
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.lawful import lowering_of, promised_in_words
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.lifecycle import STAGE_MOVES
 from marketplace.referrals.models import (
     Consent,
+    DisputeSide,
     EvidenceState,
     Lead,
     Moderation,
@@ -38,6 +47,7 @@ from marketplace.referrals.models import (
     SplitState,
     Stage,
 )
+from marketplace.referrals.pages.case_page import desk_of, is_on_desk
 from marketplace.referrals.pages.earned import earned_parts
 from marketplace.referrals.pages.evidence_text import mark_quote, mark_shared
 from marketplace.referrals.pages.steps import steps_of
@@ -55,7 +65,6 @@ from marketplace.referrals.queries import (
 )
 from marketplace.referrals.reward_schemas import ROWS, typed_split
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
-from marketplace.referrals.fraud.signals import read_signals
 from marketplace.referrals.sharing import UNDECIDED, latest_split, seconds_to_share_with
 from marketplace.referrals.timeline import Audience, next_step, tell_story
 from marketplace.referrals.waiting import why_waiting
@@ -79,7 +88,20 @@ class Blank:
 @signed_in
 def show(lead_id: str) -> Any:
     user = signed_in_user()
-    return show_lead(get_lead(lead_id, seen_by=user), user)
+    lead = get_lead(lead_id, seen_by=user)
+    if audience_of(user, lead) is Audience.ADMIN:
+        with transaction():
+            note_case_opened(*_with_those_beside(get_lead(lead_id, seen_by=user), user), by=user)
+    if lead.moderation is Moderation.IN_REVIEW and may_open(user, lead):
+        with transaction():  # Whoever opens a case has it: others see so, and do not decide it too.
+            claim_lead(get_lead(lead_id, seen_by=user), by=user)
+        lead = get_lead(lead_id, seen_by=user)
+    return show_lead(lead, user)
+
+
+def _with_those_beside(lead: Lead, user: User) -> list[Lead]:
+    """Whose posts stand on the page too."""
+    return [lead, *(one.lead for one in leads_beside(lead) if may_moderate(user, one.lead))]
 
 
 def act_on_lead(lead_id: str, name: str, form: Form, verb: Callable[[Lead, User], str]) -> Any:
@@ -106,8 +128,10 @@ def show_lead(
     rewards, conversion, grant = rewards_of_lead(lead), find_conversion(lead), find_live_grant(lead)
     is_open = is_open_to_business(lead, grant)
     sent = dict(forms or {})
+    is_case = audience is Audience.ADMIN and is_on_desk(lead)
     return render_template(
-        "referrals/lead.html", lead=lead, audience=audience, refusal=refusal, rewards=rewards, conversion=conversion,
+        "referrals/case.html" if is_case else "referrals/lead.html", lead=lead,
+        audience=audience, refusal=refusal, rewards=rewards, conversion=conversion,
         refunded=refunded_amounts(lead), steps=steps_of(lead, rewards),
         story=tell_story(lead, audience), say=next_step(lead, audience, rewards), due=_due(lead),
         earned=earned_parts(lead, conversions_of(lead), rewards, things_of_lead(lead)), reward_next=reward_next,
@@ -118,8 +142,18 @@ def show_lead(
         grant=grant if is_open else None, form=lambda name: sent.get(name, Blank()), is_sent=sent.__contains__,
         has_receipt=audience is Audience.BUSINESS and lead.consent in WORKABLE,
         sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,
+        held=standing_of(lead),
         waits={reward.id: why for reward in rewards if (why := why_waiting(reward))}, today=clock.now().date(),
-        **_ACTIONS[audience](lead, user, rewards))
+        disputes=disputes_of_lead(lead, seen_by=user), may_dispute=_may_dispute(lead, user), dispute_states=STATES,
+        dispute_title=title_of, dispute_next=next_in_words,
+        **(desk_of(lead, user) if is_case else {}), **_ACTIONS[audience](lead, user, rewards))
+
+
+def _may_dispute(lead: Lead, user: User) -> bool:
+    """Whether there is anything that they could claim as it stands."""
+    if may_claim(user, lead, DisputeSide.REFERRER):
+        return bool(kinds_for(lead))
+    return may_claim(user, lead, DisputeSide.BUSINESS) and bool(kinds_for(lead, for_business=True))
 
 
 def audience_of(user: User, lead: Lead) -> Audience:
