@@ -53,6 +53,7 @@ def pytest_collection_finish() -> None:
     """What was imported stays: looking through it again and again for something to throw away takes time."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000)  # As shipped, 700: much is made in a test, and nearly all of it is gone at once.
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -2,7 +2,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
 from marketplace.bounties.models import Allowed, Category, For, GateRule, NonCash, RewardRule, Terms
@@ -10,7 +10,15 @@ from marketplace.foundation.db import db
 from marketplace.foundation.jurisdictions import covers, name_of
 
 FREEST_FIRST = list(Allowed)
+# A rule that was shipped, or that a second admin has reviewed; of each its newest number. Built once: every page asks.
 IN_FORCE = or_(GateRule.proposed_by.is_(None), GateRule.reviewed_at.is_not(None))
+_NEWER = aliased(GateRule)
+ALL_IN_FORCE = select(GateRule).where(IN_FORCE, GateRule.number == (
+    select(func.max(_NEWER.number))
+    .where(_NEWER.key == GateRule.key, or_(_NEWER.proposed_by.is_(None), _NEWER.reviewed_at.is_not(None)))
+    .scalar_subquery()))
+_OF_CATEGORY = (
+    ALL_IN_FORCE.where(GateRule.category == bindparam("of")).order_by(GateRule.jurisdiction, GateRule.key))
 
 
 @dataclass(frozen=True)
@@ -53,18 +61,7 @@ def stricter(*rulings: Ruling) -> Ruling:
 
 
 def rules_in_force(category: Category) -> list[GateRule]:
-    return list(db.session.scalars(
-        all_in_force().where(GateRule.category == category).order_by(GateRule.jurisdiction, GateRule.key)))
-
-
-def all_in_force() -> Select[GateRule]:
-    """Of each rule its newest number that was shipped, or that a second admin has reviewed."""
-    newer = aliased(GateRule)
-    latest = (
-        select(func.max(newer.number)).where(
-            newer.key == GateRule.key, or_(newer.proposed_by.is_(None), newer.reviewed_at.is_not(None)))
-        .scalar_subquery())
-    return select(GateRule).where(IN_FORCE, GateRule.number == latest)
+    return list(db.session.scalars(_OF_CATEGORY, {"of": category}))
 
 
 def is_gated(category: Category) -> bool:

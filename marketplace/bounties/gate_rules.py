@@ -3,7 +3,7 @@ from datetime import date
 
 from sqlalchemy import func, select
 
-from marketplace.bounties.gate import all_in_force
+from marketplace.bounties.gate import ALL_IN_FORCE
 from marketplace.bounties.models import Allowed, Category, GateRule
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
@@ -74,4 +74,4 @@ def get_rule(rule_id: str) -> GateRule:
 
 
 def ids_in_force() -> set[str]:
-    return {rule.id for rule in db.session.scalars(all_in_force())}
+    return {rule.id for rule in db.session.scalars(ALL_IN_FORCE)}

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import snowballstemmer
+if TYPE_CHECKING:
+    from snowballstemmer.basestemmer import BaseStemmer
 
 LANGUAGES = {"en": "english", "de": "german", "es": "spanish", "fr": "french"}
 SHORTER, LONGER = 1, 3  # Letters by which a form of a word differs from the one in the list.
@@ -132,7 +134,9 @@ def language_of(tokens: list[Token], *, said: str | None = None) -> str:
 
 
 @cache
-def _stemmer(language: str) -> snowballstemmer.stemmer:
+def _stemmer(language: str) -> "BaseStemmer":
+    import snowballstemmer  # noqa: PLC0415 - it brings every language
+
     return snowballstemmer.stemmer(LANGUAGES.get(language, "english"))
 
 

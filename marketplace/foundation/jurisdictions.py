@@ -1,14 +1,14 @@
 """Where law is made: countries and the parts of some of them, by their ISO 3166 codes (``US``, ``US-CA``)."""
 from functools import cache
 
-import pycountry
-
 PARTED = ("US", "CA")  # Countries whose parts make such law themselves; elsewhere the country is asked alone.
 
 
 @cache
 def known() -> dict[str, str]:
     """Code to name, countries first, each list by name."""
+    import pycountry  # noqa: PLC0415 - it reads all of its lists
+
     countries = {one.alpha_2: getattr(one, "common_name", one.name) for one in pycountry.countries}
     parts = {one.code: f"{one.name}, {countries[country]}"
              for country in PARTED for one in pycountry.subdivisions if one.country_code == country}

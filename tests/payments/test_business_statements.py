@@ -11,7 +11,7 @@ from marketplace.foundation.errors import NotFound
 from marketplace.foundation.money import Money
 from marketplace.payments import ledger
 from marketplace.payments.books import business_statement_files as files
-from marketplace.payments.books import statement_pdf
+from marketplace.payments.books import statement_pdf, statements_drawn
 from marketplace.payments.books.business_statements import Part, months_of, part_of, read_statement
 from marketplace.payments.disputes.unmatched import assign_to_bounty
 from marketplace.payments.models import AccountKind
@@ -153,7 +153,7 @@ def test_the_pdf_is_one_also_for_a_name_that_a_sheet_would_run(lived, as_user):
 def test_letters_whose_font_is_not_installed_are_said_so_instead_of_being_left_out(monkeypatch):
     monkeypatch.setattr(statement_pdf, "MORE_FONTS", ((0x10A0, 0x10FF, "fonts_of_nobody", "Georgian.ttf"),))
     with pytest.raises(FileNotFoundError, match="fonts_of_nobody is not installed"):
-        statement_pdf.draw_statement(statement_pdf.Statement(
+        statements_drawn.draw_statement(statements_drawn.Statement(
             "ანგარიში", "November 2026", parties=(), tables=(), made_at=datetime(2026, 12, 1, tzinfo=UTC)))
 
 

@@ -11,7 +11,7 @@ from marketplace.foundation.money import Money
 from marketplace.foundation.outbox import do_now
 from marketplace.identity.models import Business, User
 from marketplace.payments import ledger
-from marketplace.payments.books.statement_pdf import Statement, Table, draw_statement
+from marketplace.payments.books.statements_drawn import Statement, Table, draw_statement
 from marketplace.payments.models import AccountKind, LedgerAccount, LedgerEntry, Posting, Transfer
 from marketplace.payments.money_in.funding import CHECK_FUNDING, OPEN_CHECKOUT, request_funding
 from marketplace.payments.money_out import transfers

@@ -41,7 +41,7 @@ BLANK = {
 CHOICES = {
     "categories": list(Category), "currencies": list(CURRENCIES), "hold_days": HOLD_DAYS,
     "protection_days": PROTECTION_DAYS, "consent_days": CONSENT_DAYS, "evidence_days": EVIDENCE_DAYS, "rows": ROWS,
-    "fee": percent_text(PLATFORM_FEE_BPS), "jurisdictions": jurisdictions.choices(),
+    "fee": percent_text(PLATFORM_FEE_BPS), "jurisdictions": jurisdictions.choices,
 }
 
 

@@ -6,7 +6,7 @@ from marketplace.foundation.money import Money, plain_amount, show_money
 from marketplace.foundation.sheets import write_sheet
 from marketplace.identity.models import Business
 from marketplace.payments.books.business_statements import BusinessStatement, Part
-from marketplace.payments.books.statement_pdf import Statement, Table, draw_statement
+from marketplace.payments.books.statements_drawn import Statement, Table, draw_statement
 from marketplace.payments.models import AccountKind
 
 PART_WORDS = {

@@ -1,12 +1,12 @@
 """Any statement as a PDF: title, parties, period, tables with sums. In whatever letters people's names are written."""
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
 from fpdf import FPDF
 from fpdf.fonts import FontFace, TTFFont
+
+from marketplace.payments.books.statements_drawn import Statement, Table
 
 MARGIN, LINE = 18, 6  # Millimetres.
 TITLE, HEADING, TEXT, SMALL = 20, 12, 10, 8  # Points.
@@ -35,29 +35,7 @@ MORE_FONTS = (
 )
 
 
-@dataclass(frozen=True)
-class Table:
-    """``columns`` are (heading, is a number); ``total`` is a last row, set apart."""
-
-    columns: Sequence[tuple[str, bool]]
-    rows: Sequence[Sequence[str]]
-    title: str = ""
-    total: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Statement:
-    """``parties`` are (who it is to us, lines); ``notes`` stand below the tables."""
-
-    title: str
-    period: str
-    parties: Sequence[tuple[str, Sequence[str]]]
-    tables: Sequence[Table]
-    made_at: datetime
-    notes: Sequence[str] = field(default=())
-
-
-def draw_statement(statement: Statement) -> bytes:
+def draw(statement: Statement) -> bytes:
     """A4, page numbers, text that can be searched and copied."""
     pdf = _Paper(format="A4")
     try:

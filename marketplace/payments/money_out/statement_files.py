@@ -6,7 +6,7 @@ from marketplace.foundation import clock
 from marketplace.foundation.money import Money, plain_amount, show_money
 from marketplace.foundation.sheets import write_sheet
 from marketplace.identity.models import User
-from marketplace.payments.books.statement_pdf import Statement, Table, draw_statement
+from marketplace.payments.books.statements_drawn import Statement, Table, draw_statement
 from marketplace.payments.money_out.statements import Sums, YearStatement
 
 HEADING = ("year", "month", "currency", "business", "gross", "taken_back", "net")
