@@ -124,6 +124,10 @@ class Dispute(Versioned, Base):
         return None if self.sale_minor is None else Money(self.sale_minor, self.currency)
 
     @property
+    def ruled_sale(self) -> Money | None:
+        return None if self.ruled_sale_minor is None else Money(self.ruled_sale_minor, self.currency)
+
+    @property
     def reserved(self) -> Money:
         return Money(self.reserved_minor, self.currency)
 

@@ -1,0 +1,74 @@
+"""The shapes of disputes that cross HTTP."""
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate
+
+from marketplace.foundation.fields import clean_text
+from marketplace.foundation.money import CURRENCIES, BadAmount, parse_amount
+from marketplace.referrals.disputes.ruling import OUTCOMES
+from marketplace.referrals.disputes.subjects import Claim
+from marketplace.referrals.models import DisputeKind, DisputeState, WitnessSaid
+from marketplace.referrals.reward_schemas import Percent
+from marketplace.referrals.schemas import WebAddress
+
+LONGEST = 3000
+
+
+class _MayHaveMoney(Schema):
+    """``amount`` and ``currency`` become Money, where an amount is given."""
+
+    amount = fields.String(metadata={"example": "30000.00"})
+    currency = fields.String(load_default="", validate=validate.OneOf(("", *CURRENCIES)))
+
+    @post_load
+    def to_money(self, said: dict[str, Any], **options: object) -> dict[str, Any]:
+        text, currency = said.pop("amount", None), said.pop("currency")
+        said["amount"] = None
+        if text and currency:
+            try:
+                said["amount"] = parse_amount(text, currency)
+            except BadAmount as error:
+                raise ValidationError({"amount": [f"{error.message} {error.next_step}".strip()]}) from error
+        return said
+
+
+class ClaimInput(_MayHaveMoney):
+    """A claim: its kind, what happened, and where it can be seen."""
+
+    kind = fields.Enum(DisputeKind, by_value=True, required=True)
+    text = clean_text(20, LONGEST, required=True)
+    link = WebAddress(load_default=None, allow_none=True)
+    happened_on = fields.Date(load_default=None, allow_none=True)
+    about_id = clean_text(0, 60, load_default=None, allow_none=True)
+
+    @staticmethod
+    def claim_in(said: dict[str, Any]) -> Claim:
+        return Claim(said["happened_on"], said["amount"], said["about_id"])
+
+
+class ObjectionInput(Schema):
+    text = clean_text(10, LONGEST, required=True)
+    link = WebAddress(load_default=None, allow_none=True)
+    version = fields.Integer(load_default=None, allow_none=True)
+
+
+class StatementInput(Schema):
+    text = clean_text(3, LONGEST, required=True)
+    link = WebAddress(load_default=None, allow_none=True)
+
+
+class DisputeRulingInput(_MayHaveMoney):
+    """An admin's ruling; of a split its share, of a sale what was found."""
+
+    outcome = fields.Enum(DisputeState, by_value=True, required=True,
+                          validate=validate.OneOf(OUTCOMES, error="Choose how it ends."))
+    reason = clean_text(10, LONGEST, required=True)
+    share_percent = Percent(load_default=None, allow_none=True)
+    sold_on = fields.Date(load_default=None, allow_none=True)
+    version = fields.Integer(load_default=None, allow_none=True)
+
+
+class WitnessInput(_MayHaveMoney):
+    said = fields.Enum(WitnessSaid, by_value=True, required=True)
+    bought_on = fields.Date(load_default=None, allow_none=True)
+    note = clean_text(0, 1000, load_default="")

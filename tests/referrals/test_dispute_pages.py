@@ -1,0 +1,103 @@
+"""Disputes by HTTP, in the eyes of both sides, of the buyer as witness, and of the admin."""
+from urllib.parse import urlsplit
+
+import pytest
+
+from marketplace.foundation import clock as product_clock
+from marketplace.foundation.crypto import sign
+from marketplace.foundation.db import db
+from marketplace.payments.ledger_checks import check_ledger
+from marketplace.payments.models import AccountKind
+from marketplace.referrals.disputes.witness import MAILED, PASSED_ON, witness_link
+from marketplace.referrals.models import (
+    Conversion,
+    ConversionSource,
+    Dispute,
+    DisputeState,
+    RewardState,
+    Stage,
+    WitnessAnswer,
+)
+from marketplace.referrals.queries import rewards_of_lead
+from marketplace.referrals.stages import change_stage
+from tests.browsing import body_of, end_reading, words_of
+from tests.factories import accept, consent
+from tests.referrals.steps import again, do, holds, point
+
+DAVID = "david@example.com"
+SAW = "I saw him drive the new car, and he told me where he had it from."
+NO = "He came twice and then we never heard of him again."
+WHY = "The buyer says that he bought, and names the day and the sum."
+
+
+@pytest.fixture
+def lost(bounty, ana, wes, mona, keep_lead):
+    def build():
+        lead = consent(accept(point(bounty, ana), by=mona), email=DAVID)
+        do(change_stage, lead, Stage.LOST, by=wes, reason="No sale.")
+        return lead
+    return keep_lead("lost", build)
+
+
+def only_dispute():
+    end_reading()
+    return db.session.query(Dispute).populate_existing().one()
+
+
+def claim(browser, lead, **more):
+    typed = {"text": SAW, "amount": "30000", "happened_on": product_clock.now().date().isoformat(), **more}
+    return browser.submit(f"/leads/{lead.id}/disputes/new", typed)
+
+
+def test_a_ghost_close_from_the_claim_to_the_money(lost, bounty, ana, wes, mona, as_user, anonymous, work, mailbox, clock):
+    """Introduced, marked as lost, claimed, contested, the buyer asked, ruled, earned, held, transferable."""
+    page = words_of(as_user(ana).page(f"/leads/{lost.id}"))
+    assert "See it differently?" in page
+    said = words_of(as_user(ana).page(f"/leads/{lost.id}/disputes/new"))
+    assert "They sold it and did not tell me" in said and "five business days" in said
+    assert claim(as_user(ana), lost).status_code == 200
+    dispute = only_dispute()
+    here, room = f"/disputes/{dispute.id}", f"/admin/disputes/{dispute.id}"
+    assert (dispute.state, holds(AccountKind.RESERVED, lost.id)) == (DisputeState.AWAITING_RESPONSE, 105_000)
+    work()
+    assert "2026" in body_of(mailbox.last_to(wes.email)) and "You have until" in body_of(mailbox.last_to(wes.email))
+    said = words_of(as_user(wes).page(here))
+    assert SAW in said and "$1,000 at issue" not in said and "It is your turn" in said and "$1,050" in said
+    as_user(wes).submit(here, {"text": NO}, action="/objection")
+    work()
+    assert NO in words_of(as_user(ana).page(here)) and "sees it differently" in body_of(mailbox.last_to(ana.email))
+
+    asked = mailbox.link_to(DAVID, "/witness/")
+    question = words_of(anonymous.page(asked))
+    assert "Did you buy from Westside Auto?" in question and "I would rather not say" in question and "Ana Flores" in question
+    assert db.session.query(WitnessAnswer).count() == 0  # Opening it changes nothing.
+    answer = anonymous.submit(asked, {"said": "bought", "bought_on": "2026-11-02", "amount": "28000", "note": "Ask my wife."})
+    assert "Thank you" in answer.text
+    assert "does not show who opened" not in words_of(as_user(ana).page(here))
+    for reader in (ana, wes):
+        said = words_of(as_user(reader).page(here))
+        assert "Yes, I bought from them" in said and "$28,000" in said and "Ask my wife" not in said and DAVID not in said
+
+    as_user(ana).submit(here, action="/escalation")
+    work()
+    assert f"/admin/disputes/{dispute.id}" in body_of(mailbox.last_to(mona.email))
+    assert dispute.id in as_user(mona).get("/admin/disputes").text
+    said = words_of(as_user(mona).page(room))
+    assert SAW in said and NO in said and "Ask my wife" in said and "0 lost" in said
+    ruled = as_user(mona).submit(room, {"outcome": "resolved_for_claimant", "reason": WHY}, action="/ruling")
+    assert "Ruled." in ruled.text
+    work()
+    for reader in (ana, wes):
+        assert WHY in body_of(mailbox.last_to(reader.email)) and WHY in words_of(as_user(reader).page(here))
+
+    lead, (sale,) = again(lost), db.session.query(Conversion).all()
+    (reward,) = rewards_of_lead(lead)
+    assert (lead.stage, sale.source, sale.amount_minor) == (Stage.WON, ConversionSource.BUYER_CONFIRMED, 2_800_000)
+    assert (reward.state, holds(AccountKind.HELD, reward.id), holds(AccountKind.RESERVED, lost.id)) == (RewardState.PENDING, 105_000, 0)
+    clock.move(days=31)
+    work()
+    assert rewards_of_lead(again(lost))[0].state is RewardState.PAYABLE and holds(AccountKind.PAYABLE, reward.id) == 100_000
+    assert check_ledger() == []
+    story = words_of(as_user(ana).page(f"/leads/{lost.id}"))
+    assert "The dispute ended for the claimant" in story and "Reward released" in story
+    assert "1 dispute lost" in words_of(as_user(mona).page(f"/leads/{lost.id}"))
