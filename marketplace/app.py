@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from marketplace import cli, dev, home
 from marketplace.admin import disputes as admin_disputes
+from marketplace.admin import fraud as admin_fraud
 from marketplace.admin import funds as admin_funds
 from marketplace.admin import gate as admin_gate
 from marketplace.admin import ledger as admin_ledger
@@ -39,7 +40,7 @@ ICONS = ("heroicon_outline", "heroicon_solid", "heroicon_mini", "heroicon_micro"
 PAGES = [
     home.bp, *IDENTITY_PAGES, *BOUNTIES_PAGES, *REFERRALS_PAGES, *PAYMENTS_PAGES, *PRIVACY_PAGES,
     admin_pages.bp, admin_privacy.bp,
-    admin_disputes.bp, admin_funds.bp, admin_gate.bp, admin_ledger.bp, admin_reconciliation.bp, admin_transfers.bp,
+    admin_disputes.bp, admin_fraud.bp, admin_funds.bp, admin_gate.bp, admin_ledger.bp, admin_reconciliation.bp, admin_transfers.bp,
     webhooks.bp,
 ]
 

@@ -23,6 +23,10 @@ class AppealUsed(Conflict):
     code = "appeal_used"
 
 
+class NotHeld(Conflict):
+    code = "not_held"
+
+
 class SecondAdmin(Conflict):
     code = "second_admin"
 
@@ -107,9 +111,12 @@ def may_appeal(case: FraudCase) -> bool:
     return case.state is CaseState.OPEN and case.appeal is None and case.settles_at is None
 
 
-def appeal_case(case: FraudCase, *, by: User, why: str) -> None:
-    """In the referrer's own words. confirmed -> open, for another admin; an open one is due at once."""
-    require(is_referrer(by, case.lead), "appeal for this lead")
+def explain_lead(lead: Lead, *, by: User, why: str) -> None:
+    """An appeal in the referrer's own words. confirmed -> open, for another admin; an open one is due at once."""
+    require(is_referrer(by, lead), "explain this lead")
+    case = find_case(lead.id)
+    if case is None:
+        raise NotHeld("Nothing waits for a look here any more.", next_step="Reload the page to see where it stands.")
     if not may_appeal(case):
         raise AppealUsed("This was appealed already, or the time for it is over.",
                          next_step="Reload the page to see where it stands now.")

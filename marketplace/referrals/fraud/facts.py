@@ -270,6 +270,7 @@ def _accounts(lead: Lead, reward: Reward | None) -> Found:
 
 
 def _before(lead: Lead, reward: Reward | None) -> Found:
+    """Of leads pointed out from then on: what others had earned by then stays theirs."""
     times = db.session.scalar(select(func.count()).select_from(FraudCase).where(
         FraudCase.about_id == lead.referrer_id, FraudCase.lead_id != lead.id, FraudCase.state.in_(FOUND_FRAUD)))
     return {"fraud_before": str(times)} if times else {}
@@ -278,6 +279,6 @@ def _before(lead: Lead, reward: Reward | None) -> Found:
 LOOKS: dict[Point, tuple[Callable[[Lead, Reward | None], Found], ...]] = {
     Point.POINTING: (_addresses, _pace, _browsers, _program, _post, _ring, _before),
     Point.CONSENT: (_addresses, _answerer, _phone),
-    Point.CONVERSION: (_browsers, _ring, _money, _first_payments, _size, _takes_all, _before),
-    Point.TRANSFER: (_money, _first_payments, _takes_all, _accounts, _before),
+    Point.CONVERSION: (_browsers, _ring, _money, _first_payments, _size, _takes_all),
+    Point.TRANSFER: (_money, _first_payments, _takes_all, _accounts),
 }

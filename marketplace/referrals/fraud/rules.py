@@ -13,6 +13,7 @@ APPEAL_WITHIN = timedelta(days=14)  # Of a confirmation; nothing is taken from a
 
 P, C, S, T = Point.POINTING, Point.CONSENT, Point.CONVERSION, Point.TRANSFER
 SAME_PERSON = "same person"
+NEW_HERE = "new here"  # Everybody is, once: too little to make a hold of what is only lengthened.
 
 
 @dataclass(frozen=True)
@@ -78,17 +79,17 @@ _ALL = (
           group="inside"),
     _rule("large_reward", {S}, 30, "The reward is more than five times what this business usually pays.",
           "The reward is far larger than this business’s others."),
-    _rule("fresh_money", {S, T}, 15, "The bounty was paid for less than a week ago.",
-          "The business paid for this bounty only a few days ago."),
+    _rule("fresh_money", {S, T}, 9, "The bounty was paid for less than a week ago.",
+          "The business paid for this bounty only a few days ago.", group=NEW_HERE),
     _rule("suspected_money", {S, T}, 40, "The payer’s bank has reported a payment for this bounty as fraud.",
           "The bank of the business has a question about its payment."),
-    _rule("new_referrer", {S, T}, 10, "It is among the referrer’s first three payments.",
-          "It is among the first payments to you."),
+    _rule("new_referrer", {S, T}, 9, "It is among the referrer’s first three payments.",
+          "It is among the first payments to you.", group=NEW_HERE),
     _rule("one_bank", {T}, 80, "The referrer’s bank account or card is that of {} other accounts too.",
           "Your bank account is used by another account as well."),
     _rule("own_card", {T}, 100, "The referrer’s bank account or card is the one that paid for the bounty.",
           "Your card or bank account is the one that paid for this bounty."),
-    _rule("fraud_before", {P, S, T}, 60, "An earlier lead of this referrer was confirmed to be fraud: {}.",
+    _rule("fraud_before", {P}, 60, "An earlier lead of this referrer was confirmed to be fraud: {}.",
           "An earlier lead of yours was found not to be genuine."),
 )
 RULES = {rule.key: rule for rule in _ALL}

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.referrals import lifecycle
+from marketplace.referrals.check_words import tell_checks
 from marketplace.referrals.fraud.rules import RULES
 from marketplace.referrals.fraud.scoring import look_at, looks_at
-from marketplace.referrals.models import EvidenceState, FraudScore, Lead, Moderation, Point
+from marketplace.referrals.models import Evidence, EvidenceState, FraudScore, Lead, Moderation, Point
+from marketplace.referrals.post_age import days_old
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,14 @@ def signals_of(look: FraudScore) -> list[FraudSignal]:
 def read_signals(lead: Lead) -> list[Signal]:
     """For the moderator: the post, its age, and the signs of fraud with what each weighs."""
     fraud = [Signal("warn", f"{one.reason} ({one.weight} of 100)") for one in signals_on(lead)]
-    return [*_quote_signals(lead), *_age_signals(lead), *fraud, *_people_signals(lead)]
+    again = [Signal(tone, words) for tone, words in tell_checks(lead)]
+    return [*_quote_signals(lead), *again, *_age_signals(lead), *fraud, *_people_signals(lead)]
 
 
 def _quote_signals(lead: Lead) -> list[Signal]:
     evidence = lead.evidence
     if evidence.state is EvidenceState.GIVEN:
-        return [Signal("warn", "There is no address: the referrer typed the text, so nobody can check it.")]
+        return [_given_signal(evidence)]
     if evidence.quote_found:
         return [Signal("ok", "The quoted sentence stands in the post, word for word.")]
     if evidence.quote_found is None:
@@ -65,16 +68,24 @@ def _quote_signals(lead: Lead) -> list[Signal]:
     return [Signal("warn", "The quoted sentence was not found in the post.")]
 
 
+def _given_signal(evidence: Evidence) -> Signal:
+    if evidence.quote_found:
+        return Signal("mute", "The quoted sentence stands in a file that the referrer gave.")
+    why = "The page could not be read" if evidence.url else "There is no address"
+    return Signal("warn", f"{why}: the referrer gave what stands here, so nobody can check it.")
+
+
 def _age_signals(lead: Lead) -> list[Signal]:
-    published = lead.evidence.published_on
-    if published is None:
+    evidence, days, allowed = lead.evidence, days_old(lead), lead.terms.evidence_days
+    if days is None:
         return [Signal("mute", "The post does not say when it was written.")]
-    days = (lead.submitted_at.date() - published).days
-    if days > lead.terms.evidence_days:
-        allowed = lead.terms.evidence_days
-        return [Signal("warn", f"The post was {days} days old when it was pointed out; "
-                               f"these terms ask for {allowed} or fewer.")]
-    return [Signal("ok", f"The post was {days} days old when it was pointed out.")]
+    what = "The post was" if evidence.published_on else "By the referrer’s word it was"
+    if days <= allowed:
+        return [Signal("ok", f"{what} {days} days old when it was pointed out.")]
+    old = Signal("warn", f"{what} {days} days old when it was pointed out; these terms ask for {allowed} or fewer.")
+    if not evidence.age_reason:
+        return [old]
+    return [old, Signal("mute", f"Why it still holds, says the referrer: “{evidence.age_reason}”")]
 
 
 def _people_signals(lead: Lead) -> list[Signal]:

@@ -1,0 +1,89 @@
+"""Reads of cases: the queue by its clock, the history of both sides, what stands on the pages."""
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Select, func, select
+
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import NotFound
+from marketplace.identity.models import User
+from marketplace.referrals.fraud.cases import may_appeal
+from marketplace.referrals.fraud.rules import LONGER_BY
+from marketplace.referrals.fraud.scoring import looks_at
+from marketplace.referrals.fraud.signals import FraudSignal, signals_of
+from marketplace.referrals.models import CaseState, FraudCase, FraudScore, Lead, Moderation, Verdict
+
+GONE = (Moderation.WITHDRAWN, Moderation.DUPLICATE)  # Nothing of it waits; an appeal brings the lead and its case back.
+DECIDED_SHOWN = 20
+
+
+def open_cases() -> Select[FraudCase]:
+    """What waits for a decision; due first. Not what waits for an appeal of the person only."""
+    return (select(FraudCase).join(Lead, Lead.id == FraudCase.lead_id)
+            .where(FraudCase.state == CaseState.OPEN, Lead.moderation.not_in(GONE))
+            .order_by(FraudCase.due_at, FraudCase.id))
+
+
+def count_open() -> int:
+    return db.session.scalar(select(func.count()).select_from(open_cases().order_by(None).subquery())) or 0
+
+
+def decided_cases() -> Select[FraudCase]:
+    """Newest first."""
+    return (select(FraudCase).where(FraudCase.state != CaseState.OPEN)
+            .order_by(FraudCase.id.desc()).limit(DECIDED_SHOWN))
+
+
+def get_case(case_id: str) -> FraudCase:
+    """For admins alone. NotFound (404)."""
+    found = db.session.get(FraudCase, case_id)
+    if found is None:
+        raise NotFound("There is no such case.", next_step="Go back to the queue.")
+    return found
+
+
+def cases_about(user_id: str, *, but: str) -> Sequence[FraudCase]:
+    """Of the same referrer, newest first."""
+    return db.session.scalars(select(FraudCase).where(FraudCase.about_id == user_id, FraudCase.id != but)
+                              .order_by(FraudCase.id.desc()).limit(DECIDED_SHOWN)).all()
+
+
+def cases_at(business_id: str, *, but: str) -> Sequence[FraudCase]:
+    """Of the same business's leads, newest first."""
+    return db.session.scalars(
+        select(FraudCase).join(Lead, Lead.id == FraudCase.lead_id)
+        .where(Lead.business_id == business_id, FraudCase.id != but)
+        .order_by(FraudCase.id.desc()).limit(DECIDED_SHOWN)).all()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the person concerned reads: the case, or only a longer return period; why, in plain words."""
+
+    case: FraudCase | None
+    why: list[str]
+    may_appeal: bool
+    longer_days: int = 0
+
+
+def standing_of(lead: Lead) -> Standing | None:
+    """The newest case while it means something to them; None where nothing ever waited."""
+    looks = looks_at(lead.id)
+    if not looks:
+        return None
+    case = db.session.scalar(
+        select(FraudCase).where(FraudCase.lead_id == lead.id).order_by(FraudCase.id.desc()).limit(1))
+    if case is not None and case.state in {CaseState.OPEN, CaseState.CONFIRMED, CaseState.PROVEN}:
+        return Standing(case, _plainly(case.look), may_appeal(case))
+    longer = [look for look in looks if look.reward_id and look.verdict is Verdict.LONGER]
+    return Standing(None, _plainly(longer[-1]), may_appeal=False, longer_days=LONGER_BY.days) if longer else None
+
+
+def _plainly(look: FraudScore) -> list[str]:
+    found: list[FraudSignal] = signals_of(look)
+    return [one.plainly for one in found]
+
+
+def names_of(*ids: str | None) -> dict[str, str]:
+    wanted = {one for one in ids if one}
+    return {user.id: user.name for user in db.session.scalars(select(User).where(User.id.in_(wanted)))}

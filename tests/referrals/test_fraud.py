@@ -1,0 +1,320 @@
+"""Signs of fraud add up; a person decides; both sides are told; nothing is taken before an appeal could be made."""
+import pytest
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import DBAPIError
+
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.errors import Forbidden
+from marketplace.foundation.traces import Trace, TraceKind, forget_traces, keep_traces
+from marketplace.identity.models import User
+from marketplace.payments.models import AccountKind, Payable
+from marketplace.payments.money_out.stops import why_stopped
+from marketplace.referrals.contact import NoConsent, open_contact
+from marketplace.referrals.fraud import cases
+from marketplace.referrals.fraud.addresses import firm_of, is_office, is_thrown_away
+from marketplace.referrals.fraud.effects import HeldForALook
+from marketplace.referrals.fraud.queries import standing_of
+from marketplace.referrals.fraud.rules import RULES, STOP_FROM, add_up, judge
+from marketplace.referrals.fraud.scoring import looks_at
+from marketplace.referrals.fraud.signals import signals_on
+from marketplace.referrals.models import (
+    CaseState,
+    Consent,
+    FraudScore,
+    Moderation,
+    Point,
+    Reward,
+    RewardState,
+    Verdict,
+)
+from marketplace.referrals.queries import rewards_of_lead
+from tests import factories as make
+from tests.browsing import body_of
+from tests.referrals.steps import actions_on, again, do, holds
+
+DEVICE, BROWSER, NETWORK = TraceKind.DEVICE, TraceKind.BROWSER, TraceKind.NETWORK
+
+
+def seen(subject: object, **traces: str) -> None:
+    do(keep_traces, getattr(subject, "id", subject), {TraceKind(kind): value for kind, value in traces.items()})
+
+
+def rename(user: User, email: str) -> User:
+    with transaction():
+        db.session.execute(update(User).where(User.id == user.id).values(email=email))
+    return db.session.get_one(User, user.id, populate_existing=True)
+
+
+def case_of(lead):
+    again(lead)
+    return cases.find_case(lead.id)
+
+
+@pytest.fixture
+def own_device(bounty, ana):
+    """Ana's lead, whose buyer said yes on a browser on which she signs in: 70, a hold."""
+    lead = make.accept(make.make_lead(bounty, by=ana))
+    seen(ana, device="hers")
+    seen(lead, device="hers")
+    return make.consent(again(lead))
+
+
+@pytest.fixture
+def insider(bounty, ana, wes):
+    """Ana's address is of the firm that owns the bounty: 100, a stop, before a moderator has decided."""
+    rename(wes, "wes@westside-motors.com")
+    rename(ana, "ana@westside-motors.com")
+    return make.review_lead(make.make_lead(bounty, by=ana))
+
+
+def won(lead, work):
+    make.win(again(lead))
+    work()
+    return rewards_of_lead(again(lead))[0]
+
+
+@pytest.mark.once
+class TestRules:
+    def test_every_rule_has_words_for_both_and_a_point(self):
+        for rule in RULES.values():
+            assert rule.points and rule.weight > 0 and rule.says.endswith(".") or "{}" in rule.says
+            assert "fraud" not in rule.plainly.lower() and rule.plainly.endswith(".")
+
+    def test_of_a_group_only_the_heaviest_counts(self):
+        assert add_up({"own_device": "", "own_network": "", "near_network": ""}) == 70
+        assert add_up({"own_network": "", "thrown_away": ""}) == 90
+
+    @pytest.mark.parametrize(("score", "verdict"), [
+        (29, Verdict.PASS), (30, Verdict.LONGER), (59, Verdict.LONGER), (60, Verdict.HOLD), (99, Verdict.HOLD),
+        (100, Verdict.STOP)])
+    def test_the_verdict_of_a_score(self, score, verdict):
+        assert judge(score) is verdict
+
+    @pytest.mark.parametrize(("email", "firm", "thrown", "office"), [
+        ("ana@gmail.com", None, False, False), ("ana@siemens.com", "siemens.com", False, False),
+        ("x@sub.mailinator.com", None, True, False), ("info@siemens.com", "siemens.com", False, True),
+        ("ana@duck.com", None, False, False), ("ana@example.com", None, False, False)])
+    def test_what_a_domain_tells(self, email, firm, thrown, office):
+        assert (firm_of(email), is_thrown_away(email), is_office(email)) == (firm, thrown, office)
+
+
+class TestPointing:
+    def test_a_plain_lead_is_looked_at_and_passes(self, bounty, ana):
+        lead = make.review_lead(make.make_lead(bounty, by=ana))
+        [look] = looks_at(lead.id)
+        assert (look.point, look.verdict, look.reasons) == (Point.POINTING, Verdict.PASS, [])
+        assert standing_of(lead) is None
+
+    def test_a_stop_waits_for_a_person_and_is_not_accepted_meanwhile(self, insider, ana, mona, work, mailbox, later):
+        work()
+        assert case_of(insider).level is Verdict.STOP and again(insider).is_held
+        assert "A person looks at a lead first" in [mail["Subject"] for mail in mailbox.to(ana.email)]
+        with pytest.raises(HeldForALook):
+            make.accept(insider, by=mona)
+        later(days=60)
+        work()
+        lead = again(insider)
+        assert lead.moderation is Moderation.IN_REVIEW and case_of(lead).state is CaseState.OPEN
+
+    def test_let_go_it_is_accepted_and_never_held_for_the_same_again(self, insider, mona, work):
+        do(cases.let_go, case_of(insider), by=mona, reason="She left the firm last year.")
+        lead = make.consent(make.accept(again(insider), by=mona))
+        assert [look.score for look in looks_at(lead.id)] == [100, 0] and case_of(lead) is None
+
+    def test_confirmed_it_is_refused_only_after_the_time_for_an_appeal(self, insider, mona, work, later):
+        do(cases.confirm_fraud, case_of(insider), by=mona, reason="She works there.")
+        assert again(insider).moderation is Moderation.IN_REVIEW
+        later(days=15)
+        work()
+        lead = again(insider)
+        assert lead.moderation is Moderation.REJECTED and lead.reason_note == "She works there."
+        assert "fraud.proven" in actions_on(lead.id)
+
+    def test_a_moderator_sees_rule_weight_and_reason(self, insider):
+        [signal] = signals_on(again(insider))
+        assert (signal.rule, signal.weight) == ("insider", STOP_FROM) and "firm that owns" in signal.reason
+
+
+class TestConsent:
+    def test_a_hold_lets_the_buyer_be_introduced_but_the_reward_waits(self, own_device, wes, work):
+        assert case_of(own_device).level is Verdict.HOLD
+        assert open_contact_as(own_device, wes).address == "david@example.com"
+        reward = won(own_device, work)
+        assert reward.state is RewardState.ON_HOLD
+
+    def test_a_stop_introduces_nobody_before_a_person_has_looked(self, bounty, ana, wes, mona, work, mailbox):
+        lead = make.accept(make.make_lead(bounty, by=ana))
+        lead = make.consent(lead, email=wes.email)
+        work()
+        assert lead.consent is Consent.GRANTED and again(lead).is_held
+        with pytest.raises(NoConsent):
+            open_contact_as(lead, wes)
+        do(cases.let_go, case_of(lead), by=mona, reason="He buys for himself.")
+        work()
+        assert open_contact_as(lead, wes).name == "David Brandt"
+
+    def test_one_network_and_browser_alone_lengthens_the_return_period(self, bounty, ana, work):
+        lead = make.accept(make.make_lead(bounty, by=ana))
+        for one in (ana, lead):
+            seen(one, browser="home", network="home")
+        lead = make.consent(again(lead))
+        assert case_of(lead) is None
+        reward = won(lead, work)
+        assert (reward.release_at.date() - reward.created_at.date()).days == 44 and standing_of(lead).longer_days == 14
+
+    def test_the_same_network_two_days_apart_is_next_to_nothing(self, bounty, ana, later):
+        lead = make.accept(make.make_lead(bounty, by=ana))
+        seen(ana, browser="home", network="home")
+        later(days=2)
+        seen(lead, browser="home", network="home")
+        make.consent(again(lead))
+        assert looks_at(lead.id)[-1].score == 15
+
+
+def open_contact_as(lead, member):
+    with transaction():
+        return open_contact(again(lead), by=db.session.get_one(User, member.id))
+
+
+class TestClocks:
+    def test_a_hold_that_nobody_keeps_ends_after_thirty_days_and_is_released(self, own_device, work, later):
+        reward = won(own_device, work)
+        later(days=31)
+        work()
+        assert db.session.get_one(Reward, reward.id, populate_existing=True).state is RewardState.PAYABLE
+        assert actions_on(own_device.id)[-1] == "fraud.expired"
+
+    def test_kept_with_a_reason_it_goes_on_for_thirty_days_more(self, own_device, mona, work, later, ana, mailbox):
+        later(days=29)
+        do(cases.keep_case, case_of(own_device), by=mona, reason="We wait for the buyer’s answer.")
+        later(days=29)
+        work()
+        assert case_of(own_device).state is CaseState.OPEN
+        assert any("We wait for the buyer" in body_of(mail) for mail in mailbox.to(ana.email))
+        later(days=2)
+        work()
+        assert case_of(own_device) is None
+
+
+class TestConfirmed:
+    def test_the_money_goes_back_and_what_other_leads_earned_stays(self, own_device, bounty, ana, mona, work, later):
+        other = make.consent(make.accept(make.make_lead(bounty, by=ana)), email="else@example.com")
+        kept, reward = won(other, work), won(own_device, work)
+        free = holds(AccountKind.FUNDS, bounty.id)
+        do(cases.confirm_fraud, case_of(own_device), by=mona, reason="One person with two addresses.")
+        assert holds(AccountKind.HELD, reward.id) > 0
+        later(days=15)
+        work()
+        voided = db.session.get_one(Reward, reward.id, populate_existing=True)
+        assert voided.state is RewardState.VOIDED and "two addresses" in voided.void_reason
+        assert (holds(AccountKind.HELD, reward.id), holds(AccountKind.FUNDS, bounty.id)) == (0, free + 105_000)
+        later(days=30)
+        work()
+        assert db.session.get_one(Reward, kept.id, populate_existing=True).state is RewardState.PAYABLE
+
+    def test_an_appeal_is_decided_by_another_admin(self, own_device, ana, mona, work, later):
+        won(own_device, work)
+        do(cases.confirm_fraud, case_of(own_device), by=mona, reason="One person.")
+        do(cases.explain_lead, again(own_device), by=ana, why="He is my husband; we have one computer.")
+        with pytest.raises(cases.SecondAdmin):
+            do(cases.confirm_fraud, case_of(own_device), by=mona, reason="I still think so.")
+        second = make.make_user("Nils Roy", is_admin=True)
+        do(cases.let_go, case_of(own_device), by=second, reason="They are a family.")
+        work()
+        later(days=15)
+        work()
+        assert case_of(own_device) is None and rewards_of_lead(again(own_device))[0].state is RewardState.PENDING
+
+    def test_nobody_else_explains_and_nobody_twice(self, own_device, ana, wes):
+        with pytest.raises(Forbidden):
+            do(cases.explain_lead, again(own_device), by=wes, why="I know her.")
+        do(cases.explain_lead, again(own_device), by=ana, why="We share a computer.")
+        with pytest.raises(cases.AppealUsed):
+            do(cases.explain_lead, again(own_device), by=ana, why="And once more.")
+
+    def test_an_earlier_one_counts_at_the_next_lead(self, own_device, bounty, ana, mona):
+        do(cases.confirm_fraud, case_of(own_device), by=mona, reason="One person.")
+        later_lead = make.review_lead(make.make_lead(bounty, by=ana))
+        assert [one.rule for one in signals_on(later_lead)] == ["fraud_before"]
+
+
+class TestTransfer:
+    def test_what_is_owed_already_is_stopped_when_two_accounts_have_one_bank(self, bounty, ana, work, later, mona):
+        lead = make.consent(make.accept(make.make_lead(bounty, by=ana)))
+        reward = won(lead, work)
+        later(days=31)
+        work()
+        seen(make.make_user("Tom Berg"), account="fp_1")
+        seen(ana, account="fp_1")
+        from marketplace.referrals.fraud.scoring import look_at_owed  # noqa: PLC0415
+
+        do(look_at_owed, ana.id)
+        payable = db.session.get_one(Payable, reward.id)
+        assert "A person at Fingerpost" in why_stopped(payable)
+        do(cases.let_go, case_of(lead), by=mona, reason="A couple with one account.")
+        assert why_stopped(payable) is None
+
+    def test_proven_what_is_owed_goes_back_with_its_fee(self, bounty, ana, work, later, mona):
+        lead = make.consent(make.accept(make.make_lead(bounty, by=ana)))
+        reward = won(lead, work)
+        later(days=31)
+        seen(bounty.business_id, account="card_1")
+        seen(ana, account="card_1")
+        free = holds(AccountKind.FUNDS, bounty.id)
+        work()
+        assert case_of(lead).level is Verdict.STOP
+        do(cases.confirm_fraud, case_of(lead), by=mona, reason="The owner’s own card.")
+        later(days=15)
+        work()
+        assert holds(AccountKind.FUNDS, bounty.id) == free + 105_000 and holds(AccountKind.HELD, reward.id) == 0
+
+
+class TestKeeping:
+    def test_a_look_is_never_changed(self, insider):
+        look = looks_at(insider.id)[0]
+        for statement in (update(FraudScore).values(score=0), delete(FraudScore).where(FraudScore.id == look.id)):
+            with pytest.raises(DBAPIError), transaction():
+                db.session.execute(statement)
+
+    def test_traces_are_hashes_and_forgotten_after_a_year(self, ana, later):
+        seen(ana, device="the cookie", network="203.0.113.0/24")
+        kept = db.session.scalars(select(Trace.hash)).all()
+        assert len(kept) == 2 and all(len(one) == 64 and "203" not in one[:3] for one in kept)
+        later(days=366)
+        do(forget_traces)
+        assert db.session.scalars(select(Trace.hash)).all() == []
+
+    def test_a_look_keeps_no_personal_data(self, own_device):
+        assert looks_at(own_device.id)[-1].reasons == [["own_device", 70, ""]]
+
+
+class TestPages:
+    def test_the_room_shows_what_waits_and_an_admin_lets_it_go(self, own_device, ana, mona, as_user, work):
+        case = case_of(own_device)
+        admin = as_user(mona)
+        assert "Ana Flores" in admin.page("/admin/fraud").text_content()
+        page = admin.page(f"/admin/fraud/{case.id}")
+        assert "on which the referrer signs in" in page.text_content()
+        admin.submit(f"/admin/fraud/{case.id}", {"reason": "One family."}, action="/release")
+        assert case_of(own_device) is None
+        assert "Let go" in admin.page("/admin/fraud").text_content()
+
+    def test_the_referrer_reads_why_and_explains(self, own_device, ana, wes, as_user):
+        person = as_user(ana)
+        assert "device that you use yourself" in person.page(f"/leads/{own_device.id}").text_content()
+        person.submit(f"/leads/{own_device.id}", {"why": "We share a computer."}, action="/explanation")
+        assert case_of(own_device).appeal == "We share a computer."
+        business = as_user(wes).page(f"/leads/{own_device.id}").text_content()
+        assert "A person at Fingerpost looks" in business and "device" not in business
+
+    def test_a_browser_is_marked_once_somebody_signed_in_on_it(self, ana, app, anonymous, bounty):
+        from_outside = {"REMOTE_ADDR": "8.8.8.8"}
+        anonymous.get("/")
+        assert anonymous.get_cookie("device") is None
+        page = anonymous.page("/sign-in")
+        token = page.xpath("//input[@name='csrf_token']/@value")[0]
+        anonymous.post("/sign-in", data={"csrf_token": token, "email": ana.email, "password": make.PASSWORD},
+                       environ_base=from_outside)
+        assert anonymous.get_cookie("device") is not None
+        assert {one.kind for one in db.session.scalars(select(Trace).filter_by(subject_id=ana.id))} == {
+            BROWSER, NETWORK}
