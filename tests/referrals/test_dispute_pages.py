@@ -1,14 +1,11 @@
 """Disputes by HTTP, in the eyes of both sides, of the buyer as witness, and of the admin."""
-from urllib.parse import urlsplit
 
 import pytest
 
 from marketplace.foundation import clock as product_clock
-from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind
-from marketplace.referrals.disputes.witness import MAILED, PASSED_ON, witness_link
 from marketplace.referrals.models import (
     Conversion,
     ConversionSource,

@@ -47,7 +47,8 @@ def open_dispute(
     """
     side = KINDS[kind].claimant
     require((side is DisputeSide.BUYER) if by is None else may_claim(by, lead, side), "open this dispute")
-    owner = db.session.get(Lead, lead.duplicate_of_id) if kind is DisputeKind.DUPLICATE_OWNERSHIP else None
+    is_of_two = kind is DisputeKind.DUPLICATE_OWNERSHIP and lead.duplicate_of_id is not None
+    owner = db.session.get(Lead, lead.duplicate_of_id) if is_of_two else None
     lock_funds_of(lead, owner or lead)
     subject = find_subject(lead, kind, claim)
     dispute = _keep(lead, kind, subject, by)
