@@ -11,6 +11,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, end_lead
+from marketplace.referrals.contact import PURPOSE
 from marketplace.referrals.duplicates import become_duplicate
 from marketplace.referrals.fraud.scoring import look_at
 from marketplace.referrals.legal_clocks import BY_ANSWER, note_told
@@ -35,7 +36,6 @@ from marketplace.referrals.suppression import hash_email, hash_phone, hashes_of,
 
 BUYER = "buyer"  # The actor in the audit trail: a party without an account.
 LONGEST_CONSENT = timedelta(days=180)
-PURPOSE = "to contact me about the need described in my post, and nothing else"
 
 
 class AlreadyAnswered(Conflict):

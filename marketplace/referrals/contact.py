@@ -3,16 +3,19 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from sqlalchemy import select
+
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
 from marketplace.identity.models import User
 from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.legal_clocks import note_disclosed
-from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Evidence, Lead
+from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Evidence, Lead, Suppression
 from marketplace.referrals.permissions import is_referrer, may_moderate, may_work
 from marketplace.referrals.queries import find_live_grant
 
+PURPOSE = "to contact me about the need described in my post, and nothing else"
 CONTACT_OPENED, CASE_OPENED = "contact.opened", "case.opened"  # In the trail: who had a buyer's data before them.
 
 
@@ -40,18 +43,28 @@ def is_open_to_business(lead: Lead, grant: ConsentGrant | None) -> bool:
     )
 
 
-def open_contact(lead: Lead, *, by: User) -> Contact:
-    """Show the buyer's contact data to a member of the business. NoConsent (409) unless the yes stands today."""
+def open_contact(lead: Lead, *, by: User, purpose: str = PURPOSE) -> Contact:
+    """Show the buyer's contact data to a member of the business: for the purpose, by the channel and until the day that
+    they agreed to. NoConsent (409) unless the yes stands today."""
     require(may_work(by, lead), "see this buyer’s contact data")
     grant = find_live_grant(lead)
     if grant is None or not is_open_to_business(lead, grant):
         raise NoConsent("The buyer has not said yes, or the time they gave is over.",
                         next_step="You will hear from us as soon as they do.")
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    if grant.purpose != purpose or _said_never_before(buyer, grant):
+        raise NoConsent("The buyer did not agree to this.", next_step="What they agreed to stands on the lead’s page.")
     audit.record(CONTACT_OPENED, lead.id, by=by.id, channel=grant.channel)
     note_disclosed(lead)
-    buyer = db.session.get_one(Buyer, lead.buyer_id)
     address = buyer.phone if grant.channel is Channel.PHONE else buyer.email
     return Contact(buyer.name or "", grant.channel, address or "", grant.until, grant.note or "")
+
+
+def _said_never_before(buyer: Buyer, grant: ConsentGrant) -> bool:
+    """A yes does not count that was confirmed after a “never”. One that they gave before stays theirs to take back."""
+    marks = [mark for mark in (buyer.email_hash, buyer.phone_hash) if mark]
+    return db.session.scalar(select(Suppression.hash).where(
+        Suppression.hash.in_(marks), Suppression.created_at <= grant.confirmed_at).limit(1)) is not None
 
 
 def note_case_opened(*leads: Lead, by: User) -> None:
