@@ -9,7 +9,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
 from marketplace.referrals.deadlines import decision_due
-from marketplace.referrals.desk.as_told import TOLD
+from marketplace.referrals.desk.as_told import told_state
 from marketplace.referrals.models import Buyer, Clawback, Consent, Lead, Moderation, Reward, RewardState, Stage
 from marketplace.referrals.queries import moderation_queue
 
@@ -66,7 +66,7 @@ def leads_with_address(leads: Sequence[Lead]) -> set[str]:
 def pointed_counts(user: User) -> dict[Moderation, int]:
     """How many of a referrer's leads stand where, as far as they were told."""
     found = db.session.execute(
-        select(TOLD, func.count()).where(Lead.referrer_id == user.id).group_by(TOLD))
+        select(told_state, func.count()).where(Lead.referrer_id == user.id).group_by(told_state))
     return {state: int(count) for state, count in found}
 
 

@@ -149,12 +149,13 @@ def lead_accepted(lead_id: str) -> list[Mail]:
     """The referrer passes the buyer's link on where we have no address of the buyer."""
     lead = _lead(lead_id)
     buyer = db.session.get_one(Buyer, lead.buyer_id)
+    heard = [] if lead.appeal is None else ["Your appeal was heard: the refusal is overturned."]
     if buyer.email:
-        return to_referrer(lead, "Your lead was accepted",
+        return to_referrer(lead, "Your lead was accepted", *heard,
                             "We have asked the buyer whether they want to be introduced.",
                             f"If they buy, you earn {promised_in_words(lead)}.")
     return to_referrer(
-        lead, "Your lead was accepted: now pass the link on",
+        lead, "Your lead was accepted: now pass the link on", *heard,
         "The buyer decides. Send them their private page yourself, where you know them:",
         buyer_link(lead, PASSED_ON),
         f"They see who pointed, to whom, and that you would earn {promised_in_words(lead)}.")

@@ -1,4 +1,5 @@
 """An admin accepts, rejects with a reason, or asks for more; silence accepts, and acceptance alone never pays."""
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from marketplace.bounties.models import BountyState
@@ -6,6 +7,7 @@ from marketplace.bounties.rules import worst_case
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
+from marketplace.foundation.given_files import GivenFile
 from marketplace.foundation.handles import find_handle
 from marketplace.foundation.states import check_move
 from marketplace.identity.models import User
@@ -18,6 +20,7 @@ from marketplace.referrals.desk.deciders import check_decider
 from marketplace.referrals.desk.record import decide
 from marketplace.referrals.desk.telling import hold_back, tell
 from marketplace.referrals.duplicates import become_duplicate, find_live_twin
+from marketplace.referrals.evidence_files import keep_files, stand_in
 from marketplace.referrals.fraud.effects import HeldForALook, check_not_held
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, EvidenceState, Lead, Moderation, ReasonCode
@@ -67,15 +70,26 @@ def ask_for_info(lead: Lead, *, by: User, question: str, version: int | None = N
     hold_back(lead)
 
 
-def answer_info(lead: Lead, *, by: User, answer: str, url: str | None = None, text: str | None = None) -> None:
-    """needs_info -> submitted: with another address, or the text where the page cannot be read."""
+def answer_info(
+    lead: Lead, *, by: User, answer: str, url: str | None = None, text: str | None = None,
+    files: Sequence[GivenFile] = (),
+) -> None:
+    """needs_info -> submitted: with another address, or the text or a file where the page cannot be read."""
     require(is_referrer(by, lead), "answer for this lead")
     check_move(lifecycle.MODERATION_MOVES, as_told(lead).moderation, Moderation.SUBMITTED)
+    if lead.reason_code is ReasonCode.STALE_INTENT:
+        lead.evidence.age_reason = answer
     lead.answer, lead.question, lead.reason_code = answer, None, None
+    if files:
+        keep_files(lead, files, by=by.id)
     if url:
         _take_other_address(lead, url, by=by.id)
     elif text:
         _take_text(lead, text, by=by.id)
+    elif files and lead.evidence.state is EvidenceState.UNAVAILABLE:
+        stand_in(lead, files)
+        keep_likeness(lead)
+        lifecycle.move_evidence(lead.evidence, EvidenceState.GIVEN, by=by.id)
     elif lead.evidence.state is EvidenceState.UNAVAILABLE:  # "Try again": the page may be back.
         lifecycle.move_evidence(lead.evidence, EvidenceState.PENDING, by=by.id)
     lifecycle.move(lead, Moderation.SUBMITTED, by=by.id)
@@ -177,6 +191,7 @@ def _accept(lead: Lead, *, by: str) -> None:
         raise FundsGone(
             "The bounty no longer has free funds for this lead.",
             next_step="The business has been asked to fund it; the lead waits in the queue.") from short
+    lead.reason_code = lead.missed_criterion = lead.reason_note = None  # Of a refusal that is overturned.
     now = clock.now()
     lead.accepted_at = now
     lead.protected_until = now + timedelta(days=lead.terms.protection_days)

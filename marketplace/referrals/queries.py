@@ -18,6 +18,9 @@ from marketplace.referrals.models import (
     Conversion,
     ConversionKind,
     Dispute,
+    DisputeSide,
+    DisputeState,
+    Ending,
     Lead,
     Moderation,
     Reward,
@@ -142,6 +145,10 @@ def is_buyer_address_known(lead: Lead) -> bool:
         select(Buyer.id).where(Buyer.id == lead.buyer_id, Buyer.email_hash.is_not(None))) is not None
 
 
+FOR_RESPONDENT = Dispute.state == DisputeState.RESOLVED_FOR_RESPONDENT
+FOR_CLAIMANT = (Dispute.state == DisputeState.RESOLVED_FOR_CLAIMANT) & Dispute.ended_by.in_((Ending.RULING, Ending.SILENCE))
+
+
 @dataclass(frozen=True)
 class Record:
     """What became of the leads of one referrer, or of one business."""
@@ -150,22 +157,30 @@ class Record:
     accepted: int
     refused: int
     sold: int
+    overturned: int  # Refused, and accepted on appeal.
+    lost: int  # Disputes.
 
 
 def record_of_referrer(user_id: str) -> Record:
-    return _record(Lead.referrer_id == user_id)
+    return _record(Lead.referrer_id == user_id, or_(
+        (Dispute.claimant_id == user_id) & FOR_RESPONDENT, (Dispute.respondent_id == user_id) & FOR_CLAIMANT))
 
 
 def record_of_business(business_id: str) -> Record:
-    return _record(Lead.business_id == business_id)
+    ours, as_claimant = Dispute.business_id == business_id, Dispute.claimant_side == DisputeSide.BUSINESS
+    return _record(Lead.business_id == business_id, or_(
+        ours & as_claimant & FOR_RESPONDENT, ours & Dispute.respondent_id.is_(None) & FOR_CLAIMANT))
 
 
-def _record(whose: ColumnElement[bool]) -> Record:
+def _record(whose: ColumnElement[bool], lost_by: ColumnElement[bool]) -> Record:
     refused = Lead.moderation.in_([Moderation.REJECTED, Moderation.DUPLICATE])
-    pointed, accepted, lost, sold = db.session.execute(select(
-        func.count(), func.count().filter(Lead.accepted_at.is_not(None)), func.count().filter(refused),
-        func.count().filter(Lead.stage == Stage.WON)).select_from(Lead).where(whose)).one()
-    return Record(pointed, accepted, lost, sold)
+    accepted = Lead.accepted_at.is_not(None)
+    counts = db.session.execute(select(
+        func.count(), func.count().filter(accepted), func.count().filter(refused),
+        func.count().filter(Lead.stage == Stage.WON), func.count().filter(accepted & Lead.appeal.is_not(None)))
+        .select_from(Lead).where(whose)).one()
+    lost = db.session.scalar(select(func.count()).select_from(Dispute).where(lost_by)) or 0
+    return Record(*counts, lost)
 
 
 # What the tabs of a pipeline hold, in their order. A lead is in one of them.

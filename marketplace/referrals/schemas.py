@@ -13,6 +13,8 @@ from marketplace.referrals.models import Acquaintance, Channel, ReasonCode, Stag
 from marketplace.referrals.other_answers import LATER_WEEKS, Over
 
 LONGEST_URL = 2048
+NO_CRITERION = "-"  # What a form sends where none of them was missed.
+MOST_AT_ONCE = 50  # Leads decided in one go: a page of the queue.
 LONGEST_POST = 20_000  # Characters.
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?!\d)", re.IGNORECASE)  # "localhost:80" has none.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:\S*|[\w-]+(\.[\w-]+)+([:/?#]\S*)?", re.IGNORECASE)
@@ -50,6 +52,11 @@ class LeadInput(Schema):
 
     url = WebAddress(metadata={"description": "The public post in which the buyer says what they look for."})
     text = clean_text(20, 20_000, metadata={"description": "The text, where there is no address."})
+    said_where = clean_text(2, 200, metadata={
+        "description": "Where it was said, where there is no address: a group, a talk, a message."})
+    said_on = fields.Date(metadata={"description": "The day on which it was said; what the page says comes first."})
+    age_reason = clean_text(5, 500, metadata={
+        "description": "Why the need still holds, where it was said longer ago than the terms take."})
     quote = clean_text(8, 600, required=True, metadata={
         "description": "The sentence that shows the need, word for word."})
     acquaintance = fields.Enum(Acquaintance, by_value=True, required=True)
@@ -66,6 +73,14 @@ class LeadInput(Schema):
     def has_evidence(self, data: dict[str, Any], **options: object) -> None:
         if not data.get("url") and not data.get("text"):
             raise ValidationError({"url": ["Give the address of the post, or paste its text below."]})
+
+
+class PointInput(LeadInput):
+    """The same by form, where files may take the place of both: the verb says if nothing was given."""
+
+    @validates_schema
+    def has_evidence(self, data: dict[str, Any], **options: object) -> None:
+        pass
 
 
 class MatchInput(Schema):
@@ -103,9 +118,14 @@ class ApiLeadInput(LeadInput):
 
 class RejectionInput(Schema):
     reason_code = fields.Enum(ReasonCode, by_value=True, required=True)
-    missed_criterion = fields.String(load_default="")
+    missed_criterion = fields.String(load_default="", metadata={"description": "In the terms' words; - is none of them."})
     note = clean_text(0, 1000, load_default="")
     version = fields.Integer(load_default=None, allow_none=True)
+
+    @post_load
+    def to_criterion(self, data: dict[str, Any], **options: object) -> dict[str, Any]:
+        data["missed_criterion"] = "" if data["missed_criterion"] == NO_CRITERION else data["missed_criterion"]
+        return data
 
 
 class DecisionInput(Schema):
@@ -125,6 +145,35 @@ class RulingInput(Schema):
     other_id = clean_text(1, 60, required=True)
     is_same = fields.Boolean(required=True)
     version = fields.Integer(load_default=None, allow_none=True)
+
+
+class NextInput(Schema):
+    """The next case; ``besides`` is the one just put down."""
+
+    besides = clean_text(0, 60, load_default="")
+
+
+class EscalationInput(Schema):
+    """To one admin, or to whoever takes it next."""
+
+    to_id = clean_text(0, 60, load_default="")
+    note = clean_text(5, 1000, required=True)
+    version = fields.Integer(load_default=None, allow_none=True)
+
+
+class SeveralInput(Schema):
+    """Of the queue: ``leads`` are ids with the version that was seen, as lead_01...:3."""
+
+    leads = fields.List(clean_text(6, 80), required=True, validate=validate.Length(
+        1, MOST_AT_ONCE, error="Choose at least one lead of the list, and at most fifty."))
+    decision = fields.String(required=True, validate=validate.OneOf(("accept", "reject")))
+    reason_code = fields.Enum(ReasonCode, by_value=True)
+    note = clean_text(0, 1000, load_default="")
+
+    @validates_schema
+    def has_reason(self, data: dict[str, Any], **options: object) -> None:
+        if data.get("decision") == "reject" and not data.get("reason_code"):
+            raise ValidationError({"reason_code": ["Choose the reason; every referrer reads it."]})
 
 
 class QuestionInput(Schema):

@@ -7,7 +7,7 @@ down_revision = '0017'
 branch_labels = None
 depends_on = None
 
-VERDICTS = ('accepted', 'rejected', 'asked')
+DECIDED = ('accepted', 'rejected', 'asked')
 CODES = ('not_a_buyer', 'invalid_evidence', 'evidence_unavailable', 'out_of_scope', 'out_of_area', 'already_known',
          'duplicate', 'stale_intent', 'no_consent', 'self_referral', 'prohibited_category', 'spam', 'other')
 HOURS = {'sqlite': "CAST(strftime('%s', decided_at) AS INTEGER) / 3600",
@@ -19,7 +19,7 @@ def upgrade() -> None:
     op.create_table('decisions',
         sa.Column('id', sa.Text(), nullable=False),
         sa.Column('lead_id', sa.Text(), nullable=False),
-        sa.Column('verdict', sa.Enum(*VERDICTS, name='decided_known', native_enum=False, create_constraint=True, length=40), nullable=False),
+        sa.Column('decided', sa.Enum(*DECIDED, name='decided_known', native_enum=False, create_constraint=True, length=40), nullable=False),
         sa.Column('decided_by', sa.Text(), nullable=False),
         sa.Column('reason_code', sa.Enum(*CODES, name='reason_code_known', native_enum=False, create_constraint=True, length=40), nullable=True),
         sa.Column('missed_criterion', sa.Text(), nullable=True),
@@ -59,7 +59,7 @@ def upgrade() -> None:
                     postgresql_where=sa.text('settled_at IS NULL'), sqlite_where=sa.text('settled_at IS NULL'))
     hour = HOURS[op.get_bind().dialect.name]
     op.execute(
-        "INSERT INTO decisions (id, lead_id, verdict, decided_by, reason_code, missed_criterion, is_appeal, hour, created_at) "
+        "INSERT INTO decisions (id, lead_id, decided, decided_by, reason_code, missed_criterion, is_appeal, hour, created_at) "
         "SELECT 'decision_' || substr(id, 6), id, CASE WHEN accepted_at IS NULL THEN 'rejected' ELSE 'accepted' END, "
         "decided_by, CASE WHEN accepted_at IS NULL THEN reason_code END, "
         f"CASE WHEN accepted_at IS NULL THEN missed_criterion END, appeal IS NOT NULL, {hour}, decided_at "

@@ -435,7 +435,7 @@ class TestTheModeratorsPages:
     def test_everything_for_a_decision_is_on_one_page(self, lead, mona, as_user):
         page = as_user(mona).page(f"/leads/{lead.id}")
         said = words_of(page)
-        for words in ("word for word", "The transmission has given up", TERMS["criteria"][0], "0 of 1 accepted", "Waiting for a moderator", "The decision is due by"):
+        for words in ("word for word", "The transmission has given up", TERMS["criteria"][0], "0 of 1 accepted", "Waiting for a moderator", "Decide by"):
             assert words in said
         assert [mark.text for mark in page.xpath("//*[contains(@class, 'post-text')]//mark")] == [QUOTE]
 

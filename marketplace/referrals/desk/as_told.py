@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, case, literal, select
 from marketplace.foundation.db import db
 from marketplace.referrals.models import Decision, Lead, Moderation
 
-TOLD: ColumnElement[Any] = case(
+told_state: ColumnElement[Any] = case(
     (Lead.tell_at.is_not(None), literal(Moderation.IN_REVIEW, Lead.moderation.type)), else_=Lead.moderation)
 DECIDED = frozenset({"lead.accepted", "lead.rejected", "lead.needs_info", "lead.in_review", "stage.new"})
 Span = tuple[datetime, datetime | None]

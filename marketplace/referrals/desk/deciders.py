@@ -57,6 +57,12 @@ def standing_escalations(lead: Lead) -> list[Escalation]:
         Escalation.lead_id == lead.id, Escalation.settled_at.is_(None)).order_by(Escalation.id)))
 
 
+def passed_on_among(lead_ids: list[str]) -> set[str]:
+    """Those of them that wait for another admin than the one who looked."""
+    return set(db.session.scalars(
+        select(Escalation.lead_id).where(Escalation.lead_id.in_(lead_ids), Escalation.settled_at.is_(None))))
+
+
 def who_else(lead: Lead, *, besides: User) -> list[User]:
     """Admins who could decide it instead, by name."""
     admins = db.session.scalars(select(User).where(

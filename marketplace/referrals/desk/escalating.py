@@ -1,7 +1,7 @@
 """An admin who is not sure passes a lead on, with a note, and does not decide it then."""
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
-from marketplace.foundation.errors import Conflict, Invalid
+from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.states import check_move
 from marketplace.identity.models import User
 from marketplace.referrals import lifecycle
@@ -9,6 +9,7 @@ from marketplace.referrals.desk.claims import let_go
 from marketplace.referrals.desk.deciders import check_decider, standing_escalations, who_else
 from marketplace.referrals.desk.telling import GRACE, ToldAlready
 from marketplace.referrals.models import Escalation, Lead, Moderation
+from marketplace.referrals.permissions import may_decide
 
 
 class NobodyElse(Conflict):
@@ -38,6 +39,7 @@ def escalate_lead(
 
 def take_back_escalation(lead: Lead, *, by: User) -> None:
     """Before the other admins are told. ToldAlready (409) after that, or where there is none of theirs."""
+    require(may_decide(by, lead), "decide this lead")
     mine = next((one for one in standing_escalations(lead) if one.escalated_by == by.id), None)
     if mine is None or clock.now() >= mine.created_at + GRACE:
         raise ToldAlready("The other admins have been told of it.", next_step="One of them decides.")

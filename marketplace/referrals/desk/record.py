@@ -13,14 +13,14 @@ HOUR = 3_600  # Seconds.
 
 def decide(lead: Lead, target: Moderation, *, by: str, reason: str = "") -> None:
     """Move it, keep the decision, and put the case down: nobody has it open, nothing is passed on any more."""
-    now, verdict = clock.now(), DECIDED[target]
-    is_refusal = verdict is Decided.REJECTED
+    now, decided = clock.now(), DECIDED[target]
+    is_refusal = decided is Decided.REJECTED
     decision = Decision(
-        lead_id=lead.id, verdict=verdict, decided_by=by, reason_code=lead.reason_code if is_refusal else None,
+        lead_id=lead.id, decided=decided, decided_by=by, reason_code=lead.reason_code if is_refusal else None,
         missed_criterion=lead.missed_criterion if is_refusal else None, is_appeal=lead.appeal is not None,
         hour=int(now.timestamp()) // HOUR, created_at=now)
     lifecycle.move(lead, target, by=by, reason=reason)
-    if verdict is not Decided.ASKED:
+    if decided is not Decided.ASKED:
         lead.decided_at, lead.decided_by = now, by
     db.session.add(decision)
     db.session.execute(delete(LeadClaim).where(LeadClaim.lead_id == lead.id))
@@ -43,4 +43,4 @@ def refusal_appealed(lead: Lead) -> Decision | None:
     if lead.appeal is None:
         return None
     return db.session.scalar(decisions_about(lead).where(
-        Decision.verdict == Decided.REJECTED, Decision.is_appeal.is_(False)).limit(1))
+        Decision.decided == Decided.REJECTED, Decision.is_appeal.is_(False)).limit(1))

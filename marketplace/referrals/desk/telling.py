@@ -60,6 +60,8 @@ def tell_now(lead: Lead, *, by: User) -> None:
 
 def tell(lead: Lead) -> None:
     """From here on it is out: the letters, the buyer's page, the bounty's pause."""
+    if lead.moderation is Moderation.ACCEPTED and _was_forbidden(lead):
+        return
     lead.tell_at = None
     if lead.moderation is Moderation.ACCEPTED:
         _tell_acceptance(lead)
@@ -69,15 +71,21 @@ def tell(lead: Lead) -> None:
         tell_question(lead)
 
 
-def _tell_acceptance(lead: Lead) -> None:
+def _was_forbidden(lead: Lead) -> bool:
+    """They said never in these minutes: nobody learns of an acceptance then."""
     try:
         refuse_suppressed(*hashes_of(lead))
-    except Suppressed:  # They said never in these minutes: nobody learns of an acceptance then.
-        _take_back(lead, by=audit.SYSTEM)
-        lead.reason_code = ReasonCode.NO_CONSENT
-        decide(lead, Moderation.REJECTED, by=audit.SYSTEM, reason=ReasonCode.NO_CONSENT)
-        tell(lead)
-        return
+    except Suppressed:
+        if lead.tell_at is not None:
+            _take_back(lead, by=audit.SYSTEM)
+            lead.reason_code = ReasonCode.NO_CONSENT
+            decide(lead, Moderation.REJECTED, by=audit.SYSTEM, reason=ReasonCode.NO_CONSENT)
+            tell(lead)
+            return True
+    return False
+
+
+def _tell_acceptance(lead: Lead) -> None:
     assert lead.protected_until is not None
     outbox.promise("end_protection", after=lead.protected_until - clock.now(), lead_id=lead.id)
     ask_consent(lead)
@@ -114,6 +122,8 @@ def take_back_untold(lead: Lead, *, by: str) -> None:
 def _take_back(lead: Lead, *, by: str) -> None:
     made, was = last_decision(lead), lead.moderation
     assert made is not None
+    if was is Moderation.REJECTED:
+        give_way(lead)  # Before it is live again: another may have its place in the first-come indexes by now.
     lifecycle.take_back(lead, by=by)
     made.undone_at = clock.now()
     lead.decided_at = lead.decided_by = lead.accepted_at = lead.protected_until = None
@@ -126,8 +136,6 @@ def _take_back(lead: Lead, *, by: str) -> None:
     lead.reason_note = None
     if was is Moderation.ACCEPTED:
         free_reserved(lead, why="the decision was undone")
-    elif was is Moderation.REJECTED:
-        give_way(lead)
     _let_the_clock_run(lead)
 
 

@@ -26,7 +26,7 @@ class Decision(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("decision"))
     lead_id: Mapped[str] = mapped_column(ForeignKey("leads.id"), index=True)
-    verdict: Mapped[Decided] = state_column(Decided)
+    decided: Mapped[Decided] = state_column(Decided)
     decided_by: Mapped[str]  # An admin's id, or audit.SYSTEM.
     reason_code: Mapped[ReasonCode | None] = state_column(ReasonCode)
     missed_criterion: Mapped[str | None]

@@ -1,28 +1,26 @@
 """For moderators: the queue with its clock, and the decisions. Rewards are put on hold and released here."""
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, url_for
 
-from marketplace.foundation import clock
-from marketplace.foundation.db import db, transaction
+from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import require
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
-from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, add_business_days, decision_due
-from marketplace.referrals.figures import count_in_review
+from marketplace.referrals.desk.telling import GRACE
 from marketplace.referrals.models import Lead
 from marketplace.referrals.moderation import accept_lead, ask_for_info, reject_lead
 from marketplace.referrals.ownership import rule_on_buyers
-from marketplace.referrals.pages.lead_page import act_on_lead, show_lead
-from marketplace.referrals.permissions import may_freeze, may_moderate
-from marketplace.referrals.queries import get_lead, get_reward, is_buyer_address_known, moderation_queue
+from marketplace.referrals.pages.lead_page import Blank, act_on_lead, show_lead
+from marketplace.referrals.pages.queue import show_queue
+from marketplace.referrals.permissions import may_freeze
+from marketplace.referrals.queries import get_lead, get_reward, is_buyer_address_known
 from marketplace.referrals.rewards import freeze_reward, unfreeze_reward
 from marketplace.referrals.schemas import DecisionInput, FreezeInput, QuestionInput, RejectionInput, RulingInput
 
 bp = Blueprint("moderation", __name__)
-
-SHOWN = 50  # Oldest first: whoever clears these comes to the next.
+MINUTES = GRACE.seconds // 60
 
 
 @bp.get("/moderation")
@@ -30,12 +28,7 @@ SHOWN = 50  # Oldest first: whoever clears these comes to the next.
 def queue() -> Any:
     user = signed_in_user()
     require(user.is_admin, "moderate leads")
-    leads = db.session.scalars(moderation_queue().limit(SHOWN)).all()
-    rows = [{"lead": lead, "due": decision_due(lead.submitted_at), "may_decide": may_moderate(user, lead),
-             "is_late": decision_due(lead.submitted_at) < clock.now(),
-             "accepted_at_last": add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT)} for lead in leads]
-    return render_template("referrals/queue.html", rows=rows, waiting=count_in_review(), shown=SHOWN,
-                           late=sum(1 for row in rows if row["is_late"]))
+    return show_queue(user, Blank())
 
 
 @bp.post("/leads/<lead_id>/acceptance")
@@ -46,7 +39,7 @@ def acceptance(lead_id: str) -> Any:
     def accept(lead: Lead, user: User) -> str:
         accept_lead(lead, by=user, **form.fields)
         who = "the buyer is asked" if is_buyer_address_known(lead) else "the referrer passes the private link on"
-        return f"Accepted. The funds are reserved, and {who}."
+        return f"Accepted. The funds are reserved; in {MINUTES} minutes {who}."
 
     return act_on_lead(lead_id, "acceptance", form, accept)
 
@@ -58,7 +51,7 @@ def rejection(lead_id: str) -> Any:
 
     def reject(lead: Lead, user: User) -> str:
         reject_lead(lead, by=user, **form.fields)
-        return "Rejected. The referrer reads the reason, and may appeal once."
+        return f"Rejected. The referrer reads the reason in {MINUTES} minutes, and may appeal once."
 
     return act_on_lead(lead_id, "rejection", form, reject)
 
@@ -70,7 +63,7 @@ def question(lead_id: str) -> Any:
 
     def ask(lead: Lead, user: User) -> str:
         ask_for_info(lead, by=user, **form.fields)
-        return "Asked. The referrer has a week to answer."
+        return f"Asked. The referrer reads it in {MINUTES} minutes, and has a week to answer."
 
     return act_on_lead(lead_id, "question", form, ask)
 

@@ -49,6 +49,7 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.pages.case_page import desk_of, is_on_desk
 from marketplace.referrals.pages.earned import earned_parts
+from marketplace.referrals.pages.evidence_beside import evidence_beside
 from marketplace.referrals.pages.evidence_text import mark_quote, mark_shared
 from marketplace.referrals.pages.steps import steps_of
 from marketplace.referrals.permissions import may_give_money_back, may_moderate, may_work
@@ -139,6 +140,7 @@ def show_lead(
         plain_terms=plain_terms(lead.terms), reward=promised_in_words(lead), reasons=REASONS,
         sign=reward_sign(lead.terms), lowered=lowering_of(lead),
         evidence=lead.evidence if audience is not Audience.BUSINESS or is_open else None,
+        **evidence_beside(lead, is_seen=audience is not Audience.BUSINESS or is_open),
         grant=grant if is_open else None, form=lambda name: sent.get(name, Blank()), is_sent=sent.__contains__,
         has_receipt=audience is Audience.BUSINESS and lead.consent in WORKABLE,
         sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,

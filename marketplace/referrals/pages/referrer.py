@@ -15,18 +15,20 @@ from marketplace.foundation.browsers import traces_of_request
 from marketplace.foundation.crypto import DamagedSecret, UnknownKey, decrypt, encrypt
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import DomainError
+from marketplace.foundation.given_files import GivenFile
 from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.paging import page
 from marketplace.foundation.traces import keep_traces
-from marketplace.foundation.web import Form
+from marketplace.foundation.web import Form, takes_up_to
 from marketplace.identity.models import User
 from marketplace.identity.permissions import EmailUnconfirmed, require_confirmed
 from marketplace.identity.session import find_signed_in_user, signed_in, signed_in_user
 from marketplace.referrals.appeals import appeal_decision
-from marketplace.referrals.desk.as_told import TOLD, as_told
+from marketplace.referrals.desk.as_told import as_told, told_state
 from marketplace.referrals.figures import leads_with_address, pointed_counts, rewards_by_lead
 from marketplace.referrals.models import Acquaintance, Lead, Moderation, ReasonCode
 from marketplace.referrals.moderation import answer_info
+from marketplace.referrals.pages.evidence_files import MOST_SENT, read_given_files
 from marketplace.referrals.pages.lead_page import act_on_lead
 from marketplace.referrals.pointing import (
     AlreadyPointed,
@@ -36,8 +38,8 @@ from marketplace.referrals.pointing import (
     point_at_buyer,
     withdraw_lead,
 )
-from marketplace.referrals.queries import leads_pointed_by
-from marketplace.referrals.schemas import AnswerInput, AppealInput, DecisionInput, DraftInput, LeadInput
+from marketplace.referrals.queries import get_lead, leads_pointed_by
+from marketplace.referrals.schemas import AnswerInput, AppealInput, DecisionInput, DraftInput, PointInput
 from marketplace.referrals.timeline import Audience, next_step
 
 bp = Blueprint("pointing", __name__)
@@ -54,19 +56,21 @@ KNOWN = [
 ]
 
 
+@takes_up_to(MOST_SENT)
 @bp.route("/bounties/<bounty_id>/point", methods=["GET", "POST"])
 @signed_in
 @limiter.limit(WRITING, key_func=caller, methods=["POST"])
 def point(bounty_id: str) -> Any:
     user = signed_in_user()
     bounty = get_bounty(bounty_id, seen_by=user)
-    form = Form(LeadInput(), initial=_begun_with())
+    form = Form(PointInput(), initial=_begun_with())
     obstacle = _find_obstacle(bounty, user)
     if form.is_ready and obstacle is None:
         with form.keeping():
             try:
+                files = read_given_files()
                 with transaction():
-                    lead = point_at_buyer(bounty, by=user, **form.fields)
+                    lead = point_at_buyer(get_bounty(bounty_id, seen_by=user), by=user, files=files, **form.fields)
                     keep_traces(user.id, traces_of_request())
                 flash(*_said_about(lead))
                 done = redirect(url_for("lead.show", lead_id=lead.id))
@@ -165,7 +169,7 @@ def leads() -> Any:
     user = signed_in_user()
     mine, wanted = leads_pointed_by(user), request.args.get("moderation", "")
     if wanted in set(Moderation):
-        mine = mine.where(TOLD == Moderation(wanted))
+        mine = mine.where(told_state == Moderation(wanted))
     found = page(mine, Lead.id, cursor=request.args.get("cursor"))
     rows = [as_told(lead) for lead in found.rows]
     rewards, known = rewards_by_lead(found.rows), leads_with_address(found.rows)
@@ -187,14 +191,20 @@ def withdrawal(lead_id: str) -> Any:
     return act_on_lead(lead_id, "withdrawal", Form(DecisionInput()), withdraw)
 
 
+@takes_up_to(MOST_SENT)
 @bp.post("/leads/<lead_id>/answer")
 @signed_in
 @limiter.limit(WRITING, key_func=caller)
 def answer(lead_id: str) -> Any:
     form = Form(AnswerInput())
+    files: list[GivenFile] = []
+    if form.is_ready:
+        get_lead(lead_id, seen_by=signed_in_user())
+        with form.keeping():
+            files = read_given_files()
 
     def send_answer(lead: Lead, user: User) -> str:
-        answer_info(lead, by=user, **form.fields)
+        answer_info(lead, by=user, files=files, **form.fields)
         return "Thank you. Your lead goes on."
 
     return act_on_lead(lead_id, "answer", form, send_answer)

@@ -1,0 +1,44 @@
+"""The queue as a page: by the clock, with who has what open, what is undone yet, and a form for several at once."""
+from typing import Any
+
+from flask import render_template
+from sqlalchemy import select
+
+from marketplace.foundation import clock
+from marketplace.foundation.db import db
+from marketplace.identity.models import User
+from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, add_business_days, decision_due
+from marketplace.referrals.desk.claims import claims_of
+from marketplace.referrals.desk.deciders import passed_on_among, why_not_yours
+from marketplace.referrals.figures import count_in_review
+from marketplace.referrals.letters import REASONS
+from marketplace.referrals.models import Lead, LeadClaim, ReasonCode
+from marketplace.referrals.permissions import may_decide
+from marketplace.referrals.queries import moderation_queue
+
+SHOWN = 50  # Oldest first: whoever clears these comes to the next.
+# Codes that say all by themselves; the others quote a criterion, which is each lead's own.
+FOR_SEVERAL = [code for code in ReasonCode if code not in {ReasonCode.OUT_OF_SCOPE, ReasonCode.NOT_A_BUYER}]
+
+
+def show_queue(user: User, form: Any, *, chosen: list[str] | None = None) -> str:
+    leads = db.session.scalars(moderation_queue().limit(SHOWN)).all()
+    claims = claims_of([lead.id for lead in leads])
+    passed_on = passed_on_among([lead.id for lead in leads])
+    rows = [_row(lead, user, claims.get(lead.id), is_passed_on=lead.id in passed_on) for lead in leads]
+    untold = db.session.scalars(select(Lead).where(Lead.tell_at.is_not(None)).order_by(Lead.tell_at, Lead.id)).all()
+    return render_template(
+        "referrals/queue.html", rows=rows, waiting=count_in_review(), shown=SHOWN, form=form, chosen=chosen or [],
+        late=sum(1 for row in rows if row["is_late"]), codes=FOR_SEVERAL, reasons=REASONS,
+        untold=[lead for lead in untold if may_decide(user, lead)], me=user)
+
+
+def _row(lead: Lead, user: User, claim: LeadClaim | None, *, is_passed_on: bool) -> dict[str, Any]:
+    has_stake = not may_decide(user, lead)
+    due = decision_due(lead.submitted_at)
+    return {"lead": lead, "due": due, "is_late": due < clock.now(), "has_stake": has_stake,
+            "accepted_at_last": add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT),
+            "claim": claim if claim is not None and claim.user_id != user.id else None,
+            "is_mine": claim is not None and claim.user_id == user.id,
+            "is_passed_on": is_passed_on,
+            "why_not": why_not_yours(lead, user) if is_passed_on or lead.appeal is not None else None}

@@ -1,0 +1,331 @@
+"""The moderators' desk: one admin a case, nobody told for a while, passed on, several at once, by the clock, in figures."""
+from datetime import timedelta
+
+import pytest
+
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.errors import Forbidden
+from marketplace.identity.models import MemberRole, Membership
+from marketplace.payments.models import AccountKind
+from marketplace.referrals.appeals import NotRefused, appeal_decision
+from marketplace.referrals.desk.claims import CLAIM_LASTS, Claimed, claim_lead, find_claim, let_go, take_over
+from marketplace.referrals.desk.deciders import PassedOn, SecondAdminNeeded
+from marketplace.referrals.desk.escalating import NobodyElse, escalate_lead, take_back_escalation
+from marketplace.referrals.desk.figures import appeals_decided, pace_of_all, paces, queue_age
+from marketplace.referrals.desk.next_case import claim_next
+from marketplace.referrals.desk.telling import GRACE, NotYours, ToldAlready, tell_decision, tell_now, undo_decision
+from marketplace.referrals.models import Consent, Moderation, ReasonCode
+from marketplace.referrals.moderation import accept_lead, ask_for_info, reject_lead
+from marketplace.referrals.ownership import rule_on_buyers
+from marketplace.referrals.pointing import withdraw_lead
+from marketplace.referrals.suppression import hash_email, suppress
+from tests.browsing import body_of, words_of
+from tests.factories import make_bounty, make_user, review_lead
+from tests.referrals.steps import actions_on, again, decide, do, holds, point
+
+SPAM = ReasonCode.SPAM
+
+
+@pytest.fixture
+def lead(bounty, ana, keep_lead):
+    return keep_lead("in review", lambda: review_lead(point(bounty, ana, buyer_email="david@example.com")))
+
+
+@pytest.fixture
+def noor():
+    return make_user("Noor Haddad", is_admin=True)
+
+
+class TestAClaim:
+    def test_keeps_others_from_deciding_until_it_ends_by_itself(self, lead, mona, noor, later):
+        assert do(claim_lead, lead, by=mona) and not do(claim_lead, lead, by=noor)
+        for act, said in ((accept_lead, {}), (reject_lead, {"reason_code": SPAM}), (ask_for_info, {"question": "Who?"}),
+                          (escalate_lead, {"note": "Not sure."})):
+            with pytest.raises(Claimed) as refusal:
+                do(act, lead, by=noor, **said)
+        assert "Mona Lind" in refusal.value.message and "take this one over" in refusal.value.next_step
+        later(seconds=CLAIM_LASTS.total_seconds() + 1)
+        do(accept_lead, lead, by=noor)
+
+    def test_is_taken_over_on_the_record(self, lead, mona, noor):
+        do(claim_lead, lead, by=mona)
+        do(take_over, lead, by=noor)
+        with pytest.raises(Claimed):
+            do(accept_lead, lead, by=mona)
+        assert "lead.taken_over" in actions_on(lead.id)
+        do(accept_lead, lead, by=noor)
+        assert find_claim(lead) is None
+
+    def test_is_given_by_the_button_to_one_after_the_other(self, bounty, lead, ana, mona, noor, later):
+        later(hours=1)
+        second = review_lead(point(bounty, make_user("Bo Li"), text="Another text. I am in the market for a car too."))
+        assert do(claim_next, by=mona).id == lead.id
+        assert do(claim_next, by=noor).id == second.id
+        assert do(claim_next, by=make_user("Third", is_admin=True)) is None
+        do(let_go, lead, by=mona)
+        assert do(claim_next, by=noor, besides=second.id).id == lead.id
+
+    def test_is_not_given_to_whom_it_concerns(self, lead, westside):
+        both = make_user(is_admin=True)
+        do(lambda: db.session.add(Membership(business_id=westside.id, user_id=both.id, role=MemberRole.AGENT)))
+        db.session.refresh(both)
+        assert do(claim_next, by=both) is None
+        with pytest.raises(Forbidden):
+            do(claim_lead, lead, by=both)
+
+
+class TestUndoing:
+    def test_an_acceptance_leaves_nothing_behind(self, bounty, lead, ana, mona, work, later, mailbox, as_user, wes):
+        do(accept_lead, lead, by=mona)
+        assert holds(AccountKind.RESERVED, lead.id) == 105_000
+        assert "In review" in words_of(as_user(ana).page(f"/leads/{lead.id}"))
+        as_user(wes).page(f"/leads/{lead.id}", status=404)
+        work()
+        do(undo_decision, again(lead), by=mona)
+        lead = again(lead)
+        assert (lead.moderation, lead.stage, lead.accepted_at, lead.decided_by) == (Moderation.IN_REVIEW, None, None, None)
+        assert (holds(AccountKind.RESERVED, lead.id), holds(AccountKind.FUNDS, bounty.id)) == (0, 315_000)
+        later(hours=2)
+        work()
+        assert mailbox.to("david@example.com") == [] and mailbox.to(ana.email) == []
+        assert "accepted" not in words_of(as_user(ana).page(f"/leads/{lead.id}")).lower().replace("it is accepted", "")
+
+    def test_ends_when_it_is_told_and_that_happens_once(self, lead, ana, mona, work, later, mailbox):
+        do(accept_lead, lead, by=mona)
+        tell_at = again(lead).tell_at.isoformat()
+        later(seconds=GRACE.total_seconds() + 1)
+        work()
+        do(tell_decision, lead.id, tell_at)
+        do(tell_now, again(lead), by=mona)
+        work()
+        assert again(lead).consent is Consent.ASKED
+        assert [len(mailbox.to(one)) for one in ("david@example.com", ana.email)] == [1, 1]
+        with pytest.raises(ToldAlready) as refusal:
+            do(undo_decision, again(lead), by=mona)
+        assert "appeal" in refusal.value.next_step
+
+    def test_a_decision_made_anew_is_told_at_its_own_time(self, lead, ana, mona, work, later, mailbox):
+        do(reject_lead, lead, by=mona, reason_code=SPAM)
+        later(minutes=3)
+        do(undo_decision, again(lead), by=mona)
+        do(accept_lead, again(lead), by=mona)
+        later(minutes=3)  # The first one's time is over.
+        work()
+        assert mailbox.to(ana.email) == []
+        later(minutes=3)
+        work()
+        assert [str(mail["Subject"]) for mail in mailbox.to(ana.email)] == ["Your lead was accepted"]
+
+    def test_is_for_whoever_decided(self, lead, mona, noor):
+        do(reject_lead, lead, by=mona, reason_code=SPAM)
+        with pytest.raises(NotYours):
+            do(undo_decision, again(lead), by=noor)
+
+    def test_a_refusal_whose_place_was_taken_stands_beside_the_new_one(self, bounty, ana, mona, blog, work):
+        first = point(bounty, ana, url=blog.post())
+        work()
+        do(reject_lead, again(first), by=mona, reason_code=SPAM)
+        second = point(bounty, make_user("Bo Li"), url=blog.post())
+        do(undo_decision, again(first), by=mona)
+        assert (again(first).moderation, again(first).duplicate_of_id) == (Moderation.IN_REVIEW, second.id)
+
+    def test_silence_still_resolves_what_was_undone_after_its_time(self, lead, mona, work, later):
+        later(days=7, seconds=-30)
+        do(reject_lead, again(lead), by=mona, reason_code=SPAM)
+        later(minutes=1)
+        work()
+        do(undo_decision, again(lead), by=mona)
+        work()
+        assert again(lead).moderation is Moderation.IN_REVIEW
+        later(minutes=16)
+        work()
+        assert again(lead).moderation is Moderation.ACCEPTED
+
+    def test_a_referrer_who_does_not_know_of_it_takes_the_lead_back(self, bounty, lead, ana, mona):
+        do(accept_lead, lead, by=mona)
+        do(withdraw_lead, again(lead), by=ana)
+        assert again(lead).moderation is Moderation.WITHDRAWN
+        assert holds(AccountKind.RESERVED, lead.id) == 0
+
+    def test_a_never_said_meanwhile_is_heard(self, lead, ana, mona, work, later, mailbox):
+        do(accept_lead, lead, by=mona)
+        do(suppress, hash_email("david@example.com"))
+        later(minutes=6)
+        work()
+        assert (again(lead).moderation, again(lead).reason_code) == (Moderation.REJECTED, ReasonCode.NO_CONSENT)
+        assert holds(AccountKind.RESERVED, lead.id) == 0 and mailbox.to("david@example.com") == []
+        assert "not accepted" in str(mailbox.last_to(ana.email)["Subject"])
+
+    def test_a_refusal_nobody_told_is_not_appealed(self, lead, ana, mona):
+        do(reject_lead, lead, by=mona, reason_code=SPAM)
+        with pytest.raises(NotRefused):
+            do(appeal_decision, again(lead), by=ana, why="How could I know of it?")
+
+
+class TestPassingOn:
+    def test_somebody_else_decides_and_is_told(self, lead, mona, noor, work, later, mailbox):
+        do(escalate_lead, lead, by=mona, note="Is a car on a farm a car?", to_id=noor.id)
+        for act, said in ((accept_lead, {}), (reject_lead, {"reason_code": SPAM})):
+            with pytest.raises(PassedOn):
+                do(act, again(lead), by=mona, **said)
+        assert do(claim_next, by=mona) is None
+        work()
+        assert mailbox.to(noor.email) == []
+        later(minutes=6)
+        work()
+        assert "passed on to you" in str(mailbox.last_to(noor.email)["Subject"])
+        assert "farm" not in body_of(mailbox.last_to(noor.email))
+        do(accept_lead, again(lead), by=noor)
+        do(undo_decision, again(lead), by=noor)
+        with pytest.raises(PassedOn):
+            do(accept_lead, again(lead), by=mona)
+
+    def test_is_taken_back_before_anybody_was_told(self, lead, mona, noor, work, later, mailbox):
+        do(escalate_lead, lead, by=mona, note="Is a car on a farm a car?")
+        do(take_back_escalation, lead, by=mona)
+        later(minutes=6)
+        work()
+        assert mailbox.to(noor.email) == []
+        do(accept_lead, again(lead), by=mona)
+
+    def test_needs_somebody_else(self, lead, mona):
+        with pytest.raises(NobodyElse):
+            do(escalate_lead, lead, by=mona, note="Is a car on a farm a car?")
+
+    def test_silence_accepts_what_is_passed_on_and_open(self, lead, mona, noor, work, later):
+        do(escalate_lead, lead, by=mona, note="Is a car on a farm a car?")
+        later(days=7, seconds=-1)
+        do(claim_lead, again(lead), by=noor)
+        later(seconds=2)
+        work()
+        assert (again(lead).moderation, again(lead).consent) == (Moderation.ACCEPTED, Consent.ASKED)
+
+
+class TestAnAppeal:
+    def test_goes_to_a_second_admin_and_an_overturned_refusal_is_whole(self, bounty, lead, ana, mona, noor, work, later, mailbox):
+        decide(reject_lead, lead, by=mona, reason_code=SPAM)
+        do(appeal_decision, again(lead), by=ana, why="It is no spam: he asked me himself.")
+        work()
+        assert "An appeal waits" in str(mailbox.last_to(noor.email)["Subject"])
+        for act, said in ((accept_lead, {}), (reject_lead, {"reason_code": SPAM}), (ask_for_info, {"question": "Who?"})):
+            with pytest.raises(SecondAdminNeeded):
+                do(act, again(lead), by=mona, **said)
+        do(accept_lead, again(lead), by=noor)
+        later(minutes=6)
+        work()
+        assert holds(AccountKind.RESERVED, lead.id) == 105_000
+        assert (again(lead).consent, again(lead).reason_code) == (Consent.ASKED, None)
+        assert "appeal" in body_of(mailbox.last_to(ana.email))
+
+    def test_against_a_ruling_goes_to_a_second_admin_too(self, bounty, lead, mona, noor):
+        second = review_lead(point(bounty, bo := make_user("Bo Li"), text="Another text. I am in the market for a car too."))
+        do(rule_on_buyers, again(lead), again(second), by=mona, is_same=True)
+        assert again(second).moderation is Moderation.DUPLICATE
+        do(appeal_decision, again(second), by=bo, why="He is another man altogether.")
+        with pytest.raises(SecondAdminNeeded):
+            do(accept_lead, again(second), by=mona)
+        do(accept_lead, again(second), by=noor)
+
+    def test_whose_decision_is_undone_keeps_the_reason_of_the_first(self, lead, ana, mona, noor):
+        decide(reject_lead, lead, by=mona, reason_code=SPAM)
+        do(appeal_decision, again(lead), by=ana, why="It is no spam: he asked me himself.")
+        do(reject_lead, again(lead), by=noor, reason_code=ReasonCode.OTHER, note="Really.")
+        do(undo_decision, again(lead), by=noor)
+        assert (again(lead).reason_code, again(lead).reason_note) == (SPAM, None)
+
+
+def test_admins_hear_of_it_after_a_day_and_when_it_is_due(lead, mona, work, later, mailbox):
+    later(hours=25)
+    work()
+    later(hours=24)
+    do(claim_lead, again(lead), by=make_user("Noor Haddad", is_admin=True))
+    work()
+    assert [str(mail["Subject"]) for mail in mailbox.to(mona.email)] == ["A lead has waited for a day", "A decision is overdue"]
+    assert "Noor Haddad has it open" in body_of(mailbox.last_to(mona.email))
+
+
+class TestThePages:
+    def test_two_admins_at_one_case(self, lead, mona, noor, as_user):
+        first, other = as_user(mona), as_user(noor)
+        assert "Yours until" in words_of(first.page(f"/leads/{lead.id}"))
+        seen = other.page(f"/leads/{lead.id}")
+        assert "Mona Lind has this open" in words_of(seen)
+        assert not [form for form in seen.forms if (form.action or "").endswith("/acceptance")]
+        assert "Mona Lind has it open" in words_of(other.page("/moderation"))
+        other.submit(f"/leads/{lead.id}", action="/claim")
+        stale = first.submit(f"/leads/{lead.id}", action="/claim", follow=False)  # Both want it: the last one has it.
+        assert stale.status_code == 302
+        other.submit(f"/leads/{lead.id}", action="/claim")
+        assert "Accepted. The funds are reserved" in other.submit(f"/leads/{lead.id}", action="/acceptance").text
+        assert "Undo" not in words_of(first.page(f"/leads/{lead.id}"))
+        assert "Undone" in other.submit(f"/leads/{lead.id}", action="/undoing").text
+        assert again(lead).moderation is Moderation.IN_REVIEW
+
+    def test_from_case_to_case(self, bounty, lead, mona, noor, as_user):
+        second = review_lead(point(bounty, make_user("Bo Li"), text="Another text. I am in the market for a car too."))
+        browser = as_user(mona)
+        assert browser.submit("/moderation", press="Next case").request.path == f"/leads/{lead.id}"
+        assert browser.submit(f"/leads/{lead.id}", press="Next case").request.path == f"/leads/{second.id}"
+        passed = browser.submit(f"/leads/{second.id}", {"note": "Is a car on a farm a car?", "to_id": noor.id}, action="/escalation")
+        assert "You passed this lead on" in passed.text and "Is a car on a farm a car?" in passed.text
+        assert "yours to decide again" in browser.submit(f"/leads/{second.id}", press="Decide it after all").text
+        browser.submit(f"/leads/{second.id}", press="Put it back")
+        assert find_claim(again(second)) is None
+
+    def test_several_at_once_each_for_itself(self, lead, mona, noor, as_user, work, later):
+        poor = make_bounty(funded_for=1, is_live=True)
+        others = [review_lead(point(poor, make_user("Bo Li"), text=f"Text {n}. I am in the market for a car.")) for n in range(2)]
+        do(claim_lead, again(lead), by=noor)
+        browser = as_user(mona)
+        page = browser.page("/moderation")
+        offered = page.xpath("//input[@name='leads']/@value")
+        assert offered == [f"{one.id}:{again(one).version}" for one in others]
+        sent = {"leads": [*offered, f"{lead.id}:2", "lead_nowhere:1"], "decision": "accept",
+                "csrf_token": page.xpath("//input[@name='csrf_token']/@value")[0]}
+        answer = browser.post("/moderation/several", data=sent)
+        assert [code for code in ("funds_gone", "claimed", "not_found") if f"<code>{code}</code>" in answer.text] == [
+            "funds_gone", "claimed", "not_found"]
+        assert "1 accepted, 3 refused" in answer.text
+        assert [again(one).moderation for one in others] == [Moderation.ACCEPTED, Moderation.IN_REVIEW]
+        twice = browser.post("/moderation/several", data=sent)
+        assert "Accepted before" in twice.text and actions_on(others[0].id).count("lead.accepted") == 1
+        assert holds(AccountKind.RESERVED, others[0].id) == 105_000
+
+    @pytest.mark.once
+    def test_several_want_a_reason_and_a_choice(self, lead, mona, as_user):
+        browser = as_user(mona)
+        token = browser.page("/moderation").xpath("//input[@name='csrf_token']/@value")[0]
+        for sent, words in (({"decision": "accept"}, "Please fill this in"),
+                            ({"decision": "reject", "leads": [f"{lead.id}:2"]}, "every referrer reads it")):
+            answer = browser.post("/moderation/several", data={"csrf_token": token, **sent})
+            assert answer.status_code == 422 and words in answer.text
+        said = browser.post("/moderation/several", data={
+            "csrf_token": token, "decision": "reject", "leads": [f"{lead.id}:2"], "reason_code": "spam"})
+        assert "1 rejected, 0 refused" in said.text and again(lead).reason_code is SPAM
+
+    def test_the_figures(self, bounty, lead, ana, mona, noor, as_user, later):
+        assert "No decision yet" in words_of(as_user(mona).page("/moderation/figures"))
+        later(hours=5)
+        review_lead(point(bounty, make_user("Bo Li"), text="Another text. I am in the market for a car too."))
+        later(hours=1)
+        assert (queue_age().waiting, queue_age().oldest // timedelta(minutes=1), queue_age().median // timedelta(minutes=1)) == (2, 360, 210)
+        decide(reject_lead, again(lead), by=mona, reason_code=SPAM)
+        do(appeal_decision, again(lead), by=ana, why="It is no spam: he asked me himself.")
+        do(reject_lead, again(lead), by=noor, reason_code=SPAM)
+        do(undo_decision, again(lead), by=noor)
+        later(hours=2)
+        decide(ask_for_info, again(lead), by=noor, question="Who is it?")
+        with transaction():
+            again(lead)
+        assert [(one.name, one.decisions, one.hours, one.rejected, one.overturned) for one in paces()] == [
+            ("Mona Lind", 1, 1, 1, 0), ("Noor Haddad", 1, 1, 0, 0)]
+        assert (appeals_decided().decided, pace_of_all(paces()).per_hour) == (0, "1.0")
+        assert "1 (" not in words_of(as_user(mona).page("/moderation/figures")) and "0 of 1 rejections" in words_of(
+            as_user(mona).page("/moderation/figures"))
+
+    def test_the_overturned_share(self, lead, ana, mona, noor):
+        decide(reject_lead, lead, by=mona, reason_code=SPAM)
+        do(appeal_decision, again(lead), by=ana, why="It is no spam: he asked me himself.")
+        decide(accept_lead, again(lead), by=noor)
+        assert [(one.name, one.overturned_percent) for one in paces()] == [("Mona Lind", 100), ("Noor Haddad", None)]
+        assert (appeals_decided().decided, appeals_decided().overturned, appeals_decided().by_silence) == (1, 1, 0)
