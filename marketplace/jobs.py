@@ -28,6 +28,7 @@ from marketplace.referrals import (
     in_kind,
     legal_clocks,
     moderation,
+    rechecks,
     rewards,
 )
 from marketplace.referrals.desk import telling
@@ -78,6 +79,8 @@ JOBS: Jobs = {
     **PAYMENTS_JOBS,
     "send_letter": Errand(send_letter, note_sent),
     "capture_evidence": Errand(evidence.read_evidence, evidence.keep_evidence),
+    "promise_rechecks": rechecks.promise_rechecks,
+    "recheck_evidence": Errand(rechecks.read_again, rechecks.keep_check),
     "begin_review": fraud_signals.begin_review,
     "look_at_rewards": look_at_rewards,
     "look_at_owed": look_at_owed,
@@ -132,6 +135,7 @@ SCHEDULE: dict[str, timedelta] = {
     "watch_top_ups": timedelta(hours=1),
     "watch_bank_payouts": timedelta(days=1),
     "read_offers": timedelta(hours=1),
+    "promise_rechecks": timedelta(hours=1),
     "erase_as_wished": timedelta(days=1),
     "erase_due": timedelta(days=1),
     "forget_untold": timedelta(days=1),

@@ -14,6 +14,7 @@ from lxml.html import HtmlElement
 from trafilatura.settings import Document
 
 from marketplace.foundation import clock
+from marketplace.foundation.start_tags import without_endless_tags
 from marketplace.foundation.urls import BadUrl, canonical_url
 
 # Finding the main text takes time that grows with the square of the elements: 10 s for 10,000 made to be slow
@@ -40,6 +41,7 @@ class PageReading:
 
 def read_page(html: str, url: str) -> PageReading:
     """Never raises for what a page holds: what cannot be read is empty. The result is text, never HTML to show."""
+    html = without_endless_tags(html)
     tree = _parse(html)
     document = _extract(html, url) if tree is not None and not _is_huge(tree) else None
     text = _main_text(html, tree, document)
@@ -52,6 +54,13 @@ def read_page(html: str, url: str) -> PageReading:
         canonical_url=_canonical(tree, url),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
+
+
+def text_of_html(html: str) -> str:
+    """Everything a reader could see, as plain text; never raises."""
+    html = without_endless_tags(html)
+    tree = _parse(html)
+    return plain_text(html) if tree is None else plain_text(_all_text(tree))
 
 
 def _parse(html: str) -> HtmlElement | None:
@@ -90,10 +99,10 @@ def _extract(html: str, url: str) -> Document | None:
 
 def _main_text(html: str, tree: HtmlElement | None, document: Document | None) -> str:
     if tree is None:
-        return _clean("" if _TAG.search(html) else html)
+        return plain_text("" if _TAG.search(html) else html)
     if document is None or not (document.text or document.comments):
-        return _clean(_all_text(tree))
-    return _clean("\n".join(filter(None, (document.text, document.comments))))
+        return plain_text(_all_text(tree))
+    return plain_text("\n".join(filter(None, (document.text, document.comments))))
 
 
 def _all_text(tree: HtmlElement) -> str:
@@ -104,14 +113,14 @@ def _all_text(tree: HtmlElement) -> str:
         return ""
 
 
-def _clean(text: str) -> str:
+def plain_text(text: str) -> str:
     """No control characters (a database refuses NUL), no half characters, no more than one empty line."""
     kept = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
     return re.sub(r"\s*\n\s*\n\s*", "\n\n", kept).strip().strip("\ufeff")
 
 
 def _one_line(text: str | None) -> str:
-    return " ".join(_clean(text or "").split())
+    return " ".join(plain_text(text or "").split())
 
 
 def _day(text: str | None) -> date | None:

@@ -7,13 +7,16 @@ from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db, finish_reading
 from marketplace.foundation.fetch import FetchFailed, fetch
 from marketplace.foundation.handles import find_handle
+from marketplace.foundation.platforms import why_closed
 from marketplace.foundation.quotes import find_quote
 from marketplace.foundation.reading import PageReading, read_page
 from marketplace.referrals import lifecycle
 from marketplace.referrals.duplicates import become_duplicate, find_live_twin
+from marketplace.referrals.evidence_files import has_given
 from marketplace.referrals.fraud.signals import begin_review
 from marketplace.referrals.models import Buyer, Evidence, EvidenceState, Lead, Moderation, ReasonCode
 from marketplace.referrals.nearness import keep_likeness
+from marketplace.referrals.post_age import ask_why_it_holds, lacks_reason
 from marketplace.referrals.questions import put_question
 from marketplace.referrals.suppression import hash_handle, hash_post
 
@@ -27,6 +30,7 @@ class Captured:
     reading: PageReading | None = None
     failure: str = ""
     advice: str = ""
+    page_status: int | None = None  # What the site answered, where it refused.
 
 
 def read_evidence(lead_id: str) -> Captured:
@@ -35,10 +39,13 @@ def read_evidence(lead_id: str) -> Captured:
     finish_reading()
     if not url:
         return Captured(failure="bad_url", advice="Paste the text of the post instead.")
+    if closed := why_closed(url):
+        return Captured(failure="closed_platform", advice=" ".join(closed))
     try:
         page = fetch(url, allow=current_app.extensions["settings"].fetch_allow)
     except FetchFailed as failed:
-        return Captured(failure=str(failed.reason), advice=f"{failed.message} {failed.next_step}".strip())
+        return Captured(failure=str(failed.reason), advice=f"{failed.message} {failed.next_step}".strip(),
+                        page_status=failed.page_status)
     return Captured(reading=read_page(page.text, page.final_url))
 
 
@@ -49,13 +56,16 @@ def keep_evidence(captured: Captured, lead_id: str) -> None:
     if not is_awaited or lead.evidence.state is not EvidenceState.PENDING:
         return
     if captured.reading is None or not captured.reading.text:
-        advice = captured.advice or "The page has no text that we can read. Paste the text of the post instead."
-        _keep_unavailable(lead, captured.failure or "empty", advice)
+        _keep_unread(lead, captured)
         return
     _keep_reading(lead.evidence, captured.reading)
     lifecycle.move_evidence(lead.evidence, EvidenceState.CAPTURED, by=audit.SYSTEM)
     keep_likeness(lead)
     if _is_copy(lead, captured.reading):
+        return
+    if lacks_reason(lead):
+        lead.reason_code = ReasonCode.STALE_INTENT
+        put_question(lead, ask_why_it_holds(lead), by=audit.SYSTEM, reason=ReasonCode.STALE_INTENT)
         return
     begin_review(lead.id)
 
@@ -67,7 +77,7 @@ def _keep_reading(evidence: Evidence, reading: PageReading) -> None:
     evidence.text, evidence.sha256 = reading.text[:LONGEST_TEXT], reading.sha256
     evidence.quote_found, evidence.failure = match.found, None
     evidence.quote_prefix, evidence.quote_suffix = match.prefix, match.suffix
-    evidence.captured_at = clock.now()
+    evidence.captured_at, evidence.read_again_at = clock.now(), None
 
 
 def _is_copy(lead: Lead, reading: PageReading) -> bool:
@@ -88,8 +98,14 @@ def _is_copy(lead: Lead, reading: PageReading) -> bool:
     return True
 
 
-def _keep_unavailable(lead: Lead, failure: str, advice: str) -> None:
-    lead.evidence.failure = failure
+def _keep_unread(lead: Lead, captured: Captured) -> None:
+    """What the referrer gave along with the address stands in for the page; without it we ask for it."""
+    lead.evidence.failure = failure = captured.failure or "empty"
+    if has_given(lead):
+        lifecycle.move_evidence(lead.evidence, EvidenceState.GIVEN, by=audit.SYSTEM, reason=failure)
+        begin_review(lead.id)
+        return
     lifecycle.move_evidence(lead.evidence, EvidenceState.UNAVAILABLE, by=audit.SYSTEM, reason=failure)
     lead.reason_code = ReasonCode.EVIDENCE_UNAVAILABLE
+    advice = captured.advice or "The page has no text that we can read. Paste the text of the post instead."
     put_question(lead, advice, by=audit.SYSTEM, reason=ReasonCode.EVIDENCE_UNAVAILABLE)

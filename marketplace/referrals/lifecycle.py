@@ -62,7 +62,7 @@ STAGE_MOVES: Mapping[Stage, frozenset[Stage]] = {
 }
 
 EVIDENCE_MOVES: Mapping[EvidenceState, frozenset[EvidenceState]] = {
-    E.PENDING: frozenset({E.CAPTURED, E.UNAVAILABLE}),
+    E.PENDING: frozenset({E.CAPTURED, E.UNAVAILABLE, E.GIVEN}),
     E.CAPTURED: frozenset({E.PENDING}),
     E.UNAVAILABLE: frozenset({E.PENDING, E.GIVEN}),
     E.GIVEN: frozenset({E.PENDING}),

@@ -1,4 +1,7 @@
-"""Someone points a business at a buyer: the URL of a post (or a text), the quote, how they know them."""
+"""Someone points a business at a buyer: the URL of a post (or a text, or files), the quote, how they know them."""
+from collections.abc import Sequence
+from datetime import date
+
 from sqlalchemy.exc import IntegrityError
 
 from marketplace.bounties.models import Bounty, BountyState
@@ -6,17 +9,20 @@ from marketplace.bounties.publishing import can_fund_one_more
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid, require
+from marketplace.foundation.given_files import GivenFile
 from marketplace.foundation.handles import find_handle
 from marketplace.identity.models import User
 from marketplace.referrals import lifecycle
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, REMINDER_AFTER, add_business_days
 from marketplace.referrals.desk.telling import take_back_untold
 from marketplace.referrals.duplicates import find_live_twin, tell_both
+from marketplace.referrals.evidence_files import keep_files, stand_in
 from marketplace.referrals.known_contacts import is_known_at_once
 from marketplace.referrals.lawful import keep_ruling, learn_home
 from marketplace.referrals.models import Acquaintance, Buyer, Evidence, EvidenceState, Lead, Moderation
 from marketplace.referrals.nearness import keep_likeness
 from marketplace.referrals.permissions import is_referrer, may_point
+from marketplace.referrals.post_age import check_said_day
 from marketplace.referrals.suppression import hash_email, hash_handle, hash_post, refuse_suppressed
 
 
@@ -40,7 +46,8 @@ class NoEvidence(Invalid):
 def point_at_buyer(
     bounty: Bounty, *, by: User, quote: str, acquaintance: Acquaintance, how_known: str, url: str | None = None,
     text: str | None = None, buyer_name: str | None = None, buyer_email: str | None = None,
-    your_jurisdiction: str = "", buyer_jurisdiction: str = "",
+    your_jurisdiction: str = "", buyer_jurisdiction: str = "", said_where: str | None = None,
+    said_on: date | None = None, age_reason: str | None = None, files: Sequence[GivenFile] = (),
 ) -> Lead:
     """A new lead under the terms of today. A second pointer at the same buyer gets a duplicate, with its appeal."""
     check_may_point(bounty, by=by)
@@ -49,9 +56,10 @@ def point_at_buyer(
         raise SelfReferral("That is your own address: nobody can point at themselves.",
                            next_step="If you are the buyer, contact the business directly.",
                            fields={"buyer_email": ["Not your own address."]})
-    if not url and not text:
-        raise NoEvidence("Give the address of the post, or the text where there is none.",
-                         fields={"url": ["Give the address of the post, or paste the text below."]})
+    if not url and not text and not files:
+        raise NoEvidence("Give the address of the post, or its text or a file where there is none.",
+                         fields={"url": ["Give the address of the post, or its text or a file below."]})
+    check_said_day(said_on, age_reason, allowed=bounty.terms.evidence_days)
     post_hash = hash_post(url) if url else None
     buyer_hash = hash_email(buyer_email) if buyer_email else None
     handle = find_handle(url) if url else None
@@ -65,9 +73,13 @@ def point_at_buyer(
         buyer_id=buyer.id, acquaintance=acquaintance, how_known=how_known, post_hash=post_hash,
         buyer_hash=buyer_hash, handle_hash=handle_hash, buyer_jurisdiction=buyer_jurisdiction, submitted_at=clock.now())
     keep_ruling(lead, bounty, by)
-    lead.evidence = Evidence(url=url, quote=quote, text=text)
+    lead.evidence = Evidence(
+        url=url, quote=quote, text=text, said_where=said_where, said_on=said_on, age_reason=age_reason)
     _add_first_or_duplicate(lead, buyer, by)
-    if text:
+    if files:
+        keep_files(lead, files, by=by.id)
+        stand_in(lead, files)
+    if lead.evidence.text:
         keep_likeness(lead)
     return lead
 

@@ -4,10 +4,11 @@ from datetime import date
 import pytest
 
 from marketplace.referrals.evidence import Captured, keep_evidence, read_evidence
+from marketplace.referrals.fraud.signals import read_signals
 from marketplace.referrals.models import EvidenceState, Moderation, ReasonCode
+from marketplace.referrals.moderation import answer_info
 from marketplace.referrals.pages.evidence_text import mark_quote
 from marketplace.referrals.pointing import withdraw_lead
-from marketplace.referrals.fraud.signals import read_signals
 from tests.factories import make_user
 from tests.referrals.conftest import QUOTE
 from tests.referrals.steps import actions_on, again, do, point
@@ -105,8 +106,11 @@ def test_signals_of_doubt(bounty, blog, work, later):
     lead = point(bounty, author, url=blog.post())
     assert any("not been read" in s.words for s in read_signals(lead))
     work()
+    assert again(lead).question.startswith("The post was 42 days old")
+    do(answer_info, again(lead), by=author, answer="I asked him yesterday: he still looks.")
+    work()
     said = " ".join(s.words for s in read_signals(again(lead)))
-    assert "30 or fewer" in said and "own name" in said and "joined" not in said
+    assert "30 or fewer" in said and "he still looks" in said and "own name" in said and "joined" not in said
 
 
 def test_a_referrer_of_some_days_standing_is_nothing_to_mention(bounty, ana, blog, work, later):
