@@ -25,6 +25,10 @@ class Kind:
     kept: str
     after: timedelta | None = None
 
+    @property
+    def title(self) -> str:
+        return self.name[0].upper() + self.name[1:]
+
 
 CONTACT = Kind(
     "contact of a buyer", Whose.BUYER, {"buyers": "name email phone email_hash phone_hash"},
