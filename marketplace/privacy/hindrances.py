@@ -48,14 +48,14 @@ def _of_money(user: User) -> list[Hindrance]:
     on_its_way = exists().where(
         Transfer.payee_id == user.id, Transfer.state.in_([TransferState.REQUESTED, TransferState.SENDING]))
     if _is(owed) or _is(unpaid) or _is(on_its_way):
-        found.append(_of_rewards("Money is still owed to you.", "Wait until it is paid; your rewards say when that is."))
+        found.append(_of_rewards("Money is still owed to you.", "Wait until it is paid; your rewards say when."))
     if _is(exists().where(RewardInKind.beneficiary_id == user.id,
                           RewardInKind.state.in_([KindState.OWED, KindState.OFFERED]))):
-        found.append(_of_rewards("A business owes you something that is no money.", "Have it, or let it go on its page."))
+        found.append(_of_rewards("A business owes you something that is no money.", "Have it, or let it go."))
     if _is(exists().where(TransferReversal.transfer_id == Transfer.id, Transfer.payee_id == user.id,
                           TransferReversal.state.in_([
                               ReversalState.REQUESTED, ReversalState.SENDING, ReversalState.OUTSTANDING]))):
-        found.append(_of_rewards("You owe a reward that was taken back.", "It is kept of the next one, or write to us."))
+        found.append(_of_rewards("You owe a reward that was taken back.", "It is kept of the next; or write to us."))
     if any(still_possible(lead).minor for lead in leads_of(user) if lead.stage is Stage.WON):
         found.append(_of_rewards("A sale of yours may still earn more.",
                                  "Wait for its last part, or ask the business to record that none follows."))
