@@ -14,6 +14,8 @@ class BountyForm(BountyInput):
 
     @pre_load
     def to_rules(self, sent: dict[str, Any], **options: object) -> dict[str, Any]:
+        if "rules" in sent:
+            raise ValidationError("Unknown field.", "rules")  # Of JSON; here they are rows.
         rows = rows_of(sent)
         self.numbers = list(rows)
         pays_buyer = any(row.get("whom") == For.BUYER and "thing" not in row for row in rows.values())

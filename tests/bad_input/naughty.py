@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 
 from tests.bad_input.doors import Door, House, Value
 
+UNKNOWN = dict.fromkeys(("unknown", "rules", "parts", "parts.0.email", "part_2_kind", "part_99_amount", "_schema", "__proto__", "a[]", " "), "x")
 STRIDE = 37  # Which field begins with which string: no two meet twice.
 
 # Kinds that the published list lacks, each once: what a database, a header, a clock or a page may stumble over.
@@ -90,6 +91,7 @@ def bodies(door: Door, words: Sequence[str], each: int | None, *, start: int) ->
             word = words[(number + start + place * STRIDE) % len(words)]
             chosen = taken if takes(shape, word) and name not in door.files else refused
             chosen.setdefault(name, []).append(word)
+    yield False, {**door.good, **UNKNOWN}
     for is_deep, chosen in ((True, taken), (False, refused)):
         for number in range(min(max(map(len, chosen.values()), default=0), each or 10**9)):
             body = {**door.good, **{name: some[number] for name, some in chosen.items() if number < len(some)}}
@@ -110,7 +112,7 @@ def _sendable(body: dict[str, Value], door: Door) -> dict[str, Value]:
     """A form's bytes may be no text at all: a lone half character goes out as the three bytes that it would be."""
     if door.is_api:
         return body
-    return {name: value.encode("utf-8", "surrogatepass") if isinstance(value, str) and door.files == set() and _is_broken(value) else value
+    return {name: value.encode("utf-8", "replace" if door.files else "surrogatepass") if isinstance(value, str) and _is_broken(value) else value
             for name, value in body.items()}
 
 
