@@ -42,6 +42,7 @@ from marketplace.payments.permissions import may_see_funding
 from marketplace.referrals import deadlines
 from marketplace.referrals.consent import LONGEST_CONSENT
 from marketplace.referrals.desk.as_told import as_told
+from marketplace.referrals.disputes.queries import count_to_answer
 from marketplace.referrals.figures import (
     count_in_review,
     count_overdue,
@@ -142,6 +143,7 @@ def referrer_dashboard() -> Any:
         steps={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id], is_address_known=lead.id in known)
                for lead in leads},
         is_payable=_is_payable(user), is_confirmed=is_confirmed(user), to_answer=count_splits_to_answer(user),
+        disputes=count_to_answer(user_id=user.id),
         things=things_owed_to(user), what=thing_at_start)
 
 
@@ -162,7 +164,8 @@ def business_dashboard(business_id: str) -> Any:
         steps={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id], is_address_known=lead.id in known)
                for lead in leads},
         counts=count_pipeline(business.id, seen_by=user), to_contact=count_to_contact(business.id),
-        may_post=may_post_for(user, business.id), owed=things_owed_by(business.id), what=thing_at_start)
+        disputes=count_to_answer(business_id=business.id), may_post=may_post_for(user, business.id),
+        owed=things_owed_by(business.id), what=thing_at_start)
 
 
 @bp.get("/dashboard/admin")

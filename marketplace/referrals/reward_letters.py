@@ -1,14 +1,16 @@
 """What people are told by mail of what a lead earned: money, a buyer's share, a split, what is not money."""
 from collections.abc import Callable
 
+from sqlalchemy import func, select
+
 from marketplace.bounties.rule_words import percent_text
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import compose, public_url
 from marketplace.foundation.mail import Mail
-from marketplace.foundation.money import show_money
+from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
-from marketplace.payments.models import Payable
+from marketplace.payments.models import Payable, PayableState
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.holds import why_held
@@ -74,8 +76,12 @@ def reward_released(reward_id: str) -> list[Mail]:
 
 def reward_paid(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
-    return _to_whose_it_is(reward, lead, "Your reward was paid", f"{show_money(reward.net)} is in your Stripe account. "
-                           "Stripe pays it out to your bank from there.")
+    waits = Money(db.session.scalar(select(func.sum(Payable.amount_minor)).filter_by(
+        rest_of=reward.id, state=PayableState.OWED)) or 0, reward.currency)
+    rest = [f"{show_money(waits)} of it waits for a dispute, or for the next transfer."] if waits.minor else []
+    return _to_whose_it_is(
+        reward, lead, "Your reward was paid", f"{show_money(reward.net - waits)} is in your Stripe account. "
+        "Stripe pays it out to your bank from there.", *rest)
 
 
 def _why_waits(reward: Reward) -> str | None:

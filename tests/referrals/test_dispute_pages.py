@@ -51,7 +51,7 @@ def test_a_ghost_close_from_the_claim_to_the_money(lost, bounty, ana, wes, mona,
     page = words_of(as_user(ana).page(f"/leads/{lost.id}"))
     assert "See it differently?" in page
     said = words_of(as_user(ana).page(f"/leads/{lost.id}/disputes/new"))
-    assert "They sold it and did not tell me" in said and "five business days" in said
+    assert "Sold without saying so" in said and "five business days" in said
     assert claim(as_user(ana), lost).status_code == 200
     dispute = only_dispute()
     here, room = f"/disputes/{dispute.id}", f"/admin/disputes/{dispute.id}"

@@ -21,29 +21,33 @@ class Kind:
 
 KINDS: dict[DisputeKind, Kind] = {
     K.GHOST_CLOSE: Kind(
-        "They sold it and did not tell me", "The business says that nothing came of this lead. You say that they sold.",
+        "Sold without saying so", "The business closed this lead as if nothing had come of it; the referrer says that "
+        "the buyer bought.",
         S.REFERRER, Respondent.BUSINESS, has_sale=True, asks_buyer=True),
     K.UNTRACKED: Kind(
-        "They bought, and it is not recorded", "The buyer bought; the business has not recorded the sale.",
+        "A sale that is not recorded", "The buyer bought, says the referrer; the business has recorded nothing.",
         S.REFERRER, Respondent.BUSINESS, has_sale=True, asks_buyer=True),
     K.WRONG_AMOUNT: Kind(
-        "The sale was larger than recorded", "What was recorded is less than what the buyer paid.",
+        "A sale recorded too low", "The buyer paid more than what was recorded, says the referrer.",
         S.REFERRER, Respondent.BUSINESS, has_sale=True),
     K.REJECTED_UNFAIRLY: Kind(
-        "They say it is not a fit, and it was", "The business marked the lead as not a fit, and these terms pay for a "
-        "qualified lead.", S.REFERRER, Respondent.BUSINESS),
+        "A fit that was refused", "The business marked the lead as not a fit; the referrer says that it was one, and "
+        "these terms pay for it.",
+        S.REFERRER, Respondent.BUSINESS),
     K.DUPLICATE_OWNERSHIP: Kind(
-        "This buyer is mine", "Somebody else was counted as the one who pointed.", S.REFERRER, Respondent.REFERRER),
+        "Whose buyer it is", "Somebody else was counted as the one who pointed at this buyer.",
+        S.REFERRER, Respondent.REFERRER),
     K.BAD_LEAD: Kind(
-        "This lead was not what it said", "The lead has earned a reward that it should not have earned.",
+        "A lead that was not what it said",
+        "It has earned a reward that it should not have earned, says the business.",
         S.BUSINESS, Respondent.REFERRER),
     K.NON_PAYMENT: Kind(
-        "I did not get what was promised", "A credit or a thank-you is owed and was not given.",
+        "Promised and not given", "A credit or a thank-you is owed, and the referrer has not got it.",
         S.REFERRER, Respondent.BUSINESS, may_split=False),
     K.FAVOUR_NOT_KEPT: Kind(
-        "A favour was not kept", "A favour is owed and was not done.",
+        "A favour that was not kept", "A favour is owed, and it was not done, says the referrer.",
         S.REFERRER, Respondent.BUSINESS, may_split=False),
     K.DATA_MISUSE: Kind(
-        "My data was misused", "The business used the contact data for something else, or after its time.",
+        "Misused contact data", "The business used the contact data for something else, or after its time.",
         S.BUYER, Respondent.BUSINESS, may_split=False),
 }

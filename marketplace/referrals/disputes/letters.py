@@ -9,6 +9,7 @@ from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
+from marketplace.payments.disputes.debts import owed_by
 from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.disputes.permissions import may_rule
 from marketplace.referrals.disputes.queries import FOR_ADMINS, LIVE
@@ -139,6 +140,9 @@ def dispute_ended(dispute_id: str) -> list[Mail]:
     said = [ended_in_words(dispute)]
     if dispute.ruling:
         said.append(f"The admin’s reason: {dispute.ruling}")
+    if (owed := owed_by(dispute.id, dispute.currency)).minor:
+        said.append(f"The bounty’s free funds did not suffice: the business owes {show_money(owed)}. Its next payment "
+                    "for that bounty settles it first, and the reward waits until then.")
     return [*_to_claimant(dispute, "Your dispute is over", *said),
             *_to_respondent(dispute, "A dispute with you is over", *said)]
 

@@ -41,7 +41,9 @@ def may_withdraw(user: User, dispute: Dispute) -> bool:
 
 def may_claim(user: User, lead: Lead, side: DisputeSide) -> bool:
     """The referrer of the lead; of the business its owners and managers."""
-    return may_give_money_back(user, lead) if side is DisputeSide.BUSINESS else user.id == lead.referrer_id
+    if side is DisputeSide.BUSINESS:
+        return may_give_money_back(user, lead)
+    return side is DisputeSide.REFERRER and user.id == lead.referrer_id
 
 
 def may_rule(user: User, dispute: Dispute) -> bool:

@@ -82,6 +82,14 @@ def waiting_for_sides() -> Select[Dispute]:
         Dispute.due_at, Dispute.id)
 
 
+def count_to_answer(*, user_id: str | None = None, business_id: str | None = None) -> int:
+    """Claims that wait for this referrer's, or for this business's, answer."""
+    whose = (Dispute.respondent_id == user_id if business_id is None
+             else (Dispute.business_id == business_id) & (Dispute.respondent_side == Respondent.BUSINESS))
+    return db.session.scalar(select(func.count()).select_from(Dispute).where(
+        Dispute.state == D.AWAITING_RESPONSE, whose)) or 0
+
+
 @dataclass(frozen=True)
 class DisputeRecord:
     """What stands beside somebody's record."""

@@ -108,7 +108,9 @@ def _qualify(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
 
 
 def _source(dispute: Dispute) -> ConversionSource:
-    is_confirmed = dispute.witness is not None and dispute.witness.said is WitnessSaid.BOUGHT
+    """Whoever has a link that was passed on may be anybody."""
+    said = dispute.witness
+    is_confirmed = said is not None and said.is_proven and said.said is WitnessSaid.BOUGHT
     return ConversionSource.BUYER_CONFIRMED if is_confirmed else ConversionSource.RULING
 
 

@@ -18,6 +18,7 @@ from marketplace.referrals.in_kind import REMINDED_AFTER, things_of_lead
 from marketplace.referrals.lawful import price_for
 from marketplace.referrals.models import (
     Consent,
+    Dispute,
     DisputeKind,
     KindState,
     Lead,
@@ -80,7 +81,13 @@ def find_subject(lead: Lead, kind: DisputeKind, claim: Claim, *, is_new: bool = 
 
 
 def kinds_for(lead: Lead, *, for_business: bool = False) -> list[DisputeKind]:
-    """What could be claimed about this lead as it stands, for the page that offers it."""
+    """What could be claimed about this lead as it stands, for the page that offers it. In no dispute yet."""
+    disputed = set(db.session.scalars(select(Dispute.kind).where(
+        Dispute.lead_id == lead.id, Dispute.ended_at.is_(None))))
+    return [kind for kind in _possible(lead, for_business=for_business) if kind not in disputed]
+
+
+def _possible(lead: Lead, *, for_business: bool) -> list[DisputeKind]:
     if for_business:
         return [K.BAD_LEAD] if any(_is_reclaimable(one) for one in rewards_of_lead(lead)) else []
     return [kind for kind, may in _OFFERED.items() if may(lead)]
