@@ -17,6 +17,7 @@ from marketplace.admin import ledger as admin_ledger
 from marketplace.admin import pages as admin_pages
 from marketplace.admin import privacy as admin_privacy
 from marketplace.admin import reconciliation as admin_reconciliation
+from marketplace.admin import rulings as admin_rulings
 from marketplace.admin import transfers as admin_transfers
 from marketplace.bounties import api as bounties_api
 from marketplace.bounties.pages import BLUEPRINTS as BOUNTIES_PAGES
@@ -40,7 +41,8 @@ ICONS = ("heroicon_outline", "heroicon_solid", "heroicon_mini", "heroicon_micro"
 PAGES = [
     home.bp, *IDENTITY_PAGES, *BOUNTIES_PAGES, *REFERRALS_PAGES, *PAYMENTS_PAGES, *PRIVACY_PAGES,
     admin_pages.bp, admin_privacy.bp,
-    admin_disputes.bp, admin_fraud.bp, admin_funds.bp, admin_gate.bp, admin_ledger.bp, admin_reconciliation.bp, admin_transfers.bp,
+    admin_disputes.bp, admin_fraud.bp, admin_funds.bp, admin_gate.bp, admin_ledger.bp, admin_reconciliation.bp,
+    admin_rulings.bp, admin_transfers.bp,
     webhooks.bp,
 ]
 
