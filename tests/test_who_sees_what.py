@@ -15,6 +15,7 @@ from marketplace.bounties.models import For, GateRule, NonCash, RewardKind
 from marketplace.foundation import clock, mail, outbox
 from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db, transaction
+from marketplace.foundation.given_files import GivenFile
 from marketplace.foundation.limits import limiter
 from marketplace.foundation.money import Money
 from marketplace.identity.api_keys import SCOPES, create_key
@@ -49,6 +50,7 @@ from marketplace.payments.money_in.funding import request_funding
 from marketplace.referrals.data_link import data_link
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
+from marketplace.referrals.evidence_files import files_of, keep_files
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.models import (
     Buyer,
@@ -183,6 +185,8 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /leads": SIGNED_IN,
     "GET /leads/<lead_id>": "in yes 404 yes 404 yes",
     "GET /leads/<lead_id>/consent.json": "in 404 404 yes 404 yes",
+    "GET /leads/<lead_id>/files/<file_id>": "in yes 404 yes 404 yes",
+    "GET /leads/<lead_id>/files/<file_id>/picture": "in yes 404 yes 404 yes",
     "POST /leads/<lead_id>/withdrawal": BEFORE_ACCEPTANCE,
     "POST /leads/<lead_id>/answer": (BEFORE_ACCEPTANCE, {"answer": "Here it is"}),
     "POST /leads/<lead_id>/explanation": (REFERRER, {"why": "We share a computer"}),
@@ -490,7 +494,7 @@ def _make_world(mails: Path) -> World:
     mail.send(mail.Mail("someone@example.com", "Hello", "A letter."), dedupe_id="x")
     disputed = _disputed(won, ana)
     names = money_out | _bad_days(funding) | {
-        "dispute_id": disputed.id, "witness": sign("witness", disputed.id),
+        "file_id": _with_file(open_lead, ana), "dispute_id": disputed.id, "witness": sign("witness", disputed.id),
         "name": mail.list_kept(mails)[0].name,
         "business_id": business.id, "slug": business.slug, "bounty_id": bounty.id, "other_lead_id": open_lead.id, "funding_id": funding.id,
         "split_id": split_id, "share_id": share_id, "kind_id": kind_id, "reward_id": rewards_of_lead(won)[0].id, "user_id": ana.id, "key_id": key.id, "job_id": dead.id, "purpose": "buyer",
@@ -505,6 +509,13 @@ def _make_world(mails: Path) -> World:
     people = dict(zip(PEOPLE[1:], (ana, tom, wes, pete, mona), strict=True))
     secrets = {name: _key(user)[1] for name, user in people.items()}
     return World({name: user.id for name, user in people.items()}, names, secrets, in_review=in_review.id, open=open_lead.id)
+
+
+def _with_file(lead: Lead, referrer: User) -> str:
+    """A picture, given as evidence."""
+    with transaction():
+        keep_files(lead, [GivenFile("image", "image/webp", b"RIFF", "0" * 64)], by=referrer.id)
+    return files_of(lead)[0].id
 
 
 def _disputed(lead: Lead, referrer: User) -> Dispute:
