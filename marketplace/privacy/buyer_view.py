@@ -8,7 +8,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.letters import public_url
 from marketplace.foundation.sheets import write_sheet
 from marketplace.foundation.show import day_in_words
-from marketplace.privacy.buyers import leads_about, why_wait
+from marketplace.privacy.buyers import is_only_typed, leads_about, why_wait
 from marketplace.privacy.kinds import KINDS, Whose
 from marketplace.referrals.contact import CASE_OPENED, CONTACT_OPENED, is_open_to_business
 from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Lead, Moderation, Suppression
@@ -38,6 +38,7 @@ class Held:
     is_open: bool  # The business may open the contact data today.
     looks: list[tuple[datetime, str]]
     waits: str | None
+    is_only_typed: bool  # By whoever had a link that was passed on: what was written may be somebody else's.
 
     @property
     def given(self) -> list[str]:
@@ -67,7 +68,10 @@ def _held(lead: Lead) -> Held:
     said = SAID[lead.consent]
     if lead.consent is Consent.UNKNOWN and lead.moderation not in {Moderation.SUBMITTED, Moderation.IN_REVIEW}:
         said = "It came to nothing: nobody was given anything"
-    return Held(lead, buyer, said, grant, is_open_to_business(lead, grant), _looks(lead), why_wait(lead))
+    if is_only_typed(lead):
+        said = "Somebody gave your address with a yes. Without your confirmation it does not count"
+    return Held(lead, buyer, said, grant, is_open_to_business(lead, grant), _looks(lead), why_wait(lead),
+                is_only_typed(lead))
 
 
 def _looks(lead: Lead) -> list[tuple[datetime, str]]:
@@ -101,9 +105,11 @@ def _entry(held: Held) -> dict[str, Any]:
         "id": lead.id, "pointed_out_at": _time(lead.created_at), "by": lead.referrer.name, "to": lead.business.name,
         "for": lead.bounty.title, "state": held.said,
         "contact": {"name": buyer.name, "email": buyer.email, "phone": buyer.phone},
-        "post": {"address": post.url, "sentence": post.quote, "title": post.title, "author": post.author,
-                 "text": post.text, "read_at": _time(post.captured_at)},
-        "said_of_you_by_the_referrer": lead.how_known, "your_place": lead.buyer_jurisdiction or None,
+        "post": None if held.is_only_typed else {
+            "address": post.url, "sentence": post.quote, "title": post.title, "author": post.author,
+            "text": post.text, "read_at": _time(post.captured_at)},
+        "said_of_you_by_the_referrer": None if held.is_only_typed else lead.how_known,
+        "your_place": None if held.is_only_typed else lead.buyer_jurisdiction or None,
         "told_at": _time(buyer.told_at), "first_given_to_the_business_at": _time(buyer.disclosed_at),
         "consents": [{
             "id": grant.id, "to": lead.business.name, "purpose": grant.purpose, "channel": HOW[grant.channel],

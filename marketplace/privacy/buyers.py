@@ -10,7 +10,7 @@ from sqlalchemy import select
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
-from marketplace.privacy.erasing import AT_THEIR_WISH, erase_everything
+from marketplace.privacy.erasing import AT_THEIR_WISH, erase_contact, erase_everything
 from marketplace.referrals import consent as answers
 from marketplace.referrals.buyers_share import is_open, shares_of_buyer
 from marketplace.referrals.consent import BUYER, end_elsewhere, leads_elsewhere
@@ -30,7 +30,7 @@ from marketplace.referrals.models import (
     RewardState,
 )
 from marketplace.referrals.nearness import keep_never
-from marketplace.referrals.queries import is_disputed
+from marketplace.referrals.queries import find_live_grant, is_disputed
 from marketplace.referrals.suppression import hash_email, hashes_of, suppress
 
 WISH = "the buyer asked that everything about them be erased"
@@ -102,10 +102,15 @@ def erase_buyer(email: str, *, never: bool) -> Erased:
     ``never``: scrambled marks stay, by which nobody can point at them again. Twice is once; what must be settled first
     is noted, and emptied by itself once it is.
     """
-    leads = leads_about(email)
-    _lock(leads, never=never)
+    found = leads_about(email)
+    _lock(found, never=never)
+    typed = [lead for lead in found if is_only_typed(lead)]
+    leads = [lead for lead in found if lead not in typed]
     if never:
+        suppress(hash_email(email))
         _suppress(leads)
+    for lead in typed:
+        _forget_typed(lead)
     for lead in leads:
         _end(lead)
     waiting: dict[str, str] = {}
@@ -115,7 +120,21 @@ def erase_buyer(email: str, *, never: bool) -> Erased:
             _note_wish(lead)
         else:
             erase_for_buyer(lead)
-    return Erased(len(leads) - len(waiting), waiting)
+    return Erased(len(found) - len(waiting), waiting)
+
+
+def is_only_typed(lead: Lead) -> bool:
+    """Whoever had a passed-on link gave this address, with a yes that nobody confirmed: the post may be another's."""
+    grant = find_live_grant(lead)
+    return grant is not None and grant.confirmed_at is None
+
+
+def _forget_typed(lead: Lead) -> None:
+    """The address goes, and the yes with it; the lead waits for its own buyer."""
+    grant = find_live_grant(lead)
+    assert grant is not None
+    grant.replaced_at = clock.now()
+    erase_contact(lead, why=AT_THEIR_WISH, by=BUYER)
 
 
 def erase_for_buyer(lead: Lead) -> None:

@@ -18,9 +18,9 @@ class NotRefused(Conflict):
 
 
 def may_be_appealed(lead: Lead) -> bool:
-    """Once it was told, and once only."""
+    """Once it was told, and once only; and as long as there is something to look at again."""
     refused = lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE}
-    return refused and lead.appeal is None and lead.tell_at is None
+    return refused and lead.appeal is None and lead.tell_at is None and bool(lead.evidence.quote)
 
 
 def appeal_decision(lead: Lead, *, by: User, why: str) -> None:
@@ -28,6 +28,9 @@ def appeal_decision(lead: Lead, *, by: User, why: str) -> None:
     require(is_referrer(by, lead), "appeal for this lead")
     if lead.appeal is not None:
         raise AppealUsed("This was appealed once already.", next_step="The second decision stands.")
+    if not lead.evidence.quote:
+        raise NotRefused("What was read is erased by now, so nobody can look at it again.",
+                         next_step="If the buyer still looks for it, point at them anew.")
     if not may_be_appealed(lead):
         raise NotRefused("Only a refusal can be appealed.", next_step="Reload the page to see where it stands now.")
     give_way(lead)

@@ -2,6 +2,7 @@
 import csv
 import io
 import json
+from datetime import date
 
 import pytest
 
@@ -12,10 +13,12 @@ from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind, LedgerEntry
 from marketplace.privacy.buyers import erase_as_wished, erase_buyer
 from marketplace.privacy.erasing import proof_of
+from marketplace.referrals.appeals import NotRefused, appeal_decision
 from marketplace.referrals.buyers_share import decline_share, shares_of_buyer
+from marketplace.referrals.consent import give_consent
 from marketplace.referrals.data_link import LINK_LASTS
 from marketplace.referrals.disputes.ending import end_withdrawn
-from marketplace.referrals.models import Consent, Dispute, DisputeKind, Moderation, Suppression
+from marketplace.referrals.models import Channel, Consent, Dispute, DisputeKind, Moderation, Suppression
 from marketplace.referrals.queries import consents_of, rewards_of_lead
 from marketplace.referrals.suppression import Suppressed, hash_email
 from tests import factories as make
@@ -178,3 +181,28 @@ def test_misuse_is_reported_and_becomes_a_dispute_that_the_business_answers(davi
 def test_the_buyer_reads_that_a_moderator_looked(david, as_user, anonymous):
     as_user(db.session.get_one(User, david.mona)).get(f"/leads/{david.yes}")
     assert "A moderator of Fingerpost" in words_of(anonymous.page(david.page))
+
+
+def test_an_address_that_somebody_else_typed_goes_and_the_lead_waits_for_its_own_buyer(app, anonymous, work, mailbox):
+    lead = make.accept(make.make_lead(quote=SAID))
+    with transaction():
+        give_consent(lead, name="A Stranger", email=MAIL, channel=Channel.EMAIL, until=date(2026, 12, 1), proven=False)
+    work()
+    link = mailbox.link_to(MAIL, "/your-data/")
+    page = words_of(anonymous.page(link))
+    assert "Somebody gave your address" in page and SAID not in page
+    anonymous.submit(f"{link}/erasure")
+    assert places_of(MAIL, "A Stranger", hash_email(MAIL)) == {"suppressions.hash"}
+    assert (lead_of(lead.id).consent, lead_of(lead.id).evidence.quote) == (Consent.ASKED, SAID)
+    with transaction():
+        give_consent(lead_of(lead.id), name=NAME, email="own@example.com", channel=Channel.EMAIL,
+                     until=date(2026, 12, 1), proven=False)
+
+
+@pytest.mark.once
+def test_what_is_erased_cannot_be_appealed(david):
+    lead = make.review_lead(make.make_lead(buyer_email="b@example.com"))
+    do(erase_buyer, "b@example.com", never=False)
+    assert lead_of(lead.id).moderation is Moderation.REJECTED
+    with pytest.raises(NotRefused, match="erased"):
+        do(appeal_decision, lead_of(lead.id), by=lead_of(lead.id).referrer, why="He told me so")
