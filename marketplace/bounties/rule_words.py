@@ -27,6 +27,14 @@ def when_in_words(rule: RewardRule) -> str:
     return f"at each renewal {months}, one a month at most"
 
 
+def when_to_buyer(rule: RewardRule) -> str:
+    """The same, said to the buyer: ``if you buy``, ``90 days after you buy``."""
+    return {
+        Happening.QUALIFIED: "once you have talked and it could fit", Happening.WON: "if you buy",
+        Happening.LATER: f"{_counted(rule.after_days or 0, 'day')} after you buy", Happening.RENEWAL: "when you renew",
+    }[rule.happening]
+
+
 def what_in_words(rule: RewardRule, currency: str) -> str:
     """``$1,000``, ``2.5% of the sale, at least $50 and at most $500``, ``a thank-you (a bottle of wine)``."""
     if rule.kind is RewardKind.FLAT:

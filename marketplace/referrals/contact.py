@@ -10,6 +10,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
 from marketplace.identity.models import User
 from marketplace.referrals.desk.as_told import as_told
+from marketplace.referrals.disclosure import disclosure_of
 from marketplace.referrals.legal_clocks import note_disclosed
 from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Evidence, Lead, Suppression
 from marketplace.referrals.permissions import is_referrer, may_moderate, may_work
@@ -79,12 +80,18 @@ class SeenLead:
 
     def __init__(self, lead: Lead, *, by: User) -> None:
         self.lead = lead if may_moderate(by, lead) else as_told(lead)
+        self.is_pointed_by_reader = is_referrer(by, lead)
         self.shows_evidence = (
             may_moderate(by, lead) or is_referrer(by, lead) or is_open_to_business(lead, find_live_grant(lead)))
 
     @property
     def evidence(self) -> Evidence | None:
         return self.lead.evidence if self.shows_evidence else None
+
+    @property
+    def disclosure(self) -> str | None:
+        """For whoever pointed, and nobody else: it is theirs to say."""
+        return disclosure_of(self.lead) if self.is_pointed_by_reader else None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.lead, name)

@@ -16,7 +16,8 @@ from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import Business, Membership, User
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, buyer_link
 from marketplace.referrals.data_link import data_link
-from marketplace.referrals.lawful import promised_in_words
+from marketplace.referrals.disclosure import disclosure_of
+from marketplace.referrals.lawful import promised_in_words, ruling_of
 from marketplace.referrals.models import (
     Buyer,
     Channel,
@@ -142,7 +143,8 @@ def referrer_wrong_person(lead_id: str) -> list[Mail]:
     return to_referrer(lead, "The link reached somebody else",
                         "Whoever opened the buyer's page says that they are not the one who wrote the post. "
                         "We have forgotten the address, if you had given one.",
-                        "If you know the buyer, pass the link on to them yourself:", buyer_link(lead, PASSED_ON))
+                        "If you know the buyer, pass the link on to them yourself:", buyer_link(lead, PASSED_ON),
+                        *_say_openly(lead))
 
 
 def lead_accepted(lead_id: str) -> list[Mail]:
@@ -158,7 +160,13 @@ def lead_accepted(lead_id: str) -> list[Mail]:
         lead, "Your lead was accepted: now pass the link on", *heard,
         "The buyer decides. Send them their private page yourself, where you know them:",
         buyer_link(lead, PASSED_ON),
-        f"They see who pointed, to whom, and that you would earn {promised_in_words(lead)}.")
+        f"They see who pointed, to whom, and that you would earn {promised_in_words(lead)}.", *_say_openly(lead))
+
+
+def _say_openly(lead: Lead) -> list[str]:
+    """With every link that a referrer passes on."""
+    line = disclosure_of(lead)
+    return [f"Be open with them, and with whoever reads along where you answer the post: “{line}”"] if line else []
 
 
 def buyer_asked(lead_id: str) -> list[Mail]:
@@ -175,7 +183,7 @@ def buyer_asked(lead_id: str) -> list[Mail]:
 
 
 def _your_share(lead: Lead) -> list[str]:
-    share = buyer_share_in_words(lead.terms)
+    share = buyer_share_in_words(lead.terms, ruling_of(lead))
     return [f"There is something in it for you too: {share}"] if share else []
 
 
@@ -193,7 +201,7 @@ def buyer_reminded(lead_id: str) -> list[Mail]:
             action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)
     return to_referrer(lead, "The buyer has not answered yet",
                         "Half of the time to answer is over. Have you passed the link on?",
-                        buyer_link(lead, PASSED_ON))
+                        buyer_link(lead, PASSED_ON), *_say_openly(lead))
 
 
 def consent_confirm(grant_id: str) -> list[Mail]:

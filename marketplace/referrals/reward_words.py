@@ -1,8 +1,9 @@
 """Which part of what was promised a reward is, and what happens to it next, in plain words."""
 from collections.abc import Sequence
 
-from marketplace.bounties.models import For, Happening, RewardKind, RewardRule, Terms
-from marketplace.bounties.rule_words import what_in_words
+from marketplace.bounties.gate import FREE, Ruling
+from marketplace.bounties.models import For, RewardKind, Terms
+from marketplace.bounties.rule_words import what_in_words, when_to_buyer
 from marketplace.foundation.money import show_money, zero
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.models import (
@@ -48,21 +49,14 @@ def thing_at_start(thing: RewardInKind) -> str:
     return words[:1].upper() + words[1:]
 
 
-def buyer_share_in_words(terms: Terms) -> str:
+def buyer_share_in_words(terms: Terms, ruling: Ruling = FREE) -> str:
     """To the buyer: ``$50 if you buy; you may take the money, give it to X, or decline it.`` Empty: no share."""
-    theirs = [rule for rule in terms.rules if rule.whom is For.BUYER]
-    said = "; ".join(f"{what_in_words(rule, terms.currency)} {_when_to_buyer(rule)}" for rule in theirs)
+    theirs = [rule for rule in terms.rules if rule.whom is For.BUYER and not ruling.forbids(rule)]
+    said = "; ".join(f"{what_in_words(rule, terms.currency)} {when_to_buyer(rule)}" for rule in theirs)
     if not any(rule.kind is not RewardKind.NON_CASH for rule in theirs):
         return said and f"{said}."
     given = f", give it to {terms.cause}" if terms.cause else ""
     return f"{said}. You may take the money{given}, or decline it."
-
-
-def _when_to_buyer(rule: RewardRule) -> str:
-    return {
-        Happening.QUALIFIED: "once you have talked and it could fit", Happening.WON: "if you buy",
-        Happening.LATER: f"{rule.after_days} days after you buy", Happening.RENEWAL: "when you renew",
-    }[rule.happening]
 
 
 def main_reward(rewards: Sequence[Reward]) -> Reward:

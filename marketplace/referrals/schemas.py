@@ -300,6 +300,13 @@ class LeadOutput(Schema):
     version = fields.Integer()
 
 
+class OneLeadOutput(LeadOutput):
+    """A lead that is read by itself, or was just pointed out."""
+
+    disclosure = fields.String(allow_none=True, metadata={
+        "description": "For its referrer, while it may earn: the sentence that says openly what they may get."})
+
+
 class ContactOutput(Schema):
     """The buyer's contact data, as far as they allowed it."""
 

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 
 from flask import render_template, url_for
 
+from marketplace.bounties.disclosure import disclosure_on
 from marketplace.bounties.gate import forbidden_parts, is_gated, rule_on
 from marketplace.bounties.lowering import lowered_rules
 from marketplace.bounties.models import Bounty, BountyState, GateRule, RewardRule, Terms
@@ -45,7 +46,7 @@ def show_bounty(
         arithmetic=cost_arithmetic(bounty.terms), costs_money=worst_case(bounty.terms).minor > 0,
         may_edit=viewer is not None and may_edit(viewer, bounty),
         works_here=viewer is not None and is_member(viewer, bounty.business_id),
-        law=law,
+        law=law, disclosure=disclosure_on(bounty, home=viewer.jurisdiction) if viewer else None,
         can_point=bounty.state is BountyState.LIVE and funds.missing.minor == 0,
         point_href=point_address(bounty, asked.post_url), suggestions=funding_suggestions(bounty))
 

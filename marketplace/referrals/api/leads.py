@@ -32,6 +32,7 @@ from marketplace.referrals.schemas import (
     ContactOutput,
     DecisionInput,
     LeadOutput,
+    OneLeadOutput,
     QuestionInput,
     ReceiptOutput,
     RejectionInput,
@@ -82,7 +83,7 @@ def list_leads(asked: dict[str, Any]) -> dict[str, Any]:
 @require_scope("leads:write")
 @once
 @bp.arguments(ApiLeadInput)
-@bp.response(201, LeadOutput)
+@bp.response(201, OneLeadOutput)
 def create_lead(written: dict[str, Any]) -> SeenLead:
     """Point a business at a buyer, under the terms in force today."""
     bounty = get_bounty(written.pop("bounty_id"), seen_by=signed_in_user())
@@ -91,7 +92,7 @@ def create_lead(written: dict[str, Any]) -> SeenLead:
 
 @bp.get("/leads/<lead_id>")
 @require_scope("leads:read")
-@bp.response(200, LeadOutput)
+@bp.response(200, OneLeadOutput)
 def read_lead(lead_id: str) -> SeenLead:
     """One lead; its evidence is null to a business until the buyer has said yes."""
     if may_moderate(signed_in_user(), _mine(lead_id)):

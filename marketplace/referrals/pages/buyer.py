@@ -27,7 +27,7 @@ from marketplace.referrals.consent import (
     withdraw_consent,
 )
 from marketplace.referrals.in_kind import acknowledge_thing, decline_thing, things_of_lead
-from marketplace.referrals.lawful import promised_in_words
+from marketplace.referrals.lawful import promised_in_words, ruling_of
 from marketplace.referrals.models import Buyer, Channel, Choice, Consent, ConsentGrant, Lead
 from marketplace.referrals.other_answers import LATER_WEEKS, say_later, say_not_me, say_over
 from marketplace.referrals.ownership import lead_of_teller, rivals_of
@@ -188,9 +188,11 @@ def _answer(purpose: str, token: str, schema: Schema, say: Callable[[Lead, dict[
 @limiter.limit(WRITING)
 def withdrawal(purpose: str, token: str) -> Any:
     lead, form = open_buyer_link(purpose, token), Form(NeverInput())
+    if not form.is_ready:
+        return _receipt(lead, purpose, token), form.status
     try:
         with transaction():
-            withdraw_consent(lead, never=bool(form.fields.get("never")))
+            withdraw_consent(lead, never=form.fields["never"])
     except AlreadyAnswered:
         return _answered_before(lead, purpose, token)
     return redirect(url_for(".show", purpose=purpose, token=token))
@@ -300,7 +302,7 @@ def _ask(lead: Lead, purpose: str, token: str, form: Form, *, other: Form | None
     today = clock.now().date()
     return render_template(
         "referrals/buyer_ask.html", lead=lead, purpose=purpose, token=token, form=form, channels=list(Channel),
-        reward=promised_in_words(lead), promised=buyer_share_in_words(lead.terms), earliest=today,
+        reward=promised_in_words(lead), promised=buyer_share_in_words(lead.terms, ruling_of(lead)), earliest=today,
         latest=today + LONGEST_CONSENT, other=other, later_weeks=LATER_WEEKS,
         rivals=rivals_of(lead),
         unconfirmed=find_live_grant(lead)), (other or form).status
@@ -315,7 +317,8 @@ def _receipt(
         is_second_click=is_second_click, refusal=refusal, is_theirs=_is_theirs(lead, purpose, token),
         shares=shares_of_buyer(lead), things=[one for one in things_of_lead(lead) if one.whom is For.BUYER],
         is_open=is_open, part=part_in_words, next=reward_next, what=thing_at_start, thing_next=thing_next,
-        promised=buyer_share_in_words(lead.terms), is_never=is_never(lead), story=tell_story(lead, Audience.BUYER),
+        promised=buyer_share_in_words(lead.terms, ruling_of(lead)), is_never=is_never(lead),
+        story=tell_story(lead, Audience.BUYER),
         has_ended=grant is not None and grant.until < clock.now().date(),
         channel=kinds_of_channel(grant.channel) if grant else "")
 

@@ -25,6 +25,7 @@ from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, INFO_WAITED_FOR
 from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.desk.claims import claim_lead
 from marketplace.referrals.desk.deciders import may_open
+from marketplace.referrals.disclosure import disclosure_of
 from marketplace.referrals.disputes.permissions import may_claim
 from marketplace.referrals.disputes.queries import disputes_of_lead
 from marketplace.referrals.disputes.subjects import kinds_for
@@ -186,7 +187,7 @@ def _for_referrer(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
         "may_appeal": may_be_appealed(lead), "buyer_link": buyer_link(lead) if passes_on else None,
         "at_bank": failed_at_bank(reward.id for reward in rewards if reward.beneficiary_id == user.id),
         **_split_of(lead), "takes_text": lead.evidence.state not in {EvidenceState.CAPTURED, EvidenceState.PENDING},
-        "seconds": seconds_to_share_with(lead),
+        "seconds": seconds_to_share_with(lead), "disclosure": disclosure_of(lead),
     }
 
 
