@@ -42,7 +42,9 @@ from marketplace.payments.permissions import may_see_funding
 from marketplace.referrals import deadlines
 from marketplace.referrals.consent import LONGEST_CONSENT
 from marketplace.referrals.desk.as_told import as_told
+from marketplace.referrals.disputes.opening import ANSWERED_WITHIN
 from marketplace.referrals.disputes.queries import count_to_answer
+from marketplace.referrals.disputes.subjects import OPEN_WITHIN
 from marketplace.referrals.figures import (
     count_in_review,
     count_overdue,
@@ -97,7 +99,8 @@ def fairness() -> Any:
     back = EXAMPLE_REWARD.part(EXAMPLE_REFUND.minor, EXAMPLE_SALE.minor)
     return render_template(
         "home/fairness.html", fee=percent_text(PLATFORM_FEE_BPS), fee_example=EXAMPLE_REWARD.share(PLATFORM_FEE_BPS),
-        deadlines=deadlines, longest_consent=LONGEST_CONSENT, reasons=list(ReasonCode), hold_days=HOLD_DAYS,
+        deadlines=deadlines, dispute_days=OPEN_WITHIN.days, dispute_answer=ANSWERED_WITHIN,
+        longest_consent=LONGEST_CONSENT, reasons=list(ReasonCode), hold_days=HOLD_DAYS,
         protection_days=PROTECTION_DAYS, consent_days=CONSENT_DAYS, evidence_days=EVIDENCE_DAYS,
         example={"reward": EXAMPLE_REWARD, "sale": EXAMPLE_SALE, "refund": EXAMPLE_REFUND, "back": back,
                  "left": EXAMPLE_REWARD - back})
