@@ -173,7 +173,7 @@ def _page(url: str, response: requests.Response, deadline: Deadline) -> Fetched:
         raise FetchFailed(FetchFailure.NOT_HTML)
     body = _read(response)
     deadline.at_most(READ_SECONDS)  # a page that was cut off by the deadline must not pass for a whole one
-    return Fetched(url, response.url, response.status_code, kind, _decode(body, content_type), clock.now())
+    return Fetched(url, response.url, response.status_code, kind, decode_page(body, content_type), clock.now())
 
 
 def _read(response: requests.Response) -> bytes:
@@ -186,7 +186,7 @@ def _read(response: requests.Response) -> bytes:
     return bytes(body)
 
 
-def _decode(body: bytes, content_type: str) -> str:
+def decode_page(body: bytes, content_type: str) -> str:
     """By byte order mark, header, meta tag, else UTF-8, else Windows-1252 (what browsers take latin-1 for). No NUL."""
     header = re.search(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", content_type, re.IGNORECASE)
     meta = _META_CHARSET.search(body[:2048])
