@@ -1,4 +1,4 @@
-"""Demo data: four people, a few businesses, bounties funded through the Stripe sandbox. Made once."""
+"""Demo data: a few people and businesses, bounties funded through the Stripe sandbox. Made once."""
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,8 @@ from marketplace.payments.money_in import funding
 
 PASSWORD = "point-at-a-buyer"  # noqa: S105 - of the demo people, printed at the start; development only
 ANA, WES, MONA = "ana@example.com", "wes@example.com", "mona@example.com"
+BEN, OMAR = "ben@example.com", "omar@example.com"  # Who points second; who looks again at an appeal.
+ADMINS = (MONA, OMAR)
 REWARDS_FUNDED = 3
 
 
@@ -47,7 +49,7 @@ class Offer:
 
 PEOPLE = {
     ANA: "Ana Flores", WES: "Wes Park", MONA: "Mona Lind", "ines@example.com": "Inés Duarte",
-    "tomas@example.com": "Tomas Wilk", "lena@example.com": "Lena Koch",
+    "tomas@example.com": "Tomas Wilk", "lena@example.com": "Lena Koch", BEN: "Ben Adeyemi", OMAR: "Omar Said",
 }
 
 OFFERS = (  # The last one is the newest, and stands first on the board.
@@ -91,8 +93,9 @@ def plant_demo(pay_checkout: Callable[[str], None] | None) -> list[str]:
         people = [email for email in PEOPLE if _find_user(email) is None]
         for email in people:
             _make_person(PEOPLE[email], email)
-        if MONA in people:
-            make_admin(MONA)
+        for email in ADMINS:
+            if email in people:
+                make_admin(email)
     posted = [offer for offer in OFFERS if not _user(offer.owner).memberships]
     for offer in posted:
         _post(offer)
@@ -112,6 +115,7 @@ def sign_ins() -> list[str]:
     return [
         "Sign in as (password for all: " + PASSWORD + ")",
         f"  {ANA:<20} Ana, who points", f"  {WES:<20} Wes, who owns Westside Auto", f"  {MONA:<20} Mona, the admin",
+        f"  {BEN:<20} Ben, who points too", f"  {OMAR:<20} Omar, the other admin",
         "  David, the buyer, needs no account: his blog is at /dev/blog/, his mails at /dev/mail",
     ]
 
