@@ -1,6 +1,7 @@
 """The sum at issue of a reward, and no more, waits for its dispute: held while it is held, stopped once released."""
 from collections.abc import Sequence
 
+from marketplace.bounties.models import For
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.money import Money
 from marketplace.payments.money_out import payables, stops
@@ -18,6 +19,15 @@ def freeze_reward(dispute: Dispute, reward: Reward, amount: Money) -> None:
         hold_reward(reward, source_id=dispute.id, reason=IN_DISPUTE, letter="")
     elif reward.state is RewardState.PAYABLE:
         stop_released(dispute, reward, amount)
+
+
+def hold_what_is_earned_now(dispute: Dispute, rewards: Sequence[Reward]) -> None:
+    """It is not decided whose buyer it is, and the lead earns: the owner's part waits too."""
+    owner_id = dispute.respondent_id
+    for reward in [one for one in rewards if one.whom is For.REFERRER and one.beneficiary_id == owner_id]:
+        dispute.at_issue_minor += reward.amount_minor
+        if dispute.state not in WAITS_FOR_ADMIN:
+            freeze_reward(dispute, reward, reward.amount)
 
 
 def stop_released(dispute: Dispute, reward: Reward, amount: Money) -> None:

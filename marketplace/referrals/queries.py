@@ -6,6 +6,8 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, text
 from sqlalchemy.orm import lazyload
 
 from marketplace.bounties.models import Bounty, Terms
+from marketplace.bounties.permissions import may_see_drafts
+from marketplace.bounties.queries import bounties_visible_to
 from marketplace.foundation.db import db, facts
 from marketplace.foundation.errors import NotFound
 from marketplace.foundation.money import Money
@@ -18,6 +20,7 @@ from marketplace.referrals.models import (
     Conversion,
     ConversionKind,
     Dispute,
+    DisputeKind,
     DisputeSide,
     DisputeState,
     Ending,
@@ -39,6 +42,9 @@ def _seen(user_id: Any, own: Any) -> ColumnElement[bool]:
     return or_(Lead.referrer_id == user_id, Lead.business_id.in_(own) & SHOWN_TO_BUSINESS)
 
 
+OF_OWNERSHIP = select(Dispute.id).where(
+    Dispute.about_id == bindparam("lead_id"), Dispute.kind == DisputeKind.DUPLICATE_OWNERSHIP,
+    text(f"disputes.{LIVE_DISPUTES}"))
 DISPUTED = select(Dispute.id).where(Dispute.lead_id == bindparam("lead_id"), text(f"disputes.{LIVE_DISPUTES}"))
 SEEN_ONE = ONE.where(_seen(bindparam("user_id"), bindparam("own", expanding=True)))
 
@@ -72,6 +78,22 @@ def leads_for_business(business_id: str, *, seen_by: User) -> Select[Lead]:
 def moderation_queue() -> Select[Lead]:
     """What waits for an admin, oldest first."""
     return select(Lead).where(Lead.moderation == Moderation.IN_REVIEW).order_by(Lead.submitted_at, Lead.id)
+
+
+def get_terms(bounty_id: str, number: int, *, seen_by: User | None) -> tuple[Bounty, Terms]:
+    """Those in force: whoever sees the bounty. Earlier ones: its business, the admins, and whose lead has them."""
+    terms = db.session.scalar(select(Terms).where(Terms.bounty_id == bounty_id, Terms.number == number))
+    bounty = db.session.scalar(bounties_visible_to(seen_by).where(Bounty.id == bounty_id))
+    is_open = bounty is not None and (bounty.terms_number == number or (
+        seen_by is not None and may_see_drafts(seen_by, bounty.business_id)))
+    if terms is None or not (is_open or (seen_by and find_own_lead(terms, seen_by))):
+        raise NotFound("There are no such terms.", next_step="Look for the bounty on the board.")
+    return bounty or db.session.get_one(Bounty, bounty_id), terms
+
+
+def find_own_lead(terms: Terms, user: User) -> str | None:
+    """The id of the newest lead that they pointed out under these terms."""
+    return db.session.scalar(select(func.max(Lead.id)).where(Lead.terms_id == terms.id, Lead.referrer_id == user.id))
 
 
 def rewards_visible_to(user: User) -> Select[Reward]:
@@ -120,6 +142,12 @@ def disputes_about(about_id: str) -> list[Dispute]:
     """That are not over: about this lead, sale, reward or thing; oldest first."""
     return list(db.session.scalars(select(Dispute).where(
         Dispute.about_id == about_id, text(f"disputes.{LIVE_DISPUTES}")).order_by(Dispute.id)))
+
+
+def disputes_of_ownership(lead_id: str) -> list[Dispute]:
+    """That are not over: somebody else says that the buyer of this lead is theirs."""
+    found = facts(OF_OWNERSHIP, {"lead_id": lead_id}).scalars().all()
+    return [db.session.get_one(Dispute, dispute_id) for dispute_id in found]
 
 
 def is_disputed(lead_id: str) -> bool:

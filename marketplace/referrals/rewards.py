@@ -19,14 +19,14 @@ from marketplace.payments.disputes.queries import PAYMENT_DISPUTED, PAYMENT_SUSP
 from marketplace.payments.models import PLATFORM, AccountKind, Payable, PayableState, Transfer
 from marketplace.payments.money_out import payables
 from marketplace.referrals import lifecycle
-from marketplace.referrals.at_issue import stop_released
+from marketplace.referrals.at_issue import hold_what_is_earned_now, stop_released
 from marketplace.referrals.buyers_share import await_choice
 from marketplace.referrals.fraud.scoring import look_at
 from marketplace.referrals.holds import hold_reward, why_held
 from marketplace.referrals.in_kind import owe_thing
 from marketplace.referrals.models import Conversion, ConversionKind, Lead, Point, Reward, RewardState
 from marketplace.referrals.permissions import may_freeze
-from marketplace.referrals.queries import disputes_about
+from marketplace.referrals.queries import disputes_about, disputes_of_ownership
 from marketplace.referrals.reserving import free_what_cannot_be_earned
 from marketplace.referrals.sharing import divide
 
@@ -44,6 +44,8 @@ def award(lead: Lead, conversion: Conversion, preview: RewardPreview, used: Earn
             hold_reward(reward, source_id=warning_id, reason=PAYMENT_SUSPECTED)
     if rewards:
         outbox.promise("look_at_rewards", conversion_id=conversion.id)
+    for dispute in disputes_of_ownership(lead.id) if rewards else ():
+        hold_what_is_earned_now(dispute, rewards)
     for share in preview.shares:
         if share.thing:
             owe_thing(lead, conversion, share, by=by)

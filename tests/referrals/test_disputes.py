@@ -1,4 +1,6 @@
 """Disputes through their verbs and jobs: who may claim what, the clocks, the freeze, what each end posts."""
+from datetime import date
+
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
@@ -47,7 +49,7 @@ from marketplace.referrals.models import (
     WitnessSaid,
 )
 from marketplace.referrals.queries import conversions_of, rewards_of_lead
-from marketplace.referrals.sharing import find_split
+from marketplace.referrals.sharing import answer_split, find_split, propose_split
 from marketplace.referrals.stages import change_stage, win_lead
 from tests.browsing import body_of, end_reading
 from tests.factories import PERCENT, accept, consent, flat, fund_bounty, make_bounty, make_user, win
@@ -130,9 +132,10 @@ class TestOpening:
             with pytest.raises(NotDisputable) as refused:
                 opened(lead, ana, kind)
             assert refused.value.next_step
-        for claim in ({"amount": None}, {"amount": Money(1, "eur")}):
+        for claim in (Claim(today()), Claim(today(), Money(1, "eur")), Claim(None, SALE), Claim(date.max, SALE),
+                      Claim(date.min, SALE), Claim(today(), Money(0, "usd"))):
             with pytest.raises(Invalid):
-                opened(lost, ana, **claim)
+                do(open_dispute, again(lost), K.GHOST_CLOSE, by=ana, text=TEXT, claim=claim)
 
     def test_once_and_within_thirty_days(self, lost, ana, clock):
         dispute = opened(lost, ana)
@@ -325,8 +328,13 @@ class TestOtherKinds:
         assert (more.kind, more.amount) == (ConversionKind.CORRECTION, usd(5_000))
         do(refund_sale, again(lead), by=wes, amount=usd(1_000), refund_number="R-1", conversion_id=more.id)
         assert rewards_of_lead(again(lead))[1].net == usd(100) and check_ledger() == []
-        again_larger = opened(lead, ana, K.WRONG_AMOUNT, usd(40_000))
-        assert again_larger.at_issue == usd(125)  # Up to the cap of $500, less the $375 it had earned.
+        larger = opened(lead, ana, K.WRONG_AMOUNT, usd(40_000))
+        assert larger.at_issue == usd(125)  # Up to the cap of $500, less the $375 it had earned.
+        for sale in (usd(15_000), Money(9_000_000, "eur")):
+            with pytest.raises(Invalid):
+                do(rule, contested(larger, wes, ana) if larger.state is D.AWAITING_RESPONSE else fresh(larger), by=mona,
+                   **FOR_CLAIMANT, sale=sale)
+            larger = fresh(larger)
 
     def test_a_lead_refused_unfairly_counts_as_qualified(self, westside, ana, wes, mona):
         bounty = make_bounty(westside, is_live=True, rules=[flat(20_000, happening=Happening.QUALIFIED), flat(80_000)])
@@ -362,6 +370,26 @@ class TestOtherKinds:
         assert {one.beneficiary_id: one.net for one in rewards_of_lead(again(owner))} == {ana.id: usd(750), tom.id: usd(250)}
         assert {holds(AccountKind.HELD, one.id) for one in rewards_of_lead(owner)} == {78_750, 26_250}
         assert holds(AccountKind.RESERVED, owner.id) == 0 and check_ledger() == []
+
+    def test_what_is_earned_while_it_is_disputed_waits_too(self, bounty, ana, wes, mona, work, clock):
+        tom = make_user("Tom Berg")
+        owner = accept(point(bounty, ana, buyer_email="david@example.com"), by=mona)
+        dispute = opened(self.rival(bounty, mona, tom), tom, K.DUPLICATE_OWNERSHIP)
+        win(consent(again(owner)), by=wes)
+        assert fresh(dispute).at_issue == usd(1000) and rewards_of_lead(again(owner))[0].state is RewardState.ON_HOLD
+        do(withdraw_claim, fresh(dispute), by=tom)
+        assert rewards_of_lead(again(owner))[0].state is RewardState.PENDING
+
+    def test_silence_that_an_agreed_split_stands_against_goes_to_an_admin(self, bounty, ana, wes, mona, work, clock):
+        tom, eve = make_user("Tom Berg"), make_user("Eve Stone")
+        lead = point(bounty, ana, buyer_email="david@example.com")
+        split = do(propose_split, lead, by=ana, own_bps=5_000, others=[(eve.email, 5_000)])
+        accept(again(lead), by=mona)
+        dispute = opened(self.rival(bounty, mona, tom), tom, K.DUPLICATE_OWNERSHIP)
+        do(answer_split, db.session.get_one(type(split), split.id), by=eve, agrees=True)
+        clock.move(days=8)
+        work()
+        assert fresh(dispute).state is D.ESCALATED and find_split(again(lead)).parts[0].user_id == eve.id
 
     def test_what_was_not_given_is_owed_again(self, westside, ana, wes, mona, clock):
         bounty = make_bounty(westside, is_live=True, rules=[

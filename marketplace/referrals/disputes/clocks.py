@@ -3,6 +3,8 @@ from datetime import timedelta
 
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict
+from marketplace.referrals.disputes import lifecycle
 from marketplace.referrals.disputes.answering import hand_to_admin
 from marketplace.referrals.disputes.ending import end_for_claimant
 from marketplace.referrals.disputes.opening import take_up
@@ -26,7 +28,12 @@ def end_unanswered_dispute(dispute_id: str) -> None:
     lock_dispute(dispute)
     if dispute.state is not D.AWAITING_RESPONSE or not _is_due(dispute, "end_unanswered_dispute"):
         return
-    end_for_claimant(dispute, ended_by=Ending.SILENCE, by=audit.SYSTEM)
+    try:
+        with db.session.begin_nested():
+            end_for_claimant(dispute, ended_by=Ending.SILENCE, by=audit.SYSTEM)
+    except Conflict:  # Something stands in the way of what was claimed: a person looks.
+        lifecycle.move_dispute(dispute, D.CONTESTED, by=audit.SYSTEM)
+        hand_to_admin(dispute, by=audit.SYSTEM)
 
 
 def escalate_dispute(dispute_id: str) -> None:

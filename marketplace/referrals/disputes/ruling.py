@@ -2,10 +2,11 @@
 from datetime import date
 
 from marketplace.foundation.errors import Conflict, Invalid, require
-from marketplace.foundation.money import BASIS, Money
+from marketplace.foundation.money import BASIS, Money, show_money
 from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
+from marketplace.referrals.corrections import recorded_value
 from marketplace.referrals.disputes import lifecycle
 from marketplace.referrals.disputes.ending import end_for_claimant, end_for_respondent
 from marketplace.referrals.disputes.kinds import KINDS
@@ -13,7 +14,8 @@ from marketplace.referrals.disputes.opening import take_up
 from marketplace.referrals.disputes.permissions import may_rule
 from marketplace.referrals.disputes.queries import lock_dispute
 from marketplace.referrals.disputes.remedies import Finding
-from marketplace.referrals.models import Dispute, DisputeKind, DisputeState, Ending
+from marketplace.referrals.models import Dispute, DisputeKind, DisputeState, Ending, Lead
+from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.stages import check_sale_itself
 
 D = DisputeState
@@ -49,9 +51,20 @@ def rule(
         end_for_respondent(dispute, ended_by=Ending.RULING, by=by.id)
         return
     share = _share(dispute, outcome, share_bps)
-    if sale is not None and KINDS[dispute.kind].has_sale and dispute.kind is not DisputeKind.WRONG_AMOUNT:
+    if sale is not None and KINDS[dispute.kind].has_sale:
         check_sale_itself(lead, sale, sold_on or dispute.happened_on)
+        _check_is_more(dispute, lead, sale)
     end_for_claimant(dispute, ended_by=Ending.RULING, by=by.id, finding=Finding(share, sale, sold_on))
+
+
+def _check_is_more(dispute: Dispute, lead: Lead, sale: Money) -> None:
+    recorded = find_conversion(lead)
+    if dispute.kind is not DisputeKind.WRONG_AMOUNT or recorded is None:
+        return
+    before = recorded_value(lead, recorded)
+    if sale <= before:
+        raise Invalid(f"{show_money(before)} is recorded already: to leave it at that, rule for the business.",
+                      fields={"amount": [f"More than {show_money(before)}."]})
 
 
 def _share(dispute: Dispute, outcome: DisputeState, share_bps: int | None) -> int:

@@ -255,6 +255,8 @@ def _is_unkept(thing: RewardInKind, kind: DisputeKind) -> bool:
 def _day(claim: Claim) -> date:
     if claim.happened_on is None:
         raise Invalid("Say when they bought.", fields={"happened_on": ["The day of the sale, about."]})
+    if claim.happened_on > clock.now().date():
+        raise Invalid("That day has not come yet.", fields={"happened_on": ["Today or earlier."]})
     return claim.happened_on
 
 
