@@ -151,7 +151,9 @@ def moderate(story: Story, lead: str) -> None:
     run_flask(story, "make-admin", "mona@fingerpost.example")
     page = story.until_page_says(story.mona, lead, "word for word")
     check("David" in page.text or "blog" in page.text, "the moderator does not see the evidence")
-    story.mona.send(page, "/acceptance")
+    page = story.mona.send(page, "/acceptance")
+    check("Undo" in page.text, "the moderator cannot undo what was told to nobody")
+    story.mona.send(page, "/telling")
     story.tell("Mona, a moderator, sees the post with the quote in it, and accepts; $1,050 is reserved.")
     seen = story.wes.open(lead).text
     check("/dev/blog/" not in seen and "blog for years" not in seen, "the business sees the evidence before the yes")

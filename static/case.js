@@ -15,6 +15,10 @@ document.querySelectorAll("[data-keys-help]").forEach((button) => {
   button.addEventListener("click", () => help?.showModal());
 });
 
+// Of a long post the quoted sentence is seen first.
+const quote = document.querySelector(".post-text [data-quote]");
+if (quote) quote.closest(".post-text").scrollTop = quote.offsetTop - 60;
+
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || help?.open || isTypedInto(event.target)) return;
   if (event.key === "?" && help) {
@@ -26,10 +30,9 @@ document.addEventListener("keydown", (event) => {
   const wanted = document.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`);
   if (!wanted) return;
   event.preventDefault();
-  const part = wanted.closest("details") ?? wanted.parentElement.closest("details");
-  if (part) part.open = true;
-  // A button does what it says; anything else is gone to, to be filled in.
+  // A button does what it says; a part of the page is opened and gone to, to be filled in.
   if (wanted.matches("button, a[href]")) return wanted.click();
-  const field = wanted.matches("summary") ? part.querySelector("select, textarea, input:not([type=hidden])") : wanted;
-  field?.focus();
+  const fold = wanted.querySelector("details");
+  if (fold) fold.open = true;
+  wanted.querySelector("select, textarea, input:not([type=hidden])")?.focus();
 });

@@ -104,6 +104,7 @@ def moderate(story: Story, lead: str) -> None:
     mona.press("Accept")
     mona.says("Accepted")
     mona.look("mona-lead-accepted")
+    mona.press("Tell them now")
 
 
 def ask_ana_to_pass_on(story: Story, lead: str) -> None:

@@ -28,6 +28,8 @@ def test_pointing_accepting_and_the_buyers_yes_need_no_script(stage: "Stage") ->
     mona.says(quote)
     mona.press("Accept")
     mona.says("Accepted")
+    mona.keeps_to_the_rules("without script: the case")
+    mona.press("Tell them now")
 
     david.open(stage.link_in_mail_to("ana@example.com", "pass the link on", lead.rsplit("/", 1)[-1]))
     david.says("Brightroof Solar")

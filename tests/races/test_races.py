@@ -18,12 +18,16 @@ from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind, Payable, Transfer
 from marketplace.payments.money_in.funds import free_funds, reserved_for
 from marketplace.referrals import clawbacks, consent, moderation, rewards, stages
+from marketplace.referrals.desk import telling
+from marketplace.referrals.desk.next_case import claim_next
 from marketplace.referrals.models import (
     Channel,
     Clawback,
+    Consent,
     ConsentGrant,
     Conversion,
     Lead,
+    LeadClaim,
     Moderation,
     ReasonCode,
     Reward,
@@ -82,6 +86,41 @@ def test_eight_admins_decide_a_lead_once(app: Flask, stage: Stage, record_proper
         assert row.decided_by == stage.admins[answers.index(OK)]
         assert check_ledger() == []
     record_property("threads", 8 * 4 * ROUNDS)
+
+
+def test_two_cases_for_two_admins_at_once(app: Flask, stage: Stage) -> None:
+    """Eight press “next case” in one moment: each lead is given to one of them."""
+    bounty = stage.open_bounty(leads=4)
+    leads = [stage.point(bounty, referrer=n % 2) for n in range(4)]
+
+    def take(admin: str) -> str | None:
+        with transaction():
+            lead = claim_next(by=person(admin))
+            return lead.id if lead else None
+
+    given = together(app, [lambda admin=admin: take(admin) for admin in stage.admins])
+    assert sorted(lead for lead in given if lead) == sorted(leads)
+    holders = {claim.lead_id: claim.user_id for claim in db.session.scalars(select(LeadClaim))}
+    assert holders == {lead: admin for admin, lead in zip(stage.admins, given, strict=True) if lead}
+
+
+def test_a_decision_is_told_or_undone_but_not_both(app: Flask, stage: Stage) -> None:
+    bounty, admin = stage.open_bounty(leads=4), stage.admins[0]
+    for _ in range(4):
+        lead = stage.point(bounty)
+        assert attempt_once(lambda lead=lead: moderation.accept_lead(lead_row(lead), by=person(admin))) == OK
+        tell_at = lead_row(lead).tell_at.isoformat()
+        told, undone = together(app, [
+            lambda lead=lead, at=tell_at: attempt_once(lambda: telling.tell_decision(lead, at)),
+            lambda lead=lead: attempt_once(lambda: telling.undo_decision(lead_row(lead), by=person(admin)))])
+        row = lead_row(lead)
+        if undone == OK:
+            wanted = Moderation.IN_REVIEW, Consent.UNKNOWN, 0
+        else:
+            assert told == OK and undone in {STALE, "told_already"}
+            wanted = Moderation.ACCEPTED, Consent.ASKED, COST
+        assert (row.moderation, row.consent, reserved_for(lead, "usd").minor) == wanted
+        assert check_ledger() == []
 
 
 def test_four_workers_send_a_transfer_once(app: Flask, stage: Stage, record_property) -> None:

@@ -38,7 +38,7 @@ def acceptance(lead_id: str) -> Any:
 
     def accept(lead: Lead, user: User) -> str:
         accept_lead(lead, by=user, **form.fields)
-        who = "the buyer is asked" if is_buyer_address_known(lead) else "the referrer passes the private link on"
+        who = "the buyer is asked" if is_buyer_address_known(lead) else "the referrer gets the private link to pass on"
         return f"Accepted. The funds are reserved; in {MINUTES} minutes {who}."
 
     return act_on_lead(lead_id, "acceptance", form, accept)

@@ -46,11 +46,11 @@ def _name_of(user_id: str | None) -> str | None:
     return user.name if user else None
 
 
-def _age_of(lead: Lead) -> list[tuple[str, str]]:
-    """When it was written beside what the terms ask for."""
+def _age_of(lead: Lead) -> str:
+    """When it was written, beside what the terms ask for."""
     published, allowed = lead.evidence.published_on, lead.terms.evidence_days
     if published is None:
-        return [("Written", "the post does not say"), ("The terms ask for", f"{allowed} days or fewer")]
+        return f"It does not say when it was written; the terms ask for {allowed} days or fewer."
     days = max((lead.submitted_at.date() - published).days, 0)
-    age = f"{days} day{'' if days == 1 else 's'} old; the terms ask for {allowed} or fewer"
-    return [("Written", day_in_words(published)), ("When it was pointed out", age)]
+    return (f"Written on {day_in_words(published)}, {days} day{'' if days == 1 else 's'} before it was pointed out; "
+            f"the terms ask for {allowed} or fewer.")
