@@ -74,3 +74,22 @@ def test_what_cannot_be_read_is_named_and_nothing_is_lost(app, lead, new_key):
     assert result.exit_code == 1 and "evidence.quote evidence_" in result.output and MAIL not in result.output
     assert raw(Evidence, "quote") == ["gone:nonsense"] and rotation.count_old() == {"evidence.quote": 1}
     assert app.test_cli_runner().invoke(args=["rotate-keys", "--check"]).exit_code == 1
+
+
+@pytest.mark.database("postgresql")
+def test_what_somebody_saves_between_reading_and_writing_is_theirs(app, lead, new_key, monkeypatch):
+    """The site writes while a handful is under way; on SQLite writers queue."""
+    new_key()
+    said = app.extensions["secrets"].cipher.encrypt("Saved Meanwhile")
+    anew, names = rotation.encrypt_anew, rows_of(Buyer)
+
+    def save_meanwhile(old):
+        with db.engine.begin() as other:
+            other.execute(update(names).where(names.c.id == lead.buyer_id).values(name=type_coerce(said, Text())))
+        return anew(old)
+    monkeypatch.setattr(rotation, "encrypt_anew", save_meanwhile)
+    for rotated in rotation.rotate():
+        if rotated.column == "buyers.name":
+            break
+    end_reading()
+    assert raw(Buyer, "name") == [said] and rotated.changed == 0
