@@ -7,6 +7,7 @@ from flask import current_app
 from marketplace.foundation.db import finish_reading
 from marketplace.foundation.errors import Invalid
 from marketplace.foundation.fetch import fetch
+from marketplace.foundation.platforms import why_closed
 from marketplace.foundation.reading import read_page
 from marketplace.referrals.needs import LONGEST_READ
 
@@ -15,6 +16,12 @@ class NothingToRead(Invalid):
     """The page has no text that we can read."""
 
     code = "page_empty"
+
+
+class ClosedPlatform(Invalid):
+    """Only people who are signed in can read there; it is not dialled."""
+
+    code = "closed_platform"
 
 
 @dataclass(frozen=True)
@@ -30,9 +37,14 @@ class Post:
 
 
 def read_post(*, url: str = "", text: str = "") -> Post:
-    """FetchFailed and NothingToRead (422) say what to do. Call it outside a transaction: it waits for a stranger."""
+    """FetchFailed, ClosedPlatform and NothingToRead (422) say what to do.
+
+    Call it outside a transaction: it waits for a stranger.
+    """
     if not url:
         return Post(text=text[:LONGEST_READ])
+    if closed := why_closed(url):
+        raise ClosedPlatform(closed[0], next_step="Paste the text of the post instead.")
     finish_reading()
     page = fetch(url, allow=current_app.extensions["settings"].fetch_allow)
     reading = read_page(page.text, page.final_url)

@@ -8,6 +8,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 
 from marketplace.foundation.fields import EmailAddress, JurisdictionCode, clean_text
 from marketplace.foundation.money import CURRENCIES, BadAmount, parse_amount
+from marketplace.foundation.platforms import recognise
 from marketplace.foundation.urls import BadUrl, canonical_url, refuse_private
 from marketplace.referrals.models import Acquaintance, Channel, ReasonCode, Stage
 from marketplace.referrals.other_answers import LATER_WEEKS, Over
@@ -274,6 +275,19 @@ class EvidenceOutput(Schema):
     sha256 = fields.String(allow_none=True)
     captured_at = fields.AwareDateTime(allow_none=True)
     failure = fields.String(allow_none=True)
+    said_where = fields.String(allow_none=True)
+    said_on = fields.Date(allow_none=True)
+    age_reason = fields.String(allow_none=True)
+    platform = fields.Function(lambda one: _on_platform(one, "platform"), metadata={
+        "type": ["string", "null"], "description": "Which large platform the post stands on, by its address."})
+    post_id = fields.Function(lambda one: _on_platform(one, "post_id"), metadata={
+        "type": ["string", "null"], "description": "Its number there."})
+    read_again_at = fields.AwareDateTime(allow_none=True)
+
+
+def _on_platform(evidence: Any, name: str) -> str | None:
+    found = recognise(evidence.url) if evidence.url else None
+    return getattr(found, name) or None if found else None
 
 
 class LeadOutput(Schema):
