@@ -44,6 +44,8 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { label.textContent = before; }, 2000);
 });
 
+document.addEventListener("click", (event) => { if (event.target.closest("[data-print]")) window.print(); });
+
 // Moments in the reader's own time zone; the server's wording (UTC) stays as the tooltip.
 const language = document.documentElement.lang;
 const locale = navigator.languages.find((name) => name.startsWith(language)) ?? language;

@@ -136,6 +136,7 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     # bounties
     "GET /bounties": EVERYONE,
     "GET /bounties/<bounty_id>": EVERYONE,
+    "GET /bounties/<bounty_id>/terms/<int(max=9999):number>": EVERYONE,
     "GET /businesses/<slug>": EVERYONE,
     "GET /businesses/<business_id>/bounties/new": OWNS_THERE,
     "POST /businesses/<business_id>/bounties/new": (OWNS_THERE, {"title": "x"}),
@@ -276,6 +277,8 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /buyer/<token>/withdrawal": EVERYONE,
     "POST /buyer/<token>/share": ("403 403 403 403 403 403", {"reward_id": "x", "choice": "declined"}),
     "GET /buyer/<token>/receipt.json": "403 403 403 403 403 403",
+    "GET /buyer/<token>/terms": EVERYONE,
+    "GET /buyer/<purpose>/<token>/terms": EVERYONE,
     "POST /buyer/<token>/thing": ("403 403 403 403 403 403", {"kind_id": "x", "say": "no"}),
     "GET /buyer/<purpose>/<token>": EVERYONE,
     "POST /buyer/<purpose>/<token>/yes": (EVERYONE, {"name": "D"}),
@@ -407,6 +410,15 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
                                                               "occurred_on": "2026-11-02"}),
     "POST /api/v1/leads/<lead_id>/refunds": (api(WORKS_THERE), {"amount": "1", "currency": "usd",
                                                                  "refund_number": "R-1"}),
+    "GET /api/v1/disputes": API,
+    "GET /api/v1/disputes/<dispute_id>": "401 yes 404 yes 404 yes",
+    "POST /api/v1/leads/<lead_id>/disputes": ("401 yes 404 403 404 403", {
+        "kind": "ghost_close", "text": "He told me that he bought it there.", "happened_on": "2026-11-02"}),
+    "POST /api/v1/disputes/<dispute_id>/acceptances": "401 403 404 yes 404 403",
+    "POST /api/v1/disputes/<dispute_id>/objections": ("401 403 404 yes 404 403", {"text": "It was recorded as it was."}),
+    "POST /api/v1/disputes/<dispute_id>/escalations": "401 yes 404 403 404 403",
+    "POST /api/v1/disputes/<dispute_id>/withdrawals": "401 yes 404 403 404 403",
+    "POST /api/v1/disputes/<dispute_id>/statements": ("401 yes 404 yes 404 403", {"text": "And one thing more."}),
     "GET /api/v1/rewards": API,
     "GET /api/v1/leads/<lead_id>/conversions": "401 yes 404 yes 404 yes",
     "POST /api/v1/leads/<lead_id>/renewals": (api(WORKS_THERE), {
@@ -616,6 +628,8 @@ def _parameters(rule: str, arguments: set[str], world: World) -> dict[str, str]:
         given |= {"currency": "usd", "month": "2026-11"}
     if "year" in arguments:
         given["year"] = str(clock.now().year)
+    if "number" in arguments:
+        given["number"] = "1"
     if rule == "/dev/blog/<slug>":
         given["slug"] = "in-the-market-for-a-car"
     return given

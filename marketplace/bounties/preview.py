@@ -4,7 +4,17 @@ from itertools import groupby
 
 from marketplace.bounties.models import For, Happening, RewardKind, RewardRule, Terms
 from marketplace.bounties.rule_words import THINGS, limits_in_words, percent_text, what_in_words, when_in_words
-from marketplace.bounties.rules import Earned, Event, RewardPreview, highest_reward, price, times_at_most
+from marketplace.bounties.rules import (
+    Earned,
+    Event,
+    RewardPreview,
+    fee_on,
+    highest_reward,
+    most_in_shares,
+    price,
+    times_at_most,
+    worst_case,
+)
 from marketplace.foundation.money import Money, show_money, zero
 
 MONTHS_BETWEEN = 1  # Renewals are previewed one a month, as often as terms can pay them.
@@ -104,6 +114,19 @@ def plain_terms(terms: Terms) -> list[tuple[str, str]]:
          "odd cents stay with you.")),
         ("What it costs you", ("Nothing. The business pays the reward and our fee of "
          f"{percent_text(terms.fee_bps)} of it on top.")),
+    ]
+
+
+def cost_arithmetic(terms: Terms) -> list[tuple[str, Money]]:
+    """What one lead can cost at most, shown before anything is paid."""
+    reward, shares = highest_reward(terms), most_in_shares(terms)
+    buyers = shares - reward
+    feed = "both" if buyers.minor else "the reward"
+    return [
+        ("Reward to the referrer, at most", reward),
+        *([("Share for the buyer, at most", buyers)] if buyers.minor else []),
+        (f"Our fee, {percent_text(terms.fee_bps)} of {feed}", fee_on(terms, shares)),
+        ("Kept ready for each lead", worst_case(terms)),
     ]
 
 

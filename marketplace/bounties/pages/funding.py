@@ -4,8 +4,9 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 
 from marketplace.bounties.models import BountyState
-from marketplace.bounties.pages.showing import cost_arithmetic, cover_of, funding_suggestions
+from marketplace.bounties.pages.showing import cover_of, funding_suggestions
 from marketplace.bounties.permissions import may_edit
+from marketplace.bounties.preview import cost_arithmetic
 from marketplace.bounties.queries import get_bounty
 from marketplace.bounties.rules import worst_case
 from marketplace.foundation.db import db, transaction

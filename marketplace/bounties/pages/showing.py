@@ -6,13 +6,13 @@ from flask import render_template, url_for
 from marketplace.bounties.disclosure import disclosure_on
 from marketplace.bounties.gate import forbidden_parts, is_gated, rule_on
 from marketplace.bounties.lowering import lowered_rules
-from marketplace.bounties.models import Bounty, BountyState, GateRule, RewardRule, Terms
+from marketplace.bounties.models import Bounty, BountyState, GateRule, RewardRule
 from marketplace.bounties.pages.asked import Asked
 from marketplace.bounties.permissions import may_edit, may_see_drafts
-from marketplace.bounties.preview import Way, most_renewals, plain_terms, reward_sign
+from marketplace.bounties.preview import Way, cost_arithmetic, most_renewals, plain_terms, reward_sign
 from marketplace.bounties.queries import free_funds_of, reserved_among
-from marketplace.bounties.rule_words import percent_text, what_in_words
-from marketplace.bounties.rules import fee_on, highest_reward, most_in_shares, worst_case
+from marketplace.bounties.rule_words import what_in_words
+from marketplace.bounties.rules import fee_on, most_in_shares, worst_case
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.money import BadAmount, Money, parse_amount, plain_amount, zero
 from marketplace.identity.permissions import is_member
@@ -76,19 +76,6 @@ def read_funds(bounty: Bounty) -> Funds:
     free = free_funds_of(bounty)
     reserved = reserved_among([bounty]).get(bounty.id, zero(currency))
     return Funds(free, reserved, max(cost - free, zero(currency)), free.minor // cost.minor if cost.minor else 0)
-
-
-def cost_arithmetic(terms: Terms) -> list[tuple[str, Money]]:
-    """What one lead can cost at most, shown before anything is paid."""
-    reward, shares = highest_reward(terms), most_in_shares(terms)
-    buyers = shares - reward
-    feed = "both" if buyers.minor else "the reward"
-    return [
-        ("Reward to the referrer, at most", reward),
-        *([("Share for the buyer, at most", buyers)] if buyers.minor else []),
-        (f"Our fee, {percent_text(terms.fee_bps)} of {feed}", fee_on(terms, shares)),
-        ("Kept ready for each lead", worst_case(terms)),
-    ]
 
 
 @dataclass(frozen=True)

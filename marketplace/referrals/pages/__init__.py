@@ -13,8 +13,10 @@ from marketplace.referrals.pages import (
     referrer,
     rewards,
     several,
+    terms,
     witness,
 )
 
 BLUEPRINTS = [lead_page.bp, referrer.bp, matching.bp, business.bp, admin.bp, desk.bp, several.bp, buyer.bp, rewards.bp,
-              known_contacts.bp, evidence_files.bp, disputes.bp, witness.bp, fraud.bp]
+              known_contacts.bp, evidence_files.bp, disputes.bp, witness.bp, fraud.bp,
+              terms.bp]

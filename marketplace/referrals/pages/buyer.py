@@ -33,6 +33,7 @@ from marketplace.referrals.other_answers import LATER_WEEKS, say_later, say_not_
 from marketplace.referrals.ownership import lead_of_teller, rivals_of
 from marketplace.referrals.pages.buyer_words import find_grant, is_never, is_over, kinds_of_channel
 from marketplace.referrals.pages.receipt_file import receipt_file
+from marketplace.referrals.pages.terms import show_terms
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.queries import find_live_grant
 from marketplace.referrals.receipts import receipt_for_buyer
@@ -266,6 +267,14 @@ def receipt(purpose: str, token: str) -> Any:
     lead = open_buyer_link(purpose, token)
     _require_proof(lead, purpose, token)
     return receipt_file(receipt_for_buyer(lead), lead)
+
+
+@bp.get("/<token>/terms", defaults=SHORT)
+@bp.get("/<purpose>/<token>/terms")
+def terms(purpose: str, token: str) -> Any:
+    lead = open_buyer_link(purpose, token)
+    back = {"href": url_for(".show", purpose=purpose, token=token), "label": "Your page"}
+    return show_terms(lead.bounty, lead.terms, back=back, is_buyers=True)
 
 
 @bp.post("/<token>/thing", defaults=SHORT)
