@@ -9,6 +9,7 @@ from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
 from marketplace.referrals.asking import end_lead
+from marketplace.referrals.desk.claims import refuse_claimed
 from marketplace.referrals.duplicates import become_duplicate
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, BuyerRuling, Consent, Lead, Moderation, Stage
@@ -86,6 +87,7 @@ def rule_on_buyers(lead: Lead, other: Lead, *, by: User, is_same: bool, version:
     if lead.business_id != other.business_id or lead.id == other.id:
         raise Invalid("These are not two leads of one business.", next_step="Choose one of those beside it.")
     check_version(lead, version)
+    refuse_claimed(lead, by=by)
     lock_funds_of(lead, other)
     first, second = sorted((lead.id, other.id))
     db.session.scalars(select(Lead).where(Lead.id.in_((first, second))).order_by(Lead.id).with_for_update(
