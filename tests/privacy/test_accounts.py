@@ -21,8 +21,10 @@ from marketplace.privacy.holders import BY_WAY_OF, OF_USER
 from marketplace.privacy.kinds import ACCOUNT, KINDS, Whose, columns_of
 from marketplace.privacy.retention import erase_due
 from marketplace.referrals.consent import refuse_consent
+from marketplace.referrals.disputes.ending import end_withdrawn
 from marketplace.referrals.disputes.opening import open_dispute
-from marketplace.referrals.models import DisputeKind, Lead, Moderation, Reward
+from marketplace.referrals.in_kind import forgive_thing, things_of_lead
+from marketplace.referrals.models import Dispute, DisputeKind, Lead, Moderation, Reward
 from marketplace.referrals.sharing import propose_split
 from tests import factories as make
 from tests.browsing import end_reading, words_of
@@ -141,26 +143,21 @@ class TestWhatIsOwedComesFirst:
         assert db.session.get_one(User, user.id, populate_existing=True).is_active and refusal.value.next_step
         return refusal.value.message
 
-    def test_money(self, app):
-        ana = make.make_user()
-        lead = make.consent(make.accept(make.make_lead(by=ana)))
-        make.win(lead)
-        assert "Money is still owed to you" in self.refused(ana)
-        with transaction():
-            db.session.execute(update(rows_of(Reward)).values(state="voided", void_reason="test"))
-        leave(ana)
-
-    def test_things(self, app):
+    def test_money_things_and_disputes_all_told_at_once(self, app):
         ana, bounty = make.make_user(), make.make_bounty(is_live=True, rules=[
             make.flat(100_000), {"kind": RewardKind.NON_CASH, "thing": NonCash.THANK_YOU, "words": "A cake"}])
-        make.win(make.consent(make.accept(make.make_lead(bounty, by=ana))))
-        assert "is no money" in self.refused(ana)
-
-    def test_a_dispute(self, app):
-        ana = make.make_user()
-        lead = make.consent(make.accept(make.make_lead(by=ana)))
-        do(open_dispute, lead, DisputeKind.DATA_MISUSE, by=None, text="They sent me adverts for boats.")
-        assert "dispute" in self.refused(ana)
+        lead = make.consent(make.accept(make.make_lead(bounty, by=ana)))
+        make.win(lead)
+        dispute = do(open_dispute, lead, DisputeKind.DATA_MISUSE, by=None, text="They sent me adverts for boats.")
+        told = self.refused(ana)
+        assert "Money is still owed" in told and "is no money" in told and "dispute" in told
+        with transaction():
+            db.session.execute(update(rows_of(Reward)).values(state="voided", void_reason="test"))
+            end_withdrawn(db.session.get_one(Dispute, dispute.id), by="buyer")
+        assert self.refused(ana) == "A business owes you something that is no money."
+        with transaction():
+            forgive_thing(things_of_lead(db.session.get_one(Lead, lead.id))[0], by=db.session.get_one(User, ana.id))
+        leave(ana)
 
     def test_the_last_owner_of_a_business_with_people_or_bounties(self, app):
         wes = make.make_user("Wes Park")
