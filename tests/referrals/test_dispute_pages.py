@@ -3,7 +3,8 @@
 import pytest
 
 from marketplace.foundation import clock as product_clock
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, transaction
+from marketplace.identity.api_keys import create_key
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind
 from marketplace.referrals.models import (
@@ -98,3 +99,27 @@ def test_a_ghost_close_from_the_claim_to_the_money(lost, bounty, ana, wes, mona,
     story = words_of(as_user(ana).page(f"/leads/{lost.id}"))
     assert "The dispute ended for the claimant" in story and "Reward released" in story
     assert "1 dispute lost" in words_of(as_user(mona).page(f"/leads/{lost.id}"))
+
+
+@pytest.mark.once
+def test_a_program_does_the_same(lost, ana, wes, anonymous):
+    def ask(user, method, path, body=None):
+        with transaction():
+            secret = create_key(user, name="Program", scopes=["leads:read", "leads:write"], days=None)[1]
+        return anonymous.open(f"/api/v1{path}", method=method, json=body if method == "POST" else None, headers={
+            "Authorization": f"Bearer {secret}", "Idempotency-Key": path})
+
+    said = {"kind": "ghost_close", "text": SAW, "amount": "30000.00", "currency": "usd", "happened_on": product_clock.now().date().isoformat()}
+    made = ask(ana, "POST", f"/leads/{lost.id}/disputes", said)
+    assert made.status_code == 201, made.json
+    assert (made.status_code, made.json["state"], made.json["at_issue"]["minor"]) == (201, "awaiting_response", 100_000)
+    here = f"/disputes/{made.json['id']}"
+    objected = ask(wes, "POST", f"{here}/objections", {"text": NO})
+    assert objected.json.get("state") == "contested", objected.json
+    assert ask(ana, "POST", f"{here}/escalations", {}).json["state"] == "escalated"
+    seen = ask(wes, "GET", here).json
+    assert [one["text"] for one in seen["statements"]] == [SAW, NO] and seen["witness"] is None and "An admin decides" in seen["next"]
+    assert ask(ana, "POST", f"{here}/withdrawals", {}).json["ended_by"] == "withdrawn"
+    assert [one["id"] for one in ask(ana, "GET", "/disputes").json["data"]] == [made.json["id"]]
+    late = ask(ana, "POST", f"{here}/statements", {"text": "One thing more."})
+    assert (late.status_code, late.json["code"]) == (409, "dispute_over")

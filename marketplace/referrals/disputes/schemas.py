@@ -3,10 +3,11 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
-from marketplace.foundation.fields import clean_text
+from marketplace.foundation.fields import Amount, clean_text
 from marketplace.foundation.money import CURRENCIES, BadAmount, parse_amount
 from marketplace.referrals.disputes.ruling import OUTCOMES
 from marketplace.referrals.disputes.subjects import Claim
+from marketplace.referrals.disputes.words import frozen_in_words, next_in_words
 from marketplace.referrals.models import DisputeKind, DisputeState, WitnessSaid
 from marketplace.referrals.reward_schemas import Percent
 from marketplace.referrals.schemas import WebAddress
@@ -72,3 +73,45 @@ class WitnessInput(_MayHaveMoney):
     said = fields.Enum(WitnessSaid, by_value=True, required=True)
     bought_on = fields.Date(load_default=None, allow_none=True)
     note = clean_text(0, 1000, load_default="")
+
+
+class StatementOutput(Schema):
+    side = fields.String()
+    text = fields.String(allow_none=True)
+    link = fields.String(allow_none=True)
+    created_at = fields.AwareDateTime()
+
+
+class WitnessOutput(Schema):
+    """``is_proven``: from the link in our mail to the address that the buyer had confirmed."""
+
+    said = fields.String()
+    bought_on = fields.Date(allow_none=True)
+    amount = Amount(allow_none=True)
+    is_proven = fields.Boolean()
+
+
+class DisputeOutput(Schema):
+    """``at_issue`` is reward; ``sale`` what was sold for, as claimed; ``share_bps`` what a split gave the claimant."""
+
+    id = fields.String()
+    kind = fields.String()
+    state = fields.String()
+    lead_id = fields.String()
+    business_id = fields.String()
+    claimant_side = fields.String()
+    respondent_side = fields.String()
+    happened_on = fields.Date()
+    sale = Amount(allow_none=True)
+    at_issue = Amount()
+    frozen = fields.Function(frozen_in_words, metadata={"type": "string"})
+    next = fields.Function(next_in_words, metadata={"type": "string"})
+    due_at = fields.AwareDateTime(allow_none=True)
+    ended_at = fields.AwareDateTime(allow_none=True)
+    ended_by = fields.String(allow_none=True)
+    ruling = fields.String(allow_none=True)
+    share_bps = fields.Integer(allow_none=True)
+    statements = fields.List(fields.Nested(StatementOutput))
+    witness = fields.Nested(WitnessOutput, allow_none=True)
+    version = fields.Integer()
+    created_at = fields.AwareDateTime()
