@@ -28,7 +28,7 @@ MAX_BYTES = 2 * 1024 * 1024  # after decompression
 MAX_REDIRECTS = 3
 CONTENT_TYPES = frozenset({"text/html", "application/xhtml+xml", "text/plain"})
 HEADERS = {
-    "User-Agent": "Fingerpost/1.0 (reads a page once, when a person points us to it)",
+    "User-Agent": "Fingerpost/1.0 (reads a page when a person points us to it)",
     "Accept": "text/html,application/xhtml+xml,text/plain;q=0.9",
     "Accept-Encoding": "gzip, deflate",
     "Connection": "close",

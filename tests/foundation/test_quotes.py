@@ -101,13 +101,19 @@ def test_a_very_short_sentence_needs_its_place_once_it_was_edited() -> None:
     assert find_anchor(page, short) is not None
 
 
+def test_a_sentence_at_the_end_of_a_long_thread_is_found_edited_or_not() -> None:
+    thread = "Somebody says something about wheels and weather here.\n" * 5_000
+    assert find_anchor(thread + POST, ANCHOR) is not None
+    assert find_anchor(thread + POST.replace("a dog", "two dogs"), ANCHOR) is not None
+
+
 def test_nothing_to_look_for_is_found_nowhere() -> None:
     assert find_anchor(POST, Anchor(" “…” ")) is None
     assert find_anchor("", ANCHOR) is None
 
 
-@pytest.mark.parametrize("text", ["car, " * 12_000, "I am in the market for a " * 2_400, "a" * 60_000])
+@pytest.mark.parametrize("text", ["I am in the market for a " * 16_000, "a" * 400_000])
 def test_a_text_made_to_be_slow_is_searched_in_time(text: str) -> None:
     begun = time.process_time()
     find_anchor(text, Anchor((QUOTE + " ") * 9, FOUND.prefix, FOUND.suffix))
-    assert time.process_time() - begun < 2  # seconds of CPU; 0.2 measured
+    assert time.process_time() - begun < 4  # seconds of CPU

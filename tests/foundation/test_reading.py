@@ -1,5 +1,6 @@
 """Reading a page: who wrote it, when, what it says; and whether the quoted sentence is really there."""
 import hashlib
+import time
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -175,6 +176,22 @@ def test_a_large_page_is_read_to_its_end(sentences: int) -> None:
     page = read_page(f"<html lang=en><head><title>Cars</title></head><body><article>{many}</article></body></html>", URL)
     assert (page.title, page.language) == ("Cars", "en")
     assert find_quote(page.text, f"sentence number {sentences - 1} of a very long thread").found
+
+
+@pytest.mark.parametrize("page", [
+    "<div>" * 100_000 + "I want a car",
+    "<p>I want a car" + "<b><i>" * 60_000,
+    f"<p title='{'x' * 1_500_000}'>I want a car</p>",
+    "<p>" + "&amp;" * 90_000 + " I want a car",
+    '<!DOCTYPE html [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><p>I want a car &b;' + "&b;" * 20_000,
+    "<table>" + "<tr><td>" * 9_000 + "I want a car",
+    "<p>I want a car</p>" + "<!--" * 200_000,
+    "<script>" + "var a=1;" * 30_000 + "</script><p>I want a car</p>",
+], ids=["deep", "unclosed", "attribute", "entities", "doctype", "cells", "comments", "script"])
+def test_a_page_made_to_be_heavy_is_read_in_bounded_time(page: str) -> None:
+    begun = time.process_time()
+    assert len(read_page(page, URL).text) <= len(page)
+    assert time.process_time() - begun < 5
 
 
 def test_a_page_made_to_be_slow_to_read_is_not_searched_for_its_main_part(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,11 @@ class TestThePage:
                       "They want a car, and Westside Auto offers that."):
             assert words in said
 
+    def test_where_only_people_can_read_it_says_so_and_asks_for_the_text(self, bounty, ana, as_user):
+        answer = as_user(ana).submit("/match", {"post": "https://www.facebook.com/david.brandt/posts/1"})
+        assert answer.status_code == 422
+        assert "Facebook shows its posts only to people who are signed in" in answer.text and "Paste the text" in answer.text
+
     def test_the_button_carries_the_address_and_the_sentence_into_the_form(self, bounty, ana, as_user, blog):
         url, browser = blog.post(), as_user(ana)
         browser.submit("/match", {"post": url})
