@@ -22,6 +22,7 @@ from marketplace.payments.models import (
 from marketplace.payments.money_out import payees
 from marketplace.referrals import appeals, clawbacks, consent, contact, moderation, pointing, rewards, stages
 from marketplace.referrals.desk import telling
+from marketplace.referrals.desk.claims import let_go
 from marketplace.referrals.models import (
     Acquaintance,
     Channel,
@@ -271,6 +272,7 @@ class MoneyMachine(RuleBasedStateMachine):
         self.expect("decide", happened, self._unless_second_is_needed(lead, who, wanted))
         if happened == OK:
             self.expect("undo", attempt(lambda: telling.undo_decision(_lead(lead), by=person(admin))), OK)
+            attempt(lambda: let_go(_lead(lead), by=person(admin)))  # Undoing opens the case for them again.
             self.facts = self.market.looking.facts()
             assert (self.row(lead)["moderation"], self.free(self.bounty_of(lead))) == ("in_review", before)
 
