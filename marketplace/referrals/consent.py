@@ -11,6 +11,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, end_lead
+from marketplace.referrals.buyers_place import learn_place
 from marketplace.referrals.contact import PURPOSE
 from marketplace.referrals.duplicates import become_duplicate
 from marketplace.referrals.fraud.scoring import look_at
@@ -63,11 +64,12 @@ def open_buyer_link(purpose: str, token: str) -> Lead:
 
 def give_consent(
     lead: Lead, *, name: str, email: str, channel: Channel, until: date, phone: str | None = None,
-    note: str | None = None, proven: bool,
+    note: str | None = None, jurisdiction: str = "", proven: bool,
 ) -> ConsentGrant:
     """asked -> granted, or a mail to confirm first when the link did not prove whose address this is.
 
     ``proven``: the link was mailed to this very address, so a pasted-on link cannot say yes for somebody else.
+    ``jurisdiction``: where they live; kept with a yes that counts at once, else it is asked when they confirm.
     """
     check_may_answer(lead, *(_of_same_buyer(lead) if proven else ()))
     today = clock.now().date()
@@ -92,7 +94,7 @@ def give_consent(
     buyer.email_hash, buyer.phone_hash = hash_email(email), hash_phone(phone) if phone else None
     audit.record("consent.given", lead.id, by=BUYER, channel=channel, until=until.isoformat())
     if proven:
-        confirm_consent(grant)
+        confirm_consent(grant, jurisdiction=jurisdiction)
     else:
         outbox.promise("send_letter", letter="consent_confirm", grant_id=grant.id)
     return grant
@@ -115,8 +117,8 @@ def open_confirmation(token: str) -> ConsentGrant:
     return db.session.get_one(ConsentGrant, unsign(CONFIRMING, token))
 
 
-def confirm_consent(grant: ConsentGrant) -> None:
-    """asked -> granted: the address is the buyer's own. The buyer's word also settles who pointed."""
+def confirm_consent(grant: ConsentGrant, *, jurisdiction: str = "") -> None:
+    """asked -> granted: the address is the buyer's own. The buyer's word settles who pointed, and where they live."""
     lead = db.session.get_one(Lead, grant.lead_id)
     _lock(lead, *_of_same_buyer(lead))
     db.session.refresh(grant)
@@ -126,6 +128,7 @@ def confirm_consent(grant: ConsentGrant) -> None:
     grant.confirmed_at = clock.now()
     _take_ownership(lead)
     lifecycle.move_consent(lead, Consent.GRANTED, by=BUYER)
+    learn_place(lead, jurisdiction)
     db.session.flush()
     look_at(lead, Point.CONSENT)
     introduced = () if lead.is_held else ("business_introduced",)  # Else when a person has looked at it.

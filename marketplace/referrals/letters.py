@@ -17,7 +17,7 @@ from marketplace.identity.models import Business, Membership, User
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, buyer_link
 from marketplace.referrals.data_link import data_link
 from marketplace.referrals.disclosure import disclosure_of
-from marketplace.referrals.lawful import promised_in_words, ruling_of
+from marketplace.referrals.lawful import lowering_of, promised_in_words, ruling_of
 from marketplace.referrals.models import (
     Buyer,
     Channel,
@@ -254,6 +254,19 @@ def referrer_buyer_said_yes(lead_id: str) -> list[Mail]:
                         f"If they buy, you earn {promised_in_words(lead)}.")
 
 
+def referrer_lowered(lead_id: str) -> list[Mail]:
+    lead = _lead(lead_id)
+    rule = lowering_of(lead)
+    if rule is None:
+        return []
+    return to_referrer(
+        lead, "The law leaves you less for this lead",
+        f"The buyer has said where they live, and the law there counts too. {rule.says} {rule.exception}".strip(),
+        f"That is {rule.citation}, as of {day_in_words(rule.cited_on)}.",
+        f"If they buy, you get {promised_in_words(lead)}, instead of what the terms say. Nothing else about your lead "
+        "changes. What you can say openly stands on its page.")
+
+
 def bounty_out_of_funds(bounty_id: str) -> list[Mail]:
     bounty = db.session.get_one(Bounty, bounty_id)
     if bounty.paused_because != OUT_OF_FUNDS:
@@ -281,7 +294,7 @@ LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
         lead_duplicate, lead_seconded, lead_needs_info, lead_rejected, lead_expired, lead_accepted, buyer_asked,
         buyer_reminded, consent_confirm, buyer_receipt, business_introduced, business_consent_withdrawn,
-        referrer_buyer_said_yes, referrer_buyer_said_later, referrer_wrong_person,
+        referrer_buyer_said_yes, referrer_lowered, referrer_buyer_said_later, referrer_wrong_person,
         bounty_out_of_funds, lead_waits_for_funds,
     )
 }

@@ -231,6 +231,8 @@ class SaleRefundInput(MoneyInput):
 class ConsentInput(Schema):
     """The buyer's yes: by which channel, until when."""
 
+    jurisdiction = JurisdictionCode(load_default="", metadata={
+        "description": "Where they live, if they say so; asked where the law of a place limits rewards."})
     name = clean_text(1, 120, required=True)
     email = EmailAddress(required=True)
     channel = fields.Enum(Channel, by_value=True, required=True)
@@ -239,6 +241,12 @@ class ConsentInput(Schema):
     note = clean_text(0, 1000)
     told_by = clean_text(1, 60, load_default=None, allow_none=True, metadata={
         "description": "The lead of the referrer who told them, where several pointed."})
+
+
+class ConfirmInput(Schema):
+    """With the yes at a proven address: where the law limits rewards, where the buyer lives."""
+
+    jurisdiction = JurisdictionCode(load_default="")
 
 
 class OverInput(Schema):

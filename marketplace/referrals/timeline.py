@@ -89,6 +89,7 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
     "consent.asked": (EVERYONE, "The buyer was asked", "info"),
     "consent.given": (frozenset({A, Y}), "The buyer answered; the address is confirmed next", "info"),
     "consent.granted": (EVERYONE, "The buyer said yes", "ok"),
+    "lead.lowered": (EVERYONE, "The law of a place leaves less than the terms say", "warn"),
     "consent.refused": (INSIDERS | {Y}, "The buyer said no", "mute"),
     "consent.postponed": (INSIDERS | {Y}, "The buyer asked to be asked again later", "info"),
     "buyer.not_them": (INSIDERS, "The link reached somebody else", "warn"),

@@ -1,16 +1,27 @@
 """What the law lets be given for one lead: the strictest of three places, kept when it was pointed out, asked at the sale."""
+from urllib.parse import urlsplit
+
 import pytest
 
 from marketplace.bounties.models import Allowed, For, GateRule, NonCash, RewardKind
+from marketplace.foundation.audit import events_about
+from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db
 from marketplace.identity.profile import say_home
 from marketplace.payments.models import AccountKind
+from marketplace.privacy.blanking import blank_lead
+from marketplace.privacy.kinds import WORDS
+from marketplace.referrals.asking import CONFIRMING, MAILED, buyer_link
+from marketplace.referrals.buyers_place import asks_for_place
+from marketplace.referrals.consent import AlreadyAnswered, confirm_consent, give_consent
 from marketplace.referrals.in_kind import things_of_lead
-from marketplace.referrals.lawful import HomeUnsaid, lowering_of
-from marketplace.referrals.models import Lead
-from marketplace.referrals.queries import rewards_of_lead
+from marketplace.referrals.lawful import HomeUnsaid, lowering_of, ruling_of
+from marketplace.referrals.models import Channel, Consent, ConsentGrant, Lead
+from marketplace.referrals.queries import find_live_grant, rewards_of_lead
+from marketplace.referrals.reward_words import buyer_share_in_words
+from tests.browsing import body_of, words_of
 from tests.factories import accept, consent, flat, make_bounty, make_lead, make_user, win
-from tests.referrals.steps import again, do, holds
+from tests.referrals.steps import actions_on, again, do, holds
 
 CAL = {"jurisdiction": "US-CA"}
 
@@ -80,6 +91,97 @@ def sold_from(lead: Lead) -> Lead:
     return again(lead)
 
 
+class TestWhereTheBuyerLives:
+    """Said with the yes, if they like; it counts from the moment the yes does."""
+
+    def test_it_lowers_the_lead_frees_what_was_kept_and_tells_the_referrer_once(self, app, clock, mailbox, work):
+        lead = accept(make_lead(make_bounty(is_live=True, funded_for=1)))
+        grant, before = said_yes(lead), held_and_free(lead)
+        do(confirm_consent, grant, jurisdiction="US-CA")
+        with pytest.raises(AlreadyAnswered):
+            do(confirm_consent, grant, jurisdiction="US-LA")
+        lead = again(lead)
+        assert (before, held_and_free(lead)) == ((105_000, 0), (0, 105_000))
+        assert (lead.buyer_jurisdiction, lead.allowed, lowering_of(lead).key) == ("US-CA", Allowed.THANK_YOU, "us-ca-cars")
+        assert actions_on(lead.id).count("lead.lowered") == 1
+        work()
+        [told] = [mail for mail in mailbox.to(lead.referrer.email) if "leaves you less" in mail["Subject"]]
+        assert "11713(h)" in body_of(told)
+        assert "you get a thank-you" in body_of(told)
+        win(lead)
+        assert (rewards_of_lead(lead), [thing.thing.value for thing in things_of_lead(lead)]) == ([], ["thank_you"])
+
+    @pytest.mark.parametrize("place", ["", "US-CO", "DE"])
+    def test_unsaid_or_free_nothing_changes(self, app, place):
+        lead = accept(make_lead())
+        do(confirm_consent, said_yes(lead), jurisdiction=place)
+        lead = again(lead)
+        assert (lead.buyer_jurisdiction, lead.allowed, lowering_of(lead)) == (place, Allowed.CASH, None)
+        assert holds(AccountKind.RESERVED, lead.id) == 105_000
+
+    def test_the_place_is_erased_with_the_words_about_them_and_the_ruling_stands(self, app):
+        lead = accept(make_lead())
+        do(confirm_consent, said_yes(lead), jurisdiction="US-CA")
+        do(blank_lead, again(lead), WORDS)
+        assert (again(lead).buyer_jurisdiction, lowering_of(again(lead)).key) == ("", "us-ca-cars")
+        assert "us-ca" not in str([event.details for event in db.session.scalars(events_about(lead.id))]).lower()
+
+    def test_what_the_referrer_had_said_is_corrected_and_raises_nothing(self, app):
+        lead = accept(make_lead(buyer_jurisdiction="US-CA"))
+        do(confirm_consent, said_yes(lead), jurisdiction="US-CO")
+        assert (again(lead).buyer_jurisdiction, again(lead).allowed) == ("US-CO", Allowed.THANK_YOU)
+        assert "lead.lowered" not in actions_on(lead.id)
+
+    def test_where_no_law_limits_rewards_it_is_neither_asked_nor_kept(self, app):
+        lead = accept(make_lead(make_bounty(is_live=True, category="software")))
+        assert not asks_for_place(lead)
+        do(confirm_consent, said_yes(lead), jurisdiction="US-CA")
+        assert again(lead).buyer_jurisdiction == ""
+
+    def test_their_own_share_falls_away_too_where_the_rule_binds_it(self, app, clock):
+        lead = accept(make_lead(make_bounty(is_live=True, rules=[flat(100_000), flat(5_000, whom=For.BUYER)])))
+        do(confirm_consent, said_yes(lead), jurisdiction="US-CA")
+        assert holds(AccountKind.RESERVED, lead.id) == 0
+        assert buyer_share_in_words(lead.terms, ruling_of(again(lead))) == ""
+
+    def test_it_is_asked_on_the_page_that_was_mailed_to_them(self, app, as_user, anonymous):
+        lead = accept(make_lead(buyer_name="David", buyer_email="david@example.com"))
+        address = urlsplit(buyer_link(lead, MAILED)).path
+        shown = words_of(anonymous.page(address))
+        assert "Where do you live?" in shown
+        assert "if it allows less, Ana Flores and Westside Auto read which rule says so" in shown
+        anonymous.submit(address, {"until": last_day(lead), "jurisdiction": "US-CA"}, action=f"{address}/yes")
+        receipt = words_of(anonymous.page(address))
+        assert "The law leaves less for Ana Flores" in receipt
+        assert "The law of a place leaves less" in receipt
+        assert "11713(h)" in as_user(lead.referrer).get(f"/leads/{lead.id}").text
+
+    def test_with_a_link_that_was_passed_on_it_is_asked_when_they_confirm(self, app, anonymous):
+        lead = accept(make_lead())
+        address = urlsplit(buyer_link(lead)).path
+        assert "Where do you live?" not in anonymous.get(address).text
+        anonymous.submit(address, {"name": "David", "email": "david@example.com", "until": last_day(lead)},
+                         action=f"{address}/yes")
+        confirming = f"/buyer/confirm/{sign(CONFIRMING, find_live_grant(lead).id)}"
+        assert anonymous.submit(confirming, {"jurisdiction": "XX-YY"}).status_code == 422
+        anonymous.submit(confirming, {"jurisdiction": "US-CA"})
+        assert (again(lead).consent, again(lead).buyer_jurisdiction) == (Consent.GRANTED, "US-CA")
+
+
+def said_yes(lead: Lead) -> ConsentGrant:
+    """Not proven yet: to be confirmed."""
+    return do(give_consent, again(lead), name="David", email="david@example.com", channel=Channel.EMAIL,
+              until=lead.consent_due_at.date(), proven=False)
+
+
+def last_day(lead: Lead) -> str:
+    return lead.consent_due_at.date().isoformat()
+
+
+def held_and_free(lead: Lead) -> tuple[int, int]:
+    return holds(AccountKind.RESERVED, lead.id), holds(AccountKind.FUNDS, lead.bounty_id)
+
+
 class TestPages:
     def test_the_referrer_reads_why_it_is_a_thank_you(self, app, as_user):
         lead = make_lead(by=make_user(**CAL))
@@ -89,8 +191,6 @@ class TestPages:
         assert "A thank-you" in shown
 
     def test_the_buyer_is_told_what_the_referrer_really_gets(self, app, anonymous):
-        from marketplace.referrals.asking import buyer_link  # noqa: PLC0415
-
         lead = accept(make_lead(by=make_user(**CAL)))
         shown = anonymous.get(buyer_link(lead).removeprefix("http://localhost")).text
         assert "a thank-you" in shown

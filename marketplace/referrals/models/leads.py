@@ -149,8 +149,8 @@ class Lead(Versioned, Base):
     post_hash: Mapped[str | None]
     buyer_hash: Mapped[str | None]
     handle_hash: Mapped[str | None]
-    buyer_jurisdiction: Mapped[str] = mapped_column(default="")  # Where the buyer is, as the referrer says; "" unsaid.
-    allowed: Mapped[Allowed] = state_column(Allowed, default=Allowed.CASH)  # The law's most, when it was pointed out.
+    buyer_jurisdiction: Mapped[str] = mapped_column(default="")  # As the referrer says, then the buyer; "" unsaid.
+    allowed: Mapped[Allowed] = state_column(Allowed, default=Allowed.CASH)  # The law's most, as it was known.
     gate_rule_id: Mapped[str | None]
     duplicate_of_id: Mapped[str | None] = mapped_column(ForeignKey("leads.id"), index=True)
 

@@ -7,14 +7,15 @@ from flask import Blueprint, Response, flash, redirect, render_template, url_for
 from marshmallow import Schema
 
 from marketplace.bounties.models import For
-from marketplace.foundation import clock
+from marketplace.foundation import clock, jurisdictions
 from marketplace.foundation.browsers import traces_of_request
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import DomainError, Forbidden, Invalid
 from marketplace.foundation.limits import GUESSING, WRITING, limiter
 from marketplace.foundation.traces import keep_traces
 from marketplace.foundation.web import Form
-from marketplace.referrals.asking import PASSED_ON, buyer_link, is_mailed_to
+from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link, is_mailed_to
+from marketplace.referrals.buyers_place import asks_for_place
 from marketplace.referrals.buyers_share import decline_share, give_to_cause, is_open, shares_of_buyer
 from marketplace.referrals.consent import (
     LONGEST_CONSENT,
@@ -27,7 +28,7 @@ from marketplace.referrals.consent import (
     withdraw_consent,
 )
 from marketplace.referrals.in_kind import acknowledge_thing, decline_thing, things_of_lead
-from marketplace.referrals.lawful import promised_in_words, ruling_of
+from marketplace.referrals.lawful import lowering_of, promised_in_words, ruling_of
 from marketplace.referrals.models import Buyer, Channel, Choice, Consent, ConsentGrant, Lead
 from marketplace.referrals.other_answers import LATER_WEEKS, say_later, say_not_me, say_over
 from marketplace.referrals.ownership import lead_of_teller, rivals_of
@@ -45,7 +46,7 @@ from marketplace.referrals.reward_words import (
     thing_at_start,
     thing_next,
 )
-from marketplace.referrals.schemas import ConsentInput, LaterInput, NeverInput, OverInput
+from marketplace.referrals.schemas import ConfirmInput, ConsentInput, LaterInput, NeverInput, OverInput
 from marketplace.referrals.timeline import Audience, tell_story
 
 bp = Blueprint("buyer", __name__, url_prefix="/buyer")
@@ -207,20 +208,33 @@ def confirm(token: str) -> Any:
     lead = db.session.get_one(Lead, grant.lead_id)
     if is_over(lead) and not grant.confirmed_at:
         return _over(lead)
+    return _confirm_page(grant, Form(ConfirmInput())), 200
+
+
+def _confirm_page(grant: ConsentGrant, form: Form) -> str:
+    lead = db.session.get_one(Lead, grant.lead_id)
     return render_template(
         "referrals/buyer_confirm.html", grant=grant, lead=lead, channel=kinds_of_channel(grant.channel),
-        reward=promised_in_words(lead),
-        is_open=lead.consent is Consent.ASKED and not grant.replaced_at), 200
+        reward=promised_in_words(lead), form=form, places=_places(lead),
+        has_share=bool(buyer_share_in_words(lead.terms, ruling_of(lead))),
+        is_open=lead.consent is Consent.ASKED and not grant.replaced_at)
+
+
+def _places(lead: Lead) -> list[tuple[str, str]]:
+    """To say where they live; none where it would change nothing."""
+    return jurisdictions.choices() if asks_for_place(lead) else []
 
 
 @bp.post("/confirm/<token>")
 @limiter.limit(GUESSING)
 def confirm_now(token: str) -> Any:
-    grant = open_confirmation(token)
+    grant, form = open_confirmation(token), Form(ConfirmInput())
+    if not form.is_ready:
+        return _confirm_page(grant, form), form.status
     try:
         with transaction():
             keep_traces(grant.lead_id, traces_of_request())
-            confirm_consent(grant)
+            confirm_consent(grant, jurisdiction=form.fields["jurisdiction"])
     except AlreadyAnswered as refusal:
         return _confirmed_page(grant, refusal), refusal.status
     return _confirmed_page(grant), 200
@@ -313,7 +327,7 @@ def _ask(lead: Lead, purpose: str, token: str, form: Form, *, other: Form | None
         "referrals/buyer_ask.html", lead=lead, purpose=purpose, token=token, form=form, channels=list(Channel),
         reward=promised_in_words(lead), promised=buyer_share_in_words(lead.terms, ruling_of(lead)), earliest=today,
         latest=today + LONGEST_CONSENT, other=other, later_weeks=LATER_WEEKS,
-        rivals=rivals_of(lead),
+        rivals=rivals_of(lead), places=_places(lead) if purpose == MAILED else [],
         unconfirmed=find_live_grant(lead)), (other or form).status
 
 
@@ -326,7 +340,7 @@ def _receipt(
         is_second_click=is_second_click, refusal=refusal, is_theirs=_is_theirs(lead, purpose, token),
         shares=shares_of_buyer(lead), things=[one for one in things_of_lead(lead) if one.whom is For.BUYER],
         is_open=is_open, part=part_in_words, next=reward_next, what=thing_at_start, thing_next=thing_next,
-        promised=buyer_share_in_words(lead.terms, ruling_of(lead)), is_never=is_never(lead),
+        promised=buyer_share_in_words(lead.terms, ruling_of(lead)), is_never=is_never(lead), lowered=lowering_of(lead),
         story=tell_story(lead, Audience.BUYER),
         has_ended=grant is not None and grant.until < clock.now().date(),
         channel=kinds_of_channel(grant.channel) if grant else "")
