@@ -1,4 +1,4 @@
-"""For admins: the law's clocks of buyers who do not know yet, what waits to be erased, and which keys are old."""
+"""For admins: the law's clocks of buyers who do not know yet, what waits to be erased, which key encrypts."""
 from typing import Any
 
 from flask import Blueprint, render_template
@@ -10,7 +10,6 @@ from marketplace.foundation.errors import require
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.privacy.kinds import KINDS
-from marketplace.privacy.rotation import count_old
 from marketplace.privacy.untold import look, untold
 from marketplace.referrals.models import Buyer, Lead
 from marketplace.referrals.timeline import Audience, next_step
@@ -39,7 +38,7 @@ def show() -> Any:
     return render_template(
         "admin/privacy.html", waiting=waiting, asked=asked, counts=_counts(),
         told=db.session.execute(told.order_by(Buyer.told_at.desc()).limit(20)).all(),
-        next_step=lambda lead: next_step(lead, Audience.ADMIN, []), kinds=KINDS, newest=newest_key(), old=count_old())
+        next_step=lambda lead: next_step(lead, Audience.ADMIN, []), kinds=KINDS, newest=newest_key())
 
 
 def _counts() -> dict[str, int]:

@@ -24,6 +24,7 @@ from marketplace.foundation import clock
 from marketplace.foundation.errors import Invalid, NotFound
 
 SMTP_SECONDS = 10.0
+NOWHERE = "@erased.invalid"  # Ends the address of somebody who left: no mail goes there (RFC 2606).
 
 _PORTS = {"smtp": 587, "smtps": 465}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

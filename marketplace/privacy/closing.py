@@ -9,6 +9,7 @@ from marketplace.foundation.db import Base, db
 from marketplace.foundation.errors import Conflict
 from marketplace.foundation.idempotency import ApiAnswer
 from marketplace.foundation.ids import new_id
+from marketplace.foundation.mail import NOWHERE
 from marketplace.foundation.traces import Trace
 from marketplace.identity.models import ApiKey, User
 from marketplace.identity.password_rules import is_right_password
@@ -83,7 +84,7 @@ def forget_user(user: User, *, by: str) -> None:
     db.session.execute(delete(ApiAnswer).where(ApiAnswer.owner_id == user.id))
     db.session.execute(delete(Trace).where(Trace.subject_id == user.id))
     db.session.refresh(user)
-    user.name, user.email, user.password_hash = GONE, f"{user.id}@erased.invalid", ""
+    user.name, user.email, user.password_hash = GONE, f"{user.id}{NOWHERE}", ""
     user.jurisdiction, user.is_admin, user.email_confirmed_at = "", False, None
     user.session_stamp, user.closed_at = new_id("stamp"), clock.now()
     audit.record("user.closed", user.id, by=by)

@@ -40,8 +40,8 @@ def erase_everything(lead: Lead, *, why: str, by: str) -> None:
         _keep_proof(lead, buyer)
         forget_likeness(lead)
         blank_lead(lead, CONTACT, POST, WORDS, SHARE, CONSENT, but=PROOF)
-        _empty_answers(lead)
-        if why != AFTER_ITS_TIME:  # Else they have a time of their own: somebody may still be pretending to be two.
+        if why != AFTER_ITS_TIME:  # Else these have a time of their own: answers are gone, traces tell two from one.
+            _empty_answers(lead)
             db.session.execute(delete(Trace).where(Trace.subject_id == lead.id))
         buyer = db.session.get_one(Buyer, lead.buyer_id)
         buyer.erased_at, buyer.erased_why = clock.now(), why

@@ -102,7 +102,7 @@ def test_every_column_that_points_at_a_person_is_in_the_list():
     assert personal - {*OF_USER, *BY_WAY_OF} == {"stripe_customers"}, "that is a business's"
 
 
-def test_leaving_takes_every_word_of_them(mina, as_user, anonymous):
+def test_leaving_takes_every_word_of_them(mina, as_user):
     entries, counts = db.session.query(LedgerEntry).count(), db.session.query(Lead).count()
     held = places_of(NAME, MAIL, SAID)
     assert {"users.name", "users.email", "leads.how_known", "leads.appeal", "api_keys.name"} <= held
@@ -126,11 +126,13 @@ def test_leaving_takes_every_word_of_them(mina, as_user, anonymous):
     assert db.session.get_one(User, mina.id, populate_existing=True).closed_at == before
 
 
-def test_an_accepted_lead_ends_and_frees_what_was_reserved(app):
+def test_an_accepted_lead_ends_and_frees_what_was_reserved(app, work, mailbox):
     ana = make.make_user()
     lead = make.accept(make.make_lead(by=ana))
     leave(ana)
     assert db.session.get_one(Lead, lead.id, populate_existing=True).moderation is Moderation.EXPIRED
+    work()
+    assert [mail["To"] for mail in mailbox.all() if "erased" in str(mail["To"])] == [], "nobody reads that"
     assert ledger.check_ledger() == []
 
 
