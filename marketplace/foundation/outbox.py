@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Index, Select, bindparam, insert, select, text
+from sqlalchemy import Index, Select, bindparam, insert, null, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.foundation import audit, clock
@@ -78,6 +78,17 @@ class OutboxMessage(Versioned, Base):
 
 PROMISES = insert(rows_of(OutboxMessage))
 OF_KEY = select(OutboxMessage.id).where(OutboxMessage.key == bindparam("key"))
+_COLUMNS = rows_of(OutboxMessage).c
+_NEXT = (
+    select(_COLUMNS.id, _COLUMNS.job, _COLUMNS.arguments, _COLUMNS.attempts)
+    .where(_COLUMNS.done_at.is_(None), _COLUMNS.dead_at.is_(None), _COLUMNS.due_at <= bindparam("now"),
+           _COLUMNS.leased_until.is_(None) | (_COLUMNS.leased_until <= bindparam("now")))
+    .order_by(_COLUMNS.due_at, _COLUMNS.id).limit(1).with_for_update(skip_locked=True))
+_CHANGE = update(rows_of(OutboxMessage)).where(_COLUMNS.id == bindparam("of"))
+_LEASE = _CHANGE.values(
+    attempts=bindparam("attempt"), leased_until=bindparam("until"), version=_COLUMNS.version + 1)
+_TICK = _CHANGE.where(_COLUMNS.attempts == bindparam("attempt")).values(
+    done_at=bindparam("now"), leased_until=null(), last_error=null(), version=_COLUMNS.version + 1)
 
 
 class LeaseLost(Exception):
@@ -100,9 +111,7 @@ def run_next(jobs: Jobs) -> bool:
     claimed = _claim()
     if claimed is None:
         return False
-    message_id, attempt = claimed
-    message = db.session.get_one(OutboxMessage, message_id)
-    name, arguments = message.job, message.arguments
+    message_id, name, arguments, attempt = claimed
     _in_hand.set(message_id)
     _attempt.set(attempt)
     try:
@@ -136,22 +145,15 @@ def attempt_in_hand() -> int:
     return _attempt.get()
 
 
-def _claim() -> tuple[str, int] | None:
+def _claim() -> tuple[str, str, dict[str, Any], int] | None:
+    """Id, job, arguments, and which attempt it is."""
     now = clock.now()
     with transaction():
-        message = db.session.scalar(_due(now).limit(1).with_for_update(skip_locked=True))
-        if message is None:
+        row = facts(_NEXT, {"now": now}).first()
+        if row is None:
             return None
-        message.attempts += 1
-        message.leased_until = now + LEASE
-        return message.id, message.attempts
-
-
-def _due(now: datetime) -> Select[OutboxMessage]:
-    return select(OutboxMessage).where(
-        OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None), OutboxMessage.due_at <= now,
-        OutboxMessage.leased_until.is_(None) | (OutboxMessage.leased_until <= now),
-    ).order_by(OutboxMessage.due_at, OutboxMessage.id)
+        facts(_LEASE, {"of": row.id, "attempt": row.attempts + 1, "until": now + LEASE})
+        return row.id, row.job, row.arguments, row.attempts + 1
 
 
 def _do(job: Callable[..., None] | Errand, arguments: dict[str, Any], message_id: str, attempt: int) -> None:
@@ -168,12 +170,9 @@ def _do(job: Callable[..., None] | Errand, arguments: dict[str, Any], message_id
 
 
 def _tick(message_id: str, attempt: int) -> None:
-    message = db.session.get_one(OutboxMessage, message_id)
-    if message.attempts != attempt:
+    ticked = facts(_TICK, {"of": message_id, "attempt": attempt, "now": clock.now()})
+    if ticked.rowcount != 1:
         raise LeaseLost(message_id)
-    message.done_at = clock.now()
-    message.leased_until = None
-    message.last_error = None
 
 
 def _tell(error: Exception) -> str:
