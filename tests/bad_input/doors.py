@@ -99,8 +99,11 @@ class House:
             counted = " UNION ALL ".join(f'SELECT count(*) FROM "{table}"' for table in db.metadata.tables)
             return [row[0] for row in connection.execute(text(counted))]
 
-    def has_written(self) -> bool:
-        return self.commits != self.known and self.count_rows() != self.rows
+    def tables_written(self) -> list[str]:
+        """Those with more or fewer rows than they were built with."""
+        if self.commits == self.known:
+            return []
+        return [name for name, was, now in zip(db.metadata.tables, self.rows, self.count_rows(), strict=True) if was != now]
 
     def look(self, address: str, person: str) -> TestResponse:
         answer = self.clients[person].get(address, headers=self._key_of(person) if "/api/v1/" in address else {})
@@ -216,7 +219,7 @@ def every_form(house: House) -> Iterator[tuple[str, html.FormElement]]:
 
 def every_page(house: House) -> Iterator[tuple[str, str]]:
     """Address and person, for every page and everybody to whom it may look different."""
-    for route, (method, _, arguments) in sorted(who._routes(house.app).items()):
+    for route, (method, _, _) in sorted(who._routes(house.app).items()):
         if method != "GET" or "/api/" in route or "/static/" in route:
             continue
         wanted = who._wanted(route)
@@ -225,7 +228,7 @@ def every_page(house: House) -> Iterator[tuple[str, str]]:
             readers = ["anonymous"]
         elif len(readers) == len(who.PEOPLE) - 1:
             readers = ["referrer", "member"]
-        for lead in house.world.leads() if "lead_id" in arguments else [""]:
+        for lead in house.world.leads() if route == "GET /leads/<lead_id>" else [""]:
             address = address_of(house, route, **({"lead_id": lead} if lead else {}))
             yield from ((address, reader) for reader in readers)
 

@@ -131,8 +131,8 @@ def _look_at(
         campaign.accepted += 1
         _follow(campaign, house, door, body, answer, heard)
         return
-    if house.has_written() and door.route not in WRITES_WHEN_REFUSED:
-        campaign.fault(door, "wrote something though it refused", body)
+    if (tables := house.tables_written()) and door.route not in WRITES_WHEN_REFUSED:
+        campaign.fault(door, f"wrote into {tables} though it refused", body)
     if door.is_api:
         said = answer.get_json(silent=True) or {}
         if not (said.get("code") and said.get("title") and said.get("detail")):
@@ -144,11 +144,13 @@ def _look_at(
 WRITES_WHEN_REFUSED = {"POST /sign-in", "POST /forgot", "POST /webhooks/stripe"}
 
 
-PAGES_OF_THEIR_OWN = {403, 404, 410}  # the whole page says it
+PAGES_OF_THEIR_OWN = {403, 404, 410}  # nothing is here for them to send; the whole page says so
 
 
 def _look_at_page(campaign: Campaign, door: Door, body: dict[str, Value], answer: TestResponse, text: str) -> None:
-    if answer.status_code not in PAGES_OF_THEIR_OWN and not re.search(r'class="(alert|problem)|role="alert"|Code:', text):
+    if answer.status_code in PAGES_OF_THEIR_OWN:
+        return
+    if not re.search(r'class="(alert|problem)|role="alert"|Code:', text):
         campaign.fault(door, "a refusal that says nothing", (answer.status_code, body))
     if any("\0" in str(value) or _is_broken(str(value)) for value in body.values()):
         return  # No text, so no page can show it again.

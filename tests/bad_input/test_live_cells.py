@@ -1,18 +1,16 @@
 """No spreadsheet that the product writes runs what somebody typed. Every kind of formula in `make bench`, a few here."""
-from pathlib import Path
-
 import pytest
 
 from tests.bad_input.doors import House
 from tests.bad_input.payloads import write_everywhere
 from tests.bad_input.sheets import addresses_of_sheets, formulas, live_cells, sheets_at
-from tests.bad_input.world import make_full_world
+from tests.bad_input.world import kept_world
 
 pytestmark = pytest.mark.once
 
 
 def test_no_cell_of_any_sheet_is_live(app, keep, settings_env):
-    house = House(app, keep("every door", lambda: make_full_world(Path(settings_env["MAIL_DIR"]))))
+    house = House(app, kept_world(keep, settings_env))
     sheets = addresses_of_sheets(house)
     assert len(sheets) >= 4
     for formula in formulas()[::29]:

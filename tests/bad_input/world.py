@@ -10,12 +10,14 @@ from marketplace.foundation.money import Money
 from marketplace.identity.models import Business, User
 from marketplace.payments.models import BusinessDebt, Chargeback, ChargebackState, FraudWarning, Funding, WarningState
 from marketplace.referrals.asking import MAILED, buyer_link
+from marketplace.referrals.desk.telling import tell_now
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.models import Lead, ReasonCode
 from marketplace.referrals.moderation import ask_for_info, reject_lead
 from marketplace.referrals.queries import rewards_of_lead
 from tests import factories as make
 from tests import test_who_sees_what as who
+from tests.kept import Keep
 
 FILLED = {
     "title": "Introduce a car buyer to Westside Auto", "offer": "New and used cars, and people who call you back.",
@@ -50,6 +52,10 @@ GOOD: dict[str, dict[str, Any]] = {
     "POST /sign-in": {"email": "<email>", "password": make.PASSWORD},
     "POST /buyer/<token>/yes": {"phone": "+16195550100", "until": "2026-12-20"},
     "POST /buyer/<purpose>/<token>/yes": {"phone": "+16195550100", "until": "2026-12-20"},
+    "POST /moderation/several": {"leads": "<in_review>"},
+    "POST /leads/<lead_id>/disputes/new": {"kind": "ghost_close", "happened_on": "2026-11-02", "text": "They bought it from them, and told me so themselves."},
+    "POST /your-data/<token>/misuse/<lead_id>": {"text": "They called me at night."},
+    "POST /witness/<token>": {"said": "bought"}, "POST /witness/<purpose>/<token>": {"said": "bought"},
     "POST /buyer/<purpose>/<token>/thing": {"kind_id": "<buyers_thing>", "say": "no"},
     "POST /buyer/<purpose>/<token>/share": {"reward_id": "<buyers_share>", "choice": "declined"},
 }
@@ -70,6 +76,10 @@ class FullWorld(who.World):
                 for name, value in (body | GOOD.get(route, {})).items()}
 
 
+def kept_world(keep: Keep, settings_env: dict[str, str]) -> FullWorld:
+    return keep("every door", lambda: make_full_world(Path(settings_env["MAIL_DIR"])))
+
+
 def make_full_world(mails: Path) -> FullWorld:
     small = who._make_world(mails)
     world = FullWorld(small.people, small.names, small.secrets, small.in_review, small.open)
@@ -87,7 +97,7 @@ def make_full_world(mails: Path) -> FullWorld:
                         make.review_lead(make.make_lead(asked.bounty, by=ana))),
     }.items():
         world.elsewhere[route] = {"lead_id": lead.id}
-    world.names |= {"email": ana.email, "other_email": make.make_user("Kim Lee").email}
+    world.names |= {"in_review": small.in_review, "email": ana.email, "other_email": make.make_user("Kim Lee").email}
     _buyers_own(world, won)
     _bad_days(world)
     return world
@@ -102,8 +112,10 @@ def _leads(business: Business, ana: User, mona: User) -> tuple[Lead, Lead, Lead]
     make.win(won)
     with transaction():
         ask_for_info(db.session.get_one(Lead, asked.id), by=mona, question="Where does he live?")
+        tell_now(db.session.get_one(Lead, asked.id), by=mona)
     with transaction():
         reject_lead(db.session.get_one(Lead, rejected.id), by=mona, reason_code=ReasonCode.SPAM)
+        tell_now(db.session.get_one(Lead, rejected.id), by=mona)
     return asked, rejected, won
 
 

@@ -2,15 +2,13 @@
 
 One payload of each kind here; all three hundred in `make bench`.
 """
-from pathlib import Path
-
 from flask import Flask
 from playwright.sync_api import Browser as Chromium
 
 from tests.bad_input.doors import House, unhurried
 from tests.bad_input.in_chromium import open_every_page
 from tests.bad_input.payloads import payloads, write_everywhere
-from tests.bad_input.world import make_full_world
+from tests.bad_input.world import kept_world
 from tests.kept import Keep
 
 ONE_IN = 13
@@ -19,7 +17,7 @@ ONE_IN = 13
 def test_no_script_in_any_kept_text_runs_on_any_page(
     app: Flask, keep: Keep, site: str, chromium: Chromium, settings_env: dict[str, str],
 ) -> None:
-    world = keep("every door", lambda: make_full_world(Path(settings_env["MAIL_DIR"])))
+    world = kept_world(keep, settings_env)
     with unhurried(app):
         house = House(app, world)
         assert write_everywhere("\n".join(payloads()[1::ONE_IN])) > 40
