@@ -103,6 +103,24 @@ def test_other_languages_are_read_letter_by_letter(html: str, language: str, aut
     assert find_quote(page.text, quote).found
 
 
+WORDS = "<p>The transmission has given up for good, and the workshop shook its head.</p><p>I am in the market for a car, near Denver.</p>"
+
+
+@pytest.mark.parametrize("page", [
+    f"""<html lang="en"><body><article itemscope itemtype="https://schema.org/DiscussionForumPosting"><h1 itemprop="headline">Goodbye, wagon</h1>
+    <span itemprop="author" itemscope itemtype="https://schema.org/Person"><span itemprop="name">David Brandt</span></span>
+    <time itemprop="datePublished" datetime="2026-10-31T07:00:00Z">yesterday</time><div itemprop="articleBody">{WORDS}</div></article></body></html>""",
+    f"""<html lang="en"><body><article class="h-entry"><h1 class="p-name">Goodbye, wagon</h1><a class="p-author h-card" rel="author" href="/">David Brandt</a>
+    <time class="dt-published" datetime="2026-10-31">yesterday</time><div class="e-content">{WORDS}</div></article></body></html>""",
+    f"""<html lang="en"><head><script type="application/ld+json">{{"@context": "https://schema.org", "@type": "BlogPosting", "headline": "Goodbye, wagon",
+    "author": {{"@type": "Person", "name": "David Brandt"}}, "datePublished": "2026-10-31"}}</script></head><body><main>{WORDS}</main></body></html>""",
+], ids=["microdata", "microformats", "JSON-LD"])
+def test_what_a_page_says_of_itself_to_machines_is_read(page: str) -> None:
+    reading = read_page(page, URL)
+    assert (reading.title, reading.author, reading.published_on) == ("Goodbye, wagon", "David Brandt", date(2026, 10, 31))
+    assert find_quote(reading.text, "I am in the market for a car, near Denver").found
+
+
 def test_a_short_post_is_read_though_it_has_no_article() -> None:
     page = read_page("<html><body><div>Anyone selling a <b>cargo bike</b>?</div><script>x()</script></body></html>", URL)
     assert find_quote(page.text, "Anyone selling a cargo bike?").found

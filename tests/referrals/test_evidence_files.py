@@ -146,7 +146,7 @@ def test_the_answer_to_a_question_takes_files_too(bounty, ana, as_user, work):
     path = f"/leads/{lead.id}"
     refused = as_user(ana).submit(path, {"answer": "Here it is.", "files": [(io.BytesIO(b"MZ"), "a.png")]})
     assert refused.status_code == 422 and "Here it is." in refused.text and "We take images" in refused.text
-    sent = as_user(ana).submit(path, {"answer": "Here it is.", "files": [(io.BytesIO(pdf(f"{PLAIN_QUOTE}.")), "a.pdf")]}, follow=False)
+    sent = as_user(ana).submit(path, {"answer": "Here it is.", "files": [(io.BytesIO(mail()), "a.eml")]}, follow=False)
     assert sent.status_code == 302
     work()
     assert again(lead).evidence.quote_found and again(lead).moderation is Moderation.IN_REVIEW
