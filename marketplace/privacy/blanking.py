@@ -16,6 +16,7 @@ WHOLE = {"evidence_files"}  # Without its content a row says nothing.
 def blank_lead(lead: Lead, *kinds: Kind, but: frozenset[str] = frozenset()) -> None:
     """In every table at once. ``but``: columns that stay, as ``table.column``. The session reads everything anew."""
     db.session.flush()
+    db.session.execute(select(Lead.id).where(Lead.id == lead.id).with_for_update())  # The lead first, as everywhere.
     for name, columns in columns_of(*kinds).items():
         table = Base.metadata.tables[name]
         if name in WHOLE:
