@@ -3,7 +3,7 @@
     pointing     someone points a business at a buyer: a URL (or a text), a quote, how they know them
     evidence     a job reads the page and keeps what it said
     duplicates   the same buyer by one mark; nearness: texts that read alike; known_contacts: the business's list
-    screening    what a machine can tell a moderator about it
+    fraud        signs that add up, and what waits for a person because of them; what a moderator is told
     moderation   an admin accepts, rejects with a reason, or asks for more; silence accepts
     ownership    two referrers, one buyer: whose lead it is; beside: what a moderator sees of it
     appeals      every refusal can be looked at again

@@ -39,7 +39,7 @@ MOST_AN_HOUR, MOST_A_DAY = 5, 20
 OWN_MEAN_OVER, DAYS_KNOWN, SIGMAS = timedelta(days=30), 10, 3
 ENOUGH_DECIDED, ONE_IN = 10, 5  # Leads; fewer than one in five accepted.
 MOST_LOOKED_AT = 500
-ALIKE_LOOKED_AT, COPIED_FROM = 5, 50  # Leads; percent of the words in common, as far as signatures tell.
+ALIKE_LOOKED_AT = 5  # Leads, most alike first.
 MUTUAL, MUTUAL_WITHIN = 3, timedelta(days=30)
 ENOUGH_REWARDS, NEARLY_ALL = 5, 80  # Rewards; percent.
 FAR_LARGER, ENOUGH_TO_COMPARE, COMPARED = 5, 5, 50
@@ -130,7 +130,7 @@ def _post(lead: Lead, reward: Reward | None) -> Found:
     """Who wrote it, and whether the same words stand under another name."""
     author = _plain(lead.evidence.author)
     found: Found = {"own_post": ""} if author and author == _plain(lead.referrer.name) else {}
-    alike = [other_id for other_id, percent in find_alike(lead)[:ALIKE_LOOKED_AT] if percent >= COPIED_FROM]
+    alike = [other_id for other_id, _ in find_alike(lead)[:ALIKE_LOOKED_AT]]
     if not alike:
         return found
     ruled = _ruled_about(lead)

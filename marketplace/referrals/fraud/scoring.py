@@ -6,7 +6,7 @@ from marketplace.referrals.fraud import effects
 from marketplace.referrals.fraud.cases import follow_look
 from marketplace.referrals.fraud.facts import find_facts
 from marketplace.referrals.fraud.rules import RULES, VERSION, add_up, judge
-from marketplace.referrals.models import CaseState, FraudCase, FraudScore, Lead, Point, Reward, RewardState
+from marketplace.referrals.models import CaseState, FraudCase, FraudScore, Lead, Point, Reward, RewardState, Verdict
 
 ENDED_WELL = (CaseState.LET_GO, CaseState.EXPIRED)
 
@@ -14,16 +14,16 @@ ENDED_WELL = (CaseState.LET_GO, CaseState.EXPIRED)
 def look_at(lead: Lead, point: Point, reward: Reward | None = None) -> FraudScore:
     """What is found now and was found before, less what an admin has let go; with what follows from it."""
     found = {key: counted for key, counted in find_facts(point, lead, reward).items() if point in RULES[key].points}
-    before, let_go = _found_before(lead)
+    looks = looks_at(lead.id)
+    before, let_go = _found_before(lead, looks)
     reasons = {key: counted for key, counted in (before | found).items() if key not in let_go and key in RULES}
     score = add_up(reasons)
     look = FraudScore(
         lead_id=lead.id, reward_id=reward.id if reward else None, point=point, score=score, verdict=judge(score),
         reasons=[[key, RULES[key].weight, counted] for key, counted in reasons.items()], rules_version=VERSION)
-    was_longer = lengthened(lead)
     db.session.add(look)
     db.session.flush()
-    follow_look(lead, look, reward, was_longer=was_longer)
+    follow_look(lead, look, reward, was_longer=_lengthened(looks))
     return look
 
 
@@ -47,10 +47,9 @@ def looks_at(lead_id: str) -> list[FraudScore]:
     return list(db.session.scalars(select(FraudScore).where(FraudScore.lead_id == lead_id).order_by(FraudScore.id)))
 
 
-def _found_before(lead: Lead) -> tuple[dict[str, str], set[str]]:
+def _found_before(lead: Lead, looks: list[FraudScore]) -> tuple[dict[str, str], set[str]]:
     """By earlier looks; and of that what a person looked at and let go, or let expire."""
-    looks = looks_at(lead.id)
-    if not looks:
+    if not any(look.reasons for look in looks):
         return {}, set()
     cases = db.session.scalars(select(FraudCase).where(
         FraudCase.lead_id == lead.id, FraudCase.state.in_(ENDED_WELL)).order_by(FraudCase.id)).all()
@@ -60,6 +59,6 @@ def _found_before(lead: Lead) -> tuple[dict[str, str], set[str]]:
     return found, let_go
 
 
-def lengthened(lead: Lead) -> set[str]:
-    """Rewards of this lead whose return period was made longer by a look before."""
-    return {look.reward_id for look in looks_at(lead.id) if look.reward_id and look.verdict == "longer"}
+def _lengthened(looks: list[FraudScore]) -> set[str]:
+    """Rewards whose return period was made longer by a look before."""
+    return {look.reward_id for look in looks if look.reward_id and look.verdict is Verdict.LONGER}
