@@ -19,6 +19,7 @@ from marketplace.privacy.buyers import erase_as_wished, erase_buyer
 from marketplace.privacy.erasing import proof_of
 from marketplace.privacy.kinds import KINDS, Whose, columns_of
 from marketplace.referrals.appeals import NotRefused, appeal_decision
+from marketplace.referrals.asking import buyer_link
 from marketplace.referrals.buyers_share import decline_share, shares_of_buyer
 from marketplace.referrals.consent import give_consent
 from marketplace.referrals.data_link import LINK_LASTS
@@ -58,8 +59,12 @@ def test_the_page_says_who_pointed_who_has_what_and_who_looked(david, anonymous)
     assert "Westside Auto" in words.partition("Who looked, and when")[2].partition("Take my yes back")[0]
 
 
-def test_every_mail_to_a_buyer_has_the_link(david, work, mailbox):
+def test_every_mail_to_a_buyer_has_the_link_and_so_has_their_private_page(david, work, mailbox, anonymous):
     work()
+    private = anonymous.page(mailbox.link_to(MAIL, "/buyer/"))
+    assert [link for link in private.xpath("//main//a/@href") if "/your-data/" in link]
+    passed_on = anonymous.page(buyer_link(lead_of(david.yes)).removeprefix("http://localhost"))
+    assert [link for link in passed_on.xpath("//main//a/@href") if "/your-data/" in link] == [], "it proves nothing"
     mails = mailbox.to(MAIL)
     assert len(mails) == 2
     assert [mail["Subject"] for mail in mails if "/your-data/" not in body_of(mail)] == []

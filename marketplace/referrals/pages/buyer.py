@@ -27,6 +27,7 @@ from marketplace.referrals.consent import (
     refuse_consent,
     withdraw_consent,
 )
+from marketplace.referrals.data_link import data_link
 from marketplace.referrals.in_kind import acknowledge_thing, decline_thing, things_of_lead
 from marketplace.referrals.lawful import lowering_of, promised_in_words, ruling_of
 from marketplace.referrals.models import Buyer, Channel, Choice, Consent, ConsentGrant, Lead
@@ -338,6 +339,7 @@ def _receipt(
     return render_template(
         "referrals/buyer_receipt.html", lead=lead, purpose=purpose, token=token, grant=grant,
         is_second_click=is_second_click, refusal=refusal, is_theirs=_is_theirs(lead, purpose, token),
+        data_href=data_link(db.session.get_one(Buyer, lead.buyer_id)) if _is_theirs(lead, purpose, token) else None,
         shares=shares_of_buyer(lead), things=[one for one in things_of_lead(lead) if one.whom is For.BUYER],
         is_open=is_open, part=part_in_words, next=reward_next, what=thing_at_start, thing_next=thing_next,
         promised=buyer_share_in_words(lead.terms, ruling_of(lead)), is_never=is_never(lead), lowered=lowering_of(lead),
