@@ -16,6 +16,7 @@ from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.disputes.permissions import may_rule
 from marketplace.referrals.disputes.queries import (
     get_dispute,
+    names_in,
     record_in_disputes,
     waiting_for_admins,
     waiting_for_sides,
@@ -56,7 +57,7 @@ def index() -> Any:
     theirs = db.session.scalars(waiting_for_sides().limit(SHOWN)).all()
     return render_template(
         "admin/rulings.html", waiting=waiting, theirs=theirs, title=title_of, next=next_in_words, states=STATES,
-        now=clock.now(), mine={one.id for one in waiting if may_rule(user, one)})
+        now=clock.now(), names=names_in([*waiting, *theirs]), mine={one.id for one in waiting if may_rule(user, one)})
 
 
 @bp.get("/disputes/<dispute_id>")

@@ -206,6 +206,8 @@ def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
                 words = PASSED_ON[audience]
             if event.action == "reward.pending" and event.details.get("was") == "on_hold":
                 words = "The hold is over"
+            if _is_appeal(event):
+                words = "Appealed: another moderator looks at it"
             more = _more(event, lead, audience, about.get(event.subject_id, ""))
             told.append(Happening(event.created_at, words, more, tone))
     return told
@@ -232,9 +234,13 @@ def _which(reward: Reward) -> str:
     return f"{show_money(reward.amount)} {part_in_words(reward)}{whose}"
 
 
+def _is_appeal(event: AuditEvent) -> bool:
+    return event.action == "lead.in_review" and event.details.get("reason") == "appeal"
+
+
 def _more(event: AuditEvent, lead: Lead, audience: Audience, about: str) -> str:
     parts = [about, _actor(event.actor_id, lead, audience)]
-    if reason := event.details.get("reason"):
+    if (reason := event.details.get("reason")) and not _is_appeal(event):
         parts.append(_reason_in_words(str(reason)))
     return " · ".join(part for part in parts if part)
 

@@ -81,7 +81,7 @@ class Window:
             control = self.page.locator(f"main [name={name}]:not([type=hidden])")
             kind = control.first.evaluate("control => control.type")
             if kind == "radio":
-                self.page.locator(f"main [name={name}][value={value}]").check(force=True)
+                self.page.locator(f'main [name={name}][value="{value}"]').check(force=True)
             elif kind.startswith("select"):
                 control.first.select_option(value)
             else:

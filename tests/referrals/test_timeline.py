@@ -126,6 +126,7 @@ def test_a_refusal_names_the_appeal_while_there_is_one(lead, ana, mona):
     assert "appeal once" in says(lead)
     assert stands(lead) == ["done", "bad", "todo", "todo", "todo"]
     do(appeal_decision, again(lead), by=ana, why="It is no spam at all.")
+    assert titles(lead, Audience.REFERRER)[-1] == "Appealed: another moderator looks at it"
     decide(reject_lead, again(lead), by=make_user("Nils Berg", is_admin=True), reason_code=ReasonCode.SPAM)
     assert "second decision stands" in says(lead)
 

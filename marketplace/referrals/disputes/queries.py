@@ -1,5 +1,5 @@
 """Who sees which dispute, what waits for whom, and what was lost."""
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
-from marketplace.identity.models import User
+from marketplace.identity.models import Business, User
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
     Dispute,
@@ -80,6 +80,15 @@ def waiting_for_admins() -> Select[Dispute]:
 def waiting_for_sides() -> Select[Dispute]:
     return select(Dispute).where(Dispute.state.in_((D.AWAITING_RESPONSE, D.CONTESTED))).order_by(
         Dispute.due_at, Dispute.id)
+
+
+def names_in(disputes: Iterable[Dispute]) -> dict[str, str]:
+    """By dispute: the referrer and the business that it is between, or about."""
+    rows = db.session.execute(
+        select(Dispute.id, User.name, Business.name).join(Lead, Lead.id == Dispute.lead_id)
+        .join(User, User.id == Lead.referrer_id).join(Business, Business.id == Dispute.business_id)
+        .where(Dispute.id.in_([one.id for one in disputes])))
+    return {dispute_id: f"{referrer} and {business}" for dispute_id, referrer, business in rows}
 
 
 def count_to_answer(*, user_id: str | None = None, business_id: str | None = None) -> int:

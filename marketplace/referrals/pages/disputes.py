@@ -131,7 +131,8 @@ def _show(dispute: Dispute, user: User, name: str = "", form: Form | None = None
     return render_template(
         "referrals/dispute.html", dispute=dispute, lead=lead, kind=KINDS[dispute.kind], states=STATES,
         say=next_in_words(dispute, is_claimant=is_ours, is_respondent=is_theirs), frozen=frozen_in_words(dispute),
-        claimant=claimant_in_words(dispute), respondent=respondent_in_words(dispute), sides=SIDES, user=user,
+        claimant="you" if is_ours else claimant_in_words(dispute),
+        respondent="you" if is_theirs else respondent_in_words(dispute), sides=SIDES, user=user,
         is_turn=(is_theirs and waits is DisputeState.AWAITING_RESPONSE)
         or (is_ours and waits is DisputeState.CONTESTED),
         may_contest=is_theirs and waits is DisputeState.AWAITING_RESPONSE,

@@ -187,7 +187,7 @@ def _for_referrer(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
         "may_appeal": may_be_appealed(lead), "buyer_link": buyer_link(lead) if passes_on else None,
         "at_bank": failed_at_bank(reward.id for reward in rewards if reward.beneficiary_id == user.id),
         **_split_of(lead), "takes_text": lead.evidence.state not in {EvidenceState.CAPTURED, EvidenceState.PENDING},
-        "seconds": seconds_to_share_with(lead), "disclosure": disclosure_of(lead),
+        "disclosure": disclosure_of(lead),
     }
 
 
@@ -199,6 +199,7 @@ def _split_of(lead: Lead) -> dict[str, Any]:
     return {
         "split": split, "may_split": lead.moderation in UNDECIDED and not is_fixed, "may_withdraw_split": is_open,
         "split_rows": ROWS, "split_typed": Blank(typed=typed_split(split if is_open else None)),
+        "seconds": [] if is_fixed else seconds_to_share_with(lead),
     }
 
 
