@@ -17,6 +17,7 @@ from marketplace.foundation.errors import DomainError
 from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.rota import Rota
 from marketplace.identity.admins import make_admin
+from marketplace.identity.models import Business
 from marketplace.identity.queries import find_user
 from marketplace.jobs import JOBS, SCHEDULE
 from marketplace.payments import ledger
@@ -26,12 +27,13 @@ from marketplace.payments.money_out.payees import find_payee
 from marketplace.payments.stripe_gateway import gateway
 from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
 from marketplace.privacy import rotation
+from marketplace.privacy.erasing import find_proofs
 
 IDLE_SECONDS = 0.25  # Between two looks when nothing is due, ± half, so that workers do not march in step.
 
 
 def register(app: Flask) -> None:
-    for command in (work, seed, promote, resume_payee, show_trial_balance, reconcile, doctor, rotate_keys):
+    for command in (work, seed, promote, resume_payee, show_trial_balance, reconcile, doctor, rotate_keys, find_yes):
         app.cli.add_command(command)
 
 
@@ -159,6 +161,19 @@ def doctor() -> None:
         raise SystemExit(1)
     waiting = len(db.session.scalars(outbox.due_now()).all())
     click.echo(f"The ledger is sound, no job is dead, {waiting} due.")
+
+
+@click.command("find-yes")
+@click.argument("email")
+def find_yes(email: str) -> None:
+    """What this address agreed to, where its data is erased by now: for somebody who says that they never did."""
+    for grant in (found := find_proofs(email)):
+        business = db.session.get_one(Business, grant.business_id)
+        ended = f", taken back {grant.withdrawn_at:%Y-%m-%d %H:%M}" if grant.withdrawn_at else ""
+        click.echo(f"{grant.id}  to {business.name}, {grant.purpose}, by {grant.channel}, until {grant.until}, "
+                   f"confirmed {grant.confirmed_at:%Y-%m-%d %H:%M}{ended}")
+    if not found:
+        raise click.ClickException("No yes of this address is kept whose data is erased.")
 
 
 @click.command("rotate-keys")

@@ -1,5 +1,5 @@
 """A buyer's data leaves every table of a lead. What was decided, agreed and paid stays, as ids, times and amounts."""
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from marketplace.foundation import audit, clock
 from marketplace.foundation.crypto import keyed_hash
@@ -8,7 +8,7 @@ from marketplace.foundation.idempotency import ApiAnswer
 from marketplace.foundation.traces import Trace
 from marketplace.privacy.blanking import blank_lead
 from marketplace.privacy.kinds import CONSENT, CONTACT, MARKS, POST, SHARE, WORDS
-from marketplace.referrals.models import Buyer, Lead, Moderation
+from marketplace.referrals.models import Buyer, ConsentGrant, Lead, Moderation
 from marketplace.referrals.nearness import forget_likeness
 from marketplace.referrals.queries import consents_of
 from marketplace.referrals.suppression import plain_email
@@ -57,6 +57,12 @@ def has_contact(buyer: Buyer) -> bool:
 def proof_of(email: str) -> str:
     """By which a yes is found again for whoever has the address, and for nobody else."""
     return keyed_hash("consent-proof", plain_email(email))
+
+
+def find_proofs(email: str) -> list[ConsentGrant]:
+    """Every yes of this address whose data is erased by now, oldest first."""
+    return list(db.session.scalars(
+        select(ConsentGrant).where(ConsentGrant.subject_hash == proof_of(email)).order_by(ConsentGrant.id)))
 
 
 def _keep_proof(lead: Lead, buyer: Buyer) -> None:

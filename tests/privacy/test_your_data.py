@@ -115,7 +115,7 @@ def test_a_yes_is_taken_back_from_the_page(david, anonymous, work, mailbox):
     assert refused.status_code in {400, 404} and lead_of(other.id).consent is Consent.ASKED
 
 
-def test_erasing_leaves_no_word_of_the_buyer_anywhere(david, anonymous, work, mailbox):
+def test_erasing_leaves_no_word_of_the_buyer_anywhere(app, david, anonymous, work, mailbox):
     work()
     entries = db.session.query(LedgerEntry).count()
     assert places_of(NAME, MAIL, PHONE, SAID) == {
@@ -132,6 +132,9 @@ def test_erasing_leaves_no_word_of_the_buyer_anywhere(david, anonymous, work, ma
     assert "buyer.erased" in actions_on(david.yes)
     grant = consents_of(yes)[0]
     assert (grant.subject_hash, grant.until.isoformat()) == (proof_of(MAIL), "2027-01-31")
+    shown = app.test_cli_runner().invoke(args=["find-yes", MAIL.upper()])
+    assert "to Westside Auto" in shown.output and "taken back" in shown.output and shown.exit_code == 0
+    assert app.test_cli_runner().invoke(args=["find-yes", "x@example.com"]).exit_code == 1
     assert anonymous.get(david.page).status_code == 410
     work()
     wes = db.session.get_one(User, david.wes)
