@@ -6,8 +6,9 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from marketplace.bounties import drafting, publishing, topping_up
 from marketplace.bounties.board import BoardSearch, search_board
+from marketplace.bounties.gate import rule_on
 from marketplace.bounties.models import Bounty
-from marketplace.bounties.permissions import may_edit
+from marketplace.bounties.permissions import may_edit, may_see_drafts
 from marketplace.bounties.queries import get_bounty
 from marketplace.bounties.rules import Event, Happening, RewardPreview, price
 from marketplace.bounties.schemas import BoardInput, BountyInput, BountyOutput
@@ -94,10 +95,12 @@ def read_bounty(bounty_id: str) -> Bounty:
 @bp.arguments(EventQuery, location="query")
 @bp.response(200, PreviewOutput)
 def read_preview(asked: dict[str, Any], bounty_id: str) -> RewardPreview:
-    """What would I earn for a sale of this value, for a renewal, for a qualified lead?"""
-    terms = get_bounty(bounty_id, seen_by=signed_in_user()).terms
+    """What would I earn for a sale of this value, for a renewal, for a qualified lead, as my place’s law allows?"""
+    user = signed_in_user()
+    bounty = get_bounty(bounty_id, seen_by=user)
+    terms, home = bounty.terms, "" if may_see_drafts(user, bounty.business_id) else user.jurisdiction
     sale = parse_amount(asked.pop("sale"), terms.currency) if "sale" in asked else None
-    return price(terms, Event(sale=sale, **asked))
+    return price(terms, Event(sale=sale, **asked), ruling=rule_on(terms.category, [terms.jurisdiction, home]))
 
 
 @bp.post("/businesses/<business_id>/bounties")

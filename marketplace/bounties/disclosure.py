@@ -19,12 +19,16 @@ def disclosure_on(bounty: Bounty, *, home: str) -> str:
     return disclose(bounty.terms, ruling, bounty.business.name)
 
 
-def disclose(terms: Terms, ruling: Ruling, business: str) -> str:
-    """``I may get $1,000 from Westside Auto through Fingerpost if you buy. You decide whether they hear of you.``"""
+def disclose(terms: Terms, ruling: Ruling, business: str, *, is_decided: bool = False) -> str:
+    """``I may get $1,000 from Westside Auto through Fingerpost if you buy. You decide whether they hear of you.``
+
+    ``is_decided``: the buyer has said yes, so the second sentence is over.
+    """
     mine = sorted((part for part in terms.rules if part.whom is For.REFERRER),
                   key=lambda part: (ORDER.index(part.happening), part.after_days or 0))
     kept = [part for part in mine if not ruling.forbids(part)]
-    return f"{_said(terms, mine, kept, ruling, business)} {DECIDES}"
+    said = _said(terms, mine, kept, ruling, business)
+    return said if is_decided else f"{said} {DECIDES}"
 
 
 def _said(

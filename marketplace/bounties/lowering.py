@@ -1,14 +1,36 @@
-"""A bounty that promises more than its place's law allows: lowered by its business, or paused when a rule comes."""
+"""A bounty that promises more than a place's law allows: lowered by its business, paused, or read as less."""
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 
 from marketplace.bounties import lifecycle
 from marketplace.bounties.drafting import complete, replace_rules, rule_as_typed
-from marketplace.bounties.gate import Ruling, forbidden_parts, rule_on_terms, rules_in_force, strictest
-from marketplace.bounties.models import Allowed, Bounty, BountyState, Category, For, NonCash, RewardKind
+from marketplace.bounties.gate import (
+    Ruling,
+    forbidden_parts,
+    is_gated,
+    rule_on,
+    rule_on_terms,
+    rules_in_force,
+    strictest,
+)
+from marketplace.bounties.models import (
+    Allowed,
+    Bounty,
+    BountyState,
+    Category,
+    For,
+    GateRule,
+    NonCash,
+    RewardKind,
+    RewardRule,
+    Terms,
+)
 from marketplace.bounties.permissions import may_edit
+from marketplace.bounties.preview import reward_sign
 from marketplace.bounties.publishing import FORBIDDEN, resume_when_funded
+from marketplace.bounties.rule_words import what_in_words
 from marketplace.bounties.rules import THANKS
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
@@ -52,6 +74,32 @@ def lowered_rules(bounty: Bounty, ruling: Ruling) -> list[dict[str, Any]]:
         kept.append(complete({"kind": RewardKind.NON_CASH, "thing": NonCash.THANK_YOU,
                               "words": f"{THANKS} from {bounty.business.name}"}))
     return kept
+
+
+@dataclass(frozen=True)
+class Law:
+    """What the gate says of a bounty for one reader. ``lowered``: what the reward would become, "" for nothing."""
+
+    rule: GateRule | None
+    is_forbidden: bool
+    is_place_unsaid: bool
+    lowered: str
+
+    def sign(self, terms: Terms) -> tuple[str, str]:
+        """For a sign plate: what this reader would get."""
+        if not self.is_forbidden:
+            return reward_sign(terms)
+        return "A thank-you" if self.lowered else "Nothing", "by the law where you live"
+
+
+def read_law(bounty: Bounty, home: str) -> Law:
+    """``home``: the jurisdiction where the reader lives, as far as it is known."""
+    terms = bounty.terms
+    ruling = rule_on(terms.category, [terms.jurisdiction, home])
+    rules = lowered_rules(bounty, ruling)
+    return Law(ruling.rule, bool(forbidden_parts(terms, ruling)),
+               not terms.jurisdiction and is_gated(terms.category),
+               " and ".join(what_in_words(RewardRule(**rule), terms.currency) for rule in rules))
 
 
 def apply_gate(category: str) -> None:

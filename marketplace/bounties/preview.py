@@ -2,6 +2,7 @@
 from dataclasses import dataclass
 from itertools import groupby
 
+from marketplace.bounties.gate import FREE, Ruling
 from marketplace.bounties.models import For, Happening, RewardKind, RewardRule, Terms
 from marketplace.bounties.rule_words import THINGS, limits_in_words, percent_text, what_in_words, when_in_words
 from marketplace.bounties.rules import (
@@ -38,8 +39,11 @@ class Way:
     fee: Money
 
 
-def preview_way(terms: Terms, sale: Money, *, renewals: int = 0) -> Way:
-    """Qualified, sold for ``sale``, renewed so often at that price, the days after it gone by. Caps count all of it."""
+def preview_way(terms: Terms, sale: Money, *, renewals: int = 0, ruling: Ruling = FREE) -> Way:
+    """Qualified, sold for ``sale``, renewed so often at that price, the days after it gone by. Caps count all of it.
+
+    As far as ``ruling`` lets it be given.
+    """
     promised = {rule.happening for rule in terms.rules}
     events = [Event(happening, sale if happening is not Happening.QUALIFIED else None)
               for happening in (Happening.QUALIFIED, Happening.WON, Happening.LATER) if happening in promised]
@@ -50,7 +54,7 @@ def preview_way(terms: Terms, sale: Money, *, renewals: int = 0) -> Way:
     reward, buyer_share, fee = nothing, nothing, nothing
     steps: list[tuple[Event, RewardPreview]] = []
     for event in events:
-        preview = price(terms, event, Earned(reward, reward + buyer_share, nothing))
+        preview = price(terms, event, Earned(reward, reward + buyer_share, nothing), ruling)
         reward, buyer_share, fee = reward + preview.reward, buyer_share + preview.buyer_share, fee + preview.fee
         steps.append((event, preview))
     alike = [list(group) for _, group in groupby(steps, key=lambda step: (step[0].happening, step[1]))]

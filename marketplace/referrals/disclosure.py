@@ -1,7 +1,7 @@
 """The sentence with which a lead's referrer is open about what they may get from it."""
 from marketplace.bounties.disclosure import disclose
 from marketplace.referrals.lawful import ruling_of
-from marketplace.referrals.models import Lead, Moderation, Stage
+from marketplace.referrals.models import Consent, Lead, Moderation, Stage
 
 MAY_EARN = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO, Moderation.ACCEPTED})
 
@@ -10,4 +10,5 @@ def disclosure_of(lead: Lead) -> str | None:
     """What the law, as it is today, leaves of its terms. None where nothing can come of the lead, or it is sold."""
     if lead.moderation not in MAY_EARN or lead.stage is Stage.WON:
         return None
-    return disclose(lead.terms, ruling_of(lead), lead.business.name)
+    is_decided = lead.consent in {Consent.GRANTED, Consent.WITHDRAWN}
+    return disclose(lead.terms, ruling_of(lead), lead.business.name, is_decided=is_decided)

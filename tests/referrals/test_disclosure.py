@@ -22,7 +22,11 @@ def test_the_lead_page_has_it_for_its_referrer_alone_until_it_is_sold(app, as_us
     assert words_of(page).count(LINE) == 2  # By itself, and in the words to send along with the link.
     assert LINE in page.xpath("//button/@data-copy")
     assert not any("I may get" in as_user(one).get(f"/leads/{lead.id}").text for one in (wes, mona))
-    win(consent(again(lead)))
+    consent(again(lead))
+    page = words_of(as_user(ana).page(f"/leads/{lead.id}"))
+    assert LINE.removesuffix(DECIDES) in page
+    assert DECIDES not in page
+    win(again(lead))
     assert "I may get" not in as_user(ana).get(f"/leads/{lead.id}").text
 
 

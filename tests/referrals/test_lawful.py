@@ -19,8 +19,9 @@ from marketplace.referrals.lawful import HomeUnsaid, lowering_of, ruling_of
 from marketplace.referrals.models import Channel, Consent, ConsentGrant, Lead
 from marketplace.referrals.queries import find_live_grant, rewards_of_lead
 from marketplace.referrals.reward_words import buyer_share_in_words
+from tests.api.program import Program
 from tests.browsing import body_of, words_of
-from tests.factories import accept, consent, flat, make_bounty, make_lead, make_user, win
+from tests.factories import accept, consent, flat, make_bounty, make_lead, make_user, owner_of, win
 from tests.referrals.steps import actions_on, again, do, holds
 
 CAL = {"jurisdiction": "US-CA"}
@@ -149,7 +150,7 @@ class TestWhereTheBuyerLives:
         address = urlsplit(buyer_link(lead, MAILED)).path
         shown = words_of(anonymous.page(address))
         assert "Where do you live?" in shown
-        assert "if it allows less, Ana Flores and Westside Auto read which rule says so" in shown
+        assert "If yours does, Ana Flores and Westside Auto read which rule says so." in shown
         anonymous.submit(address, {"until": last_day(lead), "jurisdiction": "US-CA"}, action=f"{address}/yes")
         receipt = words_of(anonymous.page(address))
         assert "The law leaves less for Ana Flores" in receipt
@@ -189,6 +190,18 @@ class TestPages:
         assert "Less than the terms say" in shown
         assert "11713(h)" in shown
         assert "A thank-you" in shown
+
+    def test_all_they_read_before_pointing_says_what_they_would_really_get(self, app, as_user):
+        bounty, cal, ana = make_bounty(is_live=True), make_user(**CAL), make_user()
+        for path in (f"/bounties/{bounty.id}?sale=30000", f"/bounties/{bounty.id}/point"):
+            lowered, plain = words_of(as_user(cal).page(path)), words_of(as_user(ana).page(path))
+            assert "The law where you live allows less." in lowered
+            assert "A thank-you by the law where you live" in lowered
+            assert "The law where you live" not in plain
+            assert "$1,000 when they buy" in plain
+        previews = [Program(app, user, "bounties:read").get(f"/bounties/{bounty.id}/reward-preview", sale="30000").json
+                    for user in (cal, ana, owner_of(bounty.business))]
+        assert [preview["reward"]["minor"] for preview in previews] == [0, 100_000, 100_000]
 
     def test_the_buyer_is_told_what_the_referrer_really_gets(self, app, anonymous):
         lead = accept(make_lead(by=make_user(**CAL)))

@@ -5,6 +5,7 @@ from typing import Any
 from flask import request
 from marshmallow import EXCLUDE, Schema, ValidationError
 
+from marketplace.bounties.gate import rule_on
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.preview import Way, preview_way
 from marketplace.foundation.money import BadAmount, parse_amount
@@ -53,8 +54,9 @@ def _read_url(asked: Asked) -> None:
         asked.fields["url"] = typed
 
 
-def preview_asked(bounty: Bounty, asked: Asked) -> Way | None:
-    """What a sale of the typed amount, and so many renewals, would earn; None where no amount was typed."""
+def preview_asked(bounty: Bounty, asked: Asked, *, home: str) -> Way | None:
+    """What a sale of the typed amount, and so many renewals, would earn whoever lives at ``home``, as the law of the
+    places known allows; None where no amount was typed."""
     typed, renewals = asked.typed.get("sale"), asked.typed.get("renewals", "0")
     if not typed:
         return None
@@ -62,7 +64,8 @@ def preview_asked(bounty: Bounty, asked: Asked) -> Way | None:
         asked.errors["renewals"] = ["Write how many, like 3."]
         return None
     try:
-        return preview_way(bounty.terms, parse_amount(typed, bounty.terms.currency), renewals=int(renewals))
+        return preview_way(bounty.terms, parse_amount(typed, bounty.terms.currency), renewals=int(renewals),
+                           ruling=rule_on(bounty.terms.category, [bounty.terms.jurisdiction, home]))
     except BadAmount as error:
         asked.errors["sale"] = [f"{error.message} {error.next_step}".strip()]
         return None

@@ -7,6 +7,7 @@ from marketplace.bounties.board import BoardSearch, search_board, some_wait_for_
 from marketplace.bounties.models import BountyState, Category
 from marketplace.bounties.pages.asked import preview_asked, read_asked
 from marketplace.bounties.pages.showing import show_bounty
+from marketplace.bounties.permissions import may_see_drafts
 from marketplace.bounties.preview import reward_sign
 from marketplace.bounties.queries import bounties_by_id, bounties_of, funded_among, get_bounty
 from marketplace.bounties.schemas import BoardInput
@@ -47,9 +48,10 @@ def _some_wait(search: BoardSearch) -> bool:
 
 @bp.get("/bounties/<bounty_id>")
 def bounty(bounty_id: str) -> Any:
-    asked = read_asked()
-    found = get_bounty(bounty_id, seen_by=find_signed_in_user())
-    preview = preview_asked(found, asked)
+    asked, viewer = read_asked(), find_signed_in_user()
+    found = get_bounty(bounty_id, seen_by=viewer)
+    is_insider = viewer is not None and may_see_drafts(viewer, found.business_id)
+    preview = preview_asked(found, asked, home=viewer.jurisdiction if viewer and not is_insider else "")
     return show_bounty(found, asked=asked, preview=preview), asked.status
 
 

@@ -4,14 +4,12 @@ from dataclasses import dataclass
 from flask import render_template, url_for
 
 from marketplace.bounties.disclosure import disclosure_on
-from marketplace.bounties.gate import forbidden_parts, is_gated, rule_on
-from marketplace.bounties.lowering import lowered_rules
-from marketplace.bounties.models import Bounty, BountyState, GateRule, RewardRule
+from marketplace.bounties.lowering import read_law
+from marketplace.bounties.models import Bounty, BountyState
 from marketplace.bounties.pages.asked import Asked
 from marketplace.bounties.permissions import may_edit, may_see_drafts
 from marketplace.bounties.preview import Way, cost_arithmetic, most_renewals, plain_terms, reward_sign
 from marketplace.bounties.queries import free_funds_of, reserved_among
-from marketplace.bounties.rule_words import what_in_words
 from marketplace.bounties.rules import fee_on, most_in_shares, worst_case
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.money import BadAmount, Money, parse_amount, plain_amount, zero
@@ -41,7 +39,8 @@ def show_bounty(
     asked = asked or Asked()
     return render_template(
         "bounties/bounty.html", bounty=bounty, terms=bounty.terms, asked=asked, preview=preview, refusal=refusal,
-        is_funded=funds.missing.minor == 0, funds=funds if is_insider else None, sign=reward_sign(bounty.terms),
+        is_funded=funds.missing.minor == 0, funds=funds if is_insider else None,
+        sign=reward_sign(bounty.terms) if is_insider else law.sign(bounty.terms),
         plain_terms=plain_terms(bounty.terms), renewals=most_renewals(bounty.terms),
         arithmetic=cost_arithmetic(bounty.terms), costs_money=worst_case(bounty.terms).minor > 0,
         may_edit=viewer is not None and may_edit(viewer, bounty),
@@ -49,26 +48,6 @@ def show_bounty(
         law=law, disclosure=disclosure_on(bounty, home=viewer.jurisdiction) if viewer else None,
         can_point=bounty.state is BountyState.LIVE and funds.missing.minor == 0,
         point_href=point_address(bounty, asked.post_url), suggestions=funding_suggestions(bounty))
-
-
-@dataclass(frozen=True)
-class Law:
-    """What the gate says of a bounty for one reader. ``lowered``: what the reward would become, "" for nothing."""
-
-    rule: GateRule | None
-    is_forbidden: bool
-    is_place_unsaid: bool
-    lowered: str
-
-
-def read_law(bounty: Bounty, home: str) -> Law:
-    """``home``: the jurisdiction where the reader lives, as far as it is known."""
-    terms = bounty.terms
-    ruling = rule_on(terms.category, [terms.jurisdiction, home])
-    rules = lowered_rules(bounty, ruling)
-    return Law(ruling.rule, bool(forbidden_parts(terms, ruling)),
-               not terms.jurisdiction and is_gated(terms.category),
-               " and ".join(what_in_words(RewardRule(**rule), terms.currency) for rule in rules))
 
 
 def read_funds(bounty: Bounty) -> Funds:
