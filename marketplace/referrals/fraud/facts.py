@@ -15,7 +15,8 @@ from marketplace.foundation.db import db
 from marketplace.foundation.traces import Trace, TraceKind
 from marketplace.identity.models import Membership, User
 from marketplace.payments.disputes.queries import suspicions_about
-from marketplace.payments.models import Funding, FundingState
+from marketplace.payments.models import Funding, FundingState, Transfer
+from marketplace.payments.money_out.payables import SENT
 from marketplace.referrals.fraud.addresses import firm_of, is_office, is_thrown_away
 from marketplace.referrals.models import (
     Buyer,
@@ -27,7 +28,6 @@ from marketplace.referrals.models import (
     Moderation,
     Point,
     Reward,
-    RewardState,
 )
 from marketplace.referrals.nearness import find_alike
 from marketplace.referrals.suppression import hash_email
@@ -223,18 +223,18 @@ def _money(lead: Lead, reward: Reward | None) -> Found:
 
 
 def _first_payments(lead: Lead, reward: Reward | None) -> Found:
-    paid = db.session.scalars(select(Reward.id).where(
-        Reward.beneficiary_id == lead.referrer_id, Reward.state == RewardState.PAID).limit(FIRST_PAYMENTS)).all()
-    return {"new_referrer": ""} if len(paid) < FIRST_PAYMENTS else {}
+    sent = db.session.scalars(select(Transfer.id).where(
+        Transfer.payee_id == lead.referrer_id, Transfer.state.in_(SENT)).limit(FIRST_PAYMENTS)).all()
+    return {"new_referrer": ""} if len(sent) < FIRST_PAYMENTS else {}
 
 
 def _size(lead: Lead, reward: Reward | None) -> Found:
     if reward is None:
         return {}
-    earlier = db.session.scalars(
-        select(Reward.amount_minor).where(
-            Reward.business_id == lead.business_id, Reward.currency == reward.currency, Reward.lead_id != lead.id)
-        .order_by(Reward.id.desc()).limit(COMPARED)).all()
+    # Any of them: to put a busy business's thousands in order would cost more than all other rules together.
+    earlier = db.session.scalars(select(Reward.amount_minor).where(
+        Reward.business_id == lead.business_id, Reward.currency == reward.currency, Reward.lead_id != lead.id)
+        .limit(COMPARED)).all()
     is_large = len(earlier) >= ENOUGH_TO_COMPARE and reward.amount_minor > FAR_LARGER * median(earlier)
     return {"large_reward": ""} if is_large else {}
 
