@@ -174,7 +174,8 @@ def is_buyer_address_known(lead: Lead) -> bool:
 
 
 FOR_RESPONDENT = Dispute.state == DisputeState.RESOLVED_FOR_RESPONDENT
-FOR_CLAIMANT = (Dispute.state == DisputeState.RESOLVED_FOR_CLAIMANT) & Dispute.ended_by.in_((Ending.RULING, Ending.SILENCE))
+FOR_CLAIMANT = (Dispute.state == DisputeState.RESOLVED_FOR_CLAIMANT) & Dispute.ended_by.in_(
+    (Ending.RULING, Ending.SILENCE))
 
 
 @dataclass(frozen=True)

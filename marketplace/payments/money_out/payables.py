@@ -113,7 +113,7 @@ def _ask_reversal(
 
 
 def set_apart(reference: str, amount: Money) -> Payable | None:
-    """A payable of its own for part of what is owed and no transfer has taken; the rest goes its way. All of it: itself.
+    """A payable of its own for part of what is owed and in no transfer; the rest goes its way. All of it: itself.
 
     None where nothing is owed any more. It is a piece of the first one: taken back with it, told under its name.
     """
