@@ -3,6 +3,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page
 
 from marketplace.foundation.db import db
@@ -53,9 +54,14 @@ def _window_of(house: House, chromium: Chromium, site: str, person: str, seen: S
 
 def _open(page: Page, address: str, seen: Seen) -> None:
     """Pages; what is no page is a file, which nobody's script can run in."""
-    if address.rsplit("/", 1)[-1] in {"csv", "pdf"} or address.endswith((".csv", ".pdf", ".json")):
+    if "/files/" in address or address.rsplit("/", 1)[-1] in {"csv", "pdf"} or address.endswith((".csv", ".pdf", ".json")):
         return
-    answer = page.goto(address, wait_until="load")
+    try:
+        answer = page.goto(address, wait_until="load")
+    except PlaywrightError as error:
+        if "Download is starting" not in str(error):
+            raise
+        return
     if answer is None or answer.status != 200 or "text/html" not in answer.headers.get("content-type", ""):
         if answer is not None and answer.status >= 500:
             seen.complaints.append(f"{address}: {answer.status}")
