@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+import marketplace.app  # noqa: F401 - so that every table is known
 from marketplace.bounties.models import NonCash, RewardKind
 from marketplace.foundation.db import Base, db, rows_of, transaction
 from marketplace.foundation.traces import TraceKind, keep_traces

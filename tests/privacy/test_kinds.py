@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Enum, LargeBinary, String
 
+import marketplace.app  # noqa: F401 - so that every table is known
 from marketplace.foundation.crypto import EncryptedBytes, EncryptedText
 from marketplace.foundation.db import Base
 from marketplace.privacy.impersonal import IMPERSONAL
