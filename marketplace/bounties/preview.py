@@ -114,6 +114,19 @@ def plain_terms(terms: Terms) -> list[tuple[str, str]]:
         ("The buyer decides", (f"We ask them once, with one reminder, and wait {terms.consent_days} days for a yes. "
          "They are told who pointed, to whom, and what you would earn.")),
         ("How fresh the evidence must be", f"A post older than {terms.evidence_days} days needs a good reason."),
+        *_money_words(terms),
+    ]
+
+
+def pays_in_money(terms: Terms) -> bool:
+    """Whether its referrer can earn money at all."""
+    return any(rule.whom is For.REFERRER and rule.kind is not RewardKind.NON_CASH for rule in terms.rules)
+
+
+def _money_words(terms: Terms) -> list[tuple[str, str]]:
+    if not pays_in_money(terms):
+        return [("What it costs you", "Nothing.")]
+    return [
         ("If the sale is refunded", ("The part of the reward that the refunded part earned is taken back; "
          "odd cents stay with you.")),
         ("What it costs you", ("Nothing. The business pays the reward and our fee of "
@@ -189,6 +202,8 @@ def _is_plain(rules: list[RewardRule]) -> bool:
 
 
 def _hold_words(terms: Terms) -> str:
+    if not pays_in_money(terms):
+        return "It is no money: the business has two weeks to say how to have it."
     if terms.hold_days == 0:
         return "At once, to your Stripe account."
     if not _is_plain([rule for rule in terms.rules if rule.whom is For.REFERRER]):

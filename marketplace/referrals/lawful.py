@@ -1,6 +1,6 @@
 """What the law lets be given for one lead: the strictest of the places of business, referrer and buyer."""
 from marketplace.bounties.gate import Ruling, is_gated, rule_on, stricter
-from marketplace.bounties.models import Allowed, Bounty, For, GateRule, NonCash
+from marketplace.bounties.models import Allowed, Bounty, For, GateRule, NonCash, RewardKind
 from marketplace.bounties.preview import reward_in_words
 from marketplace.bounties.rule_words import THINGS, what_in_words
 from marketplace.bounties.rules import Earned, Event, RewardPreview, price
@@ -56,6 +56,13 @@ def promised_in_words(lead: Lead) -> str:
     if not said and ruling.allows is Allowed.THANK_YOU:
         said = [THINGS[NonCash.THANK_YOU]]
     return " and ".join(said) or "nothing"
+
+
+def pays_in_money(lead: Lead) -> bool:
+    """Whether its referrer would get any: terms or the law may leave thanks alone."""
+    ruling = ruling_of(lead)
+    return any(part.kind is not RewardKind.NON_CASH and not ruling.forbids(part)
+               for part in lead.terms.rules if part.whom is For.REFERRER)
 
 
 def lowering_of(lead: Lead) -> GateRule | None:

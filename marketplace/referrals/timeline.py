@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy import select
 
 from marketplace.bounties.models import For
+from marketplace.bounties.rules import worst_case
 from marketplace.foundation import audit
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
@@ -201,13 +202,7 @@ def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
         plain = event.action.replace(".", " ").replace("_", " ").capitalize()
         readers, title, tone = WORDS.get(event.action, (frozenset({A}), plain, "mute"))
         if audience in readers:
-            words = TO_BUYER.get(event.action, title) if audience is Y else title
-            if event.action == "consent.asked" and event.details.get("through") == BY_REFERRER:
-                words = PASSED_ON[audience]
-            if event.action == "reward.pending" and event.details.get("was") == "on_hold":
-                words = "The hold is over"
-            if _is_appeal(event):
-                words = "Appealed: another moderator looks at it"
+            words = _words(event, lead, audience, title)
             more = _more(event, lead, audience, about.get(event.subject_id, ""))
             told.append(Happening(event.created_at, words, more, tone))
     return told
@@ -232,6 +227,19 @@ def _subjects(lead: Lead, audience: Audience) -> dict[str, str]:
 def _which(reward: Reward) -> str:
     whose = ", the buyer’s share" if reward.whom is For.BUYER else ""
     return f"{show_money(reward.amount)} {part_in_words(reward)}{whose}"
+
+
+def _words(event: AuditEvent, lead: Lead, audience: Audience, title: str) -> str:
+    """``title``, or what this one was in particular."""
+    if event.action == "consent.asked" and event.details.get("through") == BY_REFERRER:
+        return PASSED_ON[audience]
+    if event.action == "reward.pending" and event.details.get("was") == "on_hold":
+        return "The hold is over"
+    if _is_appeal(event) and audience is not Y:
+        return "Appealed: another moderator looks at it"
+    if event.action == "lead.accepted" and audience is not Y and not worst_case(lead.terms).minor:
+        return "Accepted by moderation"
+    return TO_BUYER.get(event.action, title) if audience is Y else title
 
 
 def _is_appeal(event: AuditEvent) -> bool:
@@ -301,6 +309,8 @@ def _before_acceptance(lead: Lead, audience: Audience) -> str:
     is_final = lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE} and lead.appeal is not None
     if is_final:
         return "Nothing: it was looked at again, and the second decision stands."
+    if lead.moderation is Moderation.EXPIRED and lead.consent is Consent.REFUSED:
+        return "Nothing: the buyer said no."
     if audience is A and lead.moderation is Moderation.IN_REVIEW:
         return "Does it meet the terms? Accept it, reject it with a reason, or ask."
     return BEFORE[lead.moderation][audience is R]

@@ -324,3 +324,9 @@ def test_renewals_alike_are_one_step_of_the_way():
     assert (way.reward.minor, way.fee.minor) == (136_000, 6_800)
 
 
+
+
+def test_where_thanks_alone_are_given_the_plain_words_speak_of_no_money():
+    said = dict(plain_terms(terms_of(thing(kind=NonCash.THANK_YOU, words="Our thanks on the wall"))))
+    assert said["What it costs you"] == "Nothing." and "If the sale is refunded" not in said
+    assert "Stripe" not in said["When it is paid"] and "no money" in said["When it is paid"]

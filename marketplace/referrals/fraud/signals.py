@@ -81,7 +81,8 @@ def _age_signals(lead: Lead) -> list[Signal]:
         return [Signal("mute", "The post does not say when it was written.")]
     what = "The post was" if evidence.published_on else "By the referrer’s word it was"
     if days <= allowed:
-        return [Signal("ok", f"{what} {days} days old when it was pointed out.")]
+        age = f"{days} day{'' if days == 1 else 's'}" if days else "less than a day"
+        return [Signal("ok", f"{what} {age} old when it was pointed out.")]
     old = Signal("warn", f"{what} {days} days old when it was pointed out; these terms ask for {allowed} or fewer.")
     if not evidence.age_reason:
         return [old]

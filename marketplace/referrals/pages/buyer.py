@@ -29,7 +29,7 @@ from marketplace.referrals.consent import (
 )
 from marketplace.referrals.data_link import data_link
 from marketplace.referrals.in_kind import acknowledge_thing, decline_thing, things_of_lead
-from marketplace.referrals.lawful import lowering_of, promised_in_words, ruling_of
+from marketplace.referrals.lawful import lowering_of, pays_in_money, promised_in_words, ruling_of
 from marketplace.referrals.models import Buyer, Channel, Choice, Consent, ConsentGrant, Lead
 from marketplace.referrals.other_answers import LATER_WEEKS, say_later, say_not_me, say_over
 from marketplace.referrals.ownership import lead_of_teller, rivals_of
@@ -327,6 +327,7 @@ def _ask(lead: Lead, purpose: str, token: str, form: Form, *, other: Form | None
     return render_template(
         "referrals/buyer_ask.html", lead=lead, purpose=purpose, token=token, form=form, channels=list(Channel),
         reward=promised_in_words(lead), promised=buyer_share_in_words(lead.terms, ruling_of(lead)), earliest=today,
+        is_paid=pays_in_money(lead),
         latest=today + LONGEST_CONSENT, other=other, later_weeks=LATER_WEEKS,
         rivals=rivals_of(lead), places=_places(lead) if purpose == MAILED else [],
         unconfirmed=find_live_grant(lead)), (other or form).status
