@@ -89,7 +89,7 @@ class Law:
         """For a sign plate: what this reader would get."""
         if not self.is_forbidden:
             return reward_sign(terms)
-        return "A thank-you" if self.lowered else "Nothing", "by the law where you live"
+        return "Thank-you" if self.lowered else "Nothing", "by the law where you live"
 
 
 def read_law(bounty: Bounty, home: str) -> Law:

@@ -196,7 +196,7 @@ class TestPages:
         for path in (f"/bounties/{bounty.id}?sale=30000", f"/bounties/{bounty.id}/point"):
             lowered, plain = words_of(as_user(cal).page(path)), words_of(as_user(ana).page(path))
             assert "The law where you live allows less." in lowered
-            assert "A thank-you by the law where you live" in lowered
+            assert "Thank-you by the law where you live" in lowered
             assert "The law where you live" not in plain
             assert "$1,000 when they buy" in plain
         previews = [Program(app, user, "bounties:read").get(f"/bounties/{bounty.id}/reward-preview", sale="30000").json
