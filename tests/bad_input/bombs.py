@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+from benchmarks.figures import peak_memory
+
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1024 * 1024
 MOST_SECONDS, MOST_WAITING, MOST_MEMORY = 12.0, 25.0, 520.0  # of CPU, of the wall, MiB
@@ -48,16 +50,12 @@ def set_off(name: str) -> Blast:
 
 def main(name: str) -> None:
     light = BOMBS[name]()  # What is sent is made before anything is measured.
-    held, began, cpu = _held(), time.monotonic(), time.process_time()
+    held, began, cpu = peak_memory(anew=True), time.monotonic(), time.process_time()
     said = light()
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = time.process_time() - cpu + children.ru_utime + children.ru_stime
     print(json.dumps({"cpu": round(spent, 2), "waited": round(time.monotonic() - began, 2),
-                      "mib": round(max(_held() - held, children.ru_maxrss / 1024), 1), "said": said}))
-
-
-def _held() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+                      "mib": round(max(peak_memory() - held, children.ru_maxrss / 1024), 1), "said": said}))
 
 
 # ---- pages

@@ -149,6 +149,7 @@ def watching_schemas() -> Iterator[list[Schema]]:
 def find_doors(house: House) -> list[Door]:
     doors = [_door(house, route) for route in sorted(who._routes(house.app)) if not route.startswith("GET")]
     _learn_from_pages(house, doors)
+    house.bring_back()  # To look at a lead may be to claim it.
     for door in doors:
         for name, shape in door.shapes.items():
             if name not in door.good and shape is not None and shape.required:
