@@ -133,6 +133,7 @@ class TestWhereTheBuyerLives:
         assert (again(lead).buyer_jurisdiction, again(lead).allowed) == ("US-CO", Allowed.THANK_YOU)
         assert "lead.lowered" not in actions_on(lead.id)
 
+    @pytest.mark.once
     def test_where_no_law_limits_rewards_it_is_neither_asked_nor_kept(self, app):
         lead = accept(make_lead(make_bounty(is_live=True, category="software")))
         assert not asks_for_place(lead)
@@ -145,6 +146,7 @@ class TestWhereTheBuyerLives:
         assert holds(AccountKind.RESERVED, lead.id) == 0
         assert buyer_share_in_words(lead.terms, ruling_of(again(lead))) == ""
 
+    @pytest.mark.once
     def test_it_is_asked_on_the_page_that_was_mailed_to_them(self, app, as_user, anonymous):
         lead = accept(make_lead(buyer_name="David", buyer_email="david@example.com"))
         address = urlsplit(buyer_link(lead, MAILED)).path
@@ -191,6 +193,7 @@ class TestPages:
         assert "11713(h)" in shown
         assert "A thank-you" in shown
 
+    @pytest.mark.once
     def test_all_they_read_before_pointing_says_what_they_would_really_get(self, app, as_user):
         bounty, cal, ana = make_bounty(is_live=True), make_user(**CAL), make_user()
         for path in (f"/bounties/{bounty.id}?sale=30000", f"/bounties/{bounty.id}/point"):
