@@ -324,7 +324,7 @@ def invented_buyers(world: World) -> Life:
     """Points at buyers who do not exist, addresses included, in the hope that some pass."""
     ana, start = world.someone(), world.chosen.uniform(10, 50)
     leads = []
-    for number in range(world.chosen.randint(12, 18)):
+    for number in range(world.chosen.randint(14, 25)):
         invented = f"info@inv{world.number()}.com"
         if world.chosen.random() < 0.8:
             invented = world.mail(world.chosen.choice(THROWN_AWAY))
@@ -340,7 +340,7 @@ def pointing_storm(world: World) -> Life:
     start = world.chosen.uniform(10, 60)
     return Life("a pointing storm", True, [
         world.lead(bot, day=start + number * world.chosen.uniform(2, 6) / 24 / 60, accepts=0.1, sells=0)
-        for number in range(world.chosen.randint(8, 16))])
+        for number in range(world.chosen.randint(12, 30))])
 
 
 def copied_post(world: World) -> Life:

@@ -24,6 +24,7 @@ from marketplace.referrals.models import (
     CaseState,
     Evidence,
     FraudCase,
+    FraudScore,
     Lead,
     Moderation,
     Point,
@@ -35,7 +36,8 @@ from marketplace.referrals.suppression import hash_email
 Found = dict[str, str]
 
 SAME_DAY = timedelta(days=1)
-MOST_AN_HOUR, MOST_A_DAY = 5, 20
+MOST_AN_HOUR, MOST_A_DAY, STORM_AN_HOUR = 5, 20, 15
+SEVERAL = 3
 OWN_MEAN_OVER, DAYS_KNOWN, SIGMAS = timedelta(days=30), 10, 3
 ENOUGH_DECIDED, ONE_IN = 10, 5  # Leads; fewer than one in five accepted.
 MOST_LOOKED_AT = 500
@@ -72,9 +74,20 @@ def _addresses(lead: Lead, reward: Reward | None) -> Found:
         found["same_firm"] = ""
     if is_thrown_away(buyer.email):
         found["thrown_away"] = ""
+        if (times := _thrown_away_before(lead)) >= SEVERAL:
+            found["thrown_away_often"] = str(times)
     if is_office(buyer.email):
         found["role_address"] = ""
     return found
+
+
+def _thrown_away_before(lead: Lead) -> int:
+    """At how many other leads of this referrer of late the buyer's address was such a one."""
+    rows = db.session.execute(
+        select(FraudScore.lead_id, FraudScore.reasons).join(Lead, Lead.id == FraudScore.lead_id).where(
+            Lead.referrer_id == lead.referrer_id, Lead.id != lead.id, Lead.created_at > clock.now() - OWN_MEAN_OVER)
+        .order_by(FraudScore.id.desc()).limit(MOST_LOOKED_AT)).all()
+    return len({lead_id for lead_id, reasons in rows if any(key == "thrown_away" for key, *_ in reasons)})
 
 
 def _pace(lead: Lead, reward: Reward | None) -> Found:
@@ -90,6 +103,8 @@ def _pace(lead: Lead, reward: Reward | None) -> Found:
     found: Found = {}
     if in_hour > MOST_AN_HOUR or in_day > MOST_A_DAY or _is_unlike_before(in_day, list(days.values())):
         found["many_at_once"] = f"{in_hour} in an hour, {in_day} in a day"
+    if in_hour > STORM_AN_HOUR:
+        found["storm"] = f"{in_hour} in an hour"
     decided = [one for one in rows if one.moderation in {Moderation.REJECTED, Moderation.DUPLICATE} or one.accepted_at]
     accepted = sum(1 for one in decided if one.accepted_at)
     if len(decided) >= ENOUGH_DECIDED and accepted * ONE_IN < len(decided):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from marketplace.referrals.models import Point, Verdict
 
-VERSION = 1
+VERSION = 2
 LONGER_FROM, HOLD_FROM, STOP_FROM = 30, 60, 100
 LONGER_BY = timedelta(days=14)  # Added to the return period.
 HOLD_ENDS_AFTER = timedelta(days=30)  # Unless an admin keeps it, for as long again.
@@ -57,9 +57,14 @@ _ALL = (
           "The phone number is that of another buyer whom you pointed at."),
     _rule("thrown_away", {P, C}, 40, "The buyer’s address is of a service for addresses that are thrown away.",
           "The buyer’s address is of a service for throw-away addresses."),
+    _rule("thrown_away_often", {P, C}, 30, "Several buyers of this referrer have such an address: {}.",
+          "Several of your buyers have throw-away addresses."),
     _rule("role_address", {P, C}, 30, "The buyer’s address is that of an office (info, sales, ...), not of a person.",
           "The buyer’s address is that of an office, not of a person."),
-    _rule("many_at_once", {P}, 40, "Many leads at once: {}.", "You pointed at unusually many buyers in a short time."),
+    _rule("many_at_once", {P}, 40, "Many leads at once: {}.",
+          "You pointed at unusually many buyers in a short time.", group="pace"),
+    _rule("storm", {P}, 60, "Far more leads at once than a person points at: {}.",
+          "You pointed at far more buyers in an hour than a person can read about.", group="pace"),
     _rule("few_accepted", {P}, 40, "Few of the referrer’s leads were accepted: {}.",
           "Few of your earlier leads were accepted."),
     _rule("automated", {P}, 25, "A program pointed, not a person at a browser.", "A program filled in the form."),
