@@ -3,92 +3,19 @@
 Site, worker and Stripe sandbox run in a temporary folder. Exit 1 if a step or a cent differs from the story.
 ``--sabotage`` puts one cent into the sandbox that the ledger knows nothing of, to show that the end notices.
 """
-import email
-import email.policy
 import re
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import requests
-from processes import ROOT, Product, Stopped, flask, free_port, started
-from visitor import Page, Unexpected, Visitor
-
-PASSWORD = "point-at-a-buyer"  # noqa: S105 - of people who live for a minute
-PATIENCE = 40.0  # Seconds that the worker may take for one step.
-
-
-class Story:
-    """The people, the places and the clock."""
-
-    def __init__(self, product: Product) -> None:
-        self.product = product
-        self.day = datetime.now(UTC).date()
-        self.steps = 0
-        self.ana, self.wes, self.mona, self.david = (
-            Visitor(name, product.site) for name in ("Ana", "Wes", "Mona", "David"))
-
-    def tell(self, sentence: str) -> None:
-        self.steps += 1
-        print(f"{self.steps:>3}. {sentence}", flush=True)
-
-    def wait_days(self, days: int) -> None:
-        """Move the one clock that site, worker and sandbox share."""
-        file = self.product.folder / "clock"
-        seconds = int(file.read_text() or 0) if file.exists() else 0
-        file.write_text(str(seconds + days * 86_400))
-        self.day += timedelta(days=days)
-
-    def mail_to(self, address: str, about: str) -> str:
-        """The newest mail to ``address`` whose subject contains ``about``, as text."""
-        def look() -> str | None:
-            for kept in sorted((self.product.folder / "mail").glob("*.eml"), reverse=True):
-                mail = email.message_from_bytes(kept.read_bytes(), policy=email.policy.default)
-                if address in str(mail["To"]) and about.lower() in str(mail["Subject"]).lower():
-                    body = mail.get_body(("plain",))
-                    return str(body.get_content()) if body else ""
-            return None
-        return self.until(look, f"a mail to {address} about “{about}”")
-
-    def until(self, look: Callable[[], str | None], what: str) -> str:
-        """Look until there is something, as a person reloads a page."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            found = look()
-            if found:
-                return found
-            time.sleep(0.2)
-        raise Unexpected(f"waited {PATIENCE:.0f} s in vain for {what}")
-
-    def until_page_says(self, who: Visitor, path: str, words: str) -> Page:
-        self.until(lambda: words if words in who.open(path).text else None, f"“{words}” on {path} ({who.name})")
-        return who.open(path)
-
-
-def link_in(mail: str, containing: str) -> str:
-    for address in re.findall(r"https?://\S+", mail):
-        if containing in address:
-            return str(address)
-    raise Unexpected(f"no link with {containing!r} in the mail:\n{mail}")
-
-
-def check(holds: object, what: str) -> None:
-    if not holds:
-        raise Unexpected(what)
-
+from demo_goes_on import goes_on, second_referrer
+from processes import Stopped, free_port, started
+from telling import Story, check, join, link_in, run_flask
+from visitor import Page, Unexpected
 
 # ---- the chapters ------------------------------------------------------------------------------------------------
-
-def join(story: Story, who: Visitor, name: str, address: str) -> None:
-    who.send("/sign-up", "/sign-up", name=name, email=address, password=PASSWORD)
-    link = link_in(story.mail_to(address, "confirm"), "/confirm/")
-    who.send(link, "/confirm/")
-    who.send("/sign-in", "/sign-in", email=address, password=PASSWORD)
-
 
 def open_the_shop(story: Story) -> str:
     """Wes founds Westside Auto, writes a bounty, funds it and publishes it. The bounty's path."""
@@ -151,10 +78,13 @@ def moderate(story: Story, lead: str) -> None:
     run_flask(story, "make-admin", "mona@fingerpost.example")
     page = story.until_page_says(story.mona, lead, "word for word")
     check("David" in page.text or "blog" in page.text, "the moderator does not see the evidence")
+    check("One buyer, or two?" in page.text, "the moderator does not see Ben's lead beside it")
+    page = story.mona.send(page, "/ruling", is_same="true")
+    story.tell("Mona, a moderator, sees both leads side by side: one buyer, and Ana's because she was first.")
     page = story.mona.send(page, "/acceptance")
     check("Undo" in page.text, "the moderator cannot undo what was told to nobody")
     story.mona.send(page, "/telling")
-    story.tell("Mona, a moderator, sees the post with the quote in it, and accepts; $1,050 is reserved.")
+    story.tell("She sees the post with the quote in it, and accepts; $1,050 is reserved.")
     seen = story.wes.open(lead).text
     check("/dev/blog/" not in seen and "blog for years" not in seen, "the business sees the evidence before the yes")
     story.tell("Wes sees that a lead is coming, but not who: David has not been asked yet.")
@@ -218,14 +148,6 @@ def give_back(story: Story, lead: str) -> None:
 
 # ---- the end: to the cent ----------------------------------------------------------------------------------------
 
-def run_flask(story: Story, *arguments: str) -> str:
-    done = subprocess.run(flask(*arguments), cwd=ROOT, env=dict(story.product.env), capture_output=True, text=True,
-                          check=False)
-    if done.returncode:
-        raise Unexpected(f"flask {' '.join(arguments)}:\n{done.stdout}{done.stderr}")
-    return done.stdout.strip()
-
-
 def settle_up(story: Story) -> None:
     story.until(lambda: "idle" if "no job is dead, 0 due" in run_flask(story, "doctor") else None, "all due jobs")
     print()
@@ -253,11 +175,13 @@ def main(arguments: list[str]) -> int:
 def tell_all(story: Story, *, sabotage: bool) -> None:
     bounty = open_the_shop(story)
     lead = point(story, bounty)
+    second_referrer(story, bounty, lead)
     moderate(story, lead)
     say_yes(story, lead)
     sell(story, lead)
     get_paid(story, lead)
     give_back(story, lead)
+    goes_on(story, bounty)
     if sabotage:
         requests.post(f"{story.product.sandbox}/_sandbox/balances", json={"amount": 1, "currency": "usd"}, timeout=20)
         story.tell("(Sabotage: one cent lands at Stripe that the ledger knows nothing of.)")
