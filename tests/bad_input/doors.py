@@ -229,6 +229,8 @@ def every_page(house: House) -> Iterator[tuple[str, str]]:
             readers = ["anonymous"]
         elif len(readers) == len(who.PEOPLE) - 1:
             readers = ["referrer", "member"]
+        elif route != "GET /leads/<lead_id>":
+            readers = sorted({readers[0], readers[-1]}) if readers else []
         for lead in house.world.leads() if route == "GET /leads/<lead_id>" else [""]:
             address = address_of(house, route, **({"lead_id": lead} if lead else {}))
             yield from ((address, reader) for reader in readers)

@@ -21,6 +21,7 @@ from werkzeug.test import TestResponse
 from tests.bad_input.doors import Door, House, Value
 
 UNKNOWN = dict.fromkeys(("unknown", "rules", "parts", "parts.0.email", "part_2_kind", "part_99_amount", "_schema", "__proto__", "a[]", " "), "x")
+LOOKED_AT = 20  # Strings of which to find one that a field takes and one that it refuses.
 STRIDE = 37  # Which field begins with which string: no two meet twice.
 
 # Kinds that the published list lacks, each once: what a database, a header, a clock or a page may stumble over.
@@ -87,7 +88,7 @@ def bodies(door: Door, words: Sequence[str], each: int | None, *, start: int) ->
     taken: dict[str, list[Value]] = {}
     refused: dict[str, list[Value]] = {}
     for place, (name, shape) in enumerate(door.shapes.items()):
-        for number in range(len(words)):
+        for number in range(min(len(words), LOOKED_AT * each if each else len(words))):
             word = words[(number + start + place * STRIDE) % len(words)]
             chosen = taken if takes(shape, word) and name not in door.files else refused
             chosen.setdefault(name, []).append(word)
