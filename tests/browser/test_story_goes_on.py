@@ -84,7 +84,7 @@ def two_point_at_the_same_post(story: Story) -> str:
     point(story.ben, "/dev/blog/thinking-about-solar", "Brightroof Solar", SUN, why="We cycle together on Sundays.")
     story.ben.says("Somebody was faster with this buyer")
     story.ben.says("Why it is a duplicate")
-    story.ben.look("somebody-was-faster", dark=True)
+    story.ben.look("somebody-was-faster")
     return roof
 
 
@@ -154,7 +154,6 @@ def ana_says_they_sold(story: Story, roof: str) -> str:
     ana.look("they-sold-it", dark=True)
     ana.press("Open the dispute")
     ana.says("Opened. The other side is told")
-    ana.look("dispute-opened")
     return ana.page.url.split("?")[0]
 
 
@@ -196,7 +195,6 @@ def omar_rules_for_ana(story: Story, dispute: str) -> None:
     omar.fill(outcome="resolved_for_claimant", reason="The buyer says that they bought, when, and for how much.")
     omar.press("Rule")
     omar.says("Ruled. What follows from it is posted")
-    omar.look("ruled")
     story.ines.open(dispute)
     story.ines.says("The buyer says that they bought")
     story.ines.look("lost-to-the-witness")
@@ -205,7 +203,7 @@ def omar_rules_for_ana(story: Story, dispute: str) -> None:
 def both_are_paid_their_part(story: Story, roof: str) -> None:
     story.ana.open(roof)
     story.ana.says("$300")
-    story.ana.look("won-with-the-witness", dark=True)
+    story.ana.look("won-with-the-witness")
     story.ben.open("/rewards")
     story.ben.says("$200")
     story.ben.look("bens-part")
@@ -232,7 +230,7 @@ def ben_appeals(story: Story, books: str) -> None:
     ben, mona = story.ben, story.mona
     ben.open(books)
     ben.says("Looks for a tool, not for a job")
-    ben.look("why-it-was-refused", dark=True)
+    ben.look("why-it-was-refused")
     ben.fill(why="Read on: he asks for a tool that reads photographs of receipts. He wants no accountant.")
     ben.press("Appeal")
     ben.says("We look at it again")
@@ -247,12 +245,10 @@ def omar_overturns(story: Story, books: str) -> None:
     omar.look("queue-with-an-appeal")
     omar.press("Next case")
     omar.says("He wants no accountant.")
-    omar.look("an-appeal-to-decide", dark=True)
+    omar.look("an-appeal-to-decide")
     accept(omar)
-    omar.look("overturned")
     ben.open(books)
     ben.says("Pass the link on")
-    ben.look("his-appeal-was-right")
 
 
 def david_takes_it_back(story: Story, books: str) -> None:
@@ -266,7 +262,7 @@ def david_takes_it_back(story: Story, books: str) -> None:
     david.open(story.stage.link_in_mail_to("ben@example.com", "pass the link on", id_of(books)))
     david.says("You said yes")
     david.page.get_by_text("Take it back", exact=True).click()
-    david.look("about-to-take-it-back", dark=True)
+    david.look("about-to-take-it-back")
     david.press("Yes, take it back")
     david.says("You took your yes back")
     david.look("taken-back")
@@ -288,7 +284,7 @@ def california_allows_thanks_alone(story: Story) -> str:
              offer="Westside has a second yard now, in San Diego: small used cars, all with a warranty of two years.",
              criteria="Says that they need a car\nLives in or near San Diego", currency="usd", reward_kind="flat",
              reward="500")
-    wes.look("a-bounty-is-written", dark=True)
+    wes.look("a-bounty-is-written")
     wes.press("Save the draft")
     wes.says("This reward is not allowed there.")
     wes.look("california-says-no", dark=True)
@@ -297,7 +293,6 @@ def california_allows_thanks_alone(story: Story) -> str:
     wes.look("lowered-to-thanks")
     wes.press("Publish")
     wes.says("It is live.")
-    wes.look("live-for-thanks")
     return wes.page.url.split("?")[0]
 
 
@@ -311,7 +306,7 @@ def ana_points_for_thanks(story: Story, bounty: str) -> str:
              acquaintance="friend", how_known="We sing together; she told all of us.", buyer_jurisdiction="US-CA")
     if ana.page.locator("[name=your_jurisdiction]").count():
         ana.fill(your_jurisdiction="US-CO")
-    ana.look("pointing-by-text", dark=True)
+    ana.look("pointing-by-text")
     ana.press("Point at this buyer")
     ana.page.wait_for_url(re.compile("/leads/lead_"))
     lead = ana.page.url.split("?")[0]
@@ -329,7 +324,7 @@ def carla_says_no(story: Story, lead: str) -> None:
     carla.look("carla-is-asked")
     carla.press("No, thank you")
     carla.says("You said no")
-    carla.look("carla-said-no", dark=True)
+    carla.look("carla-said-no")
     ana.open(lead)
     ana.says("said no")
     ana.look("ana-reads-the-no")

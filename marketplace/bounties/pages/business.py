@@ -63,7 +63,7 @@ def new(business_id: str) -> Any:
         with form.keeping():
             with transaction():
                 bounty = draft_bounty(business, by=user, **form.fields)
-            flash("Your draft is kept. Fund it for one lead, then publish it.", "ok")
+            flash("Your draft is kept. What it needs next stands below.", "ok")
             return redirect(url_for("board.bounty", bounty_id=bounty.id))
     return render_template("bounties/new.html", form=form, business=business, choices=CHOICES), form.status
 
