@@ -311,6 +311,7 @@ def ana_points_for_thanks(story: Story, bounty: str) -> str:
     ana.page.wait_for_url(re.compile("/leads/lead_"))
     lead = ana.page.url.split("?")[0]
     mona.open(lead)
+    mona.says_in_time("Which is missed?")
     mona.says(CARLA)
     mona.look("a-text-to-decide")
     accept(mona)
