@@ -3,7 +3,8 @@ import re
 import secrets
 from ipaddress import IPv4Address, ip_address, ip_network
 
-from flask import Response, current_app, request
+from flask import current_app, request
+from werkzeug.wrappers import Response
 
 from marketplace.foundation.traces import KEPT_FOR, TraceKind
 
