@@ -79,7 +79,8 @@ def test_a_ghost_close_from_the_claim_to_the_money(lost, bounty, ana, wes, mona,
     as_user(ana).submit(here, action="/escalation")
     work()
     assert f"/admin/disputes/{dispute.id}" in body_of(mailbox.last_to(mona.email))
-    assert dispute.id in as_user(mona).get("/admin/disputes").text
+    waiting = as_user(mona).get("/admin/disputes").text
+    assert dispute.id in waiting and f"{ana.name} and {bounty.business.name}" in waiting
     said = words_of(as_user(mona).page(room))
     assert SAW in said and NO in said and "Ask my wife" in said and "0 lost" in said
     ruled = as_user(mona).submit(room, {"outcome": "resolved_for_claimant", "reason": WHY}, action="/ruling")
