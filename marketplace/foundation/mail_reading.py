@@ -9,19 +9,20 @@ from marketplace.foundation.reading import plain_text, text_of_html
 
 MOST_PARTS = 50
 MOST_DASHES = 1_000  # Lines that may part a mail: the parser takes 2 s for 100,000 of them.
+MOST_STEPS = 3_000_000  # It holds every line against every boundary around it; 8 MB attached once are 110,000 lines.
 LONGEST_HEADER = 400  # Characters.
 LONGEST_BODY = 40_000
 SHOWN = ("From", "To", "Date", "Subject")
 _HEADERS = re.compile(
     rb"\A(?:>?From [^\n]{0,200}\n)?(?:[!-9;-~]{1,76}:[^\n]{0,8000}\r?\n|[ \t][^\n]{0,8000}\r?\n){2,500}")
-_BOUNDARIES = re.compile(rb"(?i)boundary\s*=")
+_BOUNDARIES = re.compile(rb"(?i)boundary(?:\*\d*\*?)?\s*=")  # Also as RFC 2231 writes it.
+_LINE_ENDS = (b"\n", b"\r")  # A bare return ends a line for the parser too.
 
 
 def read_mail(content: bytes) -> str | None:
     """None for what is no e-mail: it needs a From and a Date, and headers before all else."""
     headers = _HEADERS.match(content)
-    many = content.count(b"\n--") > MOST_DASHES or len(_BOUNDARIES.findall(content)) > MOST_PARTS
-    if headers is None or b"\0" in headers[0] or many:
+    if headers is None or b"\0" in headers[0] or _is_too_much(content):
         return None
     try:
         message = email.message_from_bytes(content, policy=policy.compat32)
@@ -31,6 +32,13 @@ def read_mail(content: bytes) -> str | None:
         return plain_text("\n".join(lines) + "\n\n" + _body(message))
     except (RecursionError, ValueError, LookupError, TypeError, AttributeError):
         return None
+
+
+def _is_too_much(content: bytes) -> bool:
+    """Whether the parser would take more than a moment for it."""
+    dashes, lines = (sum(content.count(end + after) for end in _LINE_ENDS) for after in (b"--", b""))
+    boundaries = len(_BOUNDARIES.findall(content))
+    return dashes > MOST_DASHES or boundaries > MOST_PARTS or lines * (1 + boundaries) > MOST_STEPS
 
 
 def _header(message: Message, name: str) -> str:

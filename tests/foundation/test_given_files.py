@@ -135,12 +135,19 @@ def test_a_pdf_of_ten_thousand_pages_ends_within_its_bounds():
     assert time.monotonic() - begun < 20
 
 
+def nested(depth, equals):
+    """Parts in parts, each with a boundary of its own: every line is held against all of them."""
+    return b"".join(b"Content-Type: multipart/mixed; boundary%s%d\n\n--%d\n" % (equals, n, n) for n in range(depth))
+
+
 @pytest.mark.parametrize("content", [
     mail()[:-1] + b"\n" + b"x" * 4_000_000,
     b"From: a@b\nDate: today\n" + b"X: " + b"(" * 200_000 + b"\n\nhello",
     b"From: a@b\nDate: today\nContent-Type: multipart/mixed; boundary=x\n\n" + b"--x\nContent-Type: text/plain\n\nhi\n" * 100_000,
     b"From: a@b\nDate: today\n" + b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(5_000)),
     b"From: " + b"=?utf-8?q?a?=" * 90_000 + b"\nDate: today\n\nhello",
+    b"From: a@b\nDate: today\n" + nested(49, b"=") + b"\n" * 700_000,
+    b"From: a@b\nDate: today\n" + nested(150, b"*=us-ascii''") + b"\r" * 300_000,
 ])
 def test_a_mail_made_to_be_slow_ends_soon(content):
     begun = time.process_time()
