@@ -16,7 +16,7 @@ from marketplace.referrals.buyers_share import is_open, shares_of_buyer
 from marketplace.referrals.consent import BUYER, end_elsewhere, leads_elsewhere
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
-from marketplace.referrals.legal_clocks import BY_ANSWER, note_told
+from marketplace.referrals.legal_clocks import BY_ANSWER, note_not_told, note_told
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
     Buyer,
@@ -130,10 +130,12 @@ def is_only_typed(lead: Lead) -> bool:
 
 
 def _forget_typed(lead: Lead) -> None:
-    """The address goes, and the yes with it; the lead waits for its own buyer."""
+    """The address goes, and the yes with it; the lead waits for its own buyer, who may know nothing of it yet."""
     grant = find_live_grant(lead)
     assert grant is not None
     grant.replaced_at = clock.now()
+    if db.session.get_one(Buyer, lead.buyer_id).told_how == BY_ANSWER:
+        note_not_told(lead)
     erase_contact(lead, why=AT_THEIR_WISH, by=BUYER)
 
 

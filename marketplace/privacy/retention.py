@@ -51,14 +51,14 @@ def erase_due() -> None:
 def contact_of_ended_leads() -> int:
     there = or_(*(column.is_not(None) for column in (
         Buyer.name, Buyer.email, Buyer.phone, Buyer.email_hash, Buyer.phone_hash)))
-    return _each(_leads(_has_ended(), _rests_for(kinds.CONTACT.after), there),
+    return _each(_leads(_has_ended(), _is_settled(), _rests_for(kinds.CONTACT.after), there),
                  lambda lead: erase_contact(lead, why=AFTER_ITS_TIME, by=audit.SYSTEM))
 
 
 def post_of_ended_leads() -> int:
     there = or_(Buyer.erased_at.is_(None), Buyer.handle_hash.is_not(None), Lead.post_hash.is_not(None),
                 Lead.buyer_hash.is_not(None), Lead.handle_hash.is_not(None))
-    return _each(_leads(_has_ended(), _rests_for(kinds.POST.after), there), _erase)
+    return _each(_leads(_has_ended(), _is_settled(), _rests_for(kinds.POST.after), there), _erase)
 
 
 def data_of_sales() -> int:
@@ -78,11 +78,8 @@ def _sold() -> Select[Lead]:
     of_lead = [select(one.id).where(one.lead_id == Lead.id) for one in (Reward, Conversion)]
     moved = exists(select(AuditEvent.id).where(
         or_(*(AuditEvent.subject_id.in_(ids) for ids in of_lead)), AuditEvent.created_at > _ago(kinds.SOLD_RESTS)))
-    owed = exists(select(Reward.id).where(Reward.lead_id == Lead.id, Reward.state.in_(OWED_STILL)))
-    things = exists(select(RewardInKind.id).where(
-        RewardInKind.lead_id == Lead.id, RewardInKind.state.in_([KindState.OWED, KindState.OFFERED])))
     return _leads(
-        Lead.stage == Stage.WON, Buyer.erased_at.is_(None), _rests_for(kinds.SOLD_RESTS), ~moved, ~owed, ~things)
+        Lead.stage == Stage.WON, Buyer.erased_at.is_(None), _rests_for(kinds.SOLD_RESTS), ~moved, _is_settled())
 
 
 def parts_never_agreed() -> int:
@@ -154,6 +151,14 @@ def _ago(time: timedelta | None) -> datetime:
 
 def _has_ended() -> ColumnElement[bool]:
     return Lead.moderation.in_(ENDED)
+
+
+def _is_settled() -> ColumnElement[bool]:
+    """Nothing that it earned is owed any more: whoever was qualified and never bought may have earned something too."""
+    owed = exists(select(Reward.id).where(Reward.lead_id == Lead.id, Reward.state.in_(OWED_STILL)))
+    things = exists(select(RewardInKind.id).where(
+        RewardInKind.lead_id == Lead.id, RewardInKind.state.in_([KindState.OWED, KindState.OFFERED])))
+    return ~owed & ~things
 
 
 def _rests_for(time: timedelta | None) -> ColumnElement[bool]:

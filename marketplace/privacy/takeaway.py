@@ -15,6 +15,7 @@ from marketplace.foundation.sheets import write_sheet
 from marketplace.identity.models import User
 from marketplace.privacy.holders import LEFT_OUT, rows_of_user, tables_of_holders
 from marketplace.privacy.kinds import KINDS, Whose
+from marketplace.referrals.desk.as_told import as_told_row
 
 Rows = list[dict[str, Any]]
 
@@ -29,7 +30,8 @@ def _tables(user: User) -> Iterator[tuple[str, Rows]]:
         columns = [column for column in table.columns if str(column) not in LEFT_OUT]
         found = db.session.execute(
             select(*columns).where(rows_of_user(table, user.id)).order_by(*table.primary_key.columns))
-        yield table.name, [{name: _plain(value) for name, value in row.items()} for row in found.mappings()]
+        rows = [as_told_row(row) if table.name == "leads" else row for row in found.mappings()]
+        yield table.name, [{name: _plain(value) for name, value in row.items()} for row in rows]
 
 
 def pack(user: User, *, by: User) -> bytes:

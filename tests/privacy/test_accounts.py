@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 import marketplace.app  # noqa: F401 - so that every table is known
 from marketplace.bounties.models import NonCash, RewardKind
+from marketplace.foundation import clock
 from marketplace.foundation.db import Base, db, rows_of, transaction
 from marketplace.foundation.traces import TraceKind, keep_traces
 from marketplace.identity.api_keys import create_key
@@ -21,11 +22,14 @@ from marketplace.privacy.hindrances import hindrances
 from marketplace.privacy.holders import BY_WAY_OF, OF_USER
 from marketplace.privacy.kinds import ACCOUNT, KINDS, Whose, columns_of
 from marketplace.privacy.retention import erase_due
+from marketplace.privacy.takeaway import everything_about
 from marketplace.referrals.consent import refuse_consent
 from marketplace.referrals.disputes.ending import end_withdrawn
 from marketplace.referrals.disputes.opening import open_dispute
+from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.in_kind import forgive_thing, things_of_lead
-from marketplace.referrals.models import Dispute, DisputeKind, Lead, Moderation, Reward
+from marketplace.referrals.models import Dispute, DisputeKind, FraudCase, FraudScore, Lead, Moderation, Point, Reward, Verdict
+from marketplace.referrals.moderation import accept_lead
 from marketplace.referrals.sharing import propose_split
 from tests import factories as make
 from tests.browsing import end_reading, words_of
@@ -90,6 +94,33 @@ def test_nobody_elses_rows_are_in_it(mina, as_user):
     packed = as_user(mina).submit("/settings/data", action="/export")
     with zipfile.ZipFile(io.BytesIO(packed.data)) as file:
         assert other.id not in file.read("about-me.json").decode()
+
+
+@pytest.mark.once
+def test_it_tells_no_decision_early_and_nothing_that_the_buyer_or_another_person_wrote(app):
+    ana, mona = make.make_user(), make.make_user("Mona Lind", is_admin=True)
+    bounty = make.make_bounty(is_live=True)
+    sold = make.consent(make.accept(make.make_lead(bounty, by=ana), by=mona))
+    undone = make.review_lead(make.make_lead(bounty, by=ana))
+    do(accept_lead, undone, by=mona)
+    with transaction():
+        db.session.get_one(Lead, sold.id).buyer_jurisdiction = "US-LA"
+        look = FraudScore(lead_id=sold.id, point=Point.CONSENT, score=60, verdict=Verdict.HOLD, reasons=[], rules_version=1)
+        db.session.add(look)
+        db.session.flush()
+        db.session.add(FraudCase(lead_id=sold.id, about_id=ana.id, score_id=look.id, level=Verdict.HOLD,
+                                 due_at=clock.now(), expires_at=clock.now(), appeal=SAID))
+        dispute = open_dispute(sold, DisputeKind.UNTRACKED, by=ana, text=f"{SAID}, and he bought.",
+                               claim=Claim(clock.now().date(), make.SALE))
+    with transaction():
+        for case in db.session.query(FraudCase):
+            case.decided_by, case.decided_at = mona.id, clock.now()
+        db.session.get_one(Dispute, dispute.id).ruled_by = mona.id
+    hers, admins = everything_about(ana), everything_about(mona)
+    told = next(row for row in hers["leads"] if row["id"] == undone.id)
+    assert (told["moderation"], told["decided_at"], told["stage"]) == (Moderation.IN_REVIEW, None, None)
+    assert "US-LA" not in json.dumps(hers) and SAID in json.dumps(hers)
+    assert {"disputes", "fraud_cases"} <= set(hers) and not {"disputes", "fraud_cases"} & set(admins)
 
 
 @pytest.mark.once

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text, update
 
+from marketplace.bounties.models import For, Happening
 from marketplace.foundation import clock as product_clock
 from marketplace.foundation import outbox
 from marketplace.foundation.db import db, rows_of, transaction
@@ -15,11 +16,14 @@ from marketplace.privacy import kinds
 from marketplace.privacy.retention import erase_due
 from marketplace.privacy.untold import forget_untold, look, untold
 from marketplace.referrals import legal_clocks
+from marketplace.referrals.asking import end_protection
+from marketplace.referrals.buyers_share import decline_share, shares_of_buyer
 from marketplace.referrals.consent import refuse_consent
 from marketplace.referrals.disputes.opening import open_dispute
-from marketplace.referrals.models import Buyer, DisputeKind, KnownContact, LeadSignature, Moderation
+from marketplace.referrals.models import Buyer, DisputeKind, KnownContact, LeadSignature, Moderation, Stage
 from marketplace.referrals.queries import consents_of, rewards_of_lead
 from marketplace.referrals.sharing import propose_split
+from marketplace.referrals.stages import change_stage
 from tests import factories as make
 from tests.privacy.conftest import MAIL, NAME, SAID, buyer_of, lead_of
 from tests.privacy.everything import places_of
@@ -187,3 +191,18 @@ class TestTheClocksOfTheLaw:
         with transaction():
             db.session.execute(update(rows_of(Buyer)).values(told_at=product_clock.now(), told_how="mail"))
         assert "Everybody knows" in as_user(db.session.get_one(User, mona.id)).get("/admin/privacy").text
+
+
+def test_a_lead_that_ended_keeps_its_buyer_while_they_have_a_share_to_choose(app, clock):
+    rules = [make.flat(100_000), make.flat(5_000, happening=Happening.QUALIFIED, whom=For.BUYER)]
+    lead = make.consent(make.accept(make.make_lead(make.make_bounty(is_live=True, rules=rules))), email=MAIL)
+    do(change_stage, lead, Stage.QUALIFIED, by=make.owner_of(lead.business))
+    clock.move(timedelta(days=160))
+    do(end_protection, lead.id)
+    assert lead_of(lead.id).moderation is Moderation.EXPIRED
+    clock.move(kinds.POST.after + DAY)
+    do(erase_due)
+    assert buyer_of(lead.id).email == MAIL, "without it nobody could take the share"
+    do(decline_share, shares_of_buyer(lead_of(lead.id))[0])
+    do(erase_due)
+    assert buyer_of(lead.id).email is None

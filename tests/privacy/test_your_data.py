@@ -224,6 +224,7 @@ def test_an_address_that_somebody_else_typed_goes_and_the_lead_waits_for_its_own
     anonymous.submit(f"{link}/erasure")
     assert places_of(MAIL, "A Stranger", hash_email(MAIL)) == {"suppressions.hash"}
     assert (lead_of(lead.id).consent, lead_of(lead.id).evidence.quote) == (Consent.ASKED, SAID)
+    assert buyer_of(lead.id).told_at is None, "the law's month of whoever wrote the post runs on"
     with transaction():
         give_consent(lead_of(lead.id), name=NAME, email="own@example.com", channel=Channel.EMAIL,
                      until=date(2026, 12, 1), proven=False)

@@ -1,4 +1,5 @@
 """A lead as everybody but the moderators knows it: while a decision is told to nobody, it is still being made."""
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -30,6 +31,11 @@ class _AsTold:
 def as_told(lead: Lead) -> Lead:
     """To be read only."""
     return lead if lead.tell_at is None else cast("Lead", _AsTold(lead))
+
+
+def as_told_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same of a row of the table, by column."""
+    return row if row["tell_at"] is None else {name: getattr(_AsTold, name, value) for name, value in row.items()}
 
 
 def untold_spans(lead: Lead) -> list[Span]:
