@@ -5,6 +5,7 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import require
+from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
@@ -23,6 +24,7 @@ bp = Blueprint("desk", __name__)
 
 @bp.post("/moderation/next")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def next_case() -> Any:
     """The most urgent one that nobody has open; the one just put down is let go."""
     user, form = signed_in_user(), Form(NextInput())
@@ -41,6 +43,7 @@ def next_case() -> Any:
 
 @bp.post("/leads/<lead_id>/claim")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def claim(lead_id: str) -> Any:
     def take(lead: Lead, user: User) -> str:
         take_over(lead, by=user)
@@ -51,6 +54,7 @@ def claim(lead_id: str) -> Any:
 
 @bp.post("/leads/<lead_id>/claim/end")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def end_claim(lead_id: str) -> Any:
     user = signed_in_user()
     require(user.is_admin, "moderate leads")
@@ -62,6 +66,7 @@ def end_claim(lead_id: str) -> Any:
 
 @bp.post("/leads/<lead_id>/undoing")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def undoing(lead_id: str) -> Any:
     form = Form(DecisionInput())
 
@@ -74,6 +79,7 @@ def undoing(lead_id: str) -> Any:
 
 @bp.post("/leads/<lead_id>/telling")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def telling(lead_id: str) -> Any:
     def tell(lead: Lead, user: User) -> str:
         tell_now(lead, by=user)
@@ -84,6 +90,7 @@ def telling(lead_id: str) -> Any:
 
 @bp.post("/leads/<lead_id>/escalation")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def escalation(lead_id: str) -> Any:
     form = Form(EscalationInput())
 
@@ -96,6 +103,7 @@ def escalation(lead_id: str) -> Any:
 
 @bp.post("/leads/<lead_id>/escalation/end")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def end_escalation(lead_id: str) -> Any:
     def take_back(lead: Lead, user: User) -> str:
         take_back_escalation(lead, by=user)
