@@ -25,15 +25,16 @@ BY_WAY_OF = {
     "transfer_reversals": ("transfer_id", "transfers", "id"), "clawbacks": ("reward_id", "rewards", "id"),
     "reward_holds": ("reward_id", "rewards", "id"),
 }
-# Somebody else's rows that only name this person's id; each owner exports their own. What an admin decided, ruled or was
-# passed stands in their decisions and in the trail, not as other people's leads, disputes, appeals and notes.
+# Somebody else's rows that only name this person's id; each owner exports their own. What an admin decided, ruled or
+# was passed stands in their decisions and in the trail, not as other people's leads, disputes, appeals and notes.
 ONLY_OWN = {"leads": "referrer_id", "disputes": "claimant_id respondent_id", "fraud_cases": "about_id",
             "escalations": "escalated_by"}
 # Keys and secrets; and what a page, or the buyer, said of the buyer, which is theirs to ask for.
 LEFT_OUT = frozenset({
     "users.password_hash", "users.session_stamp", "api_keys.secret_hash", "leads.post_hash", "leads.buyer_hash",
-    "leads.handle_hash", "leads.buyer_id", "leads.buyer_jurisdiction", "split_parts.email_hash", "evidence.author", "evidence.title",
-    "evidence.text", "evidence.quote_prefix", "evidence.quote_suffix", "evidence_files.content", "traces.hash",
+    "leads.handle_hash", "leads.buyer_id", "leads.buyer_jurisdiction", "split_parts.email_hash", "evidence.author",
+    "evidence.title", "evidence.text", "evidence.quote_prefix", "evidence.quote_suffix", "evidence_files.content",
+    "traces.hash",
 })
 
 

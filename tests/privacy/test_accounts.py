@@ -28,7 +28,17 @@ from marketplace.referrals.disputes.ending import end_withdrawn
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.in_kind import forgive_thing, things_of_lead
-from marketplace.referrals.models import Dispute, DisputeKind, FraudCase, FraudScore, Lead, Moderation, Point, Reward, Verdict
+from marketplace.referrals.models import (
+    Dispute,
+    DisputeKind,
+    FraudCase,
+    FraudScore,
+    Lead,
+    Moderation,
+    Point,
+    Reward,
+    Verdict,
+)
 from marketplace.referrals.moderation import accept_lead
 from marketplace.referrals.sharing import propose_split
 from tests import factories as make

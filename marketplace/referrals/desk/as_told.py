@@ -33,7 +33,7 @@ def as_told(lead: Lead) -> Lead:
     return lead if lead.tell_at is None else cast("Lead", _AsTold(lead))
 
 
-def as_told_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
+def as_told_row(row: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """The same of a row of the table, by column."""
     return row if row["tell_at"] is None else {name: getattr(_AsTold, name, value) for name, value in row.items()}
 
