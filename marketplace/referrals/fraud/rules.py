@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from marketplace.referrals.models import Point, Verdict
 
-VERSION = 2
+VERSION = 3
 LONGER_FROM, HOLD_FROM, STOP_FROM = 30, 60, 100
 LONGER_BY = timedelta(days=14)  # Added to the return period.
 HOLD_ENDS_AFTER = timedelta(days=30)  # Unless an admin keeps it, for as long again.
@@ -86,7 +86,8 @@ _ALL = (
           "The reward is far larger than this business’s others."),
     _rule("fresh_money", {S, T}, 9, "The bounty was paid for less than a week ago.",
           "The business paid for this bounty only a few days ago.", group=NEW_HERE),
-    _rule("suspected_money", {S, T}, 40, "The payer’s bank has reported a payment for this bounty as fraud.",
+    # Light: the bank's warning holds the money itself until an admin has looked, and the referrer did nothing.
+    _rule("suspected_money", {S, T}, 20, "The payer’s bank has reported a payment for this bounty as fraud.",
           "The bank of the business has a question about its payment."),
     _rule("new_referrer", {S, T}, 9, "It is among the referrer’s first three payments.",
           "It is among the first payments to you.", group=NEW_HERE),
