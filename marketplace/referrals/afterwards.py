@@ -20,7 +20,7 @@ from marketplace.referrals.lawful import price_for
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, ConversionState, Lead
 from marketplace.referrals.permissions import may_work
-from marketplace.referrals.queries import find_conversion
+from marketplace.referrals.queries import find_conversion, is_found_false
 from marketplace.referrals.reserving import free_what_cannot_be_earned, whole_months
 
 DAYS_IN_A_MONTH = 31  # At most: a look too late only keeps money a day longer.
@@ -67,7 +67,7 @@ def earn_later(sale_id: str, days: str) -> None:
     sale = db.session.get_one(Conversion, sale_id, populate_existing=True, with_for_update={"key_share": True})
     is_known = db.session.scalar(select(Conversion.id).where(
         Conversion.sale_id == sale.id, Conversion.kind == ConversionKind.LATER, Conversion.number == number))
-    if is_known or sale.state is ConversionState.REVERSED:
+    if is_known or sale.state is ConversionState.REVERSED or is_found_false(lead.id):
         return
     record_conversion(
         lead, Event(Happening.LATER, sale.amount, after_days=number), clock.now().date(), kind=ConversionKind.LATER,
@@ -126,6 +126,9 @@ def _lock_sale(lead: Lead) -> Conversion:
         raise NoRenewals("There is no sale to renew.", next_step="Record the sale first.")
     lock_funds_of(lead)
     sale = db.session.get_one(Conversion, found.id, populate_existing=True, with_for_update={"key_share": True})
+    if is_found_false(lead.id):
+        raise RenewalsOver("This lead was found not to be genuine, so nothing follows its sale.",
+                           next_step="Nothing needs to be recorded.")
     if not _renewal_rules(lead):
         raise NoRenewals("These terms pay for no renewals.", next_step="Nothing needs to be recorded.")
     if sale.state is ConversionState.REVERSED:

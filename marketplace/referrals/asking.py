@@ -12,6 +12,7 @@ from marketplace.referrals import lifecycle
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, Consent, Lead, Moderation, Stage
 from marketplace.referrals.queries import is_buyer_address_known
+from marketplace.referrals.reserving import kept_for_disputes
 
 PASSED_ON = "buyer"  # A link that the referrer may pass on: it proves nothing about who opens it.
 MAILED = "buyer-mail"  # A link mailed to one address, which it names by a mark, and proves for that one only.
@@ -72,7 +73,7 @@ def end_lead(lead: Lead, *, why: str, by: str = audit.SYSTEM) -> None:
 
 
 def free_reserved(lead: Lead, *, why: str) -> None:
-    funds.free_reservation(lead.id, bounty_id=lead.bounty_id, currency=lead.terms.currency, why=why)
+    funds.free_beyond(lead.id, bounty_id=lead.bounty_id, keep=kept_for_disputes(lead), why=why)
     note_funds_came_free(lead.bounty)
 
 

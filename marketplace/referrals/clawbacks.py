@@ -133,9 +133,20 @@ def _due(reward: Reward, conversion: Conversion, refunded_minor: int) -> tuple[M
 
     Counted from the whole each time and rounded down, so that many small refunds take no cent more than one large.
     """
-    amount = reward.amount.part(refunded_minor, conversion.amount_minor) - reward.clawed_back
-    fee = reward.fee.part(refunded_minor, conversion.amount_minor)
-    return amount, fee - reward.fee_given_back
+    share = refunded_minor, conversion.amount_minor
+    return (_still_due(reward.amount, [(one.amount_minor, one) for one in reward.clawbacks], *share),
+            _still_due(reward.fee, [(one.fee_minor, one) for one in reward.clawbacks], *share))
+
+
+def _still_due(whole: Money, taken: list[tuple[int, Clawback]], refunded_minor: int, of_minor: int) -> Money:
+    """What a ruling took was not earned: a refund takes its share of the rest. Never less than nothing."""
+    earned = left = whole.minor
+    for minor, clawback in taken:
+        if clawback.dispute_id is not None and left:
+            earned -= earned * minor // left
+        left -= minor
+    stays = earned - Money(earned, whole.currency).part(refunded_minor, of_minor).minor
+    return Money(max(left - stays, 0), whole.currency)
 
 
 def _get_conversion(lead: Lead, conversion_id: str | None) -> Conversion:

@@ -15,6 +15,7 @@ from marketplace.identity.models import User
 from marketplace.referrals.models import (
     LIVE_DISPUTES,
     Buyer,
+    CaseState,
     Consent,
     ConsentGrant,
     Conversion,
@@ -24,6 +25,7 @@ from marketplace.referrals.models import (
     DisputeSide,
     DisputeState,
     Ending,
+    FraudCase,
     Lead,
     Moderation,
     Reward,
@@ -148,6 +150,12 @@ def disputes_of_ownership(lead_id: str) -> list[Dispute]:
     """That are not over: somebody else says that the buyer of this lead is theirs."""
     found = facts(OF_OWNERSHIP, {"lead_id": lead_id}).scalars().all()
     return [db.session.get_one(Dispute, dispute_id) for dispute_id in found]
+
+
+def is_found_false(lead_id: str) -> bool:
+    """Whether fraud was proven: it earns nothing more."""
+    return db.session.scalar(select(FraudCase.id).where(
+        FraudCase.lead_id == lead_id, FraudCase.state == CaseState.PROVEN).limit(1)) is not None
 
 
 def is_disputed(lead_id: str) -> bool:

@@ -1,16 +1,23 @@
 """What stays reserved for a lead: the most that can still be earned with it. The rest comes free."""
 from datetime import date, timedelta
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select, text
 
 from marketplace.bounties.publishing import note_funds_came_free
 from marketplace.bounties.rest import Past, most_left
 from marketplace.foundation import clock
-from marketplace.foundation.db import facts
+from marketplace.foundation.db import db, facts
 from marketplace.foundation.money import Money, zero
 from marketplace.payments.money_in import funds
 from marketplace.referrals.lawful import ruling_of
-from marketplace.referrals.models import Conversion, ConversionKind, ConversionState, Lead
+from marketplace.referrals.models import (
+    LIVE_DISPUTES,
+    Conversion,
+    ConversionKind,
+    ConversionState,
+    Dispute,
+    Lead,
+)
 
 PAST = select(
     Conversion.kind, Conversion.number, Conversion.amount_minor, Conversion.currency, Conversion.occurred_on,
@@ -36,6 +43,13 @@ def free_what_cannot_be_earned(lead: Lead, *, why: str) -> None:
     """reserved -> funds, of what goes beyond it."""
     funds.free_beyond(lead.id, bounty_id=lead.bounty_id, keep=still_possible(lead), why=why)
     note_funds_came_free(lead.bounty)
+
+
+def kept_for_disputes(lead: Lead) -> Money:
+    """Of what is reserved: as much stays until they are over, also where the business closes the lead meanwhile."""
+    kept = db.session.scalar(select(func.max(Dispute.reserved_minor)).where(
+        Dispute.lead_id == lead.id, text(f"disputes.{LIVE_DISPUTES}")))
+    return Money(int(kept or 0), lead.terms.currency)
 
 
 def whole_months(start: date, end: date) -> int:

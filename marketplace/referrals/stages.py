@@ -97,10 +97,12 @@ def preview_sale(
     return previews_of_sale(lead, amount)
 
 
-def previews_of_sale(lead: Lead, amount: Money) -> list[RewardPreview]:
-    """What ``make_sale`` would earn, event by event."""
+def previews_of_sale(lead: Lead, amount: Money, *, with_later: bool = False) -> list[RewardPreview]:
+    """What ``make_sale`` would earn, event by event; ``with_later``: and the parts that fall due after it."""
     earned, previews = used_up(lead, is_preview=True), []
-    for event in ([Event(Happening.QUALIFIED)] if is_to_qualify(lead) else []) + [Event(Happening.WON, amount)]:
+    days = {rule.after_days or 0 for rule in lead.terms.rules if rule.happening is Happening.LATER}
+    for event in [*([Event(Happening.QUALIFIED)] if is_to_qualify(lead) else []), Event(Happening.WON, amount),
+                  *(Event(Happening.LATER, amount, after_days=day) for day in sorted(days if with_later else ()))]:
         preview = price_for(lead, event, earned)
         previews.append(preview)
         earned = earned and earned.after(preview)

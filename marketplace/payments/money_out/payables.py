@@ -46,7 +46,7 @@ def take_back(
     When Stripe has answered about a reversal, ``note_reversal(reference=clawback_id)`` is promised.
     MoreThanLeft (409) when less than ``amount`` is left of it.
     """
-    pieces = _lock_pieces(reference)
+    pieces = lock_pieces(reference)
     left = sum((left_of(piece) for piece in pieces), zero(amount.currency))
     if amount > left:
         raise MoreThanLeft(f"Only {show_money(left)} of this is left.", next_step="Take back no more than that.")
@@ -142,7 +142,7 @@ def left_of(payable: Payable) -> Money:
 
 def left_of_all(reference: str) -> Money:
     """Of a payable and the odd units that were carried over from it."""
-    pieces = _lock_pieces(reference)
+    pieces = lock_pieces(reference)
     return sum((left_of(piece) for piece in pieces), zero(pieces[0].currency))
 
 
@@ -166,7 +166,7 @@ def _netted(payable: Payable) -> list[tuple[Netting, str, Money]]:
     return found
 
 
-def _lock_pieces(reference: str) -> Sequence[Payable]:
+def lock_pieces(reference: str) -> Sequence[Payable]:
     """A payable and the odd units carried over from it; what is still owed comes first."""
     pieces = db.session.scalars(
         select(Payable).where((Payable.id == reference) | (Payable.rest_of == reference)).order_by(Payable.id)

@@ -13,16 +13,18 @@ from marketplace.referrals.at_issue import freeze_reward, thaw_what_was_at_issue
 from marketplace.referrals.disputes.subjects import ENDED, NOT_SENT
 from marketplace.referrals.models import Dispute, DisputeKind, Lead, Moderation, Reward
 from marketplace.referrals.queries import find_conversion, rewards_of_lead
-from marketplace.referrals.reserving import still_possible
+from marketplace.referrals.reserving import kept_for_disputes, still_possible
 
 
 def freeze(dispute: Dispute, cost: Money) -> None:
-    """``cost``: of what is not earned yet, with fees; as much of it as is free is set aside."""
+    """``cost``: of what is not earned yet, with fees; as much as is free is kept for it, also once the lead is over."""
     lead = db.session.get_one(Lead, dispute.lead_id)
     for reward, amount in rewards_at_issue(dispute):
         freeze_reward(dispute, reward, amount)
     if cost.minor:
-        dispute.reserved_minor = set_aside(lead, cost).minor
+        is_on_top = dispute.kind is DisputeKind.WRONG_AMOUNT  # Of what is kept for later parts of the sale.
+        set_aside(lead, cost + still_possible(lead) if is_on_top else cost)
+        dispute.reserved_minor = min(cost, funds.reserved_for(lead.id, cost.currency)).minor
         pause_if_out_of_funds(lead.bounty)
 
 
@@ -39,7 +41,8 @@ def free_set_aside(dispute: Dispute) -> None:
     lead = db.session.get_one(Lead, dispute.lead_id)
     left = funds.reserved_for(lead.id, dispute.currency) - dispute.reserved
     needed = zero(dispute.currency) if _is_over(lead) else min(still_possible(lead), worst_case(lead.terms))
-    funds.free_beyond(lead.id, bounty_id=lead.bounty_id, keep=max(left, needed), why="the dispute is over")
+    funds.free_beyond(lead.id, bounty_id=lead.bounty_id, keep=max(left, needed, kept_for_disputes(lead)),
+                      why="the dispute is over")
     note_funds_came_free(lead.bounty)
     dispute.reserved_minor = 0
 

@@ -5,7 +5,7 @@ from sqlalchemy.exc import IntegrityError
 
 from marketplace.foundation import clock, outbox
 from marketplace.foundation.db import db
-from marketplace.foundation.errors import Conflict, require
+from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
 from marketplace.referrals.consent import BUYER
@@ -15,7 +15,7 @@ from marketplace.referrals.disputes.freezing import freeze
 from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.disputes.permissions import may_claim
 from marketplace.referrals.disputes.queries import count_claims_lost
-from marketplace.referrals.disputes.subjects import Claim, Subject, find_subject
+from marketplace.referrals.disputes.subjects import Claim, NotDisputable, Subject, find_subject
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
     Dispute,
@@ -69,12 +69,15 @@ def take_up(dispute: Dispute, *, by: str) -> None:
 
 
 def cost_of(dispute: Dispute) -> Money:
-    """What the business would pay in all, as things stand now."""
+    """What the business would pay in all, as things stand now; nothing where that has been settled meanwhile."""
     lead = db.session.get_one(Lead, dispute.lead_id)
     if not KINDS[dispute.kind].has_sale and dispute.kind is not DisputeKind.REJECTED_UNFAIRLY:
         return zero(dispute.currency)
     claim = Claim(dispute.happened_on, dispute.sale, dispute.about_id)
-    return find_subject(lead, dispute.kind, claim, is_new=False).cost
+    try:
+        return find_subject(lead, dispute.kind, claim, is_new=False).cost
+    except (NotDisputable, Invalid):
+        return zero(dispute.currency)
 
 
 def ask_respondent(dispute: Dispute, cost: Money, *, by: str) -> None:

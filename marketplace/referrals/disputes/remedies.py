@@ -11,14 +11,15 @@ from marketplace.foundation.errors import Conflict
 from marketplace.foundation.money import BASIS, Money, zero
 from marketplace.identity.models import User
 from marketplace.payments import ledger
-from marketplace.payments.models import AccountKind, Payable, PayableState
+from marketplace.payments.models import AccountKind, Payable, PayableState, TransferStop
+from marketplace.payments.money_out import stops
 from marketplace.referrals import lifecycle
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import take_back_by_ruling
 from marketplace.referrals.consent import withdraw_consent
 from marketplace.referrals.corrections import preview_correction, record_correction, recorded_value
 from marketplace.referrals.disputes.freezing import find_money, rewards_at_issue
-from marketplace.referrals.holds import hold_reward
+from marketplace.referrals.holds import hold_reward, live_holds
 from marketplace.referrals.in_kind import LIVES, REMINDED_AFTER
 from marketplace.referrals.lawful import price_for
 from marketplace.referrals.models import (
@@ -28,6 +29,7 @@ from marketplace.referrals.models import (
     ConversionSource,
     Dispute,
     DisputeKind,
+    DisputeSide,
     KindState,
     Lead,
     PartState,
@@ -40,7 +42,14 @@ from marketplace.referrals.models import (
     Stage,
     WitnessSaid,
 )
-from marketplace.referrals.queries import conversions_of, find_conversion, find_live_grant, rewards_of_lead
+from marketplace.referrals.queries import (
+    conversions_of,
+    find_conversion,
+    find_live_grant,
+    is_found_false,
+    rewards_of_lead,
+)
+from marketplace.referrals.reserving import still_possible
 from marketplace.referrals.rewards import hold_earned
 from marketplace.referrals.sharing import find_split
 from marketplace.referrals.stages import is_to_qualify, make_sale, previews_of_sale, qualify
@@ -65,6 +74,8 @@ class Finding:
 
 def apply_finding(dispute: Dispute, finding: Finding, *, by: str) -> None:
     """The caller holds the lock of the bounty's funds, and what was at issue waits no more."""
+    if dispute.claimant_side is DisputeSide.REFERRER and is_found_false(dispute.lead_id):
+        return  # Found false while it was disputed: it earns nothing more.
     _REMEDIES[dispute.kind](dispute, db.session.get_one(Lead, dispute.lead_id), finding, by)
 
 
@@ -75,7 +86,7 @@ def _sell(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
         return
     dispute.ruled_sale_minor = amount.minor
     before = {one.id for one in conversions_of(lead)}
-    previews = previews_of_sale(lead, amount)
+    previews = previews_of_sale(lead, amount, with_later=True)
     owes = find_money(dispute, lead, sum(
         (one.reward + one.buyer_share + one.fee for one in previews), zero(amount.currency)))
     if lead.stage is Stage.LOST:
@@ -93,7 +104,8 @@ def _correct(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
         return
     dispute.ruled_sale_minor = total.minor
     more = preview_correction(lead, sale, total)
-    owes = find_money(dispute, lead, more.reward + more.buyer_share + more.fee)
+    cost = more.reward + more.buyer_share + more.fee
+    owes = find_money(dispute, lead, cost + still_possible(lead))  # What is kept for later parts stays.
     made = record_correction(lead, sale, total, source=_source(dispute), external_id=dispute.id, by=by)
     _give_part(dispute, lead, [made], finding, owes=owes, by=by)
 
@@ -123,7 +135,7 @@ def _give_part(
         back = reward.amount.part(BASIS - finding.share_bps, BASIS)
         if back.minor and reward.whom is For.REFERRER:
             take_back_by_ruling(reward, back, dispute_id=dispute.id, by=by)
-        if owes and reward.state is RewardState.PENDING:
+        if owes and reward.state in {RewardState.PENDING, RewardState.ON_HOLD}:
             hold_reward(reward, source_id=dispute.id, reason=OWED_BY_RULING, letter="")
 
 
@@ -137,12 +149,12 @@ def _take_back(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
 def _share(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
     """Of what is earned and not sent, at once; of what is still to be earned, by a split."""
     owner, other = db.session.get_one(Lead, dispute.about_id), db.session.get_one(User, dispute.claimant_id)
-    if rewards_of_lead(owner):
-        for reward, amount in rewards_at_issue(dispute):
-            _pass_on(dispute, reward, amount.part(finding.share_bps, BASIS), owner, by=by)
-        return
-    split = find_split(owner)
+    has_earned, split = bool(rewards_of_lead(owner)), find_split(owner)
+    for reward, amount in rewards_at_issue(dispute):
+        _pass_on(dispute, reward, amount.part(finding.share_bps, BASIS), owner, by=by)
     if split is not None and split.state is SplitState.AGREED:
+        if has_earned:  # It goes on as all of them agreed.
+            return
         raise SharedAlready("Everybody there agreed meanwhile on how it is shared.",
                             next_step="Rule once it has earned something.")
     if split is not None:
@@ -162,12 +174,30 @@ def _pass_on(dispute: Dispute, reward: Reward, amount: Money, owner: Lead, *, by
     payable = db.session.get(Payable, reward.id)
     if amount.minor == 0 or (payable is not None and payable.state is not PayableState.OWED):
         return
+    waits, live = _why_it_waits(reward), live_holds(reward.id)
+    is_frozen = reward.state is RewardState.ON_HOLD and (not live or live[0].was_on_hold)  # By an admin.
     reserved = ledger.account(AccountKind.RESERVED, owner.id, reward.currency)
     back = take_back_by_ruling(reward, amount, dispute_id=dispute.id, by=by, credit=reserved)
     if back.state is ClawbackState.TAKEN:
         conversion = db.session.get_one(Conversion, reward.conversion_id)
-        hold_earned(owner, conversion, back.amount, Money(back.fee_minor, reward.currency), whom=For.REFERRER,
-                    beneficiary_id=dispute.claimant_id, by=by)
+        passed = hold_earned(owner, conversion, back.amount, Money(back.fee_minor, reward.currency), whom=For.REFERRER,
+                             beneficiary_id=dispute.claimant_id, by=by)
+        _let_it_wait_too(passed, waits, is_frozen=is_frozen, by=by)
+
+
+def _why_it_waits(reward: Reward) -> dict[str, str]:
+    """Reasons by what held or stopped it: a payment in doubt, a look by a person, what the business still owes."""
+    stopped = db.session.scalars(stops.open_stops().where(TransferStop.subject_id == reward.id))
+    return {one.source: one.reason for one in stopped} | {
+        one.source_id: one.reason for one in live_holds(reward.id)}
+
+
+def _let_it_wait_too(passed: Reward, waits: dict[str, str], *, is_frozen: bool, by: str) -> None:
+    """Whose it is was decided, and nothing else."""
+    if is_frozen and passed.state is RewardState.PENDING:
+        lifecycle.move_reward(passed, RewardState.ON_HOLD, by=by, reason="an admin had put it on hold")
+    for source_id, reason in waits.items():
+        hold_reward(passed, source_id=source_id, reason=reason, letter="")
 
 
 def _owe_again(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:

@@ -51,9 +51,10 @@ def rule(
         end_for_respondent(dispute, ended_by=Ending.RULING, by=by.id)
         return
     share = _share(dispute, outcome, share_bps)
-    if sale is not None and KINDS[dispute.kind].has_sale:
-        check_sale_itself(lead, sale, sold_on or dispute.happened_on)
-        _check_is_more(dispute, lead, sale)
+    found = sale or dispute.sale
+    if found is not None and (sale or sold_on) and KINDS[dispute.kind].has_sale:
+        check_sale_itself(lead, found, sold_on or dispute.happened_on)
+        _check_is_more(dispute, lead, found)
     end_for_claimant(dispute, ended_by=Ending.RULING, by=by.id, finding=Finding(share, sale, sold_on))
 
 

@@ -14,12 +14,14 @@ from marketplace.foundation.errors import Conflict, Invalid
 from marketplace.foundation.money import Money, show_money, zero
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.corrections import preview_correction, recorded_value
+from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.in_kind import REMINDED_AFTER, things_of_lead
 from marketplace.referrals.lawful import price_for
 from marketplace.referrals.models import (
     Consent,
     Dispute,
     DisputeKind,
+    DisputeSide,
     KindState,
     Lead,
     Moderation,
@@ -30,7 +32,7 @@ from marketplace.referrals.models import (
     Stage,
     Thing,
 )
-from marketplace.referrals.queries import find_conversion, rewards_of_lead
+from marketplace.referrals.queries import find_conversion, is_found_false, rewards_of_lead
 from marketplace.referrals.sharing import find_split
 from marketplace.referrals.stages import check_sale_itself, is_to_qualify, previews_of_sale
 
@@ -73,6 +75,8 @@ class Subject:
 
 def find_subject(lead: Lead, kind: DisputeKind, claim: Claim, *, is_new: bool = True) -> Subject:
     """NotDisputable, TooLate (409), Invalid (422): each says what can be done instead."""
+    if is_new and KINDS[kind].claimant is DisputeSide.REFERRER and is_found_false(lead.id):
+        raise NotDisputable("This lead was found not to be genuine.", next_step="The lead’s page says why.")
     subject = _SUBJECTS[kind](lead, claim)
     if is_new and clock.now() > subject.since + OPEN_WITHIN:
         raise TooLate("A dispute is opened within thirty days of what it is about, and those are over.",
@@ -124,11 +128,13 @@ def _missing_sale(lead: Lead, claim: Claim, since: datetime) -> Subject:
         raise NotDisputable("The sale is recorded.", next_step="If its amount is wrong, dispute the amount.")
     amount = _amount(claim)
     check_sale_itself(lead, amount, _day(claim))
-    previews = previews_of_sale(lead, amount)
-    nothing = zero(amount.currency)
+    if lead.protected_until and _day(claim) > lead.protected_until.date():
+        raise NotDisputable("By then the time was over in which a sale counts as this lead’s.",
+                            next_step="If they bought before that day, say when.")
+    whole, nothing = previews_of_sale(lead, amount, with_later=True), zero(amount.currency)
     return Subject(
-        lead.id, since, sum((one.reward for one in previews), nothing),
-        sum((one.reward + one.buyer_share + one.fee for one in previews), nothing), _day(claim), sale=amount)
+        lead.id, since, sum((one.reward for one in previews_of_sale(lead, amount)), nothing),
+        sum((one.reward + one.buyer_share + one.fee for one in whole), nothing), _day(claim), sale=amount)
 
 
 def _wrong_amount(lead: Lead, claim: Claim) -> Subject:

@@ -86,7 +86,7 @@ def frozen_in_words(dispute: Dispute) -> str:
         return (f"{show_money(dispute.at_issue)} of the reward, as far as it is not sent. The rest goes its way."
                 if dispute.at_issue_minor else "Nothing: nothing is earned yet.")
     if dispute.reserved_minor:
-        return f"{show_money(dispute.reserved)} of the bounty’s free funds are set aside for it, our fee included."
+        return f"{show_money(dispute.reserved)} of the bounty’s funds are set aside for it, our fee included."
     return "Nothing more than what is reserved for this lead anyway." if KINDS[dispute.kind].may_split else "No money."
 
 

@@ -65,6 +65,8 @@ def _open(lead: Lead, look: FraudScore) -> FraudCase:
 def keep_case(case: FraudCase, *, by: User, reason: str, version: int | None = None) -> None:
     """A hold is kept for thirty days more, with the reason that the person reads."""
     _check_may_decide(case, by, version)
+    if case.state is not CaseState.OPEN:
+        raise NotHeld("This was decided meanwhile.", next_step="Reload the page to see where it stands.")
     if case.level is Verdict.HOLD:
         case.expires_at = clock.now() + HOLD_ENDS_AFTER
         outbox.promise("expire_fraud_hold", after=HOLD_ENDS_AFTER, case_id=case.id)

@@ -13,17 +13,19 @@ from marketplace.payments.disputes.freezing import thaw_owner
 from marketplace.payments.models import PLATFORM, Account, AccountKind, PayableState
 from marketplace.payments.money_out import payables, stops
 from marketplace.referrals import lifecycle
-from marketplace.referrals.asking import end_lead
+from marketplace.referrals.asking import end_lead, free_reserved
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.holds import hold_reward, lift_holds
 from marketplace.referrals.models import (
     Consent,
     FraudCase,
+    KindState,
     Lead,
     Moderation,
     Point,
     ReasonCode,
     Reward,
+    RewardInKind,
     RewardState,
     Stage,
     Verdict,
@@ -32,6 +34,7 @@ from marketplace.referrals.models import (
 HELD = "A person at Fingerpost looks at this lead first. Nothing is lost meanwhile."
 UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
 UNRELEASED = frozenset({RewardState.PENDING, RewardState.ON_HOLD})
+RELEASED = frozenset({RewardState.PAYABLE, RewardState.SCHEDULED, RewardState.PAID})  # Parts of it may be owed still.
 
 
 class HeldForALook(Conflict):
@@ -50,10 +53,12 @@ def hold_lead(lead: Lead, case: FraudCase, point: Point) -> None:
     if lead.moderation in UNDECIDED or (point is Point.CONSENT and case.level is Verdict.STOP):
         lead.is_held = True
     for reward in _rewards_of(lead):
-        if reward.state is RewardState.PENDING:
+        if reward.state in UNRELEASED:  # Whatever else holds it may let go first.
             hold_reward(reward, source_id=case.id, reason=HELD, letter="")
-        elif reward.state in {RewardState.PAYABLE, RewardState.SCHEDULED}:
-            stops.stop_transfers("payable", reward.id, reason=HELD, source=case.id, by=audit.SYSTEM)
+        elif reward.state in RELEASED:
+            for piece in payables.lock_pieces(reward.id):
+                if piece.state is not PayableState.SENT:
+                    stops.stop_transfers("payable", piece.id, reason=HELD, source=case.id, by=audit.SYSTEM)
 
 
 def hold_longer(reward: Reward) -> None:
@@ -73,7 +78,7 @@ def let_lead_go(case: FraudCase) -> None:
     lift_holds(case.id, why="A person has looked at it.", letter="")
     stops.lift_stops(case.id, by=audit.SYSTEM)
     for payee_id in sorted({one.beneficiary_id for one in _rewards_of(lead)
-                            if one.state is RewardState.PAYABLE and one.beneficiary_id}):
+                            if one.state in RELEASED and one.beneficiary_id}):
         outbox.promise("request_transfers", payee_id=payee_id)
 
 
@@ -84,11 +89,9 @@ def undo_lead(case: FraudCase, *, by: str) -> None:
     """
     lead, reason = case.lead, case.reason or ""
     lead.is_held = False
-    for reward in _rewards_of(lead):
-        if reward.state in UNRELEASED:
-            _void_held(reward, by=by, reason=reason)
-        elif reward.state is RewardState.PAYABLE:
-            _void_owed(reward, by=by, reason=reason)
+    _take_what_it_earned(lead, by=by, reason=reason)
+    if lead.stage is Stage.WON:
+        free_reserved(lead, why="It was found not to be genuine.")
     stops.lift_stops(case.id, by=audit.SYSTEM)
     if lead.moderation is Moderation.ACCEPTED and lead.stage is not Stage.WON:
         end_lead(lead, why="It was found not to be genuine.", by=by)
@@ -101,6 +104,20 @@ def undo_lead(case: FraudCase, *, by: str) -> None:
         lifecycle.move(lead, Moderation.REJECTED, by=by, reason=ReasonCode.OTHER)
         lead.decided_at, lead.decided_by = case.decided_at, by
     note_funds_came_free(db.session.get_one(Bounty, lead.bounty_id))
+
+
+def _take_what_it_earned(lead: Lead, *, by: str, reason: str) -> None:
+    """All that is not in a transfer or sent, and what is owed in kind."""
+    for reward in _rewards_of(lead):
+        if reward.state in UNRELEASED:
+            _void_held(reward, by=by, reason=reason)
+        elif reward.state is RewardState.PAYABLE:
+            _void_owed(reward, by=by, reason=reason)
+        elif reward.state in RELEASED:
+            _take_owed(reward)
+    for thing in db.session.scalars(select(RewardInKind).filter_by(lead_id=lead.id, state=KindState.OWED)).all():
+        lifecycle.move_kind(thing, KindState.EXPIRED, by=by, reason="It was found not to be genuine.")
+        outbox.promise("send_letter", letter="kind_expired", kind_id=thing.id)
 
 
 def sent_already(lead: Lead) -> list[Reward]:
@@ -125,16 +142,21 @@ def _void_held(reward: Reward, *, by: str, reason: str) -> None:
 
 def _void_owed(reward: Reward, *, by: str, reason: str) -> None:
     """payable -> funds, and the fee that we had earned with it."""
-    payable = payables.lock_payable(reward.id)
-    if payable.state is not PayableState.OWED:
+    if payables.lock_payable(reward.id).state is not PayableState.OWED:
         return
-    if payable.amount_minor:
-        payables.take_from_owed(payable, payable.amount, credit=_funds(reward), reference=f"{reward.id}:fraud")
+    _take_owed(reward)
     fee = reward.fee - reward.fee_given_back
     if fee.minor:
         ledger.move(fee, source=ledger.account(AccountKind.PLATFORM_FEES, PLATFORM, reward.currency),
                     target=_funds(reward), kind="reward_voided_fee", reference=f"{reward.id}:fraud_fee")
     _void(reward, by=by, reason=reason)
+
+
+def _take_owed(reward: Reward) -> None:
+    """All of it that is in no transfer, with what was set apart from it."""
+    for piece in payables.lock_pieces(reward.id):
+        if piece.state is PayableState.OWED and piece.amount_minor:
+            payables.take_from_owed(piece, piece.amount, credit=_funds(reward), reference=f"{piece.id}:fraud")
 
 
 def _void(reward: Reward, *, by: str, reason: str) -> None:

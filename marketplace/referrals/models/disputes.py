@@ -64,7 +64,7 @@ class Ending(StrEnum):
 class Dispute(Versioned, Base):
     """A claim of one side against another about one lead, reward or thing.
 
-    ``at_issue`` is money of rewards; ``reserved`` what was set aside for it out of free funds, with fees.
+    ``at_issue`` is money of rewards; ``reserved`` what is kept for it of the lead's reserved funds, with fees.
     """
 
     __tablename__ = "disputes"
