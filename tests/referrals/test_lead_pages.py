@@ -392,8 +392,9 @@ class TestTheBusinesssPages:
 
     def test_the_pipeline_comes_in_pages(self, westside, ana, wes, mona, as_user):
         bounty = make_bounty(westside, is_live=True, funded_for=25)
-        for _ in range(21):
-            accept(point(bounty, ana), by=mona)
+        others = [ana, make_user("Bo Li"), make_user("Cleo Day")]  # A storm of one person's would wait for a look.
+        for number in range(21):
+            accept(point(bounty, others[number % 3]), by=mona)
         page = as_user(wes).page(f"/businesses/{westside.id}/leads?stage=asked")
         following = page.xpath("//a[@rel='next']/@href")[0]
         assert words_of(as_user(wes).page(following)).count("Terms no. 1") == 1
