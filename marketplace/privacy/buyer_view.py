@@ -10,7 +10,7 @@ from marketplace.foundation.sheets import write_sheet
 from marketplace.foundation.show import day_in_words
 from marketplace.privacy.buyers import is_only_typed, leads_about, why_wait
 from marketplace.privacy.kinds import KINDS, Whose
-from marketplace.referrals.contact import CASE_OPENED, CONTACT_OPENED, is_open_to_business
+from marketplace.referrals.contact import CASE_OPENED, CONTACT_OPENED, POST_OPENED, is_open_to_business
 from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Lead, Moderation, Suppression
 from marketplace.referrals.queries import consents_of
 from marketplace.referrals.suppression import hash_email
@@ -76,7 +76,8 @@ def _held(lead: Lead) -> Held:
 
 def _looks(lead: Lead) -> list[tuple[datetime, str]]:
     """Of people who had the data before them. A business's people are named by their business, ours as moderators."""
-    who = {CONTACT_OPENED: lead.business.name, CASE_OPENED: "A moderator of Fingerpost"}
+    who = {CONTACT_OPENED: f"{lead.business.name}: how to reach you", POST_OPENED: f"{lead.business.name}: your post",
+           CASE_OPENED: "A moderator of Fingerpost"}
     found: list[tuple[datetime, str]] = []
     last: dict[tuple[str, str], datetime] = {}
     for event in db.session.scalars(audit.events_about(lead.id)):

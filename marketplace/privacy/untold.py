@@ -15,6 +15,7 @@ from marketplace.referrals.asking import end_lead
 from marketplace.referrals.legal_clocks import told_by
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, Lead, Moderation, ReasonCode
+from marketplace.referrals.queries import is_disputed
 
 WHY = "the buyer could not be told within a month"
 SPARE = timedelta(days=1)  # The job comes round daily: it never looks after the month is over.
@@ -56,12 +57,15 @@ def forget_untold() -> None:
 
 
 def forget_one_untold(lead_id: str) -> None:
-    """Job: the lead ends, if it lives, and its buyer's data goes. Nothing if they were told meanwhile."""
+    """Job: the lead ends, if it lives, and its buyer's data goes. Nothing if they were told meanwhile.
+
+    What a dispute may need waits for its end (GDPR Art. 17(3)(e)): a second lead for a buyer who was told of the first.
+    """
     lead = db.session.get_one(Lead, lead_id)
     lock_funds_of(lead)
     db.session.refresh(lead, with_for_update={"key_share": True, "of": Lead})
     buyer = db.session.get_one(Buyer, lead.buyer_id, populate_existing=True)
-    if buyer.told_at is not None or buyer.erased_at is not None:
+    if buyer.told_at is not None or buyer.erased_at is not None or is_disputed(lead.id):
         return
     _end(lead)
     erase_everything(lead, why=NOT_TOLD, by=audit.SYSTEM)

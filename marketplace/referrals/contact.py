@@ -17,7 +17,8 @@ from marketplace.referrals.permissions import is_referrer, may_moderate, may_wor
 from marketplace.referrals.queries import find_live_grant
 
 PURPOSE = "to contact me about the need described in my post, and nothing else"
-CONTACT_OPENED, CASE_OPENED = "contact.opened", "case.opened"  # In the trail: who had a buyer's data before them.
+# In the trail: who had a buyer's data before them.
+CONTACT_OPENED, CASE_OPENED, POST_OPENED = "contact.opened", "case.opened", "post.opened"
 
 
 class NoConsent(Conflict):
@@ -73,6 +74,14 @@ def note_case_opened(*leads: Lead, by: User) -> None:
     for lead in leads:
         require(may_moderate(by, lead), "open this case")
         audit.record(CASE_OPENED, lead.id, by=by.id)
+
+
+def note_post_opened(*leads: Lead, by: User) -> None:
+    """People of the business have the post before them, with its author's name: the buyer can see that too."""
+    for lead in leads:
+        require(may_work(by, lead), "read this post")
+        if SeenLead(lead, by=by).shows_evidence:
+            audit.record(POST_OPENED, lead.id, by=by.id)
 
 
 class SeenLead:

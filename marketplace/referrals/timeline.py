@@ -55,7 +55,7 @@ class Happening:
 
 
 ONE_OPENING = timedelta(minutes=10)  # A page that is loaded again is one line here; the trail has every one.
-LOOKS = frozenset({"contact.opened", "case.opened"})
+LOOKS = frozenset({"contact.opened", "case.opened", "post.opened"})
 R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYER
 EVERYONE = frozenset(Audience)
 INSIDERS = frozenset({R, A})
@@ -98,6 +98,7 @@ WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
     "consent.withdrawn": (EVERYONE, "The buyer took the yes back", "warn"),
     "contact.opened": (frozenset({A, B, Y}), "The business opened the contact data", "info"),
     "case.opened": (frozenset({Y}), "", "mute"),
+    "post.opened": (frozenset({Y}), "", "mute"),
     "buyer.erased": (frozenset({R, B, A}), "What was kept of the buyer was erased", "mute"),
     "buyer.erasure_asked": (frozenset({A}), "The buyer asked to be erased; something is to be settled first", "warn"),
     "stage.new": (frozenset({A}), "Open for the business to work on", "mute"),
@@ -179,6 +180,7 @@ TO_BUYER = {
     "consent.withdrawn": "You took your yes back",
     "contact.opened": "The business opened your contact data",
     "case.opened": "A moderator looked at your post",
+    "post.opened": "The business read your post",
     "share.waiting": "You were asked what becomes of your share",
     "share.taken": "You take your share as money",
     "share.donated": "You give your share to the cause",

@@ -19,6 +19,7 @@ from marketplace.referrals import legal_clocks
 from marketplace.referrals.asking import end_protection
 from marketplace.referrals.buyers_share import decline_share, shares_of_buyer
 from marketplace.referrals.consent import refuse_consent
+from marketplace.referrals.disputes.ending import end_withdrawn
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.models import Buyer, DisputeKind, KnownContact, LeadSignature, Moderation, Stage
 from marketplace.referrals.queries import consents_of, rewards_of_lead
@@ -181,6 +182,23 @@ class TestTheClocksOfTheLaw:
         do(forget_untold)
         work()
         assert len(mailbox.all()) == again
+
+    @pytest.mark.once
+    def test_what_a_dispute_needs_waits_for_its_end(self, app, clock, work):
+        ana, bounty = make.make_user(), make.make_bounty(is_live=True)
+        make.consent(make.accept(make.make_lead(bounty, buyer_email=MAIL)), email=MAIL)
+        second = make.make_lead(bounty, by=ana, quote=SAID, buyer_email=MAIL)
+        clock.move(timedelta(days=26))
+        dispute = do(open_dispute, lead_of(second.id), DisputeKind.DUPLICATE_OWNERSHIP, by=ana,
+                     text="I pointed at them long before anybody else did.")
+        clock.move(timedelta(days=3))
+        do(forget_untold)
+        work()
+        assert SAID in lead_of(second.id).evidence.quote and dispute.statements[0].text
+        do(end_withdrawn, dispute, by=ana.id)
+        do(forget_untold)
+        work()
+        assert places_of(SAID) == set()
 
     @pytest.mark.once
     def test_admins_see_who_does_not_know_yet(self, app, clock, as_user):

@@ -99,7 +99,8 @@ def test_the_export_holds_the_same_as_json_and_csv(david, anonymous):
     assert {entry["to"] for entry in told["entries"]} == {"Westside Auto", "Eastside Auto"}
     given = next(entry for entry in told["entries"] if entry["to"] == "Westside Auto")
     assert given["contact"] == {"name": NAME, "email": MAIL, "phone": PHONE}
-    assert given["consents"][0]["until"] == "2027-01-31" and given["looked_at"][0]["by"] == "Westside Auto"
+    assert given["consents"][0]["until"] == "2027-01-31"
+    assert given["looked_at"][0]["by"] == "Westside Auto: how to reach you"
     rows = list(csv.DictReader(io.StringIO(anonymous.get(f"{david.page}/export.csv").text.removeprefix("\ufeff"))))
     assert {"entry": david.yes, "what": "contact.email", "value": MAIL} in rows
     assert {row["entry"] for row in rows} == {david.yes, david.asked}
@@ -211,6 +212,15 @@ def test_misuse_is_reported_and_becomes_a_dispute_that_the_business_answers(davi
 def test_the_buyer_reads_that_a_moderator_looked(david, as_user, anonymous):
     as_user(db.session.get_one(User, david.mona)).get(f"/leads/{david.yes}")
     assert "A moderator of Fingerpost" in words_of(anonymous.page(david.page))
+
+
+@pytest.mark.once
+def test_the_buyer_reads_that_the_business_read_the_post_and_not_that_the_referrer_did(david, as_user, anonymous):
+    for person in (david.ana, david.wes):
+        as_user(db.session.get_one(User, person)).get(f"/leads/{david.yes}")
+    page = words_of(anonymous.page(david.page))
+    assert "Westside Auto: your post" in page and "Westside Auto: how to reach you" in page
+    assert actions_on(david.yes).count("post.opened") == 1
 
 
 def test_an_address_that_somebody_else_typed_goes_and_the_lead_waits_for_its_own_buyer(app, anonymous, work, mailbox):

@@ -1,4 +1,5 @@
 """Leads for programs: pointing, following, moderating, working, selling."""
+from collections.abc import Sequence
 from typing import Any
 
 from flask_smorest import Blueprint
@@ -10,10 +11,10 @@ from marketplace.foundation.idempotency import asked_anew, once
 from marketplace.foundation.paging import PageQuery, page
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals import appeals, clawbacks, in_kind, moderation, pointing, stages
-from marketplace.referrals.contact import Contact, SeenLead, note_case_opened, open_contact
+from marketplace.referrals.contact import Contact, SeenLead, note_case_opened, note_post_opened, open_contact
 from marketplace.referrals.desk.as_told import told_state
 from marketplace.referrals.models import Conversion, Lead, Moderation
-from marketplace.referrals.permissions import may_moderate
+from marketplace.referrals.permissions import is_referrer, may_moderate
 from marketplace.referrals.queries import (
     find_conversion,
     get_lead,
@@ -61,6 +62,18 @@ def _mine(lead_id: str) -> Lead:
     return get_lead(lead_id, seen_by=signed_in_user())
 
 
+def _note_looks(leads: Sequence[Lead]) -> bool:
+    """Whether anything of a buyer's is about to be shown to others than the referrer; then the trail says so."""
+    user = signed_in_user()
+    cases = [lead for lead in leads if may_moderate(user, lead)]
+    posts = [lead for lead in leads if lead not in cases and not is_referrer(user, lead) and _seen(lead).shows_evidence]
+    if cases or posts:
+        with transaction():
+            note_case_opened(*cases, by=user)
+            note_post_opened(*posts, by=user)
+    return bool(cases or posts)
+
+
 @bp.get("/leads")
 @require_scope("leads:read")
 @bp.arguments(LeadQuery, location="query")
@@ -72,9 +85,7 @@ def list_leads(asked: dict[str, Any]) -> dict[str, Any]:
         state = Lead.moderation if signed_in_user().is_admin else told_state
         leads = leads.where(state == asked["moderation"])
     found = page(leads, Lead.id, cursor=asked["cursor"], size=asked["limit"])
-    if seen := [lead for lead in found.rows if may_moderate(signed_in_user(), lead)]:
-        with transaction():
-            note_case_opened(*seen, by=signed_in_user())
+    if _note_looks(found.rows):
         found = page(leads, Lead.id, cursor=asked["cursor"], size=asked["limit"])
     return {"rows": [_seen(lead) for lead in found.rows], "next_cursor": found.next_cursor}
 
@@ -95,9 +106,7 @@ def create_lead(written: dict[str, Any]) -> SeenLead:
 @bp.response(200, OneLeadOutput)
 def read_lead(lead_id: str) -> SeenLead:
     """One lead; its evidence is null to a business until the buyer has said yes."""
-    if may_moderate(signed_in_user(), _mine(lead_id)):
-        with transaction():
-            note_case_opened(_mine(lead_id), by=signed_in_user())
+    _note_looks([_mine(lead_id)])
     return _seen(_mine(lead_id))
 
 

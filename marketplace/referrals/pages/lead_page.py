@@ -20,7 +20,7 @@ from marketplace.referrals.afterwards import may_renew
 from marketplace.referrals.appeals import may_be_appealed
 from marketplace.referrals.asking import buyer_link
 from marketplace.referrals.beside import leads_beside, signals_beside
-from marketplace.referrals.contact import is_open_to_business, note_case_opened
+from marketplace.referrals.contact import SeenLead, is_open_to_business, note_case_opened, note_post_opened
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, INFO_WAITED_FOR, add_business_days, decision_due
 from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.desk.claims import claim_lead
@@ -94,6 +94,10 @@ def show(lead_id: str) -> Any:
     if audience_of(user, lead) is Audience.ADMIN:
         with transaction():
             note_case_opened(*_with_those_beside(get_lead(lead_id, seen_by=user), user), by=user)
+    elif audience_of(user, lead) is Audience.BUSINESS and SeenLead(lead, by=user).shows_evidence:
+        with transaction():
+            note_post_opened(get_lead(lead_id, seen_by=user), by=user)
+        lead = get_lead(lead_id, seen_by=user)
     if lead.moderation is Moderation.IN_REVIEW and may_open(user, lead):
         with transaction():  # Whoever opens a case has it: others see so, and do not decide it too.
             claim_lead(get_lead(lead_id, seen_by=user), by=user)
