@@ -10,7 +10,13 @@ from marketplace.bounties.rules import Earned
 from marketplace.foundation import clock
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money
-from marketplace.referrals.models import Clawback, Lead, Reward, RewardState
+from marketplace.referrals.models import Clawback, Dispute, DisputeKind, Lead, Reward, RewardState
+
+# By a ruling about whose buyer it is: counted with the one who has it now.
+PASSED_ON = (select(Clawback.reward_id, func.sum(Clawback.amount_minor).label("minor"),
+                    func.sum(Clawback.fee_minor).label("fee_minor"))
+             .join(Dispute, Dispute.id == Clawback.dispute_id).where(Dispute.kind == DisputeKind.DUPLICATE_OWNERSHIP)
+             .group_by(Clawback.reward_id).subquery())
 
 
 def used_up(lead: Lead, *, is_preview: bool = False) -> Earned | None:
@@ -25,7 +31,9 @@ def used_up(lead: Lead, *, is_preview: bool = False) -> Earned | None:
         _lock(lead.bounty_id)
     clawed = (select(Clawback.reward_id, func.sum(Clawback.amount_minor).label("minor"))
               .group_by(Clawback.reward_id).subquery())
-    kept = case((Reward.lead_id == lead.id, Reward.amount_minor), (Reward.state == RewardState.VOIDED, 0),
+    passed = select(PASSED_ON.c.minor).where(PASSED_ON.c.reward_id == Reward.id).scalar_subquery()
+    kept = case((Reward.lead_id == lead.id, Reward.amount_minor - func.coalesce(passed, 0)),
+                (Reward.state == RewardState.VOIDED, 0),
                 else_=Reward.amount_minor - func.coalesce(clawed.c.minor, 0))
     mine = (Lead.referrer_id == lead.referrer_id) & (Reward.whom == For.REFERRER)
     this_month = clock.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)

@@ -5,7 +5,7 @@ Payments has frozen what was free. Here the leads and rewards are named whose mo
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from marketplace.bounties.models import Bounty, BountyState
 from marketplace.bounties.publishing import note_funds_came_free, pause_if_out_of_funds, resume_bounty, stop_bounty
@@ -132,7 +132,7 @@ def _stop_transfers(chargeback: Chargeback, why: str) -> None:
     missing, stopped = freezing.unnamed(chargeback), zero(chargeback.currency)
     told = _stopped_by(chargeback)
     released = db.session.scalars(
-        select(Payable).join(Reward, Reward.id == Payable.id).where(
+        select(Payable).join(Reward, Reward.id == func.coalesce(Payable.rest_of, Payable.id)).where(
             Reward.bounty_id == chargeback.purpose_id, Payable.amount_minor > 0,
             Payable.state.in_((PayableState.OWED, PayableState.IN_TRANSFER)))
         .order_by(Payable.created_at.desc(), Payable.id.desc())).all()
@@ -141,8 +141,10 @@ def _stop_transfers(chargeback: Chargeback, why: str) -> None:
             return
         stops.stop_transfers("payable", payable.id, reason=why, source=chargeback.id, by=audit.SYSTEM)
         stopped += payable.amount
-        if payable.id not in told:
-            outbox.promise("send_letter", letter="reward_frozen", reward_id=payable.id)
+        reward_id = payable.rest_of or payable.id
+        if not {payable.id, reward_id} & told:
+            outbox.promise("send_letter", letter="reward_frozen", reward_id=reward_id)
+        told.add(reward_id)
 
 
 def _stopped_by(chargeback: Chargeback) -> set[str]:
@@ -155,14 +157,14 @@ def _let_transfers_go(chargeback: Chargeback) -> None:
     waited = _stopped_by(chargeback)
     stops.lift_stops(chargeback.id, by=audit.SYSTEM)
     owed = db.session.execute(
-        select(Payable.id, Payable.payee_id).join(Reward, Reward.id == Payable.id).where(
+        select(Payable.id, Payable.payee_id, Reward.id).join(
+            Reward, Reward.id == func.coalesce(Payable.rest_of, Payable.id)).where(
             Reward.bounty_id == chargeback.purpose_id, Payable.state == PayableState.OWED, Payable.amount_minor > 0)
         .order_by(Payable.id)).all()
-    for payee_id in sorted({payee_id for _, payee_id in owed}):
+    for payee_id in sorted({payee_id for _, payee_id, _ in owed}):
         outbox.promise("request_transfers", payee_id=payee_id)
-    for reward_id, _ in owed:
-        if reward_id in waited:
-            outbox.promise("send_letter", letter="reward_thawed", reward_id=reward_id)
+    for reward_id in sorted({reward_id for payable_id, _, reward_id in owed if payable_id in waited}):
+        outbox.promise("send_letter", letter="reward_thawed", reward_id=reward_id)
 
 
 def _follow_warning(warning_id: str) -> None:

@@ -1,4 +1,7 @@
 """A sale that came to more than was recorded: what the whole earns by the frozen terms, less what it has earned."""
+from dataclasses import dataclass
+from datetime import datetime
+
 from sqlalchemy import select
 
 from marketplace.bounties.models import For
@@ -6,7 +9,7 @@ from marketplace.bounties.rules import Earned, Event, Happening, RewardPreview, 
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, zero
-from marketplace.referrals.caps import used_up
+from marketplace.referrals.caps import PASSED_ON, used_up
 from marketplace.referrals.lawful import price_for
 from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, Lead, Reward
 from marketplace.referrals.queries import conversions_of
@@ -50,15 +53,30 @@ def record_correction(
     return correction
 
 
-def _given(lead: Lead, sale: Conversion) -> list[Reward]:
+@dataclass(frozen=True)
+class Given:
+    """What a reward was for its first owner: without what was passed on, which is a reward of its own."""
+
+    whom: For
+    amount: Money
+    fee: Money
+    created_at: datetime
+
+
+def _given(lead: Lead, sale: Conversion) -> list[Given]:
     """Of the sale and its corrections."""
     own = select(Conversion.id).where(
         (Conversion.id == sale.id)
         | ((Conversion.sale_id == sale.id) & (Conversion.kind == ConversionKind.CORRECTION)))
-    return list(db.session.scalars(select(Reward).where(Reward.lead_id == lead.id, Reward.conversion_id.in_(own))))
+    found = db.session.execute(
+        select(Reward, PASSED_ON.c.minor, PASSED_ON.c.fee_minor)
+        .outerjoin(PASSED_ON, PASSED_ON.c.reward_id == Reward.id)
+        .where(Reward.lead_id == lead.id, Reward.conversion_id.in_(own)).order_by(Reward.id))
+    return [Given(one.whom, one.amount - Money(int(minor or 0), one.currency),
+                  one.fee - Money(int(fee or 0), one.currency), one.created_at) for one, minor, fee in found]
 
 
-def _without(used: Earned, given: list[Reward]) -> Earned:
+def _without(used: Earned, given: list[Given]) -> Earned:
     """The caps as they were before the sale, so that it is not counted against itself."""
     nothing, now = zero(used.on_bounty.currency), clock.now()
     mine = sum((one.amount for one in given if one.whom is For.REFERRER), nothing)
@@ -68,7 +86,7 @@ def _without(used: Earned, given: list[Reward]) -> Earned:
                   used.this_month - lately)
 
 
-def _rest(whole: RewardPreview, whom: For, given: list[Reward]) -> list[Share]:
+def _rest(whole: RewardPreview, whom: For, given: list[Given]) -> list[Share]:
     priced = [share for share in whole.shares if share.whom is whom and share.amount.minor]
     if not priced:
         return []

@@ -24,6 +24,7 @@ from marketplace.payments.models import (
     RefundState,
     TransferStop,
 )
+from marketplace.payments.money_out import payables
 from marketplace.referrals.afterwards import record_renewal
 from marketplace.referrals.asking import end_lead
 from marketplace.referrals.case import what_we_know
@@ -166,6 +167,17 @@ class TestOpened:
         later(days=1)
         told()
         assert state_of(reward) is R.PAID
+
+    @pytest.mark.once
+    def test_what_a_claim_set_apart_of_it_stops_too(self, stripe_sandbox, funded, told, later, ana, mailbox):
+        _, reward = sold(funded, ana)
+        later(days=31)
+        told()
+        apart = do(payables.set_apart, reward.id, usd(300))
+        dispute(stripe_sandbox, funded)
+        told()
+        assert {one.subject_id for one in db.session.scalars(select(TransferStop))} == {reward.id, apart.id}
+        assert subjects(mailbox, ana).count("Your reward has to wait") == 1
 
     def test_of_what_was_released_only_as_much_stops_as_is_missing(self, stripe_sandbox, funded, told, later):
         (_, older), (_, newer) = sold(funded, make_user("Ana Flores")), sold(funded, make_user("Tom Berg"))

@@ -13,6 +13,7 @@ from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind, Payable
 from marketplace.payments.money_in import funds
 from marketplace.payments.money_out.stops import why_stopped
+from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import refund_sale
 from marketplace.referrals.disputes.answering import accept_claim, withdraw_claim
 from marketplace.referrals.disputes.ruling import rule
@@ -88,6 +89,14 @@ class TestWhoseBuyerItIs:
         passed = next(one for one in rewards_of_lead(again(owner)) if one.beneficiary_id == tom.id)
         assert passed.state is RewardState.ON_HOLD
         assert [(one.source_id, one.was_on_hold) for one in live_holds(passed.id)] == [("warn_1", True)]
+
+    def test_a_correction_afterwards_counts_what_was_passed_on_once(self, westside, ana, wes, mona):
+        bounty = make_bounty(westside, is_live=True, cap_per_bounty_minor=60_000, **PERCENT)
+        owner, rival, tom = rivals(bounty, ana, mona)
+        win(consent(again(owner)), by=wes, amount=usd(10_000))
+        do(rule, contested(opened(rival, tom, K.DUPLICATE_OWNERSHIP), ana, tom), by=mona, **FOR_CLAIMANT)
+        assert opened(owner, ana, K.WRONG_AMOUNT, usd(15_000)).at_issue == usd(125)
+        assert used_up(again(owner)).on_bounty == usd(250)
 
 
 class TestWhatIsOwedByRuling:
