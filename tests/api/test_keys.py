@@ -22,6 +22,7 @@ NEEDS = {  # Everything else under /leads and /bounties that is written needs th
     "GET /businesses/<business_id>/statements/<currency>/<month>": "money:read",
     "GET /businesses/<business_id>/statements/<currency>/<month>/csv": "money:read",
     "GET /leads/<lead_id>/consent-receipt": "leads:read",
+    "GET /disputes": "leads:read", "GET /disputes/<dispute_id>": "leads:read",
     "GET /earnings/<year>": "rewards:read", "GET /earnings/<year>/csv": "rewards:read",
 }
 
