@@ -37,7 +37,8 @@ AUTHOR = "David Brandt"
 POSTS = (
     Post("in-the-market-for-a-car", "Goodbye, old wagon",
          "The transmission has given up, and I need something for two kids and a dog.", 2),
-    Post("a-shoebox-of-receipts", "A shoebox of receipts", "The shop is three years old, and its books live in a box.", 4),
+    Post("a-shoebox-of-receipts", "A shoebox of receipts",
+         "The shop is three years old, and its books live in a box.", 4),
     Post("sourdough-at-last", "Sourdough, at last", "Nineteen attempts, one good loaf, and what changed.", 6),
     Post("thinking-about-solar", "Is it time for solar?", "The electricity bill came, and I measured the roof.", 11),
     Post("piano-lessons", "Seven is a good age for a piano", "Mila has outgrown the toy keyboard.", 19),

@@ -17,10 +17,10 @@ from marketplace.identity.password_rules import hash_password
 from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind, Funding, FundingState
 from marketplace.referrals.desk.telling import tell_now
+from marketplace.referrals.fraud.signals import begin_review
 from marketplace.referrals.models import Acquaintance, Channel, Consent, Conversion, Lead
 from marketplace.referrals.moderation import accept_lead
 from marketplace.referrals.pointing import point_at_buyer
-from marketplace.referrals.fraud.signals import begin_review
 from marketplace.referrals.stages import win_lead
 from tests.browsing import end_reading
 

@@ -8,11 +8,11 @@ from sqlalchemy import select
 from marketplace.foundation.db import db
 from marketplace.foundation.likeness import likeness_of_texts
 from marketplace.foundation.show import day_in_words
+from marketplace.referrals.fraud.signals import Signal
 from marketplace.referrals.known_contacts import find_known_since
 from marketplace.referrals.models import Buyer, BuyerRuling, Evidence, Lead
 from marketplace.referrals.nearness import MOST_SHOWN, find_alike, is_like_never
 from marketplace.referrals.ownership import Ownership, rulings_about, who_owns
-from marketplace.referrals.fraud.signals import Signal
 
 
 @dataclass(frozen=True)

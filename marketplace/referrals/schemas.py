@@ -119,7 +119,8 @@ class ApiLeadInput(LeadInput):
 
 class RejectionInput(Schema):
     reason_code = fields.Enum(ReasonCode, by_value=True, required=True)
-    missed_criterion = fields.String(load_default="", metadata={"description": "In the terms' words; - is none of them."})
+    missed_criterion = fields.String(
+        load_default="", metadata={"description": "In the terms' words; - is none of them."})
     note = clean_text(0, 1000, load_default="")
     version = fields.Integer(load_default=None, allow_none=True)
 
