@@ -7,6 +7,7 @@ from marketplace.foundation.money import Money
 from marketplace.payments.money_out import payables, stops
 from marketplace.referrals.holds import hold_reward, lift_holds
 from marketplace.referrals.models import Dispute, DisputeState, Reward, RewardState
+from marketplace.referrals.queries import disputes_about, disputes_of_ownership
 
 IN_DISPUTE = "A dispute about it is not decided yet."
 OVER = "The dispute is over."
@@ -30,10 +31,20 @@ def hold_what_is_earned_now(dispute: Dispute, rewards: Sequence[Reward]) -> None
             freeze_reward(dispute, reward, reward.amount)
 
 
+def stop_what_is_disputed(reward: Reward) -> None:
+    """Of a reward that comes to be owed: now released, or back from a transfer that did not go through."""
+    for dispute in disputes_about(reward.id):
+        stop_released(dispute, reward, dispute.at_issue)
+    if reward.whom is For.REFERRER:
+        for dispute in disputes_of_ownership(reward.lead_id):
+            if dispute.respondent_id == reward.beneficiary_id:
+                stop_released(dispute, reward, reward.net)
+
+
 def stop_released(dispute: Dispute, reward: Reward, amount: Money) -> None:
     """Of a reward that is released and in no transfer yet. What is on its way goes, and could be taken back."""
     amount = min(amount, reward.net)
-    if dispute.state in WAITS_FOR_ADMIN or amount.minor == 0:
+    if dispute.state in WAITS_FOR_ADMIN or amount.minor == 0 or stops.stops_part_of(dispute.id, reward.id):
         return
     apart = payables.set_apart(reward.id, amount)
     if apart is not None:

@@ -19,14 +19,14 @@ from marketplace.payments.disputes.queries import PAYMENT_DISPUTED, PAYMENT_SUSP
 from marketplace.payments.models import PLATFORM, AccountKind, Payable, PayableState, Transfer
 from marketplace.payments.money_out import payables
 from marketplace.referrals import lifecycle
-from marketplace.referrals.at_issue import hold_what_is_earned_now, stop_released
+from marketplace.referrals.at_issue import hold_what_is_earned_now, stop_what_is_disputed
 from marketplace.referrals.buyers_share import await_choice
 from marketplace.referrals.fraud.scoring import look_at
 from marketplace.referrals.holds import hold_reward, why_held
 from marketplace.referrals.in_kind import owe_thing
 from marketplace.referrals.models import Conversion, ConversionKind, Lead, Point, Reward, RewardState
 from marketplace.referrals.permissions import may_freeze
-from marketplace.referrals.queries import disputes_about, disputes_of_ownership
+from marketplace.referrals.queries import disputes_of_ownership
 from marketplace.referrals.reserving import free_what_cannot_be_earned
 from marketplace.referrals.sharing import divide
 
@@ -111,8 +111,7 @@ def release_reward(reward_id: str) -> None:
         kind="reward_released", reference=f"{reward.id}:released")
     lifecycle.move_reward(reward, RewardState.PAYABLE, by=audit.SYSTEM)
     payables.owe(reward.id, payee_id=reward.beneficiary_id, business_id=reward.business_id, amount=reward.net)
-    for dispute in disputes_about(reward.id):
-        stop_released(dispute, reward, dispute.at_issue)
+    stop_what_is_disputed(reward)
     outbox.promise("request_transfers", payee_id=reward.beneficiary_id)
     outbox.promise("send_letter", letter="reward_released", reward_id=reward.id)
 
@@ -160,6 +159,7 @@ def note_transfer(transfer_id: str) -> None:
 def _follow(reward: Reward, state: PayableState) -> None:
     if state is PayableState.OWED and reward.state is RewardState.SCHEDULED:
         lifecycle.move_reward(reward, RewardState.PAYABLE, by=audit.SYSTEM, reason="the transfer did not go through")
+        stop_what_is_disputed(reward)
         return
     if state is not PayableState.OWED and reward.state is RewardState.PAYABLE:
         lifecycle.move_reward(reward, RewardState.SCHEDULED, by=audit.SYSTEM)

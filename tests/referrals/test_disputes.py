@@ -148,8 +148,9 @@ class TestOpening:
             do(open_dispute, again(lost), K.GHOST_CLOSE, by=ana, text=TEXT, claim=Claim(day, SALE))
 
     def test_who_lost_more_than_three_waits_for_an_admin(self, lost, bounty, ana, wes, mona, work, mailbox):
-        for _ in range(4):
-            do(rule, contested(opened(lost, ana), wes, ana), by=mona, **FOR_RESPONDENT)
+        for number in range(4):
+            lead = closed(talks(bounty, ana, mona, email=f"buyer{number}@example.com"), wes)
+            do(rule, contested(opened(lead, ana), wes, ana), by=mona, **FOR_RESPONDENT)
         fifth = opened(lost, ana)
         work()
         assert fifth.state is D.OPEN and holds(AccountKind.RESERVED, lost.id) == 0
@@ -159,6 +160,19 @@ class TestOpening:
         do(take_up_dispute, fresh(fifth), by=mona)
         assert fresh(fifth).state is D.AWAITING_RESPONSE and holds(AccountKind.RESERVED, lost.id) == 105_000
         assert record_in_disputes(user_id=ana.id).lost == 4 and record_in_disputes(business_id=bounty.business_id).lost == 0
+
+
+    def test_what_was_ruled_on_waits_for_an_admin_when_it_is_claimed_again(self, lost, ana, wes, mona, work, clock):
+        """Else the loser claims it again until the other side is silent once."""
+        do(rule, contested(opened(lost, ana), wes, ana), by=mona, **FOR_RESPONDENT)
+        second = opened(lost, ana)
+        work()
+        assert second.state is D.OPEN and holds(AccountKind.RESERVED, lost.id) == 0
+        clock.move(days=20)
+        work()
+        assert fresh(second).state is D.OPEN and rewards_of_lead(again(lost)) == []
+        do(take_up_dispute, fresh(second), by=mona)
+        assert fresh(second).state is D.AWAITING_RESPONSE
 
 
 class TestClocks:

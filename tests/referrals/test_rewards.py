@@ -16,10 +16,22 @@ from marketplace.identity.models import MemberRole, User
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind, ConnectedAccount, Payable, PayableState, Refund, Transfer
 from marketplace.payments.money_out.orders import ask_reversal
+from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.money_out.transfers import request_transfers
 from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, note_reversal, preview_clawback, refund_sale
+from marketplace.referrals.disputes.opening import open_dispute
+from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.holds import hold_reward, lift_holds, why_held
-from marketplace.referrals.models import Clawback, ClawbackState, Conversion, ConversionState, Reward, RewardState
+from marketplace.referrals.models import (
+    Clawback,
+    ClawbackState,
+    Conversion,
+    ConversionState,
+    DisputeKind,
+    DisputeState,
+    Reward,
+    RewardState,
+)
 from marketplace.referrals.queries import get_reward, rewards_of_lead
 from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
 from marketplace.referrals.timeline import Audience, next_step
@@ -397,6 +409,31 @@ class TestTransfer:
         work()
         end_reading()
         assert db.session.get_one(Reward, reward_id, populate_existing=True).state is RewardState.VOIDED
+
+    def test_one_disputed_on_its_way_that_never_went_waits_for_the_end_of_the_dispute(
+            self, paid, westside, ana, mona, wes, work, sandbox, later):
+        bounty = make_bounty(westside, hold_days=7)
+        pay_in(sandbox, wes, usd(105_000), purpose=bounty.id)
+        do(publish_bounty, bounty, by=wes)
+        second = consent(accept(point(bounty, ana), by=mona), email="bo@example.com")
+        win(second)
+        later(days=8)
+        with transaction():
+            reward_id = db.session.query(Reward).filter_by(lead_id=second.id).one().id
+            release_reward(reward_id)
+            request_transfers(ana.id)
+        with transaction():
+            note_transfer(db.session.get_one(Payable, reward_id).transfer_id)
+        claim = Claim(amount=usd(40_000), about_id=reward_id)
+        dispute = do(open_dispute, again(second), DisputeKind.BAD_LEAD, by=wes, text="They only asked the way.", claim=claim)
+        sandbox.control.set_account_state(the(ConnectedAccount).stripe_account_id, state="restricted")
+        work()
+        end_reading()
+        assert db.session.get_one(Reward, reward_id, populate_existing=True).state is RewardState.PAYABLE
+        pieces = db.session.query(Payable).filter((Payable.id == reward_id) | (Payable.rest_of == reward_id)).all()
+        assert {piece.amount: why_stopped(piece) for piece in pieces} == {
+            usd(40_000): "A dispute about it is not decided yet.", usd(60_000): None}
+        assert dispute.state is DisputeState.AWAITING_RESPONSE
 
     def test_what_stripe_cannot_take_back_now_stays_outstanding_until_it_can(self, paid, wes, ana, work, sandbox, later):
         account = the(ConnectedAccount).stripe_account_id

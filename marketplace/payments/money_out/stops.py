@@ -37,6 +37,13 @@ def lift_stops(source: str, *, by: str) -> None:
         audit.record("transfers.resumed", stop.subject_id or stop.scope, by=by, scope=stop.scope, source=source)
 
 
+def stops_part_of(source: str, reference: str) -> bool:
+    """Whether this ``source`` stops the payable, or a piece of it, already."""
+    return db.session.scalar(open_stops().join(Payable, TransferStop.subject_id == Payable.id).where(
+        TransferStop.source == source, TransferStop.scope == StopScope.PAYABLE,
+        or_(Payable.id == reference, Payable.rest_of == reference)).limit(1)) is not None
+
+
 def why_stopped(payable: Payable | None) -> str | None:
     """The oldest stop's reason, if one names this payable, its payee, its business, or all. None asks for all alone."""
     if payable is None:

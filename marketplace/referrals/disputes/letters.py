@@ -122,7 +122,8 @@ def dispute_waits(dispute_id: str) -> list[Mail]:
     if dispute.state is not DisputeState.OPEN:
         return []
     return _to_admins(dispute, "A dispute waits to be taken up",
-                      "Whoever claims it has lost more than three in the last ninety days.")
+                      "This very claim was ruled on before, or whoever makes it has lost more than three in the last "
+                      "ninety days.")
 
 
 def dispute_overdue(dispute_id: str) -> list[Mail]:

@@ -1,6 +1,7 @@
 """A claim is made: in time, once, by who may; the sum at issue waits, and the other side has five business days."""
 from datetime import timedelta
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from marketplace.foundation import clock, outbox
@@ -23,6 +24,7 @@ from marketplace.referrals.models import (
     DisputeSide,
     DisputeState,
     DisputeStatement,
+    Ending,
     Lead,
 )
 
@@ -55,7 +57,7 @@ def open_dispute(
     actor = by.id if by else BUYER
     db.session.add(DisputeStatement(dispute_id=dispute.id, side=side, said_by=actor, text=text, link=link or None))
     db.session.flush()
-    if by is not None and _has_lost_many(dispute, side):
+    if was_turned_down(dispute) or (by is not None and _has_lost_many(dispute, side)):
         dispute.due_at = add_business_days(clock.now(), TAKEN_UP_WITHIN)
         outbox.promise("send_letter", letter="dispute_waits", dispute_id=dispute.id)
     else:
@@ -104,6 +106,13 @@ def _keep(lead: Lead, kind: DisputeKind, subject: Subject, by: User | None) -> D
         raise AlreadyDisputed("This is being disputed already.",
                               next_step="Add what you know to that dispute; you find it on the lead’s page.") from error
     return dispute
+
+
+def was_turned_down(dispute: Dispute) -> bool:
+    """An admin ruled on this very claim before. It may be made again, but silence must not undo the ruling."""
+    return db.session.scalar(select(Dispute.id).where(
+        Dispute.about_id == dispute.about_id, Dispute.kind == dispute.kind, Dispute.id != dispute.id,
+        Dispute.claimant_side == dispute.claimant_side, Dispute.ended_by == Ending.RULING).limit(1)) is not None
 
 
 def _has_lost_many(dispute: Dispute, side: DisputeSide) -> bool:

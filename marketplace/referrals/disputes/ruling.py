@@ -80,7 +80,7 @@ def _share(dispute: Dispute, outcome: DisputeState, share_bps: int | None) -> in
 
 
 def take_up_dispute(dispute: Dispute, *, by: User) -> None:
-    """open -> awaiting_response: somebody who has lost many is heard all the same."""
+    """open -> awaiting_response: what was ruled on before, or somebody who has lost many, is heard all the same."""
     require(may_rule(by, dispute), "take up this dispute")
     lock_dispute(dispute)
     check_move(lifecycle.DISPUTE_MOVES, dispute.state, D.AWAITING_RESPONSE)

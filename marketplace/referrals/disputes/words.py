@@ -32,7 +32,7 @@ def next_in_words(dispute: Dispute, *, is_claimant: bool = False, is_respondent:
     may = "Take it to an admin, or take it back." if is_claimant else (
         f"{claimant.capitalize()} may take it to an admin, or take it back.")
     said = {
-        D.OPEN: f"An admin looks at it first, by {until}: more than three claims were lost lately. "
+        D.OPEN: f"An admin looks at it first, by {until}: it was ruled on before, or more than three were lost lately. "
                 "Nothing is frozen meanwhile.",
         D.AWAITING_RESPONSE: f"{who} until {until} to accept it, or to say why not. Without an answer it ends for "
                              f"{claimant}.",

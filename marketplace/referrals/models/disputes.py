@@ -26,7 +26,7 @@ class DisputeKind(StrEnum):
 
 
 class DisputeState(StrEnum):
-    OPEN = "open"  # Waits for an admin to take it up: the claimant has lost many.
+    OPEN = "open"  # Waits for an admin to take it up: ruled on before, or the claimant has lost many.
     AWAITING_RESPONSE = "awaiting_response"
     ACCEPTED = "accepted"
     CONTESTED = "contested"
