@@ -13,7 +13,7 @@ NOT_TAKEN = {
     "POST /admin/chargebacks/<chargeback_id>/rewards/<reward_id>/voiding",  # thirty days after the bank's word
     "POST /admin/disputes/<dispute_id>/ruling",  # once it was taken to an admin
     "POST /admin/fraud/<case_id>/confirmation",  # let go already
-    "POST /admin/fraud/<case_id>/release",
+    "POST /admin/fraud/<case_id>/keep", "POST /admin/fraud/<case_id>/release",
     "POST /admin/receivables/<reversal_id>",  # nothing is there to write it off from
     "POST /admin/transfers/<transfer_id>",  # asked for already
     "POST /admin/unmatched/<funding_id>/assignment", "POST /admin/unmatched/<funding_id>/refund",  # it matched

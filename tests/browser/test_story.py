@@ -79,8 +79,10 @@ def point_at_david(story: Story) -> str:
     ana.look("bounty-what-would-i-earn", dark=True)
     ana.follow("Point at a buyer")
     assert ana.page.locator("[name=url]").input_value() == post
-    ana.fill(quote=QUOTE, acquaintance="online", your_jurisdiction="US-CO",
+    ana.fill(quote=QUOTE, acquaintance="online",
              how_known="I have read his blog for years, and I bought my own car at Westside.")
+    if ana.page.locator("[name=your_jurisdiction]").count():  # Asked once; another story on this product may be first.
+        ana.fill(your_jurisdiction="US-CO")
     ana.look("pointing", dark=True)
     ana.press("Point at this buyer")
     ana.page.wait_for_url(re.compile("/leads/lead_"))

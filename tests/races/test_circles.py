@@ -141,9 +141,9 @@ def test_never_said_to_two_businesses_at_once(app: Flask, stage: Stage, record_p
     here = stage.open_bounty(leads=BUYERS)
     there = replace(stage, business=stage.market.make_business(stage.owner, "Eastside Auto")).open_bounty(leads=BUYERS)
     pairs = []
-    for _ in range(BUYERS):
+    for number in range(BUYERS):  # So many of one person's would wait for a look.
         email = f"twice{next(stage.serial)}@mail.example"
-        pairs.append([stage.point(bounty, email=email) for bounty in (here, there)])
+        pairs.append([stage.point(bounty, email=email, referrer=number % 2) for bounty in (here, there)])
         for lead in pairs[-1]:
             assert attempt(lambda lead=lead: decide(moderation.accept_lead, lead_row(lead), by=person(stage.admins[0]))) == OK
         if is_yes_taken_back:
@@ -166,8 +166,8 @@ def test_one_yes_to_two_who_pointed_at_once(app: Flask, stage: Stage, record_pro
     """The buyer confirms both in the same moment: the first one counts, and ends the other."""
     here, there = (stage.open_bounty(leads=BUYERS) for _ in range(2))
     grants = []
-    for _ in range(BUYERS):
-        pair = [stage.point(bounty) for bounty in (here, there)]
+    for number in range(BUYERS):
+        pair = [stage.point(bounty, referrer=number % 2) for bounty in (here, there)]
         email = f"both{next(stage.serial)}@mail.example"
         for lead in pair:
             assert attempt(lambda lead=lead: decide(moderation.accept_lead, lead_row(lead), by=person(stage.admins[0]))) == OK

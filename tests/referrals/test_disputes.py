@@ -27,6 +27,7 @@ from marketplace.referrals.disputes.answering import (
     hand_to_admin,
     withdraw_claim,
 )
+from marketplace.referrals.disputes.letters import LETTERS
 from marketplace.referrals.disputes.opening import AlreadyDisputed, open_dispute
 from marketplace.referrals.disputes.permissions import may_rule
 from marketplace.referrals.disputes.queries import record_in_disputes
@@ -173,6 +174,17 @@ class TestOpening:
         assert fresh(second).state is D.OPEN and rewards_of_lead(again(lost)) == []
         do(take_up_dispute, fresh(second), by=mona)
         assert fresh(second).state is D.AWAITING_RESPONSE
+
+
+    @pytest.mark.once
+    def test_what_is_too_late_is_not_mailed(self, lost, ana, wes, work):
+        dispute = opened(lost, ana)
+        early = {name: len(letter(dispute.id)) for name, letter in LETTERS.items()}
+        assert early["dispute_opened"] and early["dispute_reminded"] and not early["dispute_ended"]
+        assert not (early["dispute_escalated"] or early["dispute_overdue"] or early["dispute_waits"])
+        do(withdraw_claim, fresh(dispute), by=ana)
+        late = {name: len(letter(dispute.id)) for name, letter in LETTERS.items()}
+        assert {name for name, count in late.items() if count} == {"dispute_ended"}
 
 
 class TestClocks:

@@ -23,10 +23,12 @@ from marketplace.referrals.models import (
     FraudScore,
     Moderation,
     Point,
+    ReasonCode,
     Reward,
     RewardState,
     Verdict,
 )
+from marketplace.referrals.moderation import reject_lead
 from marketplace.referrals.queries import rewards_of_lead
 from tests import factories as make
 from tests.browsing import body_of
@@ -133,6 +135,64 @@ class TestPointing:
     def test_a_moderator_sees_rule_weight_and_reason(self, insider):
         [signal] = signals_on(again(insider))
         assert (signal.rule, signal.weight) == ("insider", STOP_FROM) and "firm that owns" in signal.reason
+
+
+def rules_of(lead):
+    """Found when it was pointed out."""
+    make.review_lead(lead)
+    [look] = looks_at(lead.id)
+    return {key for key, *_ in look.reasons}
+
+
+@pytest.mark.once  # Each question alone; what follows from a score is asked on both.
+class TestSigns:
+    @pytest.mark.parametrize(("referrer", "buyer", "found"), [
+        ("ana@siemens.com", "bo@siemens.com", {"same_firm"}),
+        ("ana@example.com", "x@mailinator.com", {"thrown_away"}),
+        ("ana@example.com", "info@siemens.com", {"role_address"}),
+        ("ana@example.com", "bo@example.com", set())])
+    def test_of_addresses(self, bounty, ana, referrer, buyer, found):
+        rename(ana, referrer)
+        assert rules_of(make.make_lead(bounty, by=ana, buyer_email=buyer)) == found
+
+    def test_one_throw_away_address_is_less_than_several(self, bounty, ana):
+        found = [rules_of(make.make_lead(bounty, by=ana, buyer_email=f"x{number}@mailinator.com"))
+                 for number in range(4)]
+        assert found[2] == {"thrown_away"} and found[3] == {"thrown_away", "thrown_away_often"}
+
+    def test_of_pace(self, bounty, ana, later):
+        found = [rules_of(make.make_lead(bounty, by=ana)) for _ in range(16)]
+        assert (found[4], found[5], found[14]) == (set(), {"many_at_once"}, {"many_at_once"})
+        assert found[15] == {"many_at_once", "storm"}
+        later(days=2)
+        assert rules_of(make.make_lead(bounty, by=ana)) == set()
+
+    def test_of_a_referrer_few_of_whose_leads_were_accepted(self, bounty, ana, mona, later):
+        for _ in range(10):
+            lead = make.review_lead(make.make_lead(bounty, by=ana))
+            do(reject_lead, lead, by=mona, reason_code=ReasonCode.SPAM)
+            later(hours=5)
+        later(days=2)
+        assert rules_of(make.make_lead(bounty, by=ana)) == {"few_accepted"}
+
+    def test_of_one_browser_for_several(self, bounty, ana, wes):
+        tom = make.make_user("Tom Berg")
+        make.make_lead(bounty, by=tom)
+        for person in (ana, tom):
+            seen(person, device="one")
+        assert rules_of(make.make_lead(bounty, by=ana)) == {"several_accounts"}
+        seen(wes, device="one")
+        assert rules_of(make.make_lead(bounty, by=ana)) == {"several_accounts", "member_device"}
+
+    def test_of_a_program(self, bounty, ana):
+        seen(ana, automated="yes")
+        assert rules_of(make.make_lead(bounty, by=ana)) == {"automated"}
+
+    def test_of_a_post_under_ones_own_name(self, bounty, ana):
+        lead = make.make_lead(bounty, by=ana)
+        with transaction():
+            lead.evidence.author = ana.name
+        assert rules_of(lead) == {"own_post"}
 
 
 class TestConsent:

@@ -132,8 +132,8 @@ class TestWhatIsOwedByRuling:
 @pytest.mark.once
 class TestClaims:
     def test_a_serial_claimant_who_was_right_is_not_stuck(self, bounty, ana, wes, mona, work):
-        other = closed(talks(bounty, ana, mona, email="eve@example.com"), wes)
-        for _ in range(4):
+        for number in range(4):
+            other = closed(talks(bounty, ana, mona, email=f"eve{number}@example.com"), wes)
             do(rule, contested(opened(other, ana), wes, ana), by=mona, **FOR_RESPONDENT)
         lead = talks(bounty, ana, mona)
         dispute = opened(lead, ana, K.UNTRACKED)
