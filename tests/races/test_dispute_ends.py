@@ -26,6 +26,7 @@ def test_an_answer_the_clock_and_a_second_thought_end_it_once(app: Flask, clock,
     record_property("rounds", 3 * ROUNDS)
     wes, ana, mona = make_user("Wes Park"), make_user("Ana Flores"), make_user("Mona Lind", is_admin=True)
     bounty = make_bounty(make_business(wes), is_live=True, funded_for=4 * ROUNDS)
+    wes_id, ana_id = wes.id, ana.id  # No thread asks another one's session.
     ends = set()
     for number in range(3 * ROUNDS):
         lead = consent(accept(point(bounty, ana), by=mona), email=f"buyer{number}@example.com")
@@ -37,14 +38,14 @@ def test_an_answer_the_clock_and_a_second_thought_end_it_once(app: Flask, clock,
         def row(dispute_id: str = dispute.id) -> Dispute:
             return db.session.get_one(Dispute, dispute_id)
 
-        def person(user: User) -> User:
-            return db.session.get_one(User, user.id)
+        def person(user_id: str) -> User:
+            return db.session.get_one(User, user_id)
 
         said = together(app, [
-            lambda row=row: attempt_once(lambda: accept_claim(row(), by=person(wes))),
-            lambda row=row: attempt_once(lambda: contest_claim(row(), by=person(wes), text="That is not how it was.")),
-            lambda dispute=dispute: attempt_once(lambda: end_unanswered_dispute(dispute.id)),
-            lambda row=row: attempt_once(lambda: withdraw_claim(row(), by=person(ana)))])
+            lambda row=row: attempt_once(lambda: accept_claim(row(), by=person(wes_id))),
+            lambda row=row: attempt_once(lambda: contest_claim(row(), by=person(wes_id), text="That is not how it was.")),
+            lambda dispute_id=dispute.id: attempt_once(lambda: end_unanswered_dispute(dispute_id)),
+            lambda row=row: attempt_once(lambda: withdraw_claim(row(), by=person(ana_id)))])
         end_reading()
         ended = db.session.get_one(Dispute, dispute.id, populate_existing=True)
         rewards = rewards_of_lead(db.session.get_one(Lead, lead.id))
