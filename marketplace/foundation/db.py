@@ -12,7 +12,7 @@ import psycopg
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as SessionOfApp
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, MetaData, String, Table, Text, event
+from sqlalchemy import JSON, DateTime, Dialect, Enum, MetaData, Table, Text, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult, make_url
 from sqlalchemy.exc import IntegrityError
@@ -84,15 +84,6 @@ def state_column(enum: type[StrEnum], **options: Any) -> Mapped[Any]:
         name=f"{words}_known", values_callable=lambda e: [m.value for m in e],
     )
     return mapped_column(values, **options)
-
-
-def minor_column(name: str, **options: Any) -> Mapped[int]:
-    """Whole smallest units of a currency."""
-    return mapped_column(name, BigInteger, **options)
-
-
-def currency_column(**options: Any) -> Mapped[str]:
-    return mapped_column("currency", String(3), **options)
 
 
 class SessionWithRows(SessionOfApp):

@@ -74,12 +74,3 @@ class MemberInput(Schema):
 
 class RoleInput(Schema):
     role = fields.Enum(MemberRole, by_value=True, required=True)
-
-
-class BusinessOutput(Schema):
-    id = fields.String()
-    name = fields.String()
-    slug = fields.String()
-    about = fields.String()
-    place = fields.String()
-    website = fields.String(allow_none=True)

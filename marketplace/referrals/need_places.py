@@ -30,7 +30,6 @@ aarau wil uster horn like laptop piano solar auto kia ford tesla wolf bus camper
 david mike ana maria jose juan carlos george washington? jordan chad turkey? china? georgia guinea toda alta baja
 nueva nuevo bueno buena sur norte este oeste real montes toro moral coin ajax barrie vaughan milton hamm
 """)
-_ALLOWED = {word[:-1] for word in _WORDS if word.endswith("?")}
 _AMBIGUOUS = _WORDS - {word for word in _WORDS if word.endswith("?")}
 
 

@@ -166,4 +166,3 @@ WHEN: Mapping[str, re.Pattern[str]] = {
 # What is said before a sum that one would spend, and before one that somebody must.
 SPENDS = _any(r"\bbudget\b", r"\bspend\b", r"\bunder\b", r"\bup to\b", r"\bmax(?:imum|imal|imo|i)?\b", r"\bset aside\b", r"\bput (?:about |aside )?", r"\bafford\b", r"\bfor (?:about |around )?(?=[$€£]?\d)", r"\bcan do\b", r"\baround\b", r"\babout\b", r"\bwe have\b", r"\brealistically\b", r"\bless than\b", r"\bno more than\b", r"\bbuy for\b",
               r"\bbis\b", r"\bhochstens\b", r"\bca\b", r"\betwa\b", r"\bhasta\b", r"\bpresupuesto\b", r"\bunos\b", r"\bcomo mucho\b", r"\bjusqu'a\b", r"\benviron\b", r"\bmoins de\b", r"\bbe under\b", r"\ball we(?:'ve| have) got\b")
-DEMANDS = _any(r"\bat least\b", r"\bfrom\b", r"\bminimum\b", r"\bbudget of\b", r"\bspends\b", r"\bab\b", r"\bmindestens\b", r"\bdesde\b", r"\ba partir de\b", r"\bminimo\b", r"\bau moins\b", r"\bmore than\b")

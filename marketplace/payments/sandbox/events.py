@@ -8,8 +8,6 @@ from marketplace.payments.sandbox.sandbox_clock import as_text
 from marketplace.payments.sandbox.store import Body
 from marketplace.payments.sandbox.world import API_VERSION, Call, World
 
-MOST_TYPES = 20
-
 
 def emit(
     world: World, kind: str, about: Body, *, key: str = "", was: dict[str, Any] | None = None, account: str = ""

@@ -2,7 +2,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
@@ -22,10 +22,6 @@ def open_cases() -> Select[FraudCase]:
     return (select(FraudCase).join(Lead, Lead.id == FraudCase.lead_id)
             .where(FraudCase.state == CaseState.OPEN, Lead.moderation.not_in(GONE))
             .order_by(FraudCase.due_at, FraudCase.id))
-
-
-def count_open() -> int:
-    return db.session.scalar(select(func.count()).select_from(open_cases().order_by(None).subquery())) or 0
 
 
 def decided_cases() -> Select[FraudCase]:
