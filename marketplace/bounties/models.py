@@ -130,7 +130,7 @@ class Terms(Base):
     place: Mapped[str]
     jurisdiction: Mapped[str] = mapped_column(default="")  # Whose law counts where it is sold: US-CA; "" was not said.
 
-    rules: Mapped[list["RewardRule"]] = relationship(lazy="selectin", order_by="RewardRule.position")
+    rules: Mapped[list["RewardRule"]] = relationship(order_by="RewardRule.position")
 
 
 class RewardRule(Base):

@@ -2,9 +2,9 @@
 from collections.abc import Iterable
 
 from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, defaultload
 
-from marketplace.bounties.models import Bounty, BountyState
+from marketplace.bounties.models import Bounty, BountyState, Terms
 from marketplace.bounties.rules import worst_case
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
@@ -14,11 +14,12 @@ from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind, Funding, LedgerAccount, Posting
 
 PUBLIC = (BountyState.LIVE, BountyState.PAUSED, BountyState.CLOSED)
+BOUNTIES = select(Bounty).options(defaultload(Bounty.terms).selectinload(Terms.rules))  # Lists say what they pay.
 
 
 def bounties_visible_to(user: User | None) -> Select[Bounty]:
     """Published ones are public; drafts and archived ones belong to the business and the admins."""
-    bounties = select(Bounty)
+    bounties = BOUNTIES
     if user is None:
         return bounties.where(Bounty.state.in_(PUBLIC))
     if user.is_admin:
@@ -29,7 +30,7 @@ def bounties_visible_to(user: User | None) -> Select[Bounty]:
 
 def bounties_by_id(ids: Iterable[str]) -> dict[str, Bounty]:
     """For pages of other packages that hold only an id; whoever calls has asked whether the reader may see them."""
-    return {one.id: one for one in db.session.scalars(select(Bounty).where(Bounty.id.in_(set(ids))))}
+    return {one.id: one for one in db.session.scalars(BOUNTIES.where(Bounty.id.in_(set(ids))))}
 
 
 def get_bounty(bounty_id: str, *, seen_by: User | None) -> Bounty:
