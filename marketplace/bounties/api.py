@@ -15,6 +15,7 @@ from marketplace.bounties.schemas import BoardInput, BountyInput, BountyOutput
 from marketplace.foundation.errors import Invalid, require
 from marketplace.foundation.fields import Amount
 from marketplace.foundation.idempotency import once
+from marketplace.foundation.limits import PROGRAMS, caller, limiter
 from marketplace.foundation.money import parse_amount
 from marketplace.foundation.paging import Page
 from marketplace.identity.queries import get_business
@@ -25,6 +26,7 @@ from marketplace.payments.output_schemas import TopUpOutput
 from marketplace.payments.schemas import TopUpInput
 
 bp = Blueprint("bounties", __name__, url_prefix="/api/v1", description="What businesses offer")
+limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)
 
 
 class BountyPage(Schema):

@@ -1,5 +1,6 @@
 """Reads. Every list starts from what this person (or the public: None) may see."""
 from collections.abc import Iterable
+from enum import StrEnum
 
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import aliased, defaultload
@@ -50,10 +51,24 @@ def free_funds_of(bounty: Bounty) -> Money:
     return ledger.find_balance(AccountKind.FUNDS, bounty.id, bounty.terms.currency)
 
 
-def funded_among(bounties: list[Bounty]) -> set[str]:
-    """The ids of those that can pay for one more lead, or promise things alone: the funded badge."""
+class Backing(StrEnum):
+    """Whether there is money for one more lead: the badge of a bounty."""
+
+    FUNDED = "funded"
+    NOT_YET = "not_yet"
+    NO_MONEY = "no_money"  # It promises things alone, so none is needed.
+
+
+def backing_among(bounties: list[Bounty]) -> dict[str, Backing]:
     free = ledger.balances(AccountKind.FUNDS, [bounty.id for bounty in bounties])
-    return {b.id for b in bounties if free.get(b.id, zero(b.currency)) >= worst_case(b.terms)}
+    return {b.id: backing_by(free.get(b.id, zero(b.currency)), worst_case(b.terms)) for b in bounties}
+
+
+def backing_by(free: Money, cost: Money) -> Backing:
+    """``cost``: the most that one lead may cost."""
+    if not cost.minor:
+        return Backing.NO_MONEY
+    return Backing.FUNDED if free >= cost else Backing.NOT_YET
 
 
 def free_among(bounties: list[Bounty]) -> dict[str, Money]:

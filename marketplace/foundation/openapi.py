@@ -11,15 +11,16 @@ from marshmallow import Schema, fields
 
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.idempotency import LONGEST_KEY
+from marketplace.foundation.limits import PROGRAMS
 from marketplace.foundation.web import WORDS, csrf
 
-ABOUT = """Point at buyers, follow leads and post bounties from your own programs.
+ABOUT = f"""Point at buyers, follow leads and post bounties from your own programs.
 
 Sign with an API key from your settings: `Authorization: Bearer fp_…`. Every POST takes an `Idempotency-Key`: the
 same key with the same body is done once and answered alike for 30 days; with another body it is refused (409).
 Lists come in pages with `next_cursor`. Refusals are `application/problem+json` (RFC 9457) with a `code`, a sentence,
-and what to do next; after a 429 wait for `Retry-After` seconds. Amounts are decimal text in the currency's main unit,
-and whole `minor` units beside it."""
+and what to do next. Most operations that write are taken {PROGRAMS}; after a 429 wait for `Retry-After` seconds.
+Amounts are decimal text in the currency's main unit, and whole `minor` units beside it."""
 
 
 GENERAL = "The request cannot be done as it stands; the answer says why."
