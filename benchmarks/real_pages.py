@@ -75,6 +75,9 @@ def _found(read: list[Page]) -> list[Figure]:
     """What was found at all, right or wrong. A front page has no day, and not every page names its writer."""
     readings = [page.reading for page in read if page.reading]
     spoken = {one.language for one in readings if one.language}
+    asked = sum(bool(one.feed_url) for one in readings if not one.author)
+    notes = {"a language": f"{len(spoken)} languages",
+             "an author": f"{asked} of those without link their site’s own feed, which is asked when one is pointed out"}
     counts = (
         ("a title", sum(bool(one.title) for one in readings), 97),
         ("a text", sum(len(one.text) >= ENOUGH for one in readings), 90),
@@ -83,7 +86,7 @@ def _found(read: list[Page]) -> list[Figure]:
         ("an author", sum(bool(one.author) for one in readings), 30),
     )
     return [Figure(f"real pages with {what}", _share(count, len(readings)), "%", bar, "higher",
-                   f"{len(spoken)} languages" if what == "a language" else "") for what, count, bar in counts]
+                   notes.get(what, "")) for what, count, bar in counts]
 
 
 def _agreeing(read: list[Page]) -> list[Figure]:
