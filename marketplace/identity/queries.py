@@ -28,11 +28,6 @@ def get_business(slug_or_id: str) -> Business:
     return business
 
 
-def businesses_of(user: User) -> list[Business]:
-    """In the order in which the person joined them."""
-    return [membership.business for membership in user.memberships]
-
-
 def members_of(business_id: str, *, seen_by: User) -> list[Membership]:
     """With their users, longest-standing first. Raises Forbidden for people from outside."""
     require(may_see_members(seen_by, business_id), "see the people of this business")
