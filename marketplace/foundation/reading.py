@@ -161,8 +161,8 @@ def _canonical(tree: HtmlElement | None, url: str) -> str | None:
 
 def _feed(tree: HtmlElement | None, url: str) -> str | None:
     """The first that the page links on its own site, but for that of the comments."""
-    links = (link for link in tree.iter("link") if _is_feed(link)) if tree is not None else iter(())
-    for link in islice(links, MOST_FEEDS):
+    links = tree.iter("link") if tree is not None else ()
+    for link in islice(filter(_is_feed, links), MOST_FEEDS):
         try:
             there = split_web_url(urljoin(url, link.get("href") or "")).geturl()
             if same_site(there, url):
