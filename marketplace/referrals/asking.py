@@ -3,16 +3,14 @@ from datetime import date, timedelta
 
 from flask import current_app
 
-from marketplace.bounties.publishing import note_funds_came_free
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.crypto import keyed_hash, sign, unsign
 from marketplace.foundation.db import db
-from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.locks import lock_funds_of
-from marketplace.referrals.models import Buyer, Consent, ConsentGrant, Lead, Moderation, Stage
-from marketplace.referrals.queries import is_buyer_address_known
-from marketplace.referrals.reserving import kept_for_disputes
+from marketplace.referrals.models import Buyer, Consent, ConsentGrant, Lead, Moderation
+from marketplace.referrals.queries import find_conversion, is_buyer_address_known
+from marketplace.referrals.reserving import free_reserved
 
 PASSED_ON = "buyer"  # A link that the referrer may pass on: it proves nothing about who opens it.
 MAILED = "buyer-mail"  # A link mailed to one address, which it names by a mark, and proves for that one only.
@@ -56,7 +54,7 @@ def end_asking(lead_id: str) -> None:
 def end_protection(lead_id: str) -> None:
     """Job, when the protection window ends; evidence of activity may have moved the end meanwhile."""
     lead = db.session.get_one(Lead, lead_id)
-    if lead.moderation is not Moderation.ACCEPTED or lead.stage is Stage.WON or lead.protected_until is None:
+    if lead.moderation is not Moderation.ACCEPTED or lead.protected_until is None or find_conversion(lead) is not None:
         return
     left = lead.protected_until - clock.now()
     if left > timedelta(0):
@@ -73,11 +71,6 @@ def end_lead(lead: Lead, *, why: str, by: str = audit.SYSTEM) -> None:
     lifecycle.move(lead, Moderation.EXPIRED, by=by, reason=why)
     free_reserved(lead, why=why)
     outbox.promise("send_letter", letter="lead_expired", lead_id=lead.id)
-
-
-def free_reserved(lead: Lead, *, why: str) -> None:
-    funds.free_beyond(lead.id, bounty_id=lead.bounty_id, keep=kept_for_disputes(lead), why=why)
-    note_funds_came_free(lead.bounty)
 
 
 def buyer_link(lead: Lead, purpose: str = PASSED_ON) -> str:
