@@ -26,6 +26,7 @@ from marketplace.referrals.queries import find_conversion, is_found_false
 from marketplace.referrals.sale_value import SALES
 
 CLOSED = frozenset({Stage.LOST, Stage.UNQUALIFIED})
+ON_TOP = frozenset({DisputeKind.WRONG_AMOUNT})  # Of what is kept for a sale that is made already.
 
 PAST = select(
     Conversion.kind, Conversion.number, Conversion.amount_minor, Conversion.currency, Conversion.occurred_on,
@@ -75,8 +76,8 @@ def what_stays(lead: Lead) -> Money:
 
 def _with_disputes(lead: Lead, possible: Money) -> Money:
     claimed = facts(CLAIMED, {"lead_id": lead.id}).all()
-    on_top = sum(minor for kind, minor in claimed if kind is DisputeKind.WRONG_AMOUNT)  # The sale is made already.
-    most = max((minor for kind, minor in claimed if kind is not DisputeKind.WRONG_AMOUNT), default=0)
+    on_top = sum(one.reserved_minor for one in claimed if one.kind in ON_TOP)
+    most = max((one.reserved_minor for one in claimed if one.kind not in ON_TOP), default=0)
     return max(possible, Money(most, possible.currency)) + Money(on_top, possible.currency)
 
 

@@ -12,7 +12,7 @@ from marketplace.referrals.at_issue import freeze_reward, thaw_what_was_at_issue
 from marketplace.referrals.disputes.subjects import NOT_SENT
 from marketplace.referrals.models import Dispute, DisputeKind, Lead, Reward
 from marketplace.referrals.queries import rewards_of_lead
-from marketplace.referrals.reserving import still_possible, what_stays
+from marketplace.referrals.reserving import ON_TOP, still_possible, what_stays
 
 
 def freeze(dispute: Dispute, cost: Money) -> None:
@@ -21,9 +21,8 @@ def freeze(dispute: Dispute, cost: Money) -> None:
     for reward, amount in rewards_at_issue(dispute):
         freeze_reward(dispute, reward, amount)
     if cost.minor:
-        is_on_top = dispute.kind is DisputeKind.WRONG_AMOUNT  # Of what is kept for later parts of the sale.
         kept = funds.reserved_for(lead.id, cost.currency)
-        below = min(still_possible(lead), kept) if is_on_top else zero(cost.currency)
+        below = min(still_possible(lead), kept) if dispute.kind in ON_TOP else zero(cost.currency)
         set_aside(lead, cost + below)
         there = funds.reserved_for(lead.id, cost.currency) - below
         dispute.reserved_minor = max(min(cost.minor, there.minor), 0)

@@ -176,12 +176,12 @@ def _duplicate_ownership(lead: Lead, claim: Claim) -> Subject:
                             next_step="Look at the lead’s page for how it stands.")
     rewards = [one for one in rewards_of_lead(owner) if one.whom is For.REFERRER]
     split = find_split(owner)
-    is_agreed = split is not None and split.state is SplitState.AGREED
+    agreed = split if split is not None and split.state is SplitState.AGREED else None
     own = [one for one in rewards if one.beneficiary_id == owner.referrer_id]
-    sharing = {one.beneficiary_id for one in rewards} | {part.user_id for part in (split.parts if is_agreed else ())}
+    sharing = {one.beneficiary_id for one in rewards} | {part.user_id for part in (agreed.parts if agreed else ())}
     if lead.referrer_id in sharing:
         raise NotDisputable("You share in it already.", next_step="Look at your rewards.")
-    if not rewards and is_agreed and split.own_bps == 0:
+    if not rewards and agreed and agreed.own_bps == 0:
         raise NotDisputable("Who was counted keeps nothing of it: all of it was agreed to be others’.",
                             next_step="Write to us if you think that this was done to pass you over.")
     if why := why_not_share(owner, lead.referrer):
