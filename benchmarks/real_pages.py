@@ -77,7 +77,7 @@ def _found(read: list[Page]) -> list[Figure]:
     spoken = {one.language for one in readings if one.language}
     asked = sum(bool(one.feed_url) for one in readings if not one.author)
     notes = {"a language": f"{len(spoken)} languages",
-             "an author": f"{asked} of those without link their site’s own feed, which is asked when one is pointed out"}
+             "an author": f"{asked} of those without link their site’s own feed, which is asked when pointed out"}
     counts = (
         ("a title", sum(bool(one.title) for one in readings), 97),
         ("a text", sum(len(one.text) >= ENOUGH for one in readings), 90),
