@@ -411,10 +411,10 @@ class TestOtherKinds:
         do(withdraw_claim, fresh(dispute), by=tom)
         assert rewards_of_lead(again(owner))[0].state is RewardState.PENDING
 
-    def shared(self, bounty, ana, mona, eve):
-        """Ana's lead, half of it agreed to be Eve's."""
+    def shared(self, bounty, ana, mona, eve, own_bps=5_000):
+        """Ana's lead, the rest of it agreed to be Eve's."""
         lead = point(bounty, ana, buyer_email="david@example.com")
-        split = do(propose_split, lead, by=ana, own_bps=5_000, others=[(eve.email, 5_000)])
+        split = do(propose_split, lead, by=ana, own_bps=own_bps, others=[(eve.email, 10_000 - own_bps)])
         do(answer_split, split, by=eve, agrees=True)
         return accept(again(lead), by=mona)
 
@@ -462,6 +462,14 @@ class TestOtherKinds:
         do(answer_split, db.session.get_one(type(split), split.id), by=eve, agrees=True)
         with pytest.raises(NotDisputable, match="keeps nothing"):
             opened(rival, tom, K.DUPLICATE_OWNERSHIP)
+
+    @pytest.mark.once
+    def test_a_part_too_small_to_divide_stays_whose_it_is(self, bounty, ana, mona):
+        tom, eve = make_user("Tom Berg"), make_user("Eve Stone")
+        owner = self.shared(bounty, ana, mona, eve, own_bps=1)
+        dispute = contested(opened(self.rival(bounty, mona, tom), tom, K.DUPLICATE_OWNERSHIP), ana, tom)
+        do(rule, dispute, by=mona, outcome=D.SPLIT, reason="Both told him.", share_bps=5_000)
+        assert self.parts_of(owner) == {ana.id: 1, eve.id: 9_999}
 
     def test_it_goes_to_nobody_who_may_not_have_it(self, bounty, ana, wes, mona, work, clock):
         """Who has come to work there, or lives where the law forbids it."""
