@@ -86,8 +86,8 @@ def lead_of_teller(lead: Lead, told_by: str | None) -> Lead:
 
 
 def counted_for(lead: Lead) -> Lead | None:
-    """Another lead of this business for which a sale to the same buyer counts: it is sold, or they said yes through it
-    once they had taken back their yes through this one. A business pays once for one buyer."""
+    """Another lead of this business for which a sale to the same buyer counts: it was sold in the time of this one, or
+    they said yes through it once they had taken back their yes through this one. A business pays once for one buyer."""
     ours = select(Buyer.email_hash).where(Buyer.id == lead.buyer_id).scalar_subquery()
     same = or_(Lead.id == lead.duplicate_of_id, Lead.duplicate_of_id == lead.id,
                Lead.buyer_id.in_(select(Buyer.id).where(Buyer.email_hash == ours)))
@@ -100,7 +100,9 @@ def _counts_instead(other: Lead, lead: Lead) -> bool:
     if other.consent is Consent.GRANTED and lead.consent is Consent.WITHDRAWN:
         return True
     sale = find_conversion(other)
-    return sale is not None and lead.accepted_at is not None and sale.occurred_on >= lead.accepted_at.date()
+    if sale is None or lead.accepted_at is None or lead.protected_until is None:
+        return False
+    return lead.accepted_at.date() <= sale.occurred_on <= lead.protected_until.date()
 
 
 def rule_on_buyers(lead: Lead, other: Lead, *, by: User, is_same: bool, version: int | None = None) -> Ownership | None:

@@ -688,6 +688,23 @@ class TestOneSaleForOneBuyer:
         with pytest.raises(NotDisputable, match="another lead"):
             opened(lead, ana)
 
+    def test_nor_of_one_that_ended_where_the_sale_of_its_time_was_recorded_for_another(self, bounty, ana, wes, mona, work, clock):
+        lead = talks(bounty, ana, mona)
+        clock.move(days=90, hours=1)
+        work()
+        day = today()
+        assert again(lead).moderation is Moderation.EXPIRED and kinds_for(again(lead)) == [K.GHOST_CLOSE]
+        second = self.through_tom(bounty, mona)
+        assert kinds_for(again(lead)) == [K.GHOST_CLOSE]
+        clock.move(days=2)
+        win(second, by=wes)  # Of a time that was not Ana's any more: what she says of hers can still be claimed.
+        assert kinds_for(again(lead)) == [K.GHOST_CLOSE]
+        with transaction():
+            conversions_of(again(second))[0].occurred_on = day
+        with pytest.raises(NotDisputable, match="another lead") as refused:
+            do(open_dispute, again(lead), K.GHOST_CLOSE, by=ana, text=TEXT, claim=Claim(day, SALE))
+        assert refused.value.next_step.startswith("Write to us")
+
     def test_a_sale_after_the_yes_was_taken_back_is_not_claimed(self, taken_back, ana, wes, clock):
         day = today()
         clock.move(days=2)

@@ -130,7 +130,8 @@ def _missing_sale(lead: Lead, claim: Claim, since: datetime) -> Subject:
     if find_conversion(lead) is not None:
         raise NotDisputable("The sale is recorded.", next_step="If its amount is wrong, dispute the amount.")
     if counted_for(lead) is not None:
-        raise NotDisputable("What this buyer buys there is counted for another lead.", next_step=WHOSE)
+        raise NotDisputable("What this buyer buys there is counted for another lead.",
+                            next_step=WHOSE if lead.duplicate_of_id else "Write to us if it was you who told them.")
     if lead.consent is Consent.WITHDRAWN and _day(claim) > _last(lead.id, "consent.withdrawn").date():
         raise NotDisputable("By then the buyer had taken their yes back: a sale after that is not this lead’s.",
                             next_step="If they bought before that day, say when.")
