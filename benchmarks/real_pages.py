@@ -33,7 +33,7 @@ SOURCES = (
     ("formasaurus==0.10.0", "e2bfdd91ffac16ae3be2238b35e4b221e8902c73d62e85ba1791a02aeec6760d"),
 )
 # By their addresses, for the last collection says nothing of its pages; without those on which one signs in or writes.
-FORUMS = re.compile(r"forum|viewtopic|/threads?/|phpbb|discussion|board|community/", re.IGNORECASE)
+FORUMS = re.compile(r"forum|viewtopic|/threads?/|phpbb|/discussions?/|-board\.|/board/", re.IGNORECASE)
 LISTINGS = re.compile(r"/products?/|/items?/|classi4|clicads|propert|apartment|carddisplay|/p-\d|/shop/", re.IGNORECASE)
 FORMS = re.compile(r"log[oi]n|sign|regist|auth|account|passw|sendm|contact|search|/create|entry/|posting"
                    r"|new(reply|thread)|inscription|profile|user/|cart|ucp|write|post_free|makeThread", re.IGNORECASE)
