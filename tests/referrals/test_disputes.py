@@ -471,6 +471,7 @@ class TestOtherKinds:
         do(rule, dispute, by=mona, outcome=D.SPLIT, reason="Both told him.", share_bps=5_000)
         assert self.parts_of(owner) == {ana.id: 1, eve.id: 9_999}
 
+    @pytest.mark.once
     def test_it_goes_to_nobody_who_may_not_have_it(self, bounty, ana, wes, mona, work, clock):
         """Who has come to work there, or lives where the law forbids it."""
         tom = make_user("Tom Berg")
@@ -605,6 +606,7 @@ class TestWhatComesLater:
         do(refund_sale, again(lead), by=wes, amount=usd(5_000), refund_number="R-2")
         assert self.nets(lead) == [usd(125), usd(50), Money(8_750, "usd")] and check_ledger() == []
 
+    @pytest.mark.once
     def test_a_sale_that_was_given_back_stands_as_far_as_a_ruling_found_more(self, westside, ana, wes, mona, work, clock):
         lead = talks(in_parts(westside, 90), ana, mona)
         win(lead, by=wes, amount=usd(10_000))
@@ -615,6 +617,7 @@ class TestWhatComesLater:
         work()
         assert self.nets(lead) == [usd(0), usd(125), usd(50)] and check_ledger() == []
 
+    @pytest.mark.once
     def test_no_more_is_earned_in_a_month_than_its_cap(self, westside, ana, wes, mona, work, clock):
         lead = talks(in_parts(westside, 10, cap_per_month_minor=40_000), ana, mona)
         win(lead, by=wes, amount=usd(10_000))
@@ -688,6 +691,7 @@ class TestOneSaleForOneBuyer:
         with pytest.raises(NotDisputable, match="another lead"):
             opened(lead, ana)
 
+    @pytest.mark.once
     def test_nor_of_one_that_ended_where_the_sale_of_its_time_was_recorded_for_another(self, bounty, ana, wes, mona, work, clock):
         lead = talks(bounty, ana, mona)
         clock.move(days=90, hours=1)
@@ -705,6 +709,7 @@ class TestOneSaleForOneBuyer:
             do(open_dispute, again(lead), K.GHOST_CLOSE, by=ana, text=TEXT, claim=Claim(day, SALE))
         assert refused.value.next_step.startswith("Write to us")
 
+    @pytest.mark.once
     def test_a_sale_after_the_yes_was_taken_back_is_not_claimed(self, taken_back, ana, wes, clock):
         day = today()
         clock.move(days=2)
