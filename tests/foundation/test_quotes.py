@@ -123,7 +123,7 @@ def test_a_text_made_to_be_slow_is_searched_in_time(text: str) -> None:
     ("I need a car.", "So: “", "” He does."),
     ("“I need a car.”", "So:", "He does."),
     ("I need a car", "So: “", ".” He does."),
-    ("... I need a car ...", "So: “", ".” He does."),
+    ("... I need a car ...", "So: “", "” He does."),
 ])
 def test_marks_that_were_copied_with_the_sentence_are_not_shown_twice(quote: str, prefix: str, suffix: str) -> None:
     assert find_quote("So: “I need a car.” He does.", quote) == QuoteMatch(found=True, prefix=prefix, suffix=suffix)
