@@ -4,7 +4,7 @@ from functools import cache
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Unpack
+from typing import Any
 
 from sqlalchemy import Select, bindparam, case, collate, func, or_, select
 
@@ -31,7 +31,7 @@ from marketplace.payments.models import (
 )
 
 Found = Iterable[Sequence[Any]]
-Read = Select[Unpack[tuple[Any, ...]]]
+Read = Select[*tuple[Any, ...]]
 SUM = func.sum(Posting.amount_minor)
 AT_ONCE = 1_000  # Rows in memory, however many there are.
 OF_ENTRY = (select(Posting.entry_id, SUM).join(LedgerAccount, LedgerAccount.id == Posting.account_id)
