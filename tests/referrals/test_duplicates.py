@@ -22,9 +22,10 @@ from marketplace.referrals.models import (
     Lead,
     LeadSignature,
     Moderation,
+    ReasonCode,
     lead_bands,
 )
-from marketplace.referrals.moderation import answer_info, ask_for_info
+from marketplace.referrals.moderation import answer_info, ask_for_info, reject_lead
 from marketplace.referrals.nearness import find_alike, forget_likeness
 from marketplace.referrals.ownership import (
     AlreadyRuled,
@@ -34,6 +35,7 @@ from marketplace.referrals.ownership import (
     rule_on_buyers,
     who_owns,
 )
+from marketplace.referrals.queries import record_of_business, record_of_referrer
 from marketplace.referrals.sharing import BadSplit, SplitFixed, answer_split, divide, offer_share, seconds_to_share_with
 from marketplace.referrals.suppression import Suppressed
 from tests.browsing import words_of
@@ -378,3 +380,14 @@ class TestSideBySide:
         page = as_user(tom).page(f"/leads/{second.id}")
         assert "Ana Flores" not in words_of(page) and not page.find_class("halves")
         assert QUOTE in words_of(page)
+
+
+@pytest.mark.once
+def test_who_was_second_was_refused_nothing(bounty, ana, tom, mona):
+    first, second = point_twice(bounty, ana, tom)
+    other = point(bounty, tom, text=OTHER_POST, quote="We moved to the coast last spring")
+    review_lead(other)
+    do(rule_on_buyers, second, first, by=mona, is_same=True)
+    decide(reject_lead, again(other), by=mona, reason_code=ReasonCode.SPAM)
+    assert again(second).moderation is Moderation.DUPLICATE
+    assert (record_of_referrer(tom.id).refused, record_of_business(bounty.business_id).refused) == (1, 1)
