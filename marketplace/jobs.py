@@ -32,7 +32,7 @@ from marketplace.referrals import (
     rewards,
 )
 from marketplace.referrals.buyer_letters import LETTERS as BUYER_LETTERS
-from marketplace.referrals.desk import telling
+from marketplace.referrals.desk import ruling, telling
 from marketplace.referrals.desk.letters import LETTERS as DESK_LETTERS
 from marketplace.referrals.disputes import clocks as dispute_clocks
 from marketplace.referrals.disputes.letters import LETTERS as CLAIM_LETTERS
@@ -94,6 +94,7 @@ JOBS: Jobs = {
     "note_overdue": moderation.note_overdue,
     "accept_by_default": moderation.accept_by_default,
     "tell_decision": telling.tell_decision,
+    "tell_ruling": ruling.tell_ruling,
     "expire_unanswered": moderation.expire_unanswered,
     "remind_buyer": asking.remind_buyer,
     "end_asking": asking.end_asking,

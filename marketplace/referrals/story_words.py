@@ -42,6 +42,7 @@ DECISIONS: dict[str, Told] = {
 THE_BUYER: dict[str, Told] = {
     "buyer.found_same": (frozenset({A}), "One buyer with another lead, an admin says", "warn"),
     "buyer.found_different": (frozenset({A}), "Another buyer than that of a like lead, an admin says", "info"),
+    "buyer.ruling_undone": (frozenset({A}), "What an admin had said of the two was taken back", "mute"),
     "consent.asked": (EVERYONE, "The buyer was asked", "info"),
     "consent.given": (frozenset({A, Y}), "The buyer answered; the address is confirmed next", "info"),
     "consent.granted": (EVERYONE, "The buyer said yes", "ok"),
