@@ -103,6 +103,7 @@ SHARES_AND_THINGS: dict[str, Told] = {
     "share.taken": (EVERYONE, "The buyer takes the share as money", "info"),
     "share.donated": (EVERYONE, "The buyer gives the share to the cause", "info"),
     "share.declined": (EVERYONE, "The buyer’s share goes back to the business", "mute"),
+    "kind.passed_on": (EVERYONE - {Y}, "Owed to the other referrer, a dispute decided", "warn"),
     "kind.owed": (EVERYONE - {Y}, "Owed, not in money", "ok"),
     "kind.offered": (EVERYONE - {Y}, "Offered by the business", "info"),
     "kind.fulfilled": (EVERYONE - {Y}, "Done by the business", "ok"),
