@@ -9,10 +9,11 @@ from flask import Flask, render_template
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema, fields
 
+from marketplace.foundation.error_answers import WORDS
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.idempotency import LONGEST_KEY
 from marketplace.foundation.limits import PROGRAMS
-from marketplace.foundation.web import WORDS, csrf
+from marketplace.foundation.web import csrf
 
 ABOUT = f"""Point at buyers, follow leads and post bounties from your own programs.
 

@@ -15,6 +15,7 @@ from marketplace.referrals import appeals, clawbacks, in_kind, moderation, point
 from marketplace.referrals.contact import Contact, SeenLead, note_case_opened, note_post_opened, open_contact, see_leads
 from marketplace.referrals.desk.as_told import told_state
 from marketplace.referrals.models import Conversion, Lead, Moderation
+from marketplace.referrals.output_schemas import ContactOutput, LeadOutput, OneLeadOutput, ReceiptOutput
 from marketplace.referrals.permissions import is_referrer, may_moderate
 from marketplace.referrals.queries import (
     LEADS,
@@ -32,12 +33,8 @@ from marketplace.referrals.schemas import (
     AnswerInput,
     ApiLeadInput,
     AppealInput,
-    ContactOutput,
     DecisionInput,
-    LeadOutput,
-    OneLeadOutput,
     QuestionInput,
-    ReceiptOutput,
     RejectionInput,
     SaleInput,
     SaleRefundInput,
