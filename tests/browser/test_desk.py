@@ -48,6 +48,7 @@ def test_a_case_is_decided_by_keys_on_one_screen(lead, visit: Callable[..., Page
     page.keyboard.press("a")
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
     assert again(lead).moderation is Moderation.ACCEPTED
+    expect(page.get_by_role("button", name="Keys")).to_be_visible()  # Of the new page, too.
     page.keyboard.press("u")
     expect(page.get_by_role("button", name="Accept", exact=True)).to_be_visible()
     assert again(lead).moderation is Moderation.IN_REVIEW
