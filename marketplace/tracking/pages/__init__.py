@@ -1,0 +1,4 @@
+"""HTML of tracking, by audience."""
+from flask import Blueprint
+
+BLUEPRINTS: list[Blueprint] = []
