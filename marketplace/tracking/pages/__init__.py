@@ -1,4 +1,6 @@
 """HTML of tracking, by audience."""
 from flask import Blueprint
 
-BLUEPRINTS: list[Blueprint] = []
+from marketplace.tracking.pages import following, leading, links
+
+BLUEPRINTS: list[Blueprint] = [links.bp, following.bp, leading.bp]

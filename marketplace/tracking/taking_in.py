@@ -1,0 +1,145 @@
+"""Brings the clicks of this machine's files into the database: each once, however often it is killed on the way.
+
+How far a file was read stands in the database, and moves in the transaction that writes its clicks.
+"""
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from marketplace.foundation import clock
+from marketplace.foundation.by_query import listed
+from marketplace.foundation.db import db, facts, insert_unless_there, rows_of, transaction
+from marketplace.tracking.marking import REPEAT_WITHIN, Seen, mark_repeats
+from marketplace.tracking.models import ClickMark, ClickSpool, click_days, clicks
+from marketplace.tracking.spools import is_over, read_clicks, spooled
+
+AT_ONCE = 256 * 1024  # Bytes in one transaction: some four thousand clicks, a twentieth of a second of the write lock.
+ROUND_SECONDS = 1.0
+KEPT_FOR = timedelta(days=400)  # The longest window of a click is 365; the days' numbers stay.
+COLUMN_OF = {
+    ClickMark.COUNTED: "counted", ClickMark.BOT: "bots", ClickMark.PREFETCH: "prefetches", ClickMark.REPEAT: "repeats"}
+
+_SPOOLS = rows_of(ClickSpool)
+_TAKEN = select(_SPOOLS.c.taken).where(_SPOOLS.c.name == bindparam("of")).with_for_update()
+_MOVE = update(_SPOOLS).where(_SPOOLS.c.name == bindparam("of")).values(taken=bindparam("to"))
+_COPY = "COPY clicks (code, at, visitor, mark, sub) FROM STDIN"
+_INSERT = "INSERT INTO clicks (code, at, visitor, mark, sub) VALUES (?, ?, ?, ?, ?)"
+
+
+class Rounds:
+    """For a worker, between two jobs: what this machine's processes wrote, at most once in ROUND_SECONDS."""
+
+    def __init__(self, folder: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._folder = folder
+        self._monotonic = monotonic
+        self._next = monotonic()
+
+    def go_round(self) -> None:
+        now = self._monotonic()
+        if now >= self._next:
+            self._next = now + ROUND_SECONDS
+            take_in(self._folder)
+
+
+def take_in(folder: Path) -> int:
+    """All that the files of ``folder`` hold by now; how many clicks it was. Opens its own transactions.
+
+    Two workers of one machine may do it at once. A file that no process writes to any more is removed at its end.
+    """
+    number = 0
+    for path in spooled(folder):
+        try:
+            over = is_over(path)  # Asked before the last look: nothing is written after that.
+            while took := _take_some(path):
+                number += took
+        except FileNotFoundError:  # The other worker was done with it.
+            continue
+        if over:
+            _remove(path)
+    return number
+
+
+def _take_some(path: Path) -> int:
+    """Lines taken, at least 1 while there are any. FileNotFoundError, and nothing is written, once it is removed."""
+    with transaction():
+        facts(insert_unless_there(_SPOOLS), {"name": path.name, "taken": 0, "created_at": clock.now()})
+        start = facts(_TAKEN, {"of": path.name}).scalar_one()
+        seen, end = read_clicks(path, start, AT_ONCE)
+        if end == start:
+            return 0
+        if seen:
+            write_clicks(seen)
+        facts(_MOVE, {"of": path.name, "to": end})
+    return max(len(seen), 1)
+
+
+def _remove(path: Path) -> None:
+    """First the file: with only its row gone it would be taken in anew."""
+    path.unlink(missing_ok=True)
+    with transaction():
+        facts(delete(_SPOOLS).where(_SPOOLS.c.name == path.name), {})
+
+
+def write_clicks(seen: Sequence[Seen]) -> None:
+    """Rows, and the numbers of their days, in the caller's transaction."""
+    marks = mark_repeats(seen, _counted_around(seen))
+    _insert([(click.code, click.at, click.visitor, mark, click.sub) for click, mark in zip(seen, marks, strict=True)])
+    days: dict[tuple[str, date], Counter[str]] = defaultdict(Counter)
+    for click, mark in zip(seen, marks, strict=True):
+        days[click.code, click.at.date()][COLUMN_OF[mark]] += 1
+    none = dict.fromkeys(COLUMN_OF.values(), 0)
+    facts(_adding(db.engine.dialect.name), [  # In one order, so that two workers do not wait for each other.
+        {"code": code, "day": day, **none, **counts} for (code, day), counts in sorted(days.items())])
+
+
+def _counted_around(seen: Sequence[Seen]) -> dict[tuple[str, str], list[datetime]]:
+    """When these visitors were counted within an hour of these clicks, by visitor and link."""
+    wanted = {click.visitor for click in seen if click.mark is ClickMark.COUNTED}
+    times = [click.at for click in seen]
+    found: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+    if wanted:
+        asked = listed({"": sorted(wanted)})
+        rows = facts(select(clicks.c.visitor, clicks.c.code, clicks.c.at).join_from(
+            asked, clicks, clicks.c.visitor == asked.c.key).where(
+                clicks.c.at.between(min(times) - REPEAT_WITHIN, max(times) + REPEAT_WITHIN),
+                clicks.c.mark == ClickMark.COUNTED), {})
+        for visitor, code, at in rows:
+            found[visitor, code].append(at)
+    return found
+
+
+def _insert(rows: Sequence[tuple[str, datetime, str, ClickMark, str | None]]) -> None:
+    """In the drivers' own words: a statement that builds parameters row by row costs four times as much."""
+    connection = db.session.connection()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_INSERT, [(code, as_kept(at), *rest) for code, at, *rest in rows])
+        return
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.write("".join(f"{code}\t{at.isoformat()}\t{visitor}\t{mark}\t{sub or chr(92) + 'N'}\n"
+                           for code, at, visitor, mark, sub in rows))
+
+
+def as_kept(at: datetime) -> str:
+    """As SQLAlchemy writes times on SQLite; ``at`` in UTC."""
+    return at.isoformat(" ", "microseconds")[:26]
+
+
+@cache
+def _adding(dialect: str) -> Any:
+    new = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(click_days)
+    return new.on_conflict_do_update(
+        index_elements=["code", "day"],
+        set_={name: click_days.c[name] + new.excluded[name] for name in COLUMN_OF.values()})
+
+
+def forget_clicks() -> None:
+    """Job, daily: rows of clicks that nobody can be credited for any more."""
+    facts(delete(clicks).where(clicks.c.at < clock.now() - KEPT_FOR), {})

@@ -1,0 +1,92 @@
+"""The other way of keeping clicks (CLICKS=sync): each is in the database before its redirect is answered."""
+import logging
+import threading
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.engine import Engine
+
+from marketplace.tracking.click_ids import EPOCH
+from marketplace.tracking.marking import REPEAT_WITHIN
+from marketplace.tracking.models import ClickMark
+from marketplace.tracking.spools import Spool
+from marketplace.tracking.taking_in import as_kept
+
+_MILLISECOND = timedelta(milliseconds=1)
+_COLUMNS = "code, at, visitor, mark, sub"
+# A repeat is one of the same visitor and link within the hour, as in marking.py. One round trip each.
+_MARK = ("CASE WHEN {mark} = 'counted' AND EXISTS (SELECT 1 FROM clicks WHERE visitor = {visitor} AND at > {since} "
+         "AND at < {until} AND code = {code} AND mark = 'counted') THEN 'repeat' ELSE {mark} END")
+_ADD = "".join(f"{name} = click_days.{name} + excluded.{name}, " for name in ("counted", "bots", "prefetches", "repeats"))[:-2]
+_POSTGRESQL = (
+    f"WITH new AS (INSERT INTO clicks ({_COLUMNS}) SELECT %(code)s, %(at)s, %(visitor)s, "  # noqa: S608 - our own words
+    + _MARK.format(**{name: f"%({name})s" for name in ("mark", "visitor", "since", "until", "code")})
+    + ", %(sub)s RETURNING mark) INSERT INTO click_days (code, day, counted, bots, prefetches, repeats) "
+    "SELECT %(code)s, %(day)s, (mark = 'counted')::int, (mark = 'bot')::int, (mark = 'prefetch')::int, "
+    f"(mark = 'repeat')::int FROM new ON CONFLICT (code, day) DO UPDATE SET {_ADD}")
+_SQLITE = (
+    f"INSERT INTO clicks ({_COLUMNS}) SELECT :code, :at, :visitor, "  # noqa: S608 - our own words
+    + _MARK.format(**{name: f":{name}" for name in ("mark", "visitor", "since", "until", "code")})
+    + ", :sub RETURNING mark")
+_SQLITE_DAY = ("INSERT INTO click_days (code, day, counted, bots, prefetches, repeats) "
+               f"VALUES (:code, :day, :counted, :bots, :prefetches, :repeats) ON CONFLICT (code, day) DO UPDATE SET {_ADD}")
+
+log = logging.getLogger(__name__)
+
+
+class WritingAtOnce:
+    """Each thread has a connection of its own. With the database away a click goes to the spool instead."""
+
+    def __init__(self, engine: Engine, spool: Spool) -> None:
+        self._engine = engine
+        self._spool = spool
+        self._of_thread = threading.local()
+        self._one_writer = threading.Lock()  # SQLite lets those who wait sleep; a lock wakes the next one at once.
+
+    def write(self, code: str, milliseconds: int, visitor: str, mark: ClickMark, sub: str | None) -> None:
+        at = EPOCH + milliseconds * _MILLISECOND
+        given = {"code": code, "at": at, "visitor": visitor, "mark": str(mark), "sub": sub, "day": at.date(),
+                 "since": at - REPEAT_WITHIN, "until": at + REPEAT_WITHIN}
+        try:
+            if self._engine.dialect.name == "sqlite":
+                self._on_sqlite(given)
+            else:
+                self._connection().execute(_POSTGRESQL, given)
+        except Exception as error:  # noqa: BLE001 - drivers' errors have no parent in common
+            log.warning("a click goes to the spool: %r", error)
+            self._hang_up()
+            self._spool.write(code, milliseconds, visitor, mark, sub)
+
+    def _on_sqlite(self, given: dict[str, Any]) -> None:
+        given |= {name: as_kept(given[name]) for name in ("at", "since", "until")} | {"day": given["day"].isoformat()}
+        connection = self._connection()
+        with self._one_writer:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                mark = connection.execute(_SQLITE, given).fetchone()[0]
+                counts = {column: int(mark == word) for word, column in (
+                    ("counted", "counted"), ("bot", "bots"), ("prefetch", "prefetches"), ("repeat", "repeats"))}
+                connection.execute(_SQLITE_DAY, given | counts)
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+
+    def _connection(self) -> Any:
+        """Prepared like every other one, but not of the pool: that looks at each before it gives it."""
+        found = getattr(self._of_thread, "connection", None)
+        if found is None:
+            borrowed = self._engine.raw_connection()
+            borrowed.detach()
+            found = self._of_thread.connection = borrowed.driver_connection
+            if self._engine.dialect.name != "sqlite":
+                found.autocommit = True
+        return found
+
+    def _hang_up(self) -> None:
+        found, self._of_thread.connection = getattr(self._of_thread, "connection", None), None
+        if found is not None:
+            try:
+                found.close()
+            except Exception as error:  # noqa: BLE001 - it is given up anyway
+                log.debug("a connection did not close: %r", error)
