@@ -2,6 +2,8 @@
 from marketplace.bounties.models import Bounty
 from marketplace.identity.models import User
 from marketplace.identity.permissions import is_manager, is_member
+from marketplace.referrals.models import Lead
+from marketplace.referrals.permissions import may_decide
 from marketplace.tracking.models import ReferralLink
 
 
@@ -17,3 +19,22 @@ def may_see_clicks(user: User, bounty: Bounty) -> bool:
 def may_lead_links(user: User, business_id: str) -> bool:
     """Say where a bounty's links lead, and show that a domain is the business's own."""
     return is_manager(user, business_id)
+
+
+def may_report(user: User, business_id: str) -> bool:
+    """Say what happened: everyone at the business."""
+    return is_member(user, business_id)
+
+
+def may_give_back(user: User, business_id: str) -> bool:
+    """Say that money was given back: as on a lead's page, owners and managers."""
+    return is_manager(user, business_id)
+
+
+def may_see_reports(user: User, business_id: str) -> bool:
+    return user.is_admin or is_member(user, business_id)
+
+
+def may_reattribute(user: User, lead: Lead) -> bool:
+    """An admin with no stake in it."""
+    return may_decide(user, lead)

@@ -10,20 +10,16 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict
 from marketplace.foundation.money import BASIS, Money, zero
 from marketplace.identity.models import User
-from marketplace.payments import ledger
-from marketplace.payments.models import AccountKind, Payable, PayableState, TransferStop
-from marketplace.payments.money_out import stops
 from marketplace.referrals import lifecycle
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import take_back_by_ruling
 from marketplace.referrals.consent import withdraw_consent
 from marketplace.referrals.corrections import preview_correction, record_correction, recorded_value
 from marketplace.referrals.disputes.freezing import find_money, rewards_at_issue
-from marketplace.referrals.holds import hold_reward, live_holds
+from marketplace.referrals.holds import hold_reward
 from marketplace.referrals.in_kind import LIVES, REMINDED_AFTER
 from marketplace.referrals.lawful import price_for
 from marketplace.referrals.models import (
-    ClawbackState,
     Consent,
     Conversion,
     ConversionSource,
@@ -42,6 +38,7 @@ from marketplace.referrals.models import (
     Stage,
     WitnessSaid,
 )
+from marketplace.referrals.passing_on import pass_on
 from marketplace.referrals.queries import (
     conversions_of,
     find_conversion,
@@ -50,7 +47,6 @@ from marketplace.referrals.queries import (
     rewards_of_lead,
 )
 from marketplace.referrals.reserving import still_possible
-from marketplace.referrals.rewards import hold_earned
 from marketplace.referrals.sharing import find_split
 from marketplace.referrals.stages import is_to_qualify, make_sale, previews_of_sale, qualify
 from marketplace.referrals.suppression import hash_email
@@ -151,7 +147,7 @@ def _share(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
     owner, other = db.session.get_one(Lead, dispute.about_id), db.session.get_one(User, dispute.claimant_id)
     has_earned, split = bool(rewards_of_lead(owner)), find_split(owner)
     for reward, amount in rewards_at_issue(dispute):
-        _pass_on(dispute, reward, amount.part(finding.share_bps, BASIS), owner, by=by)
+        pass_on(reward, amount.part(finding.share_bps, BASIS), owner, cause_id=dispute.id, to_id=other.id, by=by)
     if split is not None and split.state is SplitState.AGREED:
         if has_earned:  # It goes on as all of them agreed.
             return
@@ -167,37 +163,6 @@ def _share(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
     audit.record("split.proposed", split.id, by=by, own_bps=split.own_bps)
     lifecycle.move_part(split.parts[0], PartState.AGREED, by=by, user_id=other.id)
     lifecycle.move_split(split, SplitState.AGREED, by=by)
-
-
-def _pass_on(dispute: Dispute, reward: Reward, amount: Money, owner: Lead, *, by: str) -> None:
-    """held or owed -> reserved -> held anew for the other one, with the fee. What a transfer has taken stays."""
-    payable = db.session.get(Payable, reward.id)
-    if amount.minor == 0 or (payable is not None and payable.state is not PayableState.OWED):
-        return
-    waits, live = _why_it_waits(reward), live_holds(reward.id)
-    is_frozen = reward.state is RewardState.ON_HOLD and (not live or live[0].was_on_hold)  # By an admin.
-    reserved = ledger.account(AccountKind.RESERVED, owner.id, reward.currency)
-    back = take_back_by_ruling(reward, amount, dispute_id=dispute.id, by=by, credit=reserved)
-    if back.state is ClawbackState.TAKEN:
-        conversion = db.session.get_one(Conversion, reward.conversion_id)
-        passed = hold_earned(owner, conversion, back.amount, Money(back.fee_minor, reward.currency), whom=For.REFERRER,
-                             beneficiary_id=dispute.claimant_id, by=by)
-        _let_it_wait_too(passed, waits, is_frozen=is_frozen, by=by)
-
-
-def _why_it_waits(reward: Reward) -> dict[str, str]:
-    """Reasons by what held or stopped it: a payment in doubt, a look by a person, what the business still owes."""
-    stopped = db.session.scalars(stops.open_stops().where(TransferStop.subject_id == reward.id))
-    return {one.source: one.reason for one in stopped} | {
-        one.source_id: one.reason for one in live_holds(reward.id)}
-
-
-def _let_it_wait_too(passed: Reward, waits: dict[str, str], *, is_frozen: bool, by: str) -> None:
-    """Whose it is was decided, and nothing else."""
-    if is_frozen and passed.state is RewardState.PENDING:
-        lifecycle.move_reward(passed, RewardState.ON_HOLD, by=by, reason="an admin had put it on hold")
-    for source_id, reason in waits.items():
-        hold_reward(passed, source_id=source_id, reason=reason, letter="")
 
 
 def _owe_again(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:

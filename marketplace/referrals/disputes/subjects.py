@@ -34,7 +34,7 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.queries import find_conversion, is_found_false, rewards_of_lead
 from marketplace.referrals.sharing import find_split
-from marketplace.referrals.stages import check_sale_itself, is_to_qualify, previews_of_sale
+from marketplace.referrals.stages import check_sale_itself, is_introduced, is_to_qualify, previews_of_sale
 
 OPEN_WITHIN = timedelta(days=30)  # Of the event.
 TALKED = frozenset({Consent.GRANTED, Consent.WITHDRAWN})
@@ -121,7 +121,7 @@ def _untracked(lead: Lead, claim: Claim) -> Subject:
 
 
 def _missing_sale(lead: Lead, claim: Claim, since: datetime) -> Subject:
-    if lead.consent not in TALKED:
+    if not is_introduced(lead):
         raise NotDisputable("The buyer was never introduced through this lead, so nothing can have come of it.",
                             next_step="If the buyer said otherwise to you, write to us.")
     if find_conversion(lead) is not None:
@@ -225,9 +225,9 @@ _SUBJECTS: dict[DisputeKind, Callable[[Lead, Claim], Subject]] = {
     K.DATA_MISUSE: _data_misuse,
 }
 _OFFERED: dict[DisputeKind, Callable[[Lead], bool]] = {
-    K.GHOST_CLOSE: lambda lead: _has_ended(lead) and lead.consent in TALKED and find_conversion(lead) is None,
+    K.GHOST_CLOSE: lambda lead: _has_ended(lead) and is_introduced(lead) and find_conversion(lead) is None,
     K.UNTRACKED: lambda lead: (lead.moderation is Moderation.ACCEPTED and not _has_ended(lead)
-                               and lead.consent in TALKED and find_conversion(lead) is None),
+                               and is_introduced(lead) and find_conversion(lead) is None),
     K.WRONG_AMOUNT: lambda lead: find_conversion(lead) is not None,
     K.REJECTED_UNFAIRLY: lambda lead: _is_refused(lead),
     K.DUPLICATE_OWNERSHIP: lambda lead: (lead.duplicate_of_id is not None

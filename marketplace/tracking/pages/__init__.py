@@ -1,6 +1,17 @@
 """HTML of tracking, by audience."""
 from flask import Blueprint
 
-from marketplace.tracking.pages import following, leading, links
+from marketplace.tracking.pages import (
+    business_stripe,
+    conversions,
+    following,
+    integration,
+    leading,
+    links,
+    partners,
+    stripe_door,
+    uploads,
+)
 
-BLUEPRINTS: list[Blueprint] = [links.bp, following.bp, leading.bp]
+BLUEPRINTS: list[Blueprint] = [links.bp, following.bp, leading.bp, conversions.bp, integration.bp,
+                               business_stripe.bp, stripe_door.bp, uploads.bp, partners.bp]

@@ -1,0 +1,137 @@
+"""Conversions for programs: report one or a thousand, read what became of them and why."""
+from collections.abc import Mapping
+from typing import Any
+
+from flask_smorest import Blueprint
+from marshmallow import Schema, ValidationError, fields
+
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import DomainError, Invalid, NotFound
+from marketplace.foundation.idempotency import once
+from marketplace.foundation.paging import PageQuery, page
+from marketplace.foundation.web import takes_up_to
+from marketplace.identity.models import Business, User
+from marketplace.identity.session import require_scope, signed_in_user
+from marketplace.referrals.models import Conversion, ConversionSource
+from marketplace.tracking.intake import Outcome, outcome_of, take_conversion
+from marketplace.tracking.models import Report, ReportKind, ReportState
+from marketplace.tracking.report_queries import get_report, reports_visible_to
+from marketplace.tracking.report_schemas import BatchInput, BatchOutput, OneInput, ReportedInput, ReportOutput
+from marketplace.tracking.standing import rewards_by_conversion, state_of
+
+bp = Blueprint("conversions", __name__, url_prefix="/api/v1",
+               description="What happened at your business, and whom it paid")
+LARGEST_BATCH = 2 * 1024 * 1024  # Bytes: a thousand items of two kilobytes.
+ITEM = ReportedInput()
+
+
+class WhichBusiness(Invalid):
+    code = "which_business"
+
+
+class ConversionQuery(PageQuery):
+    state = fields.Enum(ReportState, by_value=True, load_default=None)
+    kind = fields.Enum(ReportKind, by_value=True, load_default=None)
+    source = fields.Enum(ConversionSource, by_value=True, load_default=None)
+    external_id = fields.String(load_default=None)
+    business_id = fields.String(load_default=None)
+    lead_id = fields.String(load_default=None)
+
+
+class ConversionPage(Schema):
+    data = fields.List(fields.Nested(ReportOutput), attribute="rows")
+    next_cursor = fields.String(allow_none=True)
+
+
+@bp.post("/conversions")
+@require_scope("conversions:write")
+@once
+@bp.arguments(OneInput)
+@bp.response(201, ReportOutput)
+def create_conversion(written: dict[str, Any]) -> Outcome:
+    """Report one event: answers the reward it made, and why. The same external id again answers the same."""
+    user = signed_in_user()
+    business = _business(user, written["business_id"])
+    return take_conversion(business, written["said"], source=ConversionSource.API, by=user)
+
+
+@bp.post("/conversions/batch")
+@takes_up_to(LARGEST_BATCH)
+@require_scope("conversions:write")
+@once
+@bp.arguments(BatchInput)
+@bp.response(200, BatchOutput)
+def create_conversions(written: dict[str, Any]) -> dict[str, Any]:
+    """Up to a thousand at once. Each is taken or refused by itself; the answers stand in the order of the items."""
+    user = signed_in_user()
+    business = _business(user, written.get("business_id"))
+    results = [_take_one(business, item, user) for item in written["conversions"]]
+    refused = sum(1 for one in results if one["problem"])
+    return {"taken": len(results) - refused, "refused": refused, "results": results}
+
+
+@bp.get("/conversions")
+@require_scope("conversions:read")
+@bp.arguments(ConversionQuery, location="query")
+@bp.response(200, ConversionPage)
+def list_reported_conversions(asked: dict[str, Any]) -> dict[str, Any]:
+    """What your businesses reported, newest first."""
+    reports = reports_visible_to(signed_in_user())
+    for name in ("state", "kind", "source", "external_id", "business_id", "lead_id"):
+        if asked[name] is not None:
+            reports = reports.where(getattr(Report, name) == asked[name])
+    found = page(reports, Report.id, cursor=asked["cursor"], size=asked["limit"])
+    return {"rows": _outcomes(list(found.rows)), "next_cursor": found.next_cursor}
+
+
+@bp.get("/conversions/<report_id>")
+@require_scope("conversions:read")
+@bp.response(200, ReportOutput)
+def read_conversion(report_id: str) -> Outcome:
+    """One of them, with what it earned and why."""
+    return outcome_of(get_report(report_id, seen_by=signed_in_user()))
+
+
+def _take_one(business: Business, item: Mapping[str, Any], user: User) -> dict[str, Any]:
+    external_id = item.get("external_id")
+    answer: dict[str, Any] = {"external_id": external_id if isinstance(external_id, str) else None,
+                              "conversion": None, "problem": None}
+    try:
+        said = ITEM.load(item)
+        with db.session.begin_nested():
+            answer["conversion"] = take_conversion(business, said, source=ConversionSource.API, by=user)
+    except ValidationError as error:
+        wrong = {str(name): _sentences(one) for name, one in error.normalized_messages().items()}
+        answer["problem"] = {"code": "invalid", "message": "Some fields need attention.", "errors": wrong}
+    except DomainError as refusal:
+        answer["problem"] = {"code": refusal.code, "message": refusal.message, "errors": refusal.fields}
+    return answer
+
+
+def _sentences(said: Any) -> list[str]:
+    if isinstance(said, Mapping):
+        return [one for part in said.values() for one in _sentences(part)]
+    return [str(one) for one in said] if isinstance(said, list) else [str(said)]
+
+
+def _business(user: User, business_id: str | None) -> Business:
+    """The one that they work for; with several it must be said which."""
+    own = [membership.business for membership in user.memberships]
+    if business_id is not None:
+        found = next((one for one in own if one.id == business_id), None)
+        if found is None:
+            raise NotFound("There is no such business of yours.", next_step="Look at your businesses.")
+        return found
+    if len(own) != 1:
+        raise WhichBusiness("Say for which business it is." if own else "You work for no business.",
+                            fields={"business_id": ["The id of one of your businesses."]})
+    return own[0]
+
+
+def _outcomes(reports: list[Report]) -> list[Outcome]:
+    """A page of them in three statements."""
+    ids = [one.conversion_id for one in reports if one.conversion_id]
+    conversions = {one.id: one for one in db.session.query(Conversion).filter(Conversion.id.in_(ids))} if ids else {}
+    rewards = rewards_by_conversion(list(conversions))
+    return [Outcome(state_of(one, (found := conversions.get(one.conversion_id or "")), earned := rewards.get(
+        one.conversion_id or "", [])), one, found, earned, tuple(one.reasons)) for one in reports]

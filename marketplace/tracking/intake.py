@@ -1,0 +1,195 @@
+"""A conversion comes in, from any source: kept once, credited, counted; or kept until somebody can be credited."""
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import bindparam, or_, select, text
+
+from marketplace.bounties.models import Bounty
+from marketplace.foundation import audit, outbox
+from marketplace.foundation.db import db, facts, insert_unless_there
+from marketplace.foundation.errors import Conflict, require
+from marketplace.identity.models import Business, User
+from marketplace.payments.locks import lock_funds
+from marketplace.referrals.models import Conversion, ConversionSource, Lead, LeadSource, Reward
+from marketplace.referrals.moderation import FundsGone
+from marketplace.referrals.pointing import SelfReferral
+from marketplace.referrals.tracked import CannotCount
+from marketplace.tracking.binding import bind, lead_of_binding, lead_of_touch, learn_marks
+from marketplace.tracking.counting import count, find_counted, reject
+from marketplace.tracking.lifecycle import move_report
+from marketplace.tracking.models import WAITS, Binding, ReferralLink, Report, ReportKind, ReportState
+from marketplace.tracking.permissions import may_give_back, may_report
+from marketplace.tracking.refunds import apply_refund, apply_waiting_refunds
+from marketplace.tracking.reported import Reported, check_reported, columns_of, fingerprint_of
+from marketplace.tracking.resolving import Found, resolve
+from marketplace.tracking.standing import rewards_of, state_of
+
+S = ReportState
+COUNTED_KINDS = frozenset({ReportKind.SALE, ReportKind.RENEWAL})
+NOBODY, NO_FUNDS = "nobody", "funds_gone"
+OTHERS_WAITING = select(Report.id).where(
+    Report.business_id == bindparam("business_id"), text(f"reports.{WAITS}"), Report.id != bindparam("own"), or_(
+        Report.customer_hash == bindparam("customer_hash"), Report.email_hash == bindparam("email_hash"))).limit(1)
+
+
+class ReportedOtherwise(Conflict):
+    """The same id from the same source, with another body."""
+
+    code = "external_id_reused"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``state`` is that of the conversion as a whole; ``reason`` a code, where it waits or was not taken."""
+
+    state: str
+    report: Report
+    conversion: Conversion | None = None
+    rewards: Sequence[Reward] = ()
+    reasons: Sequence[str] = field(default_factory=tuple)
+    is_repeat: bool = False
+
+    @property
+    def reason(self) -> str | None:
+        return self.report.reason
+
+
+def take_conversion(
+    business: Business, said: Reported, *, source: ConversionSource, by: User | None
+) -> Outcome:
+    """Once per (business, source, external id): the same again answers the first one, whatever became of it.
+
+    ``by=None``: the business's own Stripe, or the buyer. Invalid (422) for what nobody could count; ReportedOtherwise
+    (409) for the same id with another body. Whatever else is wrong is kept, with its state and reasons.
+    """
+    require(by is None or may_report(by, business.id), "report conversions of this business")
+    if said.kind is ReportKind.REFUND:
+        require(by is None or may_give_back(by, business.id), "record a refund of this business")
+    check_reported(said)
+    actor = by.id if by else audit.SYSTEM
+    known = find_report(business.id, source, said.external_id)
+    if known is not None:
+        return _again(known, said)
+    columns = columns_of(business.id, said, source=source, by=actor)
+    found = None if said.kind is ReportKind.REFUND else resolve(Report(**columns))
+    _lock(found)
+    report: Report | None = db.session.scalar(insert_unless_there(Report, Report), {**columns, "state": S.RECEIVED})
+    if report is None:  # Its twin was faster.
+        return _again(_get_report(business.id, source, said.external_id), said)
+    audit.record("report.received", report.id, by=actor, kind=report.kind, source=source)
+    settle(report, found, by=actor)
+    return outcome_of(report)
+
+
+def take_refund(business: Business, said: Reported, *, source: ConversionSource, by: User | None) -> Outcome:
+    """Part of a sale was given back: by its amount, never the whole for a part. Before its sale is known, it waits."""
+    return take_conversion(business, said, source=source, by=by)
+
+
+def settle(report: Report, found: Found | None, *, by: str) -> None:
+    """Decide what becomes of it, now. Without a lock that it needs, it is taken here."""
+    was = (report.state, report.binding_id)
+    if report.kind is ReportKind.REFUND:
+        apply_refund(report, by=by)
+    elif not _is_counted_elsewhere(report, by=by):
+        _credit(report, found or _lock(resolve(report)), by=by)
+    if was != (report.state, report.binding_id):
+        _wake_others(report)
+
+
+def _credit(report: Report, found: Found | None, *, by: str) -> None:
+    assert found is not None
+    report.reasons = list(found.attribution.reasons)
+    if found.attribution.referrer_id is None:
+        move_report(report, S.UNMATCHED, by=by, reason=NOBODY)
+        return
+    try:
+        lead = _lead_for(report, found, by=by)
+        made = count(report, lead, by=by)
+    except FundsGone as short:
+        report.reasons = [*report.reasons, f"{short.message} It is counted once there are some."]
+        move_report(report, S.MATCHED, by=by, reason=NO_FUNDS)
+    except (CannotCount, SelfReferral) as refusal:
+        reject(report, refusal, by=by)
+    else:
+        if made is not None and report.kind in COUNTED_KINDS:
+            apply_waiting_refunds(report, by=by)
+
+
+def _lead_for(report: Report, found: Found, *, by: str) -> Lead:
+    if found.lead is not None:
+        return found.lead
+    touch, link, binding = found.attribution.touch, found.link, found.binding
+    if binding is None:
+        assert touch is not None
+        assert link is not None
+        binding = bind(report, touch, link, by=by)
+        if binding is None:
+            return lead_of_touch(report, touch, link, by=by)
+    else:
+        learn_marks(binding, report)
+    report.binding_id = binding.id
+    return lead_of_binding(binding, report, name=_name(binding, found), by=by)
+
+
+def _name(binding: Binding, found: Found) -> str:
+    if found.attribution.touch is not None:
+        return found.attribution.touch.name
+    link = db.session.get(ReferralLink, binding.link_id)
+    return "" if link is None else link.spoken if binding.source is LeadSource.CODE else link.code
+
+
+def _is_counted_elsewhere(report: Report, *, by: str) -> bool:
+    """The same order by another way: by hand, or by another source. It is counted once."""
+    if report.kind not in COUNTED_KINDS:
+        return False
+    first = find_counted(report.business_id, report.external_id)
+    if first is None:
+        return False
+    report.first_id, report.lead_id = first.id, first.lead_id
+    report.reasons = [f"The order {report.external_id} was counted before, from another source ({first.source})."]
+    move_report(report, S.DUPLICATE, by=by)
+    return True
+
+
+def _wake_others(report: Report) -> None:
+    """Of the same customer, what waited for a link, a sale or funds: one look-up by index, then one job."""
+    if report.binding_id is None and report.lead_id is None:
+        return
+    marks = {"customer_hash": report.customer_hash, "email_hash": report.email_hash}
+    if any(marks.values()) and facts(
+            OTHERS_WAITING, {"business_id": report.business_id, "own": report.id, **marks}).first():
+        outbox.promise("match_reports", report_id=report.id)
+
+
+def _lock(found: Found | None) -> Found | None:
+    """The first lock of whoever moves a bounty's money."""
+    if found is not None and found.bounty_id is not None:
+        bounty = db.session.get_one(Bounty, found.bounty_id)
+        lock_funds((bounty.id, bounty.currency))
+    return found
+
+
+def _again(known: Report, said: Reported) -> Outcome:
+    if known.fingerprint != fingerprint_of(said):
+        raise ReportedOtherwise(
+            "This external id was reported before, with other facts.",
+            next_step="Give each event its own id; to correct one, report a refund, or write to us.")
+    return outcome_of(known, is_repeat=True)
+
+
+def find_report(business_id: str, source: ConversionSource, external_id: str) -> Report | None:
+    return db.session.scalar(select(Report).where(
+        Report.business_id == business_id, Report.source == source, Report.external_id == external_id))
+
+
+def _get_report(business_id: str, source: ConversionSource, external_id: str) -> Report:
+    report = find_report(business_id, source, external_id)
+    assert report is not None
+    return report
+
+
+def outcome_of(report: Report, *, is_repeat: bool = False) -> Outcome:
+    conversion = db.session.get(Conversion, report.conversion_id) if report.conversion_id else None
+    rewards = rewards_of(conversion)
+    return Outcome(state_of(report, conversion, rewards), report, conversion, rewards, tuple(report.reasons), is_repeat)

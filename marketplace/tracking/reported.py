@@ -1,0 +1,113 @@
+"""What somebody says that happened at a business: checked, marked, and told from the same id with another body."""
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+
+from marketplace.foundation import clock
+from marketplace.foundation.crypto import keyed_hash
+from marketplace.foundation.db import facts
+from marketplace.foundation.errors import Invalid
+from marketplace.foundation.money import CURRENCIES, LARGEST_MINOR, Money, plain_amount
+from marketplace.referrals.contact_list import spellings_of_email
+from marketplace.referrals.models import ConversionSource, KnownContact
+from marketplace.referrals.suppression import hash_email
+from marketplace.tracking.click_ids import read_click
+from marketplace.tracking.models import ReportKind
+
+LONGEST_ID = 200
+AHEAD = timedelta(minutes=10)  # A clock that is a little fast.
+OLDEST = timedelta(days=3 * 365)
+WITH_AMOUNT = frozenset({ReportKind.SALE, ReportKind.RENEWAL, ReportKind.REFUND})
+KNOWN_SINCE = select(func.min(KnownContact.created_at)).where(
+    KnownContact.business_id == bindparam("business_id"),
+    KnownContact.hash.in_(bindparam("spellings", expanding=True)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reported:
+    """``external_id`` is the business's own name for it; each counts once for a source.
+
+    ``amount`` is without taxes and shipping. ``customer`` is the business's own id for whoever bought: it and ``email``
+    are scrambled at once and never kept. ``click`` is the signed id that came along in the address, ``code`` what the
+    customer said. ``refund_of`` is the external id of the sale or the renewal. ``raw`` is kept as it is: nothing that
+    names a person belongs there. ``at`` unsaid is now.
+    """
+
+    external_id: str
+    kind: ReportKind
+    amount: Money | None = None
+    at: datetime | None = None
+    customer: str | None = None
+    email: str | None = None
+    click: str | None = None
+    code: str | None = None
+    lead_id: str | None = None
+    refund_of: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check_reported(said: Reported) -> None:
+    """Invalid (422), with the fields at fault. What is wrong here is wrong whoever's it is, so nothing is kept."""
+    wrong: dict[str, list[str]] = {}
+    if not said.external_id.strip() or len(said.external_id) > LONGEST_ID:
+        wrong["external_id"] = [f"Your own id for it, at most {LONGEST_ID} characters."]
+    if said.kind in WITH_AMOUNT:
+        wrong |= _wrong_amount(said.amount)
+    elif said.amount is not None:
+        wrong["amount"] = ["Only a sale, a renewal or a refund has an amount."]
+    if (said.kind is ReportKind.REFUND) != bool(said.refund_of):
+        wrong["refund_of"] = ["The external id of the sale or the renewal, of a refund alone."]
+    if said.at is not None and not clock.now() - OLDEST <= said.at <= clock.now() + AHEAD:
+        wrong["at"] = ["A time in the last three years, with its zone, and not in the future."]
+    if wrong:
+        raise Invalid("Some fields need attention.", next_step="Correct them and send it again.", fields=wrong)
+
+
+def _wrong_amount(amount: Money | None) -> dict[str, list[str]]:
+    if amount is None:
+        return {"amount": ["What they paid, without taxes and shipping."]}
+    if amount.currency not in CURRENCIES:
+        return {"currency": ["We do not handle this currency yet."]}
+    if amount.minor <= 0:
+        return {"amount": ["More than zero. For a trial that costs nothing report a sign_up."]}
+    return {"amount": ["More than we can handle at once."]} if amount.minor > LARGEST_MINOR else {}
+
+
+def columns_of(business_id: str, said: Reported, *, source: ConversionSource, by: str) -> dict[str, Any]:
+    """What is kept of it: marks instead of names."""
+    click = read_click(said.click) if said.click else None
+    now = clock.now()
+    at = min(said.at, now) if said.at else now
+    return {
+        "business_id": business_id, "source": source, "external_id": said.external_id, "kind": said.kind,
+        "fingerprint": fingerprint_of(said), "amount_minor": said.amount.minor if said.amount else None,
+        "currency": said.amount.currency if said.amount else None, "happened_at": at,
+        "customer_hash": hash_customer(business_id, said.customer) if said.customer else None,
+        "email_hash": hash_email(said.email) if said.email else None,
+        "known_since": _known_since(business_id, said.email) if said.email else None,
+        "link_code": click.link_code if click else None, "clicked_at": min(click.at, at) if click else None,
+        "code": said.code.strip()[:100] if said.code else None, "lead_said": said.lead_id, "refund_of": said.refund_of,
+        "payload": dict(said.raw), "reported_by": by, "reason": None, "reasons": []}
+
+
+def fingerprint_of(said: Reported) -> str:
+    """Keyed, so that nobody can guess an address from it."""
+    amount = [plain_amount(said.amount), said.amount.currency] if said.amount else None
+    return keyed_hash("reported", json.dumps([
+        said.kind, amount, said.at.isoformat() if said.at else None, said.customer, said.email, said.click, said.code,
+        said.lead_id, said.refund_of]))
+
+
+def hash_customer(business_id: str, customer: str) -> str:
+    """Of one business alone: the same id elsewhere is somebody else."""
+    return keyed_hash("customer", f"{business_id} {customer.strip()}")
+
+
+def _known_since(business_id: str, email: str) -> datetime | None:
+    found: datetime | None = facts(
+        KNOWN_SINCE, {"business_id": business_id, "spellings": sorted(spellings_of_email(email))}).scalar()
+    return found

@@ -1,0 +1,133 @@
+"""What is known of a customer of whom something is reported: whose they are, by the function of attribution."""
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, or_, select
+
+from marketplace.foundation.db import db
+from marketplace.referrals.models import (
+    Buyer,
+    Consent,
+    Lead,
+    Moderation,
+    SplitState,
+)
+from marketplace.referrals.sharing import find_split
+from marketplace.referrals.stages import is_introduced
+from marketplace.tracking.attribution import Attribution, Bound, Touch, TouchKind, Window, Word, attribute
+from marketplace.tracking.links import find_by_code
+from marketplace.tracking.models import Binding, ReferralLink, Report
+
+OF_MARKS = select(Binding).where(Binding.business_id == bindparam("business_id"), or_(
+    Binding.customer_hash == bindparam("customer_hash"), Binding.email_hash == bindparam("email_hash")))
+INTRODUCED = (Consent.GRANTED, Consent.WITHDRAWN)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Who it is by ``attribution``: bound before (``binding``), a ``lead``, or a ``link`` that binds them now."""
+
+    attribution: Attribution
+    binding: Binding | None = None
+    lead: Lead | None = None
+    link: ReferralLink | None = None
+
+    @property
+    def bounty_id(self) -> str | None:
+        one = self.attribution.bound or self.attribution.touch
+        return one.bounty_id if one else None
+
+
+def resolve(report: Report) -> Found:
+    """Reads only. What is bound already wins over what this report brings along."""
+    bindings = _bindings_of(report)
+    leads = _leads_of(report)
+    links = _links_of(report)
+    touches = [touch for touch, _ in links]
+    bound = [_of_binding(one) for one in bindings] + [
+        _of_lead(one, is_named=one.id == report.lead_said) for one in leads]
+    found = attribute(touches, bound, _word_of(leads), {
+        link.bounty_id: Window(link.bounty.terms.click_days, link.bounty.terms.click_pick) for _, link in links},
+        at=report.happened_at)
+    won = found.bound.lead_id if found.bound else None
+    binding = next((one for one in bindings if won in {one.id, one.lead_id}), None)
+    lead = next((one for one in leads if one.id == won), None)
+    return Found(found, binding, None if binding else lead,
+                 next((link for touch, link in links if touch == found.touch), None))
+
+
+def find_binding(business_id: str, customer_hash: str | None, email_hash: str | None) -> Binding | None:
+    """The earliest of those that one of the marks names."""
+    if not (customer_hash or email_hash):
+        return None
+    found = db.session.scalars(OF_MARKS, {
+        "business_id": business_id, "customer_hash": customer_hash, "email_hash": email_hash}).all()
+    return min(found, key=lambda one: (one.touched_at, one.id), default=None)
+
+
+def _bindings_of(report: Report) -> Sequence[Binding]:
+    if not (report.customer_hash or report.email_hash):
+        return []
+    return db.session.scalars(OF_MARKS, {
+        "business_id": report.business_id, "customer_hash": report.customer_hash,
+        "email_hash": report.email_hash}).all()
+
+
+def _of_binding(binding: Binding) -> Bound:
+    lead = db.session.get(Lead, binding.lead_id) if binding.lead_id else None
+    return Bound(binding.lead_id or binding.id, binding.touched_at, binding.referrer_id, binding.bounty_id,
+                 f"They came by a {binding.source}", _parts(lead) if lead else ())
+
+
+def _leads_of(report: Report) -> list[Lead]:
+    """Pointed out, introduced by their own yes, and of this address; or named by the business."""
+    found = []
+    if report.lead_said:
+        named = db.session.get(Lead, report.lead_said)
+        if named is not None and _counts(named, report):
+            found.append(named)
+    if report.email_hash:
+        found += [lead for lead in db.session.scalars(select(Lead).join(Buyer, Buyer.id == Lead.buyer_id).where(
+            Buyer.email_hash == report.email_hash, Lead.business_id == report.business_id,
+            Lead.moderation == Moderation.ACCEPTED, Lead.consent.in_(INTRODUCED))) if _counts(lead, report)]
+    return found
+
+
+def _counts(lead: Lead, report: Report) -> bool:
+    return (lead.business_id == report.business_id and lead.moderation is Moderation.ACCEPTED
+            and lead.tell_at is None and is_introduced(lead) and lead.accepted_at is not None
+            and lead.accepted_at.date() <= report.happened_at.date())
+
+
+def _of_lead(lead: Lead, *, is_named: bool) -> Bound:
+    assert lead.accepted_at is not None
+    how = f"They came by a {lead.source}" if lead.is_tracked else "They were pointed out, and said yes"
+    return Bound(lead.id, lead.accepted_at, lead.referrer_id, lead.bounty_id, how, _parts(lead), is_named)
+
+
+def _parts(lead: Lead) -> tuple[tuple[str, int], ...]:
+    split = find_split(lead)
+    if split is None or split.state is not SplitState.AGREED:
+        return ()
+    return tuple((str(part.user_id), part.share_bps) for part in split.parts)
+
+
+def _links_of(report: Report) -> list[tuple[Touch, ReferralLink]]:
+    """Of this business alone: what belongs to another one leads nowhere here."""
+    found = []
+    for said, kind, at in ((report.link_code, TouchKind.CLICK, report.clicked_at),
+                           (report.code, TouchKind.CODE, report.happened_at)):
+        link = find_by_code(said) if said else None
+        if link is not None and at is not None and link.bounty.business_id == report.business_id:
+            name = link.spoken if kind is TouchKind.CODE else link.code
+            found.append((Touch(kind, at, link.referrer_id, link.bounty_id, link.id, name), link))
+    return found
+
+
+def _word_of(leads: Sequence[Lead]) -> Word | None:
+    """Whoever said yes to a lead has said by that who told them."""
+    told = [one for one in leads if not one.is_tracked]
+    first = min(told, key=lambda one: (one.accepted_at, one.id), default=None)
+    if first is None or first.accepted_at is None:
+        return None
+    return Word(first.referrer_id, first.accepted_at, first.id)

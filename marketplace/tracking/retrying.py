@@ -1,0 +1,50 @@
+"""What waits is asked again when something arrives: a link, a lead, a sale, funds. By an index, with no scan."""
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, or_, select, text
+
+from marketplace.foundation import audit, outbox
+from marketplace.foundation.db import db
+from marketplace.referrals.models import Buyer, Lead
+from marketplace.tracking.intake import NO_FUNDS, settle
+from marketplace.tracking.models import WAITS, Report, ReportState
+
+AT_ONCE = 100
+AGAIN = timedelta(minutes=1)
+
+
+def match_reports(report_id: str) -> None:
+    """Job, promised with a report that brought something: the others of the same customer."""
+    report = db.session.get_one(Report, report_id)
+    marks = [column == mark for column, mark in (
+        (Report.customer_hash, report.customer_hash), (Report.email_hash, report.email_hash)) if mark]
+    if marks:
+        _ask_again(report.business_id, or_(*marks), "match_reports", report_id=report_id)
+
+
+def match_lead(lead_id: str) -> None:
+    """Job, promised when a buyer has said yes: what was reported of their address before."""
+    lead = db.session.get_one(Lead, lead_id)
+    mark = db.session.get_one(Buyer, lead.buyer_id).email_hash
+    if mark is not None:
+        _ask_again(lead.business_id, Report.email_hash == mark, "match_lead", lead_id=lead_id)
+
+
+def count_what_waited(business_id: str) -> None:
+    """Job, promised when a bounty of this business was paid for."""
+    _ask_again(business_id, Report.reason == NO_FUNDS, "count_what_waited", business_id=business_id)
+
+
+def _ask_again(business_id: str, which: ColumnElement[bool], job: str, **arguments: str) -> None:
+    """In the order in which it happened. More than fits is left for another time, as long as something changes."""
+    waiting = db.session.scalars(select(Report).where(
+        Report.business_id == business_id, text(f"reports.{WAITS}"), which)
+        .order_by(Report.happened_at, Report.id).limit(AT_ONCE)).all()
+    changed = 0
+    for report in waiting:
+        before = (report.state, report.reason)
+        if report.state is ReportState.UNMATCHED or report.reason == NO_FUNDS:
+            settle(report, None, by=audit.SYSTEM)
+        changed += before != (report.state, report.reason)
+    if len(waiting) == AT_ONCE and changed:
+        outbox.promise(job, after=AGAIN, **arguments)
