@@ -21,7 +21,7 @@ from marketplace.tracking.permissions import may_end_link
 
 CODE_LETTERS = 8
 LONGEST_WORD = 12  # Of the two that a spoken code is made of.
-LITTLE_WORDS = frozenset({"THE", "A", "AN", "DER", "DIE", "DAS", "LE", "LA", "LES", "EL", "LOS", "DR", "MR", "MRS", "MS"})
+LITTLE_WORDS = frozenset("THE A AN DER DIE DAS LE LA LES EL LOS DR MR MRS MS".split())
 MISREAD = str.maketrans("ilo", "110")  # What people take these digits for; no code has the letters.
 TRIES = 5
 
@@ -30,8 +30,11 @@ class NotRunning(Conflict):
     code = "bounty_not_live"
 
 
-def link_of(bounty: Bounty, *, by: User) -> ReferralLink:
-    """Their link, made the first time. EmailUnconfirmed, Forbidden for the business's own people; NotRunning (409)."""
+def link_of(bounty: Bounty, *, by: User, wish: str = "") -> ReferralLink:
+    """Their link, made the first time; ``wish`` becomes its spoken code where nobody has that.
+
+    EmailUnconfirmed, Forbidden for the business's own people; NotRunning (409).
+    """
     require_confirmed(by)
     require(may_point(by, bounty), "have a link for this bounty")
     if found := find_link(bounty, by):
@@ -39,7 +42,7 @@ def link_of(bounty: Bounty, *, by: User) -> ReferralLink:
     if bounty.state is not BountyState.LIVE:
         raise NotRunning("This bounty is not open now, so there is no new link for it.",
                          next_step="Choose another bounty from the board.")
-    for spoken in _spoken_codes(by.name, bounty.business.name):
+    for spoken in (*([wish] if key_of(wish) else ()), *_spoken_codes(by.name, bounty.business.name)):
         try:
             with db.session.begin_nested():
                 link = ReferralLink(code=new_code(), spoken=spoken, spoken_key=key_of(spoken),
@@ -78,7 +81,7 @@ def find_by_code(text: str) -> ReferralLink | None:
         return None
     found = db.session.scalars(
         select(ReferralLink).options(joinedload(ReferralLink.bounty), joinedload(ReferralLink.referrer))
-        .where((ReferralLink.code == said.lower().translate(MISREAD)) | (ReferralLink.spoken_key == said)).limit(2)).all()
+        .where((ReferralLink.code == said.lower().translate(MISREAD)) | (ReferralLink.spoken_key == said))).all()
     return min(found, key=lambda link: link.spoken_key == said, default=None)
 
 

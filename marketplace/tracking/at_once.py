@@ -1,0 +1,177 @@
+"""Many reports at once: those that can be nobody's, the most of a long file, are kept by a statement a table; the others
+go the way of ``intake``, one after the other, by the same rules.
+
+That a report is nobody's is found by what ``resolving`` would look up for it: no link, no code, no lead, no customer who
+is bound; and no order of that id is counted.
+"""
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, select
+
+from marketplace.foundation import clock
+from marketplace.foundation.by_query import listed
+from marketplace.foundation.db import db
+from marketplace.foundation.ids import new_ids
+from marketplace.foundation.rows_at_once import as_kept, write_at_once
+from marketplace.referrals.contact_list import spellings_of_email
+from marketplace.referrals.models import Buyer, Conversion, ConversionSource, KnownContact, Lead
+from marketplace.referrals.suppression import hash_email
+from marketplace.tracking.attribution import attribute
+from marketplace.tracking.click_ids import read_click
+from marketplace.tracking.intake import NOBODY
+from marketplace.tracking.links import MISREAD, key_of
+from marketplace.tracking.models import Binding, ReferralLink, Report, ReportKind, ReportState
+from marketplace.tracking.reported import Reported, fingerprint_of, hash_customer
+
+REPORTS = ("id", "business_id", "source", "external_id", "fingerprint", "kind", "state", "amount_minor", "currency",
+           "happened_at", "customer_hash", "email_hash", "known_since", "code", "payload", "reported_by", "reason", "reasons",
+           "created_at", "version")
+TRAIL = ("id", "actor_id", "action", "subject_id", "details", "created_at")
+WHY_NOBODYS = attribute((), (), None, {}, at=datetime(2000, 1, 1, tzinfo=UTC)).reasons  # In the words of who decides.
+NEEDS_NO_SALE = frozenset({ReportKind.SALE, ReportKind.RENEWAL, ReportKind.SIGN_UP, ReportKind.LEAD})
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A report with the marks by which its customer is looked up. ``may_be_ones``: it names a lead or a click of ours."""
+
+    said: Reported
+    customer_hash: str | None
+    email_hash: str | None
+
+    @property
+    def may_be_ones(self) -> bool:
+        said = self.said
+        is_clicked = said.click is not None and read_click(said.click) is not None
+        return is_clicked or said.lead_id is not None or said.kind not in NEEDS_NO_SALE
+
+
+@dataclass(frozen=True)
+class World:
+    """What there is at this business that a report could lead to. Where there is none, nothing is looked up."""
+
+    business_id: str
+    has_bindings: bool
+    has_leads: bool
+    has_conversions: bool
+    has_known: bool
+    has_reports: bool
+
+    @property
+    def knows_customers(self) -> bool:
+        return self.has_bindings or self.has_leads
+
+
+def look_around(business_id: str, source: ConversionSource) -> World:
+    def there_is(*conditions: ColumnElement[bool]) -> bool:
+        return db.session.scalar(select(1).where(*conditions).limit(1)) is not None
+
+    return World(
+        business_id, there_is(Binding.business_id == business_id), there_is(Lead.business_id == business_id),
+        there_is(Conversion.business_id == business_id), there_is(KnownContact.business_id == business_id),
+        there_is(Report.business_id == business_id, Report.source == source))
+
+
+def mark(business_id: str, said: Reported) -> Marked:
+    return Marked(said, hash_customer(business_id, said.customer) if said.customer else None,
+                  hash_email(said.email) if said.email else None)
+
+
+def find_known(business_id: str, source: ConversionSource, external_ids: Collection[str]) -> set[str]:
+    """Those that this source reported before."""
+    given = listed({"known": list(external_ids)})
+    return set(db.session.scalars(select(Report.external_id).join(given, Report.external_id == given.c.key).where(
+        Report.business_id == business_id, Report.source == source)))
+
+
+def part_nobodys(world: World, many: Sequence[Marked]) -> tuple[list[Marked], list[Marked]]:
+    """Those that are nobody's, and those that may be somebody's, both in their order."""
+    ones = {one.said.external_id for one in many if one.may_be_ones}
+    ones |= _with_a_code(many) | _counted(world, many) | _of_the_known(world, many)
+    grown = 0
+    while len(ones) != grown:  # What one of them brings along may be the others', if they are of one customer.
+        grown = len(ones)
+        marks = {mark for one in many if one.said.external_id in ones for mark in (one.customer_hash, one.email_hash) if mark}
+        ones |= {one.said.external_id for one in many if one.customer_hash in marks or one.email_hash in marks}
+    return ([one for one in many if one.said.external_id not in ones],
+            [one for one in many if one.said.external_id in ones])
+
+
+def keep_unmatched(world: World, many: Iterable[Marked], *, source: ConversionSource, by: str) -> None:
+    """Kept, and asked again when a lead or a click arrives: as ``intake`` keeps what is nobody's, with its row in the trail."""
+    kept = list(many)
+    now, why, ids = as_kept(clock.now()), json.dumps(list(WHY_NOBODYS)), new_ids("report", len(kept))
+    details = json.dumps({"was": ReportState.RECEIVED, "reason": NOBODY, "source": source})
+    known = _known_since(world, kept)
+    write_at_once("reports", REPORTS, (
+        (report_id, world.business_id, source.value, one.said.external_id, fingerprint_of(one.said), one.said.kind.value,
+         ReportState.UNMATCHED.value, one.said.amount.minor if one.said.amount else None,
+         one.said.amount.currency if one.said.amount else None, as_kept(one.said.at) if one.said.at else now,
+         one.customer_hash, one.email_hash, known.get(one.said.email or ""), one.said.code, json.dumps(one.said.raw), by,
+         NOBODY, why, now, 1)
+        for report_id, one in zip(ids, kept, strict=True)))
+    write_at_once("audit_events", TRAIL, (
+        (audit_id, by, "report.unmatched", report_id, details, now)
+        for audit_id, report_id in zip(new_ids("audit", len(kept)), ids, strict=True)))
+
+
+def _known_since(world: World, many: Sequence[Marked]) -> dict[str, str]:
+    """Addresses on the business's own list, to when they came onto it."""
+    if not world.has_known:
+        return {}
+    spelled = {spelling: one.said.email for one in many if one.said.email for spelling in spellings_of_email(one.said.email)}
+    given = listed({"asked": list(spelled)})
+    rows = db.session.execute(select(KnownContact.hash, KnownContact.created_at).join(
+        given, KnownContact.hash == given.c.key).where(KnownContact.business_id == world.business_id))
+    found: dict[str, str] = {}
+    for spelling, since in rows:
+        email = spelled[spelling]
+        found[email] = min(found.get(email, as_kept(since)), as_kept(since))
+    return found
+
+
+def _with_a_code(many: Sequence[Marked]) -> set[str]:
+    """That may be a link's, however it was said. Whose it is, ``intake`` finds out."""
+    keys: dict[str, set[str]] = {}
+    for one in many:
+        if one.said.code and (key := key_of(one.said.code)):
+            keys.setdefault(key, set()).add(one.said.external_id)
+    if not keys:
+        return set()
+    codes = {key.lower().translate(MISREAD): key for key in keys}
+    spoken, coded = listed({"asked": list(keys)}), listed({"asked": list(codes)})
+    found = set(db.session.scalars(select(spoken.c.key).join(ReferralLink, ReferralLink.spoken_key == spoken.c.key)))
+    found |= {codes[code] for code in db.session.scalars(
+        select(coded.c.key).join(ReferralLink, ReferralLink.code == coded.c.key))}
+    return {external_id for key in found for external_id in keys[key]}
+
+
+def _counted(world: World, many: Sequence[Marked]) -> set[str]:
+    if not world.has_conversions:
+        return set()
+    given = listed({"asked": [one.said.external_id for one in many]})
+    return set(db.session.scalars(select(Conversion.external_id).join(given, Conversion.external_id == given.c.key).where(
+        Conversion.business_id == world.business_id, Conversion.source.in_(list(ConversionSource)))))
+
+
+def _of_the_known(world: World, many: Sequence[Marked]) -> set[str]:
+    """Whose customer is bound, or was pointed out at this business."""
+    if not world.knows_customers:
+        return set()
+    customers, emails = {one.customer_hash for one in many} - {None}, {one.email_hash for one in many} - {None}
+    found: set[str] = set()
+    if world.has_bindings and customers:
+        given = listed({"asked": [str(one) for one in customers]})
+        found |= set(db.session.scalars(select(given.c.key).join(Binding, Binding.customer_hash == given.c.key).where(
+            Binding.business_id == world.business_id)))
+    if emails:
+        given = listed({"asked": [str(one) for one in emails]})
+        bound = select(given.c.key).join(Binding, Binding.email_hash == given.c.key).where(
+            Binding.business_id == world.business_id)
+        pointed = select(given.c.key).join(Buyer, Buyer.email_hash == given.c.key).join(
+            Lead, Lead.buyer_id == Buyer.id).where(Lead.business_id == world.business_id)
+        found |= set(db.session.scalars(bound)) | set(db.session.scalars(pointed))
+    return {one.said.external_id for one in many if one.customer_hash in found or one.email_hash in found}
