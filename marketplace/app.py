@@ -19,7 +19,7 @@ from marketplace.admin import privacy as admin_privacy
 from marketplace.admin import reconciliation as admin_reconciliation
 from marketplace.admin import rulings as admin_rulings
 from marketplace.admin import transfers as admin_transfers
-from marketplace.bounties import api as bounties_api
+from marketplace.bounties.api import BLUEPRINTS as BOUNTIES_API
 from marketplace.bounties.pages import BLUEPRINTS as BOUNTIES_PAGES
 from marketplace.foundation import clock, crypto, limits, mail, web
 from marketplace.foundation import db as database
@@ -27,6 +27,7 @@ from marketplace.foundation.money import plain_amount
 from marketplace.foundation.openapi import register_api
 from marketplace.foundation.show import register_filters
 from marketplace.identity import session
+from marketplace.identity.api import BLUEPRINTS as IDENTITY_API
 from marketplace.identity.pages import BLUEPRINTS as IDENTITY_PAGES
 from marketplace.payments import webhooks
 from marketplace.payments.api import BLUEPRINTS as PAYMENTS_API
@@ -65,7 +66,7 @@ def create_app(settings: Settings) -> Flask:
     web.register_security(app, production=settings.production, form_targets=settings.stripe_api_base or "")
     session.init_app(app)
     _prepare_templates(app)
-    register_api(app, [bounties_api.bp, *REFERRALS_API, *PAYMENTS_API])
+    register_api(app, [*IDENTITY_API, *BOUNTIES_API, *REFERRALS_API, *PAYMENTS_API])
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
     if not settings.production:

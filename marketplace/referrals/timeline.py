@@ -14,6 +14,7 @@ from marketplace.foundation.fetch import FetchFailure, say_failure
 from marketplace.foundation.money import show_money
 from marketplace.identity.models import User
 from marketplace.referrals.asking import BY_REFERRER
+from marketplace.referrals.caps import CREDITED_ANEW
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.desk.as_told import is_untold, untold_spans
 from marketplace.referrals.disputes.words import title_of
@@ -32,6 +33,7 @@ from marketplace.referrals.models import (
     Split,
     Stage,
 )
+from marketplace.referrals.permissions import may_moderate
 from marketplace.referrals.queries import is_buyer_address_known
 from marketplace.referrals.reserving import still_possible
 from marketplace.referrals.reward_words import main_reward, part_in_words, reward_next, taking_back, thing_in_words
@@ -42,6 +44,13 @@ class Audience(StrEnum):
     BUSINESS = "business"
     ADMIN = "admin"
     BUYER = "buyer"
+
+
+def audience_of(user: User, lead: Lead) -> Audience:
+    """An admin with a stake reads it as the party they are."""
+    if may_moderate(user, lead):
+        return Audience.ADMIN
+    return Audience.REFERRER if user.id == lead.referrer_id else Audience.BUSINESS
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,7 @@ PARTY = {R: "referrer", B: "business", Y: "buyer"}  # The side of a dispute whos
 # action -> (who reads it, words, tone)
 WORDS: dict[str, tuple[frozenset[Audience], str, str]] = {
     "lead.submitted": (INSIDERS | {Y}, "Pointed out", "info"),
+    "lead.came": (EVERYONE, "The buyer came by a link or a code; funds reserved", "ok"),
     "evidence.captured": (INSIDERS, "The post was read and kept", "info"),
     "evidence.unavailable": (INSIDERS, "The post could not be read", "warn"),
     "evidence.given": (INSIDERS, "The text was given by the referrer", "info"),
@@ -296,7 +306,9 @@ def _reward_next(lead: Lead, reward: Reward) -> str:
     if taking := taking_back(reward):
         return taking
     if reward.clawbacks and reward.state is not RewardState.VOIDED:
-        why = "by a dispute" if reward.clawbacks[-1].dispute_id else "for a refund of the sale"
+        cause = reward.clawbacks[-1].dispute_id
+        why = ("for a refund of the sale" if cause is None else "by a dispute" if not cause.startswith(CREDITED_ANEW)
+               else "for an admin found that somebody else had brought them")
         return f"{_and_then(lead, reward)} {show_money(reward.clawed_back)} was taken back, {why}."
     return _and_then(lead, reward)
 
@@ -319,6 +331,9 @@ def _before_acceptance(lead: Lead, audience: Audience) -> str:
 
 
 def _in_talks(lead: Lead, audience: Audience) -> str:
+    if lead.is_tracked:
+        return ("When they buy, record the sale, or let your shop tell us." if audience is B
+                else "They came to the business by themselves. If they buy, the reward is earned.")
     if lead.consent is Consent.WITHDRAWN:
         return "The buyer took the yes back: nobody contacts them. If they bought already, the sale still counts."
     if audience is B and lead.stage is not Stage.NEW:

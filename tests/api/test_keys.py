@@ -24,6 +24,15 @@ NEEDS = {  # Everything else under /leads and /bounties that is written needs th
     "GET /leads/<lead_id>/consent-receipt": "leads:read",
     "GET /disputes": "leads:read", "GET /disputes/<dispute_id>": "leads:read",
     "GET /earnings/<year>": "rewards:read", "GET /earnings/<year>/csv": "rewards:read",
+    "GET /businesses": "bounties:read", "GET /businesses/<business_id>": "bounties:read",
+    "GET /businesses/<business_id>/bounties": "bounties:read",
+    "GET /bounties/<bounty_id>/funds": "money:read", "POST /bounties/<bounty_id>/fundings": "money:write",
+    "POST /bounties/<bounty_id>/refunds": "money:write", "GET /leads/<lead_id>/story": "leads:read",
+    "GET /rewards/<reward_id>": "rewards:read", "GET /rewards-in-kind/<kind_id>": "rewards:read",
+    "GET /splits": "leads:read", "GET /splits/<split_id>": "leads:read",
+    "GET /transfers": "rewards:read", "GET /transfers/<transfer_id>": "rewards:read", "GET /payables": "rewards:read",
+    "GET /keys": "keys:read", "GET /keys/<key_id>": "keys:read", "POST /keys": "keys:write",
+    "POST /keys/<key_id>/revocation": "keys:write",
 }
 
 
@@ -41,7 +50,8 @@ def needed(method: str, path: str) -> str:
 
 def test_every_route_asks_for_its_one_scope(app, ana):
     with_all_but = {scope: Program(app, ana, *(set(SCOPES) - {scope})) for scope in SCOPES}
-    with_only = {scope: Program(app, ana, scope) for scope in SCOPES}
+    tom = make.make_user("Tom Berg")  # Nobody has that many keys.
+    with_only = {scope: Program(app, tom, scope) for scope in SCOPES}
     for method, path in routes(app):
         scope, filled = needed(method, path), re.sub(r"<[^>]+>", "nothing", path)
 

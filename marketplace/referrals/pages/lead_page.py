@@ -68,7 +68,8 @@ from marketplace.referrals.queries import (
 from marketplace.referrals.reward_schemas import ROWS, typed_split
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
 from marketplace.referrals.sharing import UNDECIDED, latest_split, seconds_to_share_with
-from marketplace.referrals.timeline import Audience, next_step, tell_story
+from marketplace.referrals.stages import is_introduced
+from marketplace.referrals.timeline import Audience, audience_of, next_step, tell_story
 from marketplace.referrals.waiting import why_waiting
 
 bp = Blueprint("lead", __name__)
@@ -163,13 +164,6 @@ def _may_dispute(lead: Lead, user: User) -> bool:
     return may_claim(user, lead, DisputeSide.BUSINESS) and bool(kinds_for(lead, for_business=True))
 
 
-def audience_of(user: User, lead: Lead) -> Audience:
-    """An admin with a stake reads it as the party they are."""
-    if may_moderate(user, lead):
-        return Audience.ADMIN
-    return Audience.REFERRER if user.id == lead.referrer_id else Audience.BUSINESS
-
-
 def _due(lead: Lead) -> Any:
     """By when the next one has to act, where there is a clock."""
     if lead.moderation is Moderation.NEEDS_INFO and lead.question_asked_at:
@@ -208,7 +202,7 @@ def _split_of(lead: Lead) -> dict[str, Any]:
 
 
 def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
-    is_workable = lead.moderation is Moderation.ACCEPTED and lead.consent in WORKABLE and may_work(user, lead)
+    is_workable = lead.moderation is Moderation.ACCEPTED and is_introduced(lead) and may_work(user, lead)
     moves = STAGE_MOVES[lead.stage or Stage.NEW] if is_workable else frozenset()
     return {
         "stages": [stage for stage in Stage if stage in moves and stage is not Stage.WON],
