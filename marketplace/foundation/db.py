@@ -1,6 +1,6 @@
 """The database session, the model base class, and the one place that commits."""
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -92,6 +92,12 @@ class SessionWithRows(SessionOfApp):
     def __init__(self, db: SQLAlchemy, **options: Any) -> None:
         super().__init__(db, **options)
         self.rows: dict[Insert, list[Mapping[str, Any]]] = {}
+        self.endings: dict[Callable[[list[Any]], None], list[Any]] = {}
+
+    def end(self) -> None:
+        endings, self.endings = self.endings, {}
+        for call, items in endings.items():
+            call(items)
 
     def write_rows(self) -> None:
         rows, self.rows = self.rows, {}
@@ -103,7 +109,7 @@ class SessionWithRows(SessionOfApp):
         return super().begin_nested()
 
     def rollback(self) -> None:
-        self.rows = {}
+        self.rows, self.endings = {}, {}
         super().rollback()
 
 
@@ -125,6 +131,7 @@ def transaction() -> Iterator[None]:
     opened = _writing.set(True)
     try:
         yield
+        _session().end()
         db.session.flush()
         _session().write_rows()
         db.session.commit()
@@ -133,6 +140,30 @@ def transaction() -> Iterator[None]:
         raise
     finally:
         _writing.reset(opened)
+
+
+@contextmanager
+def savepoint(*, keep: bool = True) -> Iterator[None]:
+    """All inside or nothing of it; what was done before stays, and the transaction goes on. ``keep=False``: nothing.
+
+    So a verb can be tried, to see what it would do. Locks that it took are held to the end.
+    """
+    session = _session()
+    endings = {call: list(items) for call, items in session.endings.items()}
+    nested = session.begin_nested()
+    try:
+        yield
+        session.flush()
+        session.write_rows()
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        if keep:
+            nested.commit()
+        else:
+            nested.rollback()
+            session.endings = endings
 
 
 def add_row(insert: Insert, row: Mapping[str, Any]) -> None:
@@ -148,6 +179,11 @@ def add_row(insert: Insert, row: Mapping[str, Any]) -> None:
 
 def write_rows() -> None:
     _session().write_rows()
+
+
+def at_the_end(call: Callable[[list[Any]], None], item: object) -> None:
+    """``call`` gets all that was given to it in this transaction, once, at its end and still inside it."""
+    _session().endings.setdefault(call, []).append(item)
 
 
 def _session() -> SessionWithRows:
