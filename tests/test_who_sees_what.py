@@ -18,6 +18,8 @@ from marketplace.foundation.db import db, transaction
 from marketplace.foundation.given_files import GivenFile
 from marketplace.foundation.limits import limiter
 from marketplace.foundation.money import Money
+from marketplace.hooks.endpoints import add_endpoint
+from marketplace.hooks.trying import send_test
 from marketplace.identity.api_keys import SCOPES, create_key
 from marketplace.identity.confirmation import confirmation_link
 from marketplace.identity.models import ApiKey, Business, Membership, User
@@ -82,6 +84,7 @@ WORKS_THERE = "in 403 404 yes 404 403"
 OWNS_THERE = "in 403 403 yes 403 403"
 ADMIN = "in 403 403 403 403 yes"
 API = "401 yes yes yes yes yes"
+HOOK = "401 404 404 yes 404 404"  # Those who lead the business.
 
 
 def api(pages: str) -> str:
@@ -221,6 +224,23 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /businesses/<business_id>/known-contacts": OWNS_THERE,
     "POST /businesses/<business_id>/known-contacts": (OWNS_THERE, {"step": "check"}),
     "POST /businesses/<business_id>/known-contacts/removal": OWNS_THERE,
+
+    # connecting a site
+    "GET /businesses/<business_id>/integration": OWNS_THERE,
+    "GET /fingerpost-1.js": EVERYONE,
+
+    # webhooks out
+    "GET /businesses/<business_id>/webhooks": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks": (OWNS_THERE, {"url": "https://hooks.example/other"}),
+    "GET /businesses/<business_id>/webhooks/<endpoint_id>": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/kinds": (OWNS_THERE, {"kinds": "lead"}),
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/secret": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/test": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/off": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/on": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/removal": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/replays": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/deliveries/<delivery_id>/replay": OWNS_THERE,
     "POST /rewards/<reward_id>/hold": (ADMIN, {"reason": "To be looked into"}),
     "POST /rewards/<reward_id>/release-hold": ADMIN,
 
@@ -369,6 +389,13 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /api/docs/errors": EVERYONE,
     "GET /api/docs/ui/<path:filename>": EVERYONE,
     "GET /api/v1/openapi.json": EVERYONE,
+    "GET /api/v1/businesses": API,
+    "GET /api/v1/businesses/<business_id>": API,
+    "GET /api/v1/businesses/<business_id>/bounties": API,
+    "GET /api/v1/keys": API,
+    "GET /api/v1/keys/<key_id>": "401 yes 404 404 404 404",
+    "POST /api/v1/keys": (API, {"name": "Another", "scopes": ["leads:read"]}),
+    "POST /api/v1/keys/<key_id>/revocation": "401 yes 404 404 404 404",
     "GET /api/v1/bounties": API,
     "GET /api/v1/bounties/<bounty_id>": API,
     "GET /api/v1/bounties/<bounty_id>/reward-preview": (API, {"sale": "100"}),
@@ -381,6 +408,10 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /api/v1/bounties/<bounty_id>/publication": api(OWNS_THERE),
     "POST /api/v1/bounties/<bounty_id>/pause": api(OWNS_THERE),
     "POST /api/v1/bounties/<bounty_id>/closure": api(OWNS_THERE),
+    "POST /api/v1/bounties/<bounty_id>/lowering": api(OWNS_THERE),
+    "GET /api/v1/bounties/<bounty_id>/funds": api(OWNS_THERE),
+    "POST /api/v1/bounties/<bounty_id>/fundings": (api(OWNS_THERE), {"amount": "100"}),
+    "POST /api/v1/bounties/<bounty_id>/refunds": (api(OWNS_THERE), {"amount": "1"}),
     "POST /api/v1/matches": (API, {"post": "I am looking for a car in Denver."}),
     "GET /api/v1/bounties/<bounty_id>/top-up": api(OWNS_THERE),
     "POST /api/v1/bounties/<bounty_id>/top-up": (api(OWNS_THERE), {"amount": "1", "monthly": "1", "agrees": True}),
@@ -392,11 +423,19 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /api/v1/businesses/<business_id>/statements/<currency>/<month>/csv": "401 403 403 yes 403 yes",
     "GET /api/v1/earnings/<year>": API,
     "GET /api/v1/earnings/<year>/csv": API,
+    "GET /api/v1/transfers": API,
+    "GET /api/v1/transfers/<transfer_id>": "401 yes 404 404 404 yes",
+    "GET /api/v1/payables": API,
     "GET /api/v1/leads": API,
     "POST /api/v1/leads": ("401 yes yes 403 yes yes", {
         "bounty_id": "<bounty_id>", "text": "I am looking for a car for the whole family.",
         "quote": "I am looking for a car", "acquaintance": "friend", "how_known": "An old friend"}),
     "GET /api/v1/leads/<lead_id>": "401 yes 404 yes 404 yes",
+    "GET /api/v1/leads/<lead_id>/story": "401 yes 404 yes 404 yes",
+    "POST /api/v1/leads/<lead_id>/claim": api(MODERATOR),
+    "POST /api/v1/leads/<lead_id>/escalation": (api(MODERATOR), {"note": "Is this the same person?"}),
+    "POST /api/v1/leads/<lead_id>/undoing": ("401 403 404 404 404 403", {}),
+    "POST /api/v1/leads/<lead_id>/telling": "401 403 404 404 404 403",
     "POST /api/v1/leads/<lead_id>/withdrawal": api(BEFORE_ACCEPTANCE),
     "POST /api/v1/leads/<lead_id>/answers": (api(BEFORE_ACCEPTANCE), {"answer": "Here it is"}),
     "POST /api/v1/leads/<lead_id>/appeals": (api(BEFORE_ACCEPTANCE), {"why": "I was first, and he says so"}),
@@ -420,6 +459,13 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /api/v1/disputes/<dispute_id>/withdrawals": "401 yes 404 403 404 403",
     "POST /api/v1/disputes/<dispute_id>/statements": ("401 yes 404 yes 404 403", {"text": "And one thing more."}),
     "GET /api/v1/rewards": API,
+    "GET /api/v1/rewards/<reward_id>": "401 yes 404 yes 404 yes",
+    "GET /api/v1/splits": API,
+    "GET /api/v1/splits/<split_id>": "401 yes yes 404 404 404",
+    "POST /api/v1/splits/<split_id>/withdrawal": "401 yes 403 404 404 404",
+    "GET /api/v1/rewards-in-kind/<kind_id>": "401 yes 404 yes 404 yes",
+    "POST /api/v1/rewards-in-kind/<kind_id>/refusal": "401 yes 404 403 404 403",
+    "POST /api/v1/rewards-in-kind/<kind_id>/forgiveness": "401 yes 404 403 404 403",
     "GET /api/v1/leads/<lead_id>/conversions": "401 yes 404 yes 404 yes",
     "POST /api/v1/leads/<lead_id>/renewals": (api(WORKS_THERE), {
         "amount": "1", "currency": "usd", "occurred_on": "2026-11-02", "order_number": "O-1"}),
@@ -431,6 +477,19 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /api/v1/rewards-in-kind/<kind_id>/offers": ("401 403 404 yes 404 403", {"offer": "Come by"}),
     "POST /api/v1/rewards-in-kind/<kind_id>/fulfilment": ("401 403 404 yes 404 403", {"receipt": "Handed over"}),
     "POST /api/v1/rewards-in-kind/<kind_id>/thanks": "401 yes 404 403 404 403",
+    "GET /api/v1/businesses/<business_id>/webhook-endpoints": api(OWNS_THERE),
+    "POST /api/v1/businesses/<business_id>/webhook-endpoints": (api(OWNS_THERE), {"url": "https://hooks.example/third"}),
+    "GET /api/v1/webhook-endpoints/<endpoint_id>": HOOK,
+    "PUT /api/v1/webhook-endpoints/<endpoint_id>": (HOOK, {"kinds": ["lead"]}),
+    "DELETE /api/v1/webhook-endpoints/<endpoint_id>": HOOK,
+    "POST /api/v1/webhook-endpoints/<endpoint_id>/secrets": HOOK,
+    "POST /api/v1/webhook-endpoints/<endpoint_id>/switching-off": HOOK,
+    "POST /api/v1/webhook-endpoints/<endpoint_id>/switching-on": HOOK,
+    "POST /api/v1/webhook-endpoints/<endpoint_id>/tests": HOOK,
+    "GET /api/v1/webhook-endpoints/<endpoint_id>/deliveries": HOOK,
+    "POST /api/v1/webhook-endpoints/<endpoint_id>/replays": (HOOK, {}),
+    "GET /api/v1/webhook-deliveries/<delivery_id>": HOOK,
+    "POST /api/v1/webhook-deliveries/<delivery_id>/replays": HOOK,
 }
 
 # Which of the world's leads a route is tried on; the others are tried on the one that is open to the business.
@@ -505,7 +564,7 @@ def _make_world(mails: Path) -> World:
         db.session.add(item)
     mail.send(mail.Mail("someone@example.com", "Hello", "A letter."), dedupe_id="x")
     disputed = _disputed(won, ana)
-    names = money_out | _bad_days(funding) | {
+    names = money_out | _bad_days(funding) | _listening(business, wes) | {
         "file_id": _with_file(open_lead, ana), "dispute_id": disputed.id, "witness": sign("witness", disputed.id),
         "name": mail.list_kept(mails)[0].name,
         "business_id": business.id, "slug": business.slug, "bounty_id": bounty.id, "other_lead_id": open_lead.id, "funding_id": funding.id,
@@ -521,6 +580,14 @@ def _make_world(mails: Path) -> World:
     people = dict(zip(PEOPLE[1:], (ana, tom, wes, pete, mona), strict=True))
     secrets = {name: _key(user)[1] for name, user in people.items()}
     return World({name: user.id for name, user in people.items()}, names, secrets, in_review=in_review.id, open=open_lead.id)
+
+
+def _listening(business: Business, owner: User) -> dict[str, str]:
+    """Added last, so that the story before is told to nobody."""
+    with transaction():
+        endpoint, _ = add_endpoint(business, url="https://hooks.example/fingerpost", by=owner)
+    with transaction():
+        return {"endpoint_id": endpoint.id, "delivery_id": send_test(endpoint, by=owner)}
 
 
 def _with_file(lead: Lead, referrer: User) -> str:

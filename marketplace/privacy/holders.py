@@ -16,6 +16,7 @@ OF_USER = {
     "decisions": "decided_by", "chargeback_answers": "given_by", "audit_events": "actor_id subject_id",
     "traces": "subject_id", "gate_rules": "proposed_by reviewed_by", "buyer_rulings": "ruled_by",
     "money_orders": "asked_by decided_by", "transfer_batches": "asked_by decided_by", "open_items": "resolved_by",
+    "bindings": "referrer_id", "uploads": "uploaded_by", "partner_invitations": "user_id", "reattributions": "from_id to_id decided_by", "reports": "reported_by",
     "reconciliations": "asked_by", "sale_refunds": "recorded_by", "transfer_stops": "subject_id",
 }
 # Table: (its column, the table it belongs to, the column there).
@@ -28,13 +29,14 @@ BY_WAY_OF = {
 # Somebody else's rows that only name this person's id; each owner exports their own. What an admin decided, ruled or
 # was passed stands in their decisions and in the trail, not as other people's leads, disputes, appeals and notes.
 ONLY_OWN = {"leads": "referrer_id", "disputes": "claimant_id respondent_id", "fraud_cases": "about_id",
-            "escalations": "escalated_by"}
+            "escalations": "escalated_by", "reattributions": "from_id to_id"}
 # Keys and secrets; and what a page, or the buyer, said of the buyer, which is theirs to ask for.
 LEFT_OUT = frozenset({
     "users.password_hash", "users.session_stamp", "api_keys.secret_hash", "leads.post_hash", "leads.buyer_hash",
     "leads.handle_hash", "leads.buyer_id", "leads.buyer_jurisdiction", "split_parts.email_hash", "evidence.author",
     "evidence.title", "evidence.text", "evidence.quote_prefix", "evidence.quote_suffix", "evidence_files.content",
-    "traces.hash",
+    "traces.hash", "bindings.customer_hash", "bindings.email_hash", "reports.customer_hash", "reports.email_hash",
+    "reports.fingerprint", "partner_invitations.email_hash",
 })
 
 
