@@ -135,6 +135,7 @@ def replay_missed(business_id: str, endpoint_id: str) -> Any:
 @signed_in
 @limiter.limit(WRITING, key_func=caller)
 def replay(business_id: str, endpoint_id: str, delivery_id: str) -> Any:
+    _mine(business_id, endpoint_id)
     with transaction():
         delivery, endpoint = get_delivery(delivery_id, seen_by=signed_in_user())
         trying.replay_delivery(delivery, endpoint, by=signed_in_user())
