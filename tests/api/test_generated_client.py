@@ -1,6 +1,6 @@
 """A client that a generator makes of the document speaks to the running server, with its types."""
-import contextlib
 import importlib
+import logging
 import shutil
 import sys
 import threading
@@ -39,12 +39,14 @@ def made(anonymous, tmp_path: Path) -> Iterator[ModuleType]:
 
 @pytest.fixture
 def address(app) -> Iterator[str]:
-    with contextlib.closing(make_server("127.0.0.1", 0, app, threaded=True)) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 def operation(tag: str, name: str) -> Any:
