@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 
 from marketplace.foundation import clock
 from marketplace.foundation.by_query import listed
@@ -82,9 +82,8 @@ def mark(business_id: str, said: Reported) -> Marked:
 
 def find_known(business_id: str, source: ConversionSource, external_ids: Collection[str]) -> set[str]:
     """Those that this source reported before."""
-    given = listed({"known": list(external_ids)})
-    return set(db.session.scalars(select(Report.external_id).join(given, Report.external_id == given.c.key).where(
-        Report.business_id == business_id, Report.source == source)))
+    return set(db.session.scalars(select(Report.external_id).where(
+        Report.business_id == business_id, Report.source == source, Report.external_id.in_(_each(external_ids)))))
 
 
 def part_nobodys(world: World, many: Sequence[Marked]) -> tuple[list[Marked], list[Marked]]:
@@ -123,9 +122,8 @@ def _known_since(world: World, many: Sequence[Marked]) -> dict[str, str]:
     if not world.has_known:
         return {}
     spelled = {spelling: one.said.email for one in many if one.said.email for spelling in spellings_of_email(one.said.email)}
-    given = listed({"asked": list(spelled)})
-    rows = db.session.execute(select(KnownContact.hash, KnownContact.created_at).join(
-        given, KnownContact.hash == given.c.key).where(KnownContact.business_id == world.business_id))
+    rows = db.session.execute(select(KnownContact.hash, KnownContact.created_at).where(
+        KnownContact.business_id == world.business_id, KnownContact.hash.in_(_each(spelled))))
     found: dict[str, str] = {}
     for spelling, since in rows:
         email = spelled[spelling]
@@ -142,19 +140,18 @@ def _with_a_code(many: Sequence[Marked]) -> set[str]:
     if not keys:
         return set()
     codes = {key.lower().translate(MISREAD): key for key in keys}
-    spoken, coded = listed({"asked": list(keys)}), listed({"asked": list(codes)})
-    found = set(db.session.scalars(select(spoken.c.key).join(ReferralLink, ReferralLink.spoken_key == spoken.c.key)))
+    found = set(db.session.scalars(select(ReferralLink.spoken_key).where(ReferralLink.spoken_key.in_(_each(keys)))))
     found |= {codes[code] for code in db.session.scalars(
-        select(coded.c.key).join(ReferralLink, ReferralLink.code == coded.c.key))}
+        select(ReferralLink.code).where(ReferralLink.code.in_(_each(codes))))}
     return {external_id for key in found for external_id in keys[key]}
 
 
 def _counted(world: World, many: Sequence[Marked]) -> set[str]:
     if not world.has_conversions:
         return set()
-    given = listed({"asked": [one.said.external_id for one in many]})
-    return set(db.session.scalars(select(Conversion.external_id).join(given, Conversion.external_id == given.c.key).where(
-        Conversion.business_id == world.business_id, Conversion.source.in_(list(ConversionSource)))))
+    return set(db.session.scalars(select(Conversion.external_id).where(
+        Conversion.business_id == world.business_id, Conversion.source.in_(list(ConversionSource)),
+        Conversion.external_id.in_(_each(one.said.external_id for one in many)))))
 
 
 def _of_the_known(world: World, many: Sequence[Marked]) -> set[str]:
@@ -164,14 +161,17 @@ def _of_the_known(world: World, many: Sequence[Marked]) -> set[str]:
     customers, emails = {one.customer_hash for one in many} - {None}, {one.email_hash for one in many} - {None}
     found: set[str] = set()
     if world.has_bindings and customers:
-        given = listed({"asked": [str(one) for one in customers]})
-        found |= set(db.session.scalars(select(given.c.key).join(Binding, Binding.customer_hash == given.c.key).where(
-            Binding.business_id == world.business_id)))
-    if emails:
-        given = listed({"asked": [str(one) for one in emails]})
-        bound = select(given.c.key).join(Binding, Binding.email_hash == given.c.key).where(
-            Binding.business_id == world.business_id)
-        pointed = select(given.c.key).join(Buyer, Buyer.email_hash == given.c.key).join(
-            Lead, Lead.buyer_id == Buyer.id).where(Lead.business_id == world.business_id)
-        found |= set(db.session.scalars(bound)) | set(db.session.scalars(pointed))
+        found |= set(filter(None, db.session.scalars(select(Binding.customer_hash).where(
+            Binding.business_id == world.business_id, Binding.customer_hash.in_(_each(customers))))))
+    if world.has_bindings and emails:
+        found |= set(filter(None, db.session.scalars(select(Binding.email_hash).where(
+            Binding.business_id == world.business_id, Binding.email_hash.in_(_each(emails))))))
+    if world.has_leads and emails:
+        found |= set(filter(None, db.session.scalars(select(Buyer.email_hash).join(Lead, Lead.buyer_id == Buyer.id).where(
+            Buyer.email_hash.in_(_each(emails)), Lead.business_id == world.business_id))))
     return {one.said.external_id for one in many if one.customer_hash in found or one.email_hash in found}
+
+
+def _each(values: Iterable[str | None]) -> Select[str]:
+    """As one parameter. Not a join: without statistics SQLite would go through the table for each of them."""
+    return select(listed({"asked": [one for one in dict.fromkeys(values) if one]}).c.key)

@@ -49,7 +49,9 @@ def counts_of(codes: Iterable[str]) -> dict[str, ClickCount]:
             for code, recent, counted, repeats, early, bots in rows}
 
 
-def most_clicked(bounty: Bounty, *, seen_by: User, most: int = 50) -> tuple[list[tuple[ReferralLink, ClickCount]], ClickCount]:
+def most_clicked(
+    bounty: Bounty, *, seen_by: User, most: int = 50,
+) -> tuple[list[tuple[ReferralLink, ClickCount]], ClickCount]:
     """The links of a bounty, most counted first, and what all of them together have."""
     require(may_see_clicks(seen_by, bounty), "see the clicks of this bounty")
     links = {link.code: link for link in db.session.scalars(

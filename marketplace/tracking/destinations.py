@@ -90,7 +90,8 @@ def web_address(text: str, *, allow: frozenset[str] = frozenset()) -> str:
 
 def check_utm(template: str) -> str:
     """The template as it is kept. Raises BadTemplate."""
-    pairs = [part.strip().partition("=")[::2] for part in template.strip().lstrip("?&").split("&") if part.strip()]
+    parts = [part.partition("=")[::2] for part in template.strip().lstrip("?&").split("&") if part.strip()]
+    pairs = [(name.strip(), value.strip()) for name, value in parts]
     if len(pairs) > MOST_PARAMETERS:
         raise BadTemplate(f"More than {MOST_PARAMETERS} parameters are too many.")
     for name, value in pairs:

@@ -1,4 +1,4 @@
-"""The sentence that stands beside each link: what who gave it may get. On the page, on the card, before the buyer goes on."""
+"""The sentence beside each link: what who gave it may get. On the page, on the card, before the buyer goes on."""
 from marketplace.bounties.disclosure import disclose
 from marketplace.bounties.gate import rule_on
 from marketplace.bounties.models import Bounty

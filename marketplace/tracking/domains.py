@@ -45,7 +45,8 @@ def add_domain(business: Business, said: str, *, by: User) -> BusinessDomain:
     if found := next((one for one in mine if one.domain == domain), None):
         return found
     if len(mine) >= MOST:
-        raise TooManyDomains(f"A business has at most {MOST} domains here.", next_step="Remove one that you no longer use.")
+        raise TooManyDomains(f"A business has at most {MOST} domains here.",
+                             next_step="Remove one that you no longer use.")
     added = BusinessDomain(business_id=business.id, domain=domain, token=secrets.token_hex(16), added_by=by.id)
     db.session.add(added)
     db.session.flush()

@@ -17,7 +17,8 @@ def init_app(app: Flask, *, folder: Path, at_once: bool, secure: bool, allow: fr
     spool = Spool(folder)
     with app.app_context():
         sink: Sink = WritingAtOnce(db.engine, spool) if at_once else spool
-        redirects = Redirects(app.wsgi_app, Ways(db.engine), signer(), Visitors(derived_key("visitors")), sink, secure, allow)
+        redirects = Redirects(
+            app.wsgi_app, Ways(db.engine), signer(), Visitors(derived_key("visitors")), sink, secure, allow)
     app.extensions["redirects"] = redirects
     app.wsgi_app = redirects  # type: ignore[method-assign]
 

@@ -1,32 +1,45 @@
 """A conversion comes in, from any source: kept once, credited, counted; or kept until somebody can be credited."""
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import bindparam, or_, select, text
+from sqlalchemy.exc import IntegrityError
 
 from marketplace.bounties.models import Bounty
 from marketplace.foundation import audit, outbox
-from marketplace.foundation.db import db, facts, insert_unless_there
-from marketplace.foundation.errors import Conflict, require
+from marketplace.foundation.db import db, facts, insert_unless_there, write_rows
+from marketplace.foundation.errors import Conflict, DomainError, require
 from marketplace.identity.models import Business, User
 from marketplace.payments.locks import lock_funds
 from marketplace.referrals.models import Conversion, ConversionSource, Lead, LeadSource, Reward
 from marketplace.referrals.moderation import FundsGone
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.tracked import CannotCount
+from marketplace.tracking.batches import Counted, count_plain
 from marketplace.tracking.binding import bind, lead_of_binding, lead_of_touch, learn_marks
 from marketplace.tracking.counting import count, find_counted, reject
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import WAITS, Binding, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_give_back, may_report
 from marketplace.tracking.refunds import apply_refund, apply_waiting_refunds
-from marketplace.tracking.reported import Reported, check_reported, columns_of, fingerprint_of
+from marketplace.tracking.reported import (
+    IN_ONE_STATEMENT,
+    Reported,
+    check_reported,
+    columns_of,
+    fingerprint_of,
+    known_since,
+)
 from marketplace.tracking.resolving import Found, resolve
-from marketplace.tracking.standing import rewards_of, state_of
+from marketplace.tracking.standing import PENDING, rewards_of, state_of
 
 S = ReportState
 COUNTED_KINDS = frozenset({ReportKind.SALE, ReportKind.RENEWAL})
 NOBODY, NO_FUNDS = "nobody", "funds_gone"
+OF_IDS = select(Report).where(
+    Report.business_id == bindparam("business_id"), Report.source == bindparam("source"),
+    Report.external_id.in_(bindparam("ids", expanding=True)))
 OTHERS_WAITING = select(Report.id).where(
     Report.business_id == bindparam("business_id"), text(f"reports.{WAITS}"), Report.id != bindparam("own"), or_(
         Report.customer_hash == bindparam("customer_hash"), Report.email_hash == bindparam("email_hash"))).limit(1)
@@ -44,7 +57,6 @@ class Outcome:
 
     state: str
     report: Report
-    conversion: Conversion | None = None
     rewards: Sequence[Reward] = ()
     reasons: Sequence[str] = field(default_factory=tuple)
     is_repeat: bool = False
@@ -52,6 +64,10 @@ class Outcome:
     @property
     def reason(self) -> str | None:
         return self.report.reason
+
+    @property
+    def conversion(self) -> Conversion | None:
+        return db.session.get(Conversion, self.report.conversion_id) if self.report.conversion_id else None
 
 
 def take_conversion(
@@ -62,23 +78,90 @@ def take_conversion(
     ``by=None``: the business's own Stripe, or the buyer. Invalid (422) for what nobody could count; ReportedOtherwise
     (409) for the same id with another body. Whatever else is wrong is kept, with its state and reasons.
     """
+    [taken] = take_conversions(business, [said], source=source, by=by)
+    if isinstance(taken, DomainError):
+        raise taken
+    return taken
+
+
+def take_conversions(
+    business: Business, items: Sequence[Reported], *, source: ConversionSource, by: User | None
+) -> list[Outcome | DomainError]:
+    """Each by itself, as ``take_conversion`` would take them in this order; answers stand in the order of the items.
+
+    What is refused leaves nothing behind and hinders no other. Forbidden (403) where ``by`` may not report at all.
+    """
     require(by is None or may_report(by, business.id), "report conversions of this business")
+    actor, results = by.id if by else audit.SYSTEM, dict[int, Outcome | DomainError]()
+    known = {one.external_id: one for one in _find_reports(business.id, source, [one.external_id for one in items])}
+    for place, said in enumerate(items):
+        try:
+            _check(business, said, by)
+            if said.external_id in known:
+                results[place] = _again(known[said.external_id], said)
+        except DomainError as refusal:
+            results[place] = refusal
+    left = {place: said for place, said in enumerate(items) if place not in results}
+    since = known_since(business.id, [said.email for said in left.values() if said.email])
+    drafts = {place: columns_of(business.id, said, source=source, by=actor, known=since)
+              for place, said in left.items()}
+    for place, counted in _count_plain(business.id, drafts, by=actor).items():
+        results[place] = _outcome_of_plain(counted)
+    for place, columns in drafts.items():
+        if place not in results:
+            results[place] = _take_apart(business.id, left[place], columns, by=actor, is_alone=len(items) == 1)
+    return [results[place] for place in range(len(items))]
+
+
+def _check(business: Business, said: Reported, by: User | None) -> None:
     if said.kind is ReportKind.REFUND:
         require(by is None or may_give_back(by, business.id), "record a refund of this business")
     check_reported(said)
-    actor = by.id if by else audit.SYSTEM
-    known = find_report(business.id, source, said.external_id)
-    if known is not None:
-        return _again(known, said)
-    columns = columns_of(business.id, said, source=source, by=actor)
-    found = None if said.kind is ReportKind.REFUND else resolve(Report(**columns))
-    _lock(found)
+
+
+def _count_plain(business_id: str, drafts: dict[int, dict[str, Any]], *, by: str) -> dict[int, Counted]:
+    """On PostgreSQL somebody else may report the same in this moment: then all of them go the way of every day."""
+    if db.engine.dialect.name == "sqlite":
+        return count_plain(business_id, drafts, by=by)
+    try:
+        with db.session.begin_nested():
+            counted = count_plain(business_id, drafts, by=by)
+            write_rows()
+    except IntegrityError:
+        return {}
+    return counted
+
+
+def _take_apart(
+    business_id: str, said: Reported, columns: dict[str, Any], *, by: str, is_alone: bool
+) -> Outcome | DomainError:
+    """One of several leaves nothing behind where it is refused."""
+    if is_alone:
+        return _take(business_id, said, columns, by=by)
+    try:
+        with db.session.begin_nested():
+            outcome = _take(business_id, said, columns, by=by)
+            write_rows()
+    except DomainError as refusal:
+        return refusal
+    return outcome
+
+
+def _take(business_id: str, said: Reported, columns: dict[str, Any], *, by: str) -> Outcome:
+    found = None if said.kind is ReportKind.REFUND else _lock(resolve(Report(**columns)))
     report: Report | None = db.session.scalar(insert_unless_there(Report, Report), {**columns, "state": S.RECEIVED})
-    if report is None:  # Its twin was faster.
-        return _again(_get_report(business.id, source, said.external_id), said)
-    audit.record("report.received", report.id, by=actor, kind=report.kind, source=source)
-    settle(report, found, by=actor)
+    if report is None:  # Its twin was faster, or stands before it among these.
+        return _again(_get_report(business_id, columns["source"], said.external_id), said)
+    audit.record("report.received", report.id, by=by, kind=report.kind, source=report.source)
+    settle(report, found, by=by)
     return outcome_of(report)
+
+
+def _outcome_of_plain(counted: Counted) -> Outcome:
+    """As the rows say, which nobody had to read."""
+    report = Report(**counted.report)
+    rewards = [Reward(**counted.reward)] if counted.reward else []
+    return Outcome(PENDING if rewards else report.state.value, report, rewards, tuple(report.reasons))
 
 
 def take_refund(business: Business, said: Reported, *, source: ConversionSource, by: User | None) -> Outcome:
@@ -179,8 +262,15 @@ def _again(known: Report, said: Reported) -> Outcome:
 
 
 def find_report(business_id: str, source: ConversionSource, external_id: str) -> Report | None:
-    return db.session.scalar(select(Report).where(
-        Report.business_id == business_id, Report.source == source, Report.external_id == external_id))
+    return next(iter(_find_reports(business_id, source, [external_id])), None)
+
+
+def _find_reports(business_id: str, source: ConversionSource, external_ids: Sequence[str]) -> list[Report]:
+    found: list[Report] = []
+    for start in range(0, len(external_ids), IN_ONE_STATEMENT):
+        found += db.session.scalars(OF_IDS, {
+            "business_id": business_id, "source": source, "ids": external_ids[start:start + IN_ONE_STATEMENT]})
+    return found
 
 
 def _get_report(business_id: str, source: ConversionSource, external_id: str) -> Report:
@@ -192,4 +282,4 @@ def _get_report(business_id: str, source: ConversionSource, external_id: str) ->
 def outcome_of(report: Report, *, is_repeat: bool = False) -> Outcome:
     conversion = db.session.get(Conversion, report.conversion_id) if report.conversion_id else None
     rewards = rewards_of(conversion)
-    return Outcome(state_of(report, conversion, rewards), report, conversion, rewards, tuple(report.reasons), is_repeat)
+    return Outcome(state_of(report, conversion, rewards), report, rewards, tuple(report.reasons), is_repeat)

@@ -21,7 +21,8 @@ from marketplace.tracking.permissions import may_end_link
 
 CODE_LETTERS = 8
 LONGEST_WORD = 12  # Of the two that a spoken code is made of.
-LITTLE_WORDS = frozenset("THE A AN DER DIE DAS LE LA LES EL LOS DR MR MRS MS".split())
+LITTLE_WORDS = frozenset({
+    "THE", "A", "AN", "DER", "DIE", "DAS", "LE", "LA", "LES", "EL", "LOS", "DR", "MR", "MRS", "MS"})
 MISREAD = str.maketrans("ilo", "110")  # What people take these digits for; no code has the letters.
 TRIES = 5
 

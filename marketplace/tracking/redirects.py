@@ -1,4 +1,4 @@
-"""``/r/<code>`` in front of the application: a redirect, a signed click id, a line in a file. No session, no ORM, no template.
+"""``/r/<code>`` in front of the application: a redirect, a signed id, a line in a file; no session, ORM or template.
 
 What it does not know at once (a code that nobody has, a spoken one, a link that ended) the application answers.
 """
@@ -26,6 +26,7 @@ COOKIE_KEPT = timedelta(days=365)  # The longest window in which a click can be 
 CODE_IN_PATH = re.compile(r"/r/([0-9a-hjkmnp-tv-z]{8})")
 LONGEST_QUERY = 4096
 _COOKIE = re.compile(rf"(?:^|;\s*){CLICK_COOKIE}=([A-Za-z0-9_-]{{48}})(?:;|$)")
+_KEPT = f"Max-Age={COOKIE_KEPT // timedelta(seconds=1)}; Path=/; HttpOnly; SameSite=Lax"
 _MILLISECOND = timedelta(milliseconds=1)
 _DAY_BYTES, _MARK_BYTES = 2, 10  # Of a visitor: the day since 1970, then what tells one from another.
 
@@ -38,7 +39,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class Visitors:
-    """Marks for visitors: of the day and a keyed hash, or of the day and chance. No address is kept, nor can be found."""
+    """Marks for visitors: of the day and a keyed hash, or of the day and chance. No address is kept."""
 
     key: bytes
 
@@ -74,7 +75,8 @@ class Redirects:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         path = environ["PATH_INFO"]
-        if path[:3] == "/r/" and environ["REQUEST_METHOD"] in {"GET", "HEAD"} and (found := CODE_IN_PATH.fullmatch(path)):
+        found = CODE_IN_PATH.fullmatch(path) if path[:3] == "/r/" else None
+        if found and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
             way = self.ways.find(found[1])
             if way is not None:
                 start_response("302 Found", self.lead_on(way, environ))
@@ -97,8 +99,7 @@ class Redirects:
             ("Referrer-Policy", "strict-origin"), ("X-Robots-Tag", "noindex, nofollow"),
         ]
         if mark is ClickMark.COUNTED and not untracked:  # Nobody clicked, or they asked not to be known again.
-            headers.append(("Set-Cookie", f"{CLICK_COOKIE}={click_id}; Max-Age={COOKIE_KEPT // timedelta(seconds=1)}; Path=/; "
-                                          f"HttpOnly; SameSite=Lax{'; Secure' if self.secure else ''}"))
+            headers.append(("Set-Cookie", f"{CLICK_COOKIE}={click_id}; {_KEPT}{'; Secure' if self.secure else ''}"))
         if self.secure:
             headers.append(("Strict-Transport-Security", "max-age=31536000; includeSubDomains"))
         return headers

@@ -1,11 +1,11 @@
 """What somebody says that happened at a business: checked, marked, and told from the same id with another body."""
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 
 from marketplace.foundation import clock
 from marketplace.foundation.crypto import keyed_hash
@@ -22,9 +22,10 @@ LONGEST_ID = 200
 AHEAD = timedelta(minutes=10)  # A clock that is a little fast.
 OLDEST = timedelta(days=3 * 365)
 WITH_AMOUNT = frozenset({ReportKind.SALE, ReportKind.RENEWAL, ReportKind.REFUND})
-KNOWN_SINCE = select(func.min(KnownContact.created_at)).where(
+KNOWN_SINCE = select(KnownContact.hash, KnownContact.created_at).where(
     KnownContact.business_id == bindparam("business_id"),
     KnownContact.hash.in_(bindparam("spellings", expanding=True)))
+IN_ONE_STATEMENT = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +78,12 @@ def _wrong_amount(amount: Money | None) -> dict[str, list[str]]:
     return {"amount": ["More than we can handle at once."]} if amount.minor > LARGEST_MINOR else {}
 
 
-def columns_of(business_id: str, said: Reported, *, source: ConversionSource, by: str) -> dict[str, Any]:
-    """What is kept of it: marks instead of names."""
+def columns_of(
+    business_id: str, said: Reported, *, source: ConversionSource, by: str, known: Mapping[str, datetime] | None = None
+) -> dict[str, Any]:
+    """What is kept of it: marks instead of names. ``known``: by address, where many are looked up at once."""
+    if known is None:
+        known = known_since(business_id, [said.email] if said.email else [])
     click = read_click(said.click) if said.click else None
     now = clock.now()
     at = min(said.at, now) if said.at else now
@@ -88,7 +93,7 @@ def columns_of(business_id: str, said: Reported, *, source: ConversionSource, by
         "currency": said.amount.currency if said.amount else None, "happened_at": at,
         "customer_hash": hash_customer(business_id, said.customer) if said.customer else None,
         "email_hash": hash_email(said.email) if said.email else None,
-        "known_since": _known_since(business_id, said.email) if said.email else None,
+        "known_since": known.get(said.email) if said.email else None,
         "link_code": click.link_code if click else None, "clicked_at": min(click.at, at) if click else None,
         "code": said.code.strip()[:100] if said.code else None, "lead_said": said.lead_id, "refund_of": said.refund_of,
         "payload": dict(said.raw), "reported_by": by, "reason": None, "reasons": []}
@@ -107,7 +112,16 @@ def hash_customer(business_id: str, customer: str) -> str:
     return keyed_hash("customer", f"{business_id} {customer.strip()}")
 
 
-def _known_since(business_id: str, email: str) -> datetime | None:
-    found: datetime | None = facts(
-        KNOWN_SINCE, {"business_id": business_id, "spellings": sorted(spellings_of_email(email))}).scalar()
+def known_since(business_id: str, emails: Sequence[str]) -> dict[str, datetime]:
+    """Of each address when the business first put it on its own list; those that never were are left out."""
+    spelled: dict[str, set[str]] = {}
+    for email in emails:
+        for hashed in spellings_of_email(email):
+            spelled.setdefault(hashed, set()).add(email)
+    hashes, found = sorted(spelled), dict[str, datetime]()
+    for start in range(0, len(hashes), IN_ONE_STATEMENT):
+        for hashed, at in facts(KNOWN_SINCE, {
+                "business_id": business_id, "spellings": hashes[start:start + IN_ONE_STATEMENT]}):
+            for email in spelled[hashed]:
+                found[email] = min(at, found.get(email, at))
     return found

@@ -1,6 +1,7 @@
 """What is known of a customer of whom something is reported: whose they are, by the function of attribution."""
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import bindparam, or_, select
 
@@ -20,6 +21,7 @@ from marketplace.tracking.models import Binding, ReferralLink, Report
 
 OF_MARKS = select(Binding).where(Binding.business_id == bindparam("business_id"), or_(
     Binding.customer_hash == bindparam("customer_hash"), Binding.email_hash == bindparam("email_hash")))
+SAID = ("link_code", "clicked_at", "code", "happened_at")
 INTRODUCED = (Consent.GRANTED, Consent.WITHDRAWN)
 
 
@@ -42,13 +44,11 @@ def resolve(report: Report) -> Found:
     """Reads only. What is bound already wins over what this report brings along."""
     bindings = _bindings_of(report)
     leads = _leads_of(report)
-    links = _links_of(report)
+    links = touches_of({name: getattr(report, name) for name in SAID}, report.business_id, LinkBook())
     touches = [touch for touch, _ in links]
     bound = [_of_binding(one) for one in bindings] + [
         _of_lead(one, is_named=one.id == report.lead_said) for one in leads]
-    found = attribute(touches, bound, _word_of(leads), {
-        link.bounty_id: Window(link.bounty.terms.click_days, link.bounty.terms.click_pick) for _, link in links},
-        at=report.happened_at)
+    found = attribute(touches, bound, _word_of(leads), windows_of(links), at=report.happened_at)
     won = found.bound.lead_id if found.bound else None
     binding = next((one for one in bindings if won in {one.id, one.lead_id}), None)
     lead = next((one for one in leads if one.id == won), None)
@@ -112,16 +112,32 @@ def _parts(lead: Lead) -> tuple[tuple[str, int], ...]:
     return tuple((str(part.user_id), part.share_bps) for part in split.parts)
 
 
-def _links_of(report: Report) -> list[tuple[Touch, ReferralLink]]:
-    """Of this business alone: what belongs to another one leads nowhere here."""
+class LinkBook:
+    """Each code is looked up once, however often it is said. Without its bounty and referrer a link is nothing here."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, ReferralLink | None] = {}
+
+    def find(self, said: str) -> ReferralLink | None:
+        if said not in self._known:
+            self._known[said] = find_by_code(said)
+        return self._known[said]
+
+
+def touches_of(said: Mapping[str, Any], business_id: str, book: LinkBook) -> list[tuple[Touch, ReferralLink]]:
+    """Of this business alone: what belongs to another one leads nowhere here. ``said``: columns of a report."""
     found = []
-    for said, kind, at in ((report.link_code, TouchKind.CLICK, report.clicked_at),
-                           (report.code, TouchKind.CODE, report.happened_at)):
-        link = find_by_code(said) if said else None
-        if link is not None and at is not None and link.bounty.business_id == report.business_id:
+    for code, kind, at in ((said["link_code"], TouchKind.CLICK, said["clicked_at"]),
+                           (said["code"], TouchKind.CODE, said["happened_at"])):
+        link = book.find(code) if code else None
+        if link is not None and at is not None and link.bounty.business_id == business_id:
             name = link.spoken if kind is TouchKind.CODE else link.code
             found.append((Touch(kind, at, link.referrer_id, link.bounty_id, link.id, name), link))
     return found
+
+
+def windows_of(touches: Sequence[tuple[Touch, ReferralLink]]) -> dict[str, Window]:
+    return {link.bounty_id: Window(link.bounty.terms.click_days, link.bounty.terms.click_pick) for _, link in touches}
 
 
 def _word_of(leads: Sequence[Lead]) -> Word | None:

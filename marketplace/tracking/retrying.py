@@ -35,7 +35,7 @@ def count_what_waited(business_id: str) -> None:
     _ask_again(business_id, Report.reason == NO_FUNDS, "count_what_waited", business_id=business_id)
 
 
-def _ask_again(business_id: str, which: ColumnElement[bool], job: str, **arguments: str) -> None:
+def _ask_again(business_id: str, which: ColumnElement[bool], job: str, /, **arguments: str) -> None:
     """In the order in which it happened. More than fits is left for another time, as long as something changes."""
     waiting = db.session.scalars(select(Report).where(
         Report.business_id == business_id, text(f"reports.{WAITS}"), which)

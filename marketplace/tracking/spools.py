@@ -1,4 +1,4 @@
-"""Clicks as lines of a file, one file a process: written at once, on the disk within 200 ms, and read by a worker later.
+"""Clicks as lines of a file, one file a process: written at once, on the disk within 200 ms, read by a worker later.
 
 A killed process loses nothing that was written, for the lines are the system's by then. A power cut loses at most what
 was not on the disk yet: SYNC_SECONDS of clicks. While a process lives it holds a lock on its file.
@@ -57,7 +57,7 @@ class Spool:
                 self._is_dirty = True
         except OSError as error:  # The disk is full, or gone. A click is lost to the figures, to nobody's reward.
             if not self._complained:
-                log.error("clicks cannot be written: %r", error)
+                log.warning("clicks cannot be written: %r", error)
             self._complained = True
         else:
             self._complained = False
@@ -102,7 +102,7 @@ class Spool:
             try:
                 self.sync()
             except OSError as error:
-                log.error("clicks cannot be brought to the disk: %r", error)
+                log.warning("clicks cannot be brought to the disk: %r", error)
 
     def _forget(self) -> None:
         """A child of a fork: file and lock are its parent's."""

@@ -82,7 +82,7 @@ class _Known:
 
 
 class Ways:
-    """Threads share it. A link is asked for anew after FRESH_SECONDS; the database away, what was known last goes on."""
+    """Threads share it. A link is asked for anew after FRESH_SECONDS; the database away, what was known goes on."""
 
     def __init__(self, engine: Engine, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine

@@ -10,26 +10,26 @@ from marketplace.tracking.click_ids import EPOCH
 from marketplace.tracking.marking import REPEAT_WITHIN
 from marketplace.tracking.models import ClickMark
 from marketplace.tracking.spools import Spool
-from marketplace.tracking.taking_in import as_kept
+from marketplace.tracking.taking_in import COLUMN_OF, as_kept
 
 _MILLISECOND = timedelta(milliseconds=1)
 _COLUMNS = "code, at, visitor, mark, sub"
+_NAMES = ("mark", "visitor", "since", "until", "code")
 # A repeat is one of the same visitor and link within the hour, as in marking.py. One round trip each.
 _MARK = ("CASE WHEN {mark} = 'counted' AND EXISTS (SELECT 1 FROM clicks WHERE visitor = {visitor} AND at > {since} "
          "AND at < {until} AND code = {code} AND mark = 'counted') THEN 'repeat' ELSE {mark} END")
-_ADD = "".join(f"{name} = click_days.{name} + excluded.{name}, " for name in ("counted", "bots", "prefetches", "repeats"))[:-2]
+_DAY = "INSERT INTO click_days (code, day, counted, bots, prefetches, repeats) "
+_ADD = " ON CONFLICT (code, day) DO UPDATE SET " + ", ".join(
+    f"{name} = click_days.{name} + excluded.{name}" for name in COLUMN_OF.values())
 _POSTGRESQL = (
     f"WITH new AS (INSERT INTO clicks ({_COLUMNS}) SELECT %(code)s, %(at)s, %(visitor)s, "  # noqa: S608 - our own words
-    + _MARK.format(**{name: f"%({name})s" for name in ("mark", "visitor", "since", "until", "code")})
-    + ", %(sub)s RETURNING mark) INSERT INTO click_days (code, day, counted, bots, prefetches, repeats) "
+    + _MARK.format(**{name: f"%({name})s" for name in _NAMES}) + ", %(sub)s RETURNING mark) " + _DAY +
     "SELECT %(code)s, %(day)s, (mark = 'counted')::int, (mark = 'bot')::int, (mark = 'prefetch')::int, "
-    f"(mark = 'repeat')::int FROM new ON CONFLICT (code, day) DO UPDATE SET {_ADD}")
+    "(mark = 'repeat')::int FROM new" + _ADD)
 _SQLITE = (
-    f"INSERT INTO clicks ({_COLUMNS}) SELECT :code, :at, :visitor, "  # noqa: S608 - our own words
-    + _MARK.format(**{name: f":{name}" for name in ("mark", "visitor", "since", "until", "code")})
-    + ", :sub RETURNING mark")
-_SQLITE_DAY = ("INSERT INTO click_days (code, day, counted, bots, prefetches, repeats) "
-               f"VALUES (:code, :day, :counted, :bots, :prefetches, :repeats) ON CONFLICT (code, day) DO UPDATE SET {_ADD}")
+    f"INSERT INTO clicks ({_COLUMNS}) SELECT :code, :at, :visitor, "
+    + _MARK.format(**{name: f":{name}" for name in _NAMES}) + ", :sub RETURNING mark")
+_SQLITE_DAY = _DAY + "VALUES (:code, :day, :counted, :bots, :prefetches, :repeats)" + _ADD
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,7 @@ class WritingAtOnce:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 mark = connection.execute(_SQLITE, given).fetchone()[0]
-                counts = {column: int(mark == word) for word, column in (
-                    ("counted", "counted"), ("bot", "bots"), ("prefetch", "prefetches"), ("repeat", "repeats"))}
+                counts = {column: int(mark == word) for word, column in COLUMN_OF.items()}
                 connection.execute(_SQLITE_DAY, given | counts)
                 connection.execute("COMMIT")
             except BaseException:
@@ -82,6 +81,11 @@ class WritingAtOnce:
             if self._engine.dialect.name != "sqlite":
                 found.autocommit = True
         return found
+
+    def close(self) -> None:
+        """This thread's connection, and the spool."""
+        self._hang_up()
+        self._spool.close()
 
     def _hang_up(self) -> None:
         found, self._of_thread.connection = getattr(self._of_thread, "connection", None), None

@@ -13,8 +13,9 @@ from marketplace.foundation.web import takes_up_to
 from marketplace.identity.models import Business, User
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals.models import Conversion, ConversionSource
-from marketplace.tracking.intake import Outcome, outcome_of, take_conversion
+from marketplace.tracking.intake import Outcome, outcome_of, take_conversion, take_conversions
 from marketplace.tracking.models import Report, ReportKind, ReportState
+from marketplace.tracking.reported import Reported
 from marketplace.tracking.report_queries import get_report, reports_visible_to
 from marketplace.tracking.report_schemas import BatchInput, BatchOutput, OneInput, ReportedInput, ReportOutput
 from marketplace.tracking.standing import rewards_by_conversion, state_of
@@ -65,7 +66,11 @@ def create_conversions(written: dict[str, Any]) -> dict[str, Any]:
     """Up to a thousand at once. Each is taken or refused by itself; the answers stand in the order of the items."""
     user = signed_in_user()
     business = _business(user, written.get("business_id"))
-    results = [_take_one(business, item, user) for item in written["conversions"]]
+    read = [_read(item) for item in written["conversions"]]
+    taken = iter(take_conversions(business, [one for one in read if isinstance(one, Reported)],
+                                  source=ConversionSource.API, by=user))
+    results = [_answer(item, next(taken) if isinstance(one, Reported) else one)
+               for item, one in zip(written["conversions"], read, strict=True)]
     refused = sum(1 for one in results if one["problem"])
     return {"taken": len(results) - refused, "refused": refused, "results": results}
 
@@ -92,20 +97,23 @@ def read_conversion(report_id: str) -> Outcome:
     return outcome_of(get_report(report_id, seen_by=signed_in_user()))
 
 
-def _take_one(business: Business, item: Mapping[str, Any], user: User) -> dict[str, Any]:
-    external_id = item.get("external_id")
-    answer: dict[str, Any] = {"external_id": external_id if isinstance(external_id, str) else None,
-                              "conversion": None, "problem": None}
+def _read(item: Mapping[str, Any]) -> Reported | dict[str, Any]:
+    """Or what is wrong with it."""
     try:
-        said = ITEM.load(item)
-        with db.session.begin_nested():
-            answer["conversion"] = take_conversion(business, said, source=ConversionSource.API, by=user)
+        said: Reported = ITEM.load(item)
     except ValidationError as error:
         wrong = {str(name): _sentences(one) for name, one in error.normalized_messages().items()}
-        answer["problem"] = {"code": "invalid", "message": "Some fields need attention.", "errors": wrong}
-    except DomainError as refusal:
-        answer["problem"] = {"code": refusal.code, "message": refusal.message, "errors": refusal.fields}
-    return answer
+        return {"code": "invalid", "message": "Some fields need attention.", "errors": wrong}
+    return said
+
+
+def _answer(item: Mapping[str, Any], taken: Outcome | DomainError | dict[str, Any]) -> dict[str, Any]:
+    external_id = item.get("external_id")
+    problem = taken if isinstance(taken, dict) else None
+    if isinstance(taken, DomainError):
+        problem = {"code": taken.code, "message": taken.message, "errors": taken.fields}
+    return {"external_id": external_id if isinstance(external_id, str) else None, "problem": problem,
+            "conversion": taken if isinstance(taken, Outcome) else None}
 
 
 def _sentences(said: Any) -> list[str]:
@@ -133,5 +141,5 @@ def _outcomes(reports: list[Report]) -> list[Outcome]:
     ids = [one.conversion_id for one in reports if one.conversion_id]
     conversions = {one.id: one for one in db.session.query(Conversion).filter(Conversion.id.in_(ids))} if ids else {}
     rewards = rewards_by_conversion(list(conversions))
-    return [Outcome(state_of(one, (found := conversions.get(one.conversion_id or "")), earned := rewards.get(
-        one.conversion_id or "", [])), one, found, earned, tuple(one.reasons)) for one in reports]
+    return [Outcome(state_of(one, conversions.get(one.conversion_id or ""), rewards.get(one.conversion_id or "", [])),
+                    one, rewards.get(one.conversion_id or "", []), tuple(one.reasons)) for one in reports]

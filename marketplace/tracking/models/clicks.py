@@ -1,4 +1,4 @@
-"""Tables of clicks: one row a click, a row a link and day with their number, how far each spool was taken in. Facts only.
+"""Tables of clicks: a row a click, a row a link and day with their number, how far each spool was taken in. Facts only.
 
 A click tells nothing of a person: ``visitor`` is a random or scrambled mark, and no address is kept anywhere.
 """

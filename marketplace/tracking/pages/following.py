@@ -1,4 +1,4 @@
-"""For whoever follows a link: what the redirect in front could not answer at once, and the page before a stranger's site."""
+"""For whoever follows a link: what the redirect in front could not answer, and the page before a stranger's site."""
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,12 +45,13 @@ def onward(code: str) -> Any:
     said = request.args.get(CLICK_PARAMETER, "")
     click_id, sub = (said if read_click(said) else ""), request.args.get("sub", "")
     business: Business = link.bounty.business
-    target = deep_target(request.args.get("to", ""), way.url, allow=redirects_of(current_app).allow) or way.url or business.website
+    asked = deep_target(request.args.get("to", ""), way.url, allow=redirects_of(current_app).allow)
+    target = asked or way.url or business.website
     href = lay_out(target, way.utm, way.known).fill(click_id, sub if SUB.fullmatch(sub) else None) if target else None
     return render_template(
         "tracking/onward.html", bounty=link.bounty, business=business, first_name=link.referrer.name.split()[0],
         disclosure=disclosure_beside(link.bounty, link.referrer), href=href,
-        site=urlsplit(target).netloc if target else "", is_shown=bool(target) and is_shown(target, way.shown))
+        there=urlsplit(target).netloc if target else "", is_shown=bool(target) and is_shown(target, way.shown))
 
 
 def _found(said: str) -> tuple[Way, ReferralLink]:

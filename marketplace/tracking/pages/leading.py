@@ -12,7 +12,16 @@ from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.tracking.click_figures import most_clicked
 from marketplace.tracking.destinations import MARKS, USUAL_UTM, destination_of, domains_shown, is_shown, lead_links
-from marketplace.tracking.domains import FILE, RECORD, NotShown, add_domain, check_now, domains_of, get_domain, remove_domain
+from marketplace.tracking.domains import (
+    FILE,
+    RECORD,
+    NotShown,
+    add_domain,
+    check_now,
+    domains_of,
+    get_domain,
+    remove_domain,
+)
 from marketplace.tracking.link_schemas import DestinationInput, DomainInput
 from marketplace.tracking.permissions import may_lead_links, may_see_clicks
 

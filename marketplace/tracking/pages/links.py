@@ -5,7 +5,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, url_for
 
 from marketplace.bounties.queries import bounties_by_id, get_bounty
 from marketplace.foundation.db import transaction
-from marketplace.foundation.limits import DRAWING, WRITING, caller, limiter
+from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.permissions import may_point
 from marketplace.tracking.cards import address_of, qr_png, qr_svg
@@ -23,7 +23,8 @@ DRAWINGS = {"svg": (qr_svg, "image/svg+xml"), "png": (qr_png, "image/png")}
 @signed_in
 def index() -> Any:
     links = own_links(signed_in_user())
-    return render_template("tracking/links.html", links=links, bounties=bounties_by_id(link.bounty_id for link, _ in links))
+    return render_template(
+        "tracking/links.html", links=links, bounties=bounties_by_id(link.bounty_id for link, _ in links))
 
 
 @bp.get("/bounties/<bounty_id>/link")
@@ -61,7 +62,6 @@ def end(link_id: str) -> Any:
 
 @bp.get("/links/<link_id>/code.<any(svg, png):kind>")
 @signed_in
-@limiter.limit(DRAWING, key_func=caller)
 def picture(link_id: str, kind: str) -> Any:
     link = get_link(link_id, seen_by=signed_in_user())
     draw, media_type = DRAWINGS[kind]

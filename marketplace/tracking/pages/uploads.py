@@ -71,9 +71,7 @@ def index(business_id: str) -> Any:
             if file is None or not file.filename:
                 raise Invalid("There is no file.", fields={"file": ["Choose the CSV file."]})
             finish_reading()
-            with closing(file):
-                received = receive(file.stream)
-            with transaction():
+            with closing(file), receive(file.stream) as received, transaction():
                 upload = keep_upload(get_business(business_id), received, by=user, file_name=file.filename, **form.fields)
             return redirect(url_for(".show", upload_id=upload.id))
     return render_template(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from marketplace.foundation import audit
 from marketplace.foundation.by_query import listed
@@ -109,16 +109,18 @@ def _is_address(cell: str) -> bool:
 
 
 def _known(business_id: str, marks: Iterable[str]) -> set[str]:
-    given = listed({"asked": list(dict.fromkeys(marks))})
-    return set(db.session.scalars(select(given.c.key).join(
-        PartnerInvitation, PartnerInvitation.email_hash == given.c.key).where(
-            PartnerInvitation.business_id == business_id)))
+    return set(db.session.scalars(select(PartnerInvitation.email_hash).where(
+        PartnerInvitation.business_id == business_id, PartnerInvitation.email_hash.in_(_each(marks)))))
 
 
 def _taken(business_id: str, keys: Iterable[str]) -> set[str]:
     """By a link of anybody, or promised to somebody whom this business brought."""
-    given = listed({"asked": list(dict.fromkeys(keys))})
-    links = select(given.c.key).join(ReferralLink, ReferralLink.spoken_key == given.c.key)
-    promised = select(given.c.key).join(PartnerInvitation, PartnerInvitation.code_key == given.c.key).where(
-        PartnerInvitation.business_id == business_id)
-    return set(db.session.scalars(links)) | set(db.session.scalars(promised))
+    each = _each(keys)
+    links = select(ReferralLink.spoken_key).where(ReferralLink.spoken_key.in_(each))
+    promised = select(PartnerInvitation.code_key).where(
+        PartnerInvitation.business_id == business_id, PartnerInvitation.code_key.in_(each))
+    return set(db.session.scalars(links)) | set(filter(None, db.session.scalars(promised)))
+
+
+def _each(values: Iterable[str]) -> Select[str]:
+    return select(listed({"asked": list(dict.fromkeys(values))}).c.key)

@@ -48,9 +48,10 @@ class PastRewardRows:
 
 def _look(upload: Upload, rows: Sequence[Row]) -> list[tuple[RowResult, dict[str, object] | None]]:
     programme, writing, now = upload.choices.get("programme", "other"), writing_of(upload), clock.now()
-    given = listed({"asked": list({_external_id(row) for row in rows})})
-    known = set(db.session.scalars(select(PastReward.external_id).join(given, PastReward.external_id == given.c.key).where(
-        PastReward.business_id == upload.business_id, PastReward.programme == programme)))
+    given = select(listed({"asked": list({_external_id(row) for row in rows})}).c.key)
+    known = set(db.session.scalars(select(PastReward.external_id).where(
+        PastReward.business_id == upload.business_id, PastReward.programme == programme,
+        PastReward.external_id.in_(given))))
     found: list[tuple[RowResult, dict[str, object] | None]] = []
     for row in rows:
         cells, own = row.cells, row.cells.get("external_id", "")

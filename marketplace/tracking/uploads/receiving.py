@@ -4,6 +4,7 @@ import hashlib
 import tempfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -59,9 +60,14 @@ class Received:
             yield self.packed.read(length)
 
 
-def receive(file: BinaryIO) -> Received:
-    """Read to its end, in constant memory. BadUpload says what it is instead. Call it outside a transaction."""
-    received = Received(tempfile.SpooledTemporaryFile(max_size=KEPT_IN_MEMORY))  # type: ignore[arg-type]  # noqa: SIM115
+@contextmanager
+def receive(file: BinaryIO) -> Iterator[Received]:
+    """Read to its end, in constant memory; gone afterwards. BadUpload says what it is instead. Outside a transaction."""
+    with tempfile.SpooledTemporaryFile(max_size=KEPT_IN_MEMORY) as packed:
+        yield _read(file, Received(packed))  # type: ignore[arg-type]
+
+
+def _read(file: BinaryIO, received: Received) -> Received:
     looked = _Look()
     for part in _parts(_lines(_text(file, received))):
         looked.at(part)
