@@ -14,7 +14,7 @@ from marketplace.tracking.taking_in import COLUMN_OF, as_kept
 
 _MILLISECOND = timedelta(milliseconds=1)
 _COLUMNS = "code, at, visitor, mark, sub"
-_NAMES = ("mark", "visitor", "since", "until", "code")
+_NAMES = {"mark": "::text", "visitor": "::text", "since": "", "until": "", "code": "::text"}
 # A repeat is one of the same visitor and link within the hour, as in marking.py. One round trip each.
 _MARK = ("CASE WHEN {mark} = 'counted' AND EXISTS (SELECT 1 FROM clicks WHERE visitor = {visitor} AND at > {since} "
          "AND at < {until} AND code = {code} AND mark = 'counted') THEN 'repeat' ELSE {mark} END")
@@ -22,9 +22,10 @@ _DAY = "INSERT INTO click_days (code, day, counted, bots, prefetches, repeats) "
 _ADD = " ON CONFLICT (code, day) DO UPDATE SET " + ", ".join(
     f"{name} = click_days.{name} + excluded.{name}" for name in COLUMN_OF.values())
 _POSTGRESQL = (
-    f"WITH new AS (INSERT INTO clicks ({_COLUMNS}) SELECT %(code)s, %(at)s, %(visitor)s, "  # noqa: S608 - our own words
-    + _MARK.format(**{name: f"%({name})s" for name in _NAMES}) + ", %(sub)s RETURNING mark) " + _DAY +
-    "SELECT %(code)s, %(day)s, (mark = 'counted')::int, (mark = 'bot')::int, (mark = 'prefetch')::int, "
+    f"WITH new AS (INSERT INTO clicks ({_COLUMNS}) SELECT %(code)s::text, %(at)s, %(visitor)s::text, "  # noqa: S608 - our own words
+    + _MARK.format(**{name: f"%({name})s{kind}" for name, kind in _NAMES.items()})
+    + ", %(sub)s::text RETURNING mark) " + _DAY +
+    "SELECT %(code)s::text, %(day)s, (mark = 'counted')::int, (mark = 'bot')::int, (mark = 'prefetch')::int, "
     "(mark = 'repeat')::int FROM new" + _ADD)
 _SQLITE = (
     f"INSERT INTO clicks ({_COLUMNS}) SELECT :code, :at, :visitor, "
@@ -76,8 +77,9 @@ class WritingAtOnce:
         found = getattr(self._of_thread, "connection", None)
         if found is None:
             borrowed = self._engine.raw_connection()
-            borrowed.detach()
             found = self._of_thread.connection = borrowed.driver_connection
+            borrowed.detach()
+            self._of_thread.borrowed = borrowed  # Let go, it would be rolled back and closed.
             if self._engine.dialect.name != "sqlite":
                 found.autocommit = True
         return found

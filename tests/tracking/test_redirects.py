@@ -173,7 +173,7 @@ def test_no_trick_leads_anybody_to_a_site_that_is_not_shown(app, anonymous):
         assert not re.search(r"[\r\n\t\\]|^//|^/\\", answer.headers["Location"]), trick
 
 
-def test_clicks_written_at_once_are_in_the_database_before_the_answer_with_the_same_marks(app, later):
+def test_clicks_written_at_once_are_in_the_database_before_the_answer_with_the_same_marks(app, caplog):
     link = make_link()
     sink = WritingAtOnce(db.engine, Spool(app.extensions["settings"].click_dir))
     now = int(clock.now().timestamp() * 1000)
@@ -181,6 +181,7 @@ def test_clicks_written_at_once_are_in_the_database_before_the_answer_with_the_s
                                    (7, "a" * 16, Mark.BOT), (61, "a" * 16, Mark.COUNTED)):
         sink.write(link.code, now + minutes * 60_000, visitor, mark, None)
     sink.close()
+    assert "goes to the spool" not in caplog.text
     assert [mark for _, _, mark, _ in taken(app)] == ["counted", "repeat", "counted", "bot", "counted"]
     count = counts_of([link.code])[link.code]
     assert (count.counted, count.repeats, count.bots) == (3, 1, 1)
