@@ -15,9 +15,9 @@ from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals.models import Conversion, ConversionSource
 from marketplace.tracking.intake import Outcome, outcome_of, take_conversion, take_conversions
 from marketplace.tracking.models import Report, ReportKind, ReportState
-from marketplace.tracking.reported import Reported
 from marketplace.tracking.report_queries import get_report, reports_visible_to
 from marketplace.tracking.report_schemas import BatchInput, BatchOutput, OneInput, ReportedInput, ReportOutput
+from marketplace.tracking.reported import Reported
 from marketplace.tracking.standing import rewards_by_conversion, state_of
 
 bp = Blueprint("conversions", __name__, url_prefix="/api/v1",

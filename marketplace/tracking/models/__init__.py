@@ -8,7 +8,7 @@ from marketplace.tracking.models.uploads import ColumnMemory, Upload, UploadPart
 
 __all__ = [
     "WAITS", "Binding", "BountyDestination", "BusinessDomain", "ClickMark", "ClickSpool", "ColumnMemory",
-    "DomainProof", "DoorEventState", "InvitationState", "PartnerInvitation", "PastReward", "Reattribution", "ReferralLink", "Report",
-    "ReportKind", "ReportState", "StripeDoor", "StripeDoorEvent", "Told", "Upload", "UploadPart", "UploadPurpose", "UploadState", "click_days", "clicks",
-    "upload_keys",
+    "DomainProof", "DoorEventState", "InvitationState", "PartnerInvitation", "PastReward", "Reattribution",
+    "ReferralLink", "Report", "ReportKind", "ReportState", "StripeDoor", "StripeDoorEvent", "Told", "Upload",
+    "UploadPart", "UploadPurpose", "UploadState", "click_days", "clicks", "upload_keys",
 ]
