@@ -6,7 +6,6 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
 from marketplace.foundation.money import Money
 from marketplace.identity.models import User
-from marketplace.referrals.asking import MAILED
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.deadlines import add_business_days
 from marketplace.referrals.locks import lock_funds_of
@@ -43,10 +42,10 @@ def find_word(lead: Lead) -> Report | None:
     return find_report(lead.business_id, ConversionSource.BUYER_CONFIRMED, lead.id)
 
 
-def say_bought(lead: Lead, *, amount: Money, bought_on: date, purpose: str) -> Report:
+def say_bought(lead: Lead, *, amount: Money, bought_on: date, is_proven: bool) -> Report:
     """Kept, once; the business is asked. Only a link that was mailed to the buyer can say it: one that was passed on
     may be anybody's. NothingToSay (409); Invalid for the amount or the day."""
-    if purpose != MAILED:
+    if not is_proven:
         raise NothingToSay("This link may have been passed on, so it cannot say what you bought.",
                            next_step="Open the page from the mail that we sent to you.")
     if not may_say_bought(lead):

@@ -1,0 +1,172 @@
+"""The pages of conversions: a business's list, one by hand, why each is whose it is; credited anew; the buyer's word."""
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import select
+
+from marketplace.bounties.models import Bounty
+from marketplace.foundation import clock as time
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.errors import Conflict, Forbidden, Invalid
+from marketplace.foundation.money import Money
+from marketplace.identity.models import User
+from marketplace.payments import ledger
+from marketplace.referrals import lifecycle
+from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link
+from marketplace.referrals.models import Lead, Reward, RewardState
+from marketplace.tracking.buyers_word import confirm_word, deny_word, say_bought
+from marketplace.tracking.models import Reattribution, Report, ReportState
+from marketplace.tracking.reattribution import reattribute
+from tests import factories as make
+from tests.browsing import end_reading
+from tests.tracking.report_steps import click, fresh, link, report
+
+
+@pytest.fixture
+def world(keep):
+    def build():
+        bounty = make.make_bounty(is_live=True)
+        return bounty.id, make.make_user().id, make.make_user("Tom Reed").id, make.make_user("Mona", is_admin=True).id
+    return keep("conversions and their people", build)
+
+
+@pytest.fixture
+def bounty(world):
+    return db.session.get_one(Bounty, world[0])
+
+
+@pytest.fixture
+def people(world):
+    """Ana, Tom, Mona."""
+    return [db.session.get_one(User, one) for one in world[1:]]
+
+
+def live_rewards():
+    end_reading()
+    return [(one.beneficiary_id, one.net.minor) for one in db.session.scalars(select(Reward).where(
+        Reward.state != RewardState.VOIDED).order_by(Reward.id))]
+
+
+def test_a_business_reports_by_hand_and_reads_why(bounty, people, as_user):
+    ana, *_ = people
+    business, spoken = bounty.business, link(bounty, ana).spoken
+    wes = as_user(make.owner_of(business))
+    assert "Nothing reported yet" in wes.get(f"/businesses/{business.id}/conversions").text
+    typed = {"kind": "sale", "external_id": "A-1", "amount": "30,000", "currency": "usd", "code": spoken,
+             "occurred_on": time.now().date().isoformat()}
+    page = wes.submit(f"/businesses/{business.id}/conversions/new", typed)
+    assert "Counted. It earns $1,000." in page.text and f"The code {spoken} was said" in page.text
+    assert "reported before" in wes.submit(f"/businesses/{business.id}/conversions/new", typed).text
+    wrong = wes.submit(f"/businesses/{business.id}/conversions/new", {**typed, "external_id": "A-2", "amount": "0"})
+    assert wrong.status_code == 422 and "More than zero" in wrong.text
+    listed = wes.get(f"/businesses/{business.id}/conversions?state=counted").text
+    assert "A-1" in listed and "Pending" in listed
+    [kept] = db.session.scalars(select(Report))
+    mine = as_user(ana).get(f"/conversions/{kept.id}").text
+    assert "$1,000" in mine and "A-1" not in mine.split("What was said")[1]
+
+
+def test_an_admin_credits_somebody_else_with_what_was_not_sent(bounty, people, as_user, work, mailbox):
+    ana, tom, mona = people
+    sold = report(bounty.business, customer="cus_1", click=click(link(bounty, ana)))
+    toms = link(bounty, tom).spoken
+    page = as_user(mona).submit(f"/conversions/{sold.report.id}", {"code": toms, "reason": "Tom brought them by telephone."},
+                                action="/reattribution")
+    assert "Credited anew: $1,000 moved" in page.text and "Tom brought them by telephone." in page.text
+    assert live_rewards() == [(tom.id, 100_000)] and ledger.check_ledger() == []
+    work()
+    assert "somebody else had brought" in str(mailbox.last_to(ana.email)["Subject"])
+    assert "is yours" in str(mailbox.last_to(tom.email)["Subject"])
+    back = report(bounty.business, "refund", external_id="r", refund_of="order-1", amount=Money(1_500_000, "usd"))
+    assert back.state == "approved" and live_rewards() == [(tom.id, 50_000)] and ledger.check_ledger() == []
+
+
+def test_what_was_sent_stays_and_nobody_is_credited_twice_or_with_their_own(bounty, people):
+    ana, tom, mona = people
+    sold = report(bounty.business, customer="cus_1", click=click(link(bounty, ana)))
+    toms, own = link(bounty, tom).spoken, link(bounty, ana).spoken
+    other = link(make.make_bounty(is_live=True, title="Introduce a buyer to Eastside"), tom).spoken
+
+    def move(code=toms, by=mona, reason="Tom brought them by telephone."):
+        end_reading()
+        with transaction():
+            return reattribute(db.session.get_one(Report, sold.report.id), by=db.session.get_one(User, by.id), code=code,
+                               reason=reason).stayed_minor
+
+    for refusal, said in ((Forbidden, {"by": ana}), (Forbidden, {"by": make.owner_of(bounty.business)}), (Conflict, {"code": own}),
+                          (Invalid, {"code": other}), (Invalid, {"code": "NOBODY"})):
+        with pytest.raises(refusal):
+            move(**said)
+    with transaction():
+        reward = db.session.scalars(select(Reward)).one()
+        for state in (RewardState.PAYABLE, RewardState.SCHEDULED, RewardState.PAID):
+            lifecycle.move_reward(reward, state, by="system")
+    assert move() == 100_000 and live_rewards() == [(ana.id, 100_000)]
+    with pytest.raises(Conflict):
+        move()
+    assert db.session.query(Reattribution).count() == 1
+
+
+@pytest.fixture
+def introduced(bounty, people):
+    return make.consent(make.accept(make.make_lead(bounty, by=people[0])))
+
+
+def say(lead, *, is_proven=True):
+    end_reading()
+    with transaction():
+        return say_bought(db.session.get_one(Lead, lead.id), amount=make.SALE, bought_on=time.now().date(), is_proven=is_proven)
+
+
+def test_the_buyer_says_i_bought_it_and_the_business_confirms(introduced, bounty, people, anonymous, as_user, work, mailbox):
+    end_reading()
+    lead = db.session.get_one(Lead, introduced.id)
+    path = urlsplit(buyer_link(lead, MAILED)).path.replace("/buyer/", "/bought/")
+    passed_on = f"/bought/{PASSED_ON}/" + urlsplit(buyer_link(lead)).path.rpartition("/")[2]
+    assert "Open this page from our mail" in anonymous.get(passed_on).text
+    with pytest.raises(Conflict):
+        say(introduced, is_proven=False)
+    page = anonymous.submit(path, {"amount": "30000", "currency": "usd", "bought_on": time.now().date().isoformat()},)
+    assert "Thank you" in page.text and live_rewards() == []
+    work()
+    owner = make.owner_of(bounty.business)
+    assert "A buyer says that they bought" in str(mailbox.last_to(owner.email)["Subject"])
+    [said] = db.session.scalars(select(Report))
+    wes = as_user(owner)
+    assert "Yes, they bought" in wes.get(f"/conversions/{said.id}").text
+    wes.submit(f"/conversions/{said.id}", {}, action="/confirmation")
+    assert live_rewards() == [(people[0].id, 100_000)] and db.session.get_one(
+        Report, said.id, populate_existing=True).state is ReportState.APPROVED
+    with pytest.raises(Conflict):
+        say(introduced)
+
+
+def test_silence_is_for_the_buyers_word_and_a_no_says_why(introduced, bounty, people, clock, work):
+    said = say(introduced)
+    clock.move(days=8)
+    work()
+    assert live_rewards() == [(people[0].id, 100_000)] and ledger.check_ledger() == []
+    other = make.consent(make.accept(make.make_lead(bounty, by=people[1])), email="eve@example.com")
+    word, owner = say(other), make.owner_of(bounty.business)
+    with pytest.raises(Forbidden):
+        with transaction():
+            deny_word(db.session.get_one(Report, word.id), by=people[1], why="They never came.")
+    end_reading()
+    with transaction():
+        deny_word(db.session.get_one(Report, word.id), by=db.session.get_one(User, owner.id), why="They never came.")
+    end_reading()
+    kept = db.session.get_one(Report, word.id, populate_existing=True)
+    assert (kept.state, kept.reason) == (ReportState.REJECTED, "business_says_no") and "They never came." in kept.reasons[-1]
+    with pytest.raises(Conflict), transaction():
+        confirm_word(db.session.get_one(Report, said.id), by=db.session.get_one(User, owner.id))
+
+
+def test_a_sale_recorded_meanwhile_is_counted_once(introduced, clock, work):
+    said = say(introduced)
+    end_reading()
+    make.win(db.session.get_one(Lead, introduced.id))
+    clock.move(days=8)
+    work()
+    end_reading()
+    kept = db.session.get_one(Report, said.id, populate_existing=True)
+    assert (kept.state, kept.reason) == (ReportState.REJECTED, "recorded_meanwhile") and len(live_rewards()) == 1
