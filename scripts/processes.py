@@ -95,7 +95,8 @@ def environment(folder: Path, port: int, changes: Mapping[str, str] | None = Non
         "MAIL_DIR": str(folder / "mail"),
         "CLOCK_FILE": str(folder / "clock"),
         "CLICK_DIR": str(folder / "clicks"),
-        "FETCH_ALLOW": f"127.0.0.1:{port},127.0.0.1:{port + 1}",  # the demo blog lives on loopback
+        # The demo blog lives on loopback, and ten above it the toy shop of docs/quick-start.md.
+        "FETCH_ALLOW": ",".join(f"127.0.0.1:{port + above}" for above in (0, 1, 10)),
         "PYTHONUNBUFFERED": "1",
     }
     settings |= kept_secrets(folder)

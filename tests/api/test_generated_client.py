@@ -1,9 +1,7 @@
 """A client that a generator makes of the document speaks to the running server, with its types."""
 import importlib
-import logging
 import shutil
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -12,10 +10,10 @@ from typing import Any
 import pytest
 from openapi_python_client import Config, generate
 from openapi_python_client.config import ConfigFile, MetaType
-from werkzeug.serving import make_server
 
 from tests import factories as make
 from tests.api.program import BOUNTY, new_key
+from tests.serving import served
 
 pytestmark = pytest.mark.once
 
@@ -37,26 +35,15 @@ def made(anonymous, tmp_path: Path) -> Iterator[ModuleType]:
         del sys.modules[name]
 
 
-@pytest.fixture
-def address(app) -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 def operation(tag: str, name: str) -> Any:
     return importlib.import_module(f"fingerpost_client.api.{tag}.{name}")
 
 
-def test_it_writes_and_reads_a_bounty(made, address, westside):
+def test_it_writes_and_reads_a_bounty(app, made, westside):
     models = importlib.import_module("fingerpost_client.models")
     secret = new_key(make.owner_of(westside))[1]
-    with made.AuthenticatedClient(base_url=address, token=secret, raise_on_unexpected_status=True) as client:
+    with served(app) as address, made.AuthenticatedClient(
+            base_url=address, token=secret, raise_on_unexpected_status=True) as client:
         written = operation("bounties", "create_bounty").sync(
             westside.id, client=client, body=models.BountyInput.from_dict(BOUNTY), idempotency_key="k-1")
         assert isinstance(written, models.BountyOutput) and written.title == BOUNTY["title"]

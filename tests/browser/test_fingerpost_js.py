@@ -1,6 +1,5 @@
 """fingerpost.js in a real Chromium: on the page of a shop elsewhere, under a policy that allows it and nothing else."""
 import contextlib
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,10 +7,10 @@ from typing import Any
 import pytest
 from flask import Flask, request
 from playwright.sync_api import Page
-from werkzeug.serving import make_server
 
 from marketplace.tracking.script import script
 from scripts.processes import free_port
+from tests.serving import served
 
 CLICK = "0123abcd" + "AZ_-09azAZ_-09azAZ_-09azAZ_-09azAZ_-09az"
 PAGE = """<!doctype html><html lang="en"><head><title>Shop</title>
@@ -33,35 +32,30 @@ class Shop:
 
 @pytest.fixture
 def shop(app: Flask, site: str) -> Iterator[Shop]:
-    server_of_shop, served = Flask("shop"), Shop(f"http://127.0.0.1:{(port := free_port())}", site, integrity=script().integrity)
+    server_of_shop, shop = Flask("shop"), Shop(f"http://127.0.0.1:{(port := free_port())}", site, integrity=script().integrity)
 
     @server_of_shop.get("/")
     def window() -> tuple[str, dict[str, str]]:
         policy = f"default-src 'none'; script-src {site}; connect-src 'self'; form-action 'self'; base-uri 'none'"
-        return PAGE.format(script=f"{site}/fingerpost-1.js", integrity=served.integrity, options=served.options), {
+        return PAGE.format(script=f"{site}/fingerpost-1.js", integrity=shop.integrity, options=shop.options), {
             "Content-Security-Policy": policy}
 
     @server_of_shop.post("/events")
     def events() -> tuple[str, int]:
-        served.heard.append(request.get_json())
+        shop.heard.append(request.get_json())
         return "", 204
 
     @server_of_shop.post("/<form>")
     def sent(form: str) -> str:
-        served.heard.append({"form": form, **request.form})
+        shop.heard.append({"form": form, **request.form})
         return PAGE.format(script="", integrity="", options="")
 
     @server_of_shop.get("/favicon.ico")
     def icon() -> tuple[str, int]:
         return "", 204
 
-    server = make_server("127.0.0.1", port, server_of_shop, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield served
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(server_of_shop, port):
+        yield shop
 
 
 def cookies(page: Page) -> dict[str, Any]:

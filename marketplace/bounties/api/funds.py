@@ -1,4 +1,7 @@
 """A bounty's money for programs: what is free, paying in, agreed top-ups, taking back what is free."""
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
 from typing import Any
 
 from flask_smorest import Blueprint
@@ -13,13 +16,15 @@ from marketplace.foundation.errors import Invalid, require
 from marketplace.foundation.fields import Amount
 from marketplace.foundation.idempotency import once
 from marketplace.foundation.money import parse_amount, zero
+from marketplace.foundation.outbox import do_now
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.payments.models import Funding, TopUpState
-from marketplace.payments.money_in.funding import request_funding
+from marketplace.payments.money_in.funding import OPEN_CHECKOUT, request_funding
 from marketplace.payments.money_in.refund_plans import plan_refunds
 from marketplace.payments.money_in.top_ups import find_top_up, spent_this_month
 from marketplace.payments.output_schemas import FundingOutput, TopUpOutput
 from marketplace.payments.schemas import FundingInput, TopUpInput
+from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
 
 bp = Blueprint("bounty_funds", __name__, url_prefix="/api/v1", description="The money behind a bounty")
 
@@ -64,13 +69,26 @@ def read_funds(bounty_id: str) -> dict[str, Any]:
     return _funds_of(_own(bounty_id))
 
 
+def _then_open_page(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Stripe is asked at once for its page, so that it is there when the payment is read; else a job goes on."""
+    @wraps(view)
+    def opening(*arguments: Any, **named: Any) -> Any:
+        answer = view(*arguments, **named)
+        with suppress(TemporaryFailure, PermanentFailure):
+            do_now(OPEN_CHECKOUT, funding_id=answer.get_json()["id"])
+        return answer
+
+    return opening
+
+
 @bp.post("/bounties/<bounty_id>/fundings")
 @require_scope("money:write")
+@_then_open_page
 @once
 @bp.arguments(FundingCall)
 @bp.response(201, FundingOutput)
 def create_funding(written: dict[str, Any], bounty_id: str) -> Funding:
-    """Pay in: read the payment again in a moment, then open its ``checkout_url``, Stripe's own page."""
+    """Pay in: read the payment by its id, then open its ``checkout_url``, Stripe's own page."""
     bounty = _own(bounty_id)
     asked = _read(FundingInput(bounty.terms.currency), written)
     publishing.refuse_ended(bounty)
