@@ -57,6 +57,7 @@ from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.models import (
     Buyer,
     CaseState,
+    ConversionSource,
     Dispute,
     DisputeKind,
     FraudCase,
@@ -67,6 +68,10 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.queries import find_live_grant, rewards_of_lead
 from marketplace.referrals.sharing import propose_split
+from marketplace.tracking.business_stripe.doors import open_door
+from marketplace.tracking.intake import take_conversion
+from marketplace.tracking.models import ReportKind
+from marketplace.tracking.reported import Reported
 from tests import canary
 from tests import factories as make
 from tests.browsing import Browser
@@ -225,9 +230,33 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /businesses/<business_id>/known-contacts": (OWNS_THERE, {"step": "check"}),
     "POST /businesses/<business_id>/known-contacts/removal": OWNS_THERE,
 
+    # conversions that came in
+    "GET /businesses/<business_id>/conversions": "in 403 403 yes 403 yes",
+    "GET /businesses/<business_id>/conversions/new": "in 403 403 yes 403 403",
+    "POST /businesses/<business_id>/conversions/new": ("in 403 403 yes 403 403", {
+        "kind": "lead", "external_id": "L-2", "occurred_on": "2026-11-02"}),
+    "GET /conversions/<report_id>": "in yes 404 yes 404 yes",
+    "POST /conversions/<report_id>/confirmation": "in 403 404 yes 404 403",
+    "POST /conversions/<report_id>/denial": ("in 403 404 yes 404 403", {"reason": "They never came."}),
+    "POST /conversions/<report_id>/reattribution": ("in 403 404 403 404 yes", {
+        "code": "NOBODY-HERE", "reason": "It was somebody else."}),
+    "GET /bought/<purpose>/<token>": EVERYONE,
+    "POST /bought/<purpose>/<token>": (EVERYONE, {"amount": "1", "currency": "usd", "bought_on": "2026-11-02"}),
+    "GET /api/v1/conversions": API,
+    "POST /api/v1/conversions": (API, {"external_id": "o-1", "amount": "1", "currency": "usd"}),
+    "POST /api/v1/conversions/batch": (API, {"conversions": [{"external_id": "o-2"}]}),
+    "GET /api/v1/conversions/<report_id>": "401 yes 404 yes 404 yes",
+
     # connecting a site
     "GET /businesses/<business_id>/integration": OWNS_THERE,
     "GET /fingerpost-1.js": EVERYONE,
+
+    # a business's own Stripe
+    "GET /businesses/<business_id>/stripe": OWNS_THERE,
+    "POST /businesses/<business_id>/stripe": OWNS_THERE,
+    "POST /businesses/<business_id>/stripe/secret": (OWNS_THERE, {"secret": "no secret"}),
+    "POST /businesses/<business_id>/stripe/closure": OWNS_THERE,
+    "POST /hooks/stripe/<door_id>": "400 400 400 400 400 400",
 
     # webhooks out
     "GET /businesses/<business_id>/webhooks": OWNS_THERE,
@@ -565,6 +594,7 @@ def _make_world(mails: Path) -> World:
     mail.send(mail.Mail("someone@example.com", "Hello", "A letter."), dedupe_id="x")
     disputed = _disputed(won, ana)
     names = money_out | _bad_days(funding) | _listening(business, wes) | {
+        "report_id": _reported(business, open_lead, wes),
         "file_id": _with_file(open_lead, ana), "dispute_id": disputed.id, "witness": sign("witness", disputed.id),
         "name": mail.list_kept(mails)[0].name,
         "business_id": business.id, "slug": business.slug, "bounty_id": bounty.id, "other_lead_id": open_lead.id, "funding_id": funding.id,
@@ -587,7 +617,15 @@ def _listening(business: Business, owner: User) -> dict[str, str]:
     with transaction():
         endpoint, _ = add_endpoint(business, url="https://hooks.example/fingerpost", by=owner)
     with transaction():
-        return {"endpoint_id": endpoint.id, "delivery_id": send_test(endpoint, by=owner)}
+        return {"endpoint_id": endpoint.id, "delivery_id": send_test(endpoint, by=owner),
+                "door_id": open_door(business, by=owner).id}
+
+
+def _reported(business: Business, lead: Lead, owner: User) -> str:
+    """That the buyer of this lead is a customer now."""
+    with transaction():
+        said = Reported(external_id="L-1", kind=ReportKind.LEAD, lead_id=lead.id)
+        return take_conversion(business, said, source=ConversionSource.MANUAL, by=owner).report.id
 
 
 def _with_file(lead: Lead, referrer: User) -> str:
@@ -685,7 +723,7 @@ def _parameters(rule: str, arguments: set[str], world: World) -> dict[str, str]:
         given["lead_id"] = world.in_review if rule.rsplit("/", 1)[-1] in IN_REVIEW else world.open
     if "token" in arguments:
         given["token"] = world.names[next(k for k, part in (
-            ("witness", "/witness/"), ("data", "/your-data/"), ("consent", "/buyer/confirm/"), ("buyer", "/buyer/"), ("confirm", "/confirm/"), ("reset", "/reset/"))
+            ("witness", "/witness/"), ("data", "/your-data/"), ("consent", "/buyer/confirm/"), ("buyer", "/buyer/"), ("buyer", "/bought/"), ("confirm", "/confirm/"), ("reset", "/reset/"))
             if part in rule)]
     if "filename" in arguments:
         given["filename"] = "swagger-ui.css" if rule.startswith("/api") else "app.css"
