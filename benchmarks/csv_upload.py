@@ -3,11 +3,13 @@ made, into tables of the same columns and indexes; and how much memory it took.
 
 CSV_ROWS says how long the file is: 1,000,000 in `make bench`, else 50,000. One row in 10,000 names a referrer's code.
 """
+import gc
 import io
 import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from sqlalchemy import text
@@ -21,6 +23,7 @@ from marketplace.identity.models import Business, User
 from marketplace.jobs import JOBS
 from marketplace.payments import ledger
 from marketplace.tracking.models import ReferralLink, Upload, UploadPurpose, UploadState
+from marketplace.tracking.uploads.chunks import ENOUGH
 from marketplace.tracking.uploads.columns import guess_columns
 from marketplace.tracking.uploads.purposes import purpose_of
 from marketplace.tracking.uploads.reading import read_sheet
@@ -30,14 +33,14 @@ from marketplace.tracking.uploads.starting import begin_check, begin_taking
 ROWS = int(os.environ.get("CSV_ROWS", "50000"))
 ONE_IN = 10_000
 MOST_MIB, BAR = 300, 0.3
-A_TIME = 10_000
+A_TIME = ENOUGH  # Transactions as long as the job’s own.
 TABLES = ("reports", "audit_events")
 CODE = "ANA-WESTSIDE"
 
 
 def measure(server: str | None = None) -> list[Figure]:
     on = "PostgreSQL" if server else "SQLite"
-    timer = time.perf_counter if server else time.process_time
+    timer = _cpu_with_server if server else time.process_time
     with product(server):
         [shop] = make_shops(1)
         _make_link(shop)
@@ -67,11 +70,21 @@ def measure(server: str | None = None) -> list[Figure]:
         copied = _copy_again(timer)
         assert ledger.check_ledger() == []
     note = (f"{ROWS:,} rows, {counts}: uploaded in {uploaded:.1f} s, looked at in {checked:.1f}, taken in {took:.1f}; "
-            f"the same rows by {'COPY' if server else 'executemany'} {copied:.1f}, {'of the wall' if server else 'of CPU'}")
+            f"the same rows by {'COPY' if server else 'executemany'} {copied:.1f}, of CPU{', the server’s too' if server else ''}")
     return [
         Figure(f"{on}: CSV looked at and taken, the same rows copied / it", round(copied / (checked + took), 2), "x", BAR,
                "higher", note),
         Figure(f"{on}: CSV, memory at most", round(memory), "MiB", MOST_MIB, "lower")]
+
+
+def _cpu_with_server() -> float:
+    """Seconds of this process and of those that serve it: the wall would say how busy the machine is."""
+    ticks = 0
+    with db.engine.connect() as connection:
+        for (pid,) in connection.execute(text("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")):
+            said = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+            ticks += int(said[11]) + int(said[12])
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _make_link(shop: Shop) -> None:
@@ -107,6 +120,7 @@ def _begin(upload_id: str, shop: Shop) -> None:
 
 def _work(upload_id: str, state: UploadState) -> None:
     """As the worker does it, until the upload has moved on."""
+    gc.freeze()
     db.session.remove()
     while db.session.get_one(Upload, upload_id).state is state:
         db.session.remove()

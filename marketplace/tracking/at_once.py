@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, select
 
 from marketplace.foundation import clock
-from marketplace.foundation.by_query import listed
+from marketplace.foundation.by_query import among
 from marketplace.foundation.db import db
 from marketplace.foundation.ids import new_ids
-from marketplace.foundation.rows_at_once import as_kept, write_at_once
+from marketplace.foundation.rows_at_once import keeper, write_at_once
 from marketplace.referrals.contact_list import spellings_of_email
 from marketplace.referrals.models import Buyer, Conversion, ConversionSource, KnownContact, Lead
 from marketplace.referrals.suppression import hash_email
@@ -34,16 +34,33 @@ WHY_NOBODYS = attribute((), (), None, {}, at=datetime(2000, 1, 1, tzinfo=UTC)).r
 NEEDS_NO_SALE = frozenset({ReportKind.SALE, ReportKind.RENEWAL, ReportKind.SIGN_UP, ReportKind.LEAD})
 
 
-@dataclass(frozen=True, slots=True)
 class Marked:
-    """A report with the marks by which its customer is looked up. ``may_be_ones``: it names a lead or a click of ours."""
+    """A report with the marks by which its customer is looked up: made when somebody asks for them."""
 
-    said: Reported
-    customer_hash: str | None
-    email_hash: str | None
+    __slots__ = ("_business_id", "_customer", "_email", "said")
+
+    def __init__(self, business_id: str, said: Reported) -> None:
+        self.said = said
+        self._business_id = business_id
+        self._customer = self._email = ""
+
+    @property
+    def customer_hash(self) -> str | None:
+        if not self.said.customer:
+            return None
+        self._customer = self._customer or hash_customer(self._business_id, self.said.customer)
+        return self._customer
+
+    @property
+    def email_hash(self) -> str | None:
+        if not self.said.email:
+            return None
+        self._email = self._email or hash_email(self.said.email)
+        return self._email
 
     @property
     def may_be_ones(self) -> bool:
+        """It names a lead, or a click of ours; or needs a sale that is known."""
         said = self.said
         is_clicked = said.click is not None and read_click(said.click) is not None
         return is_clicked or said.lead_id is not None or said.kind not in NEEDS_NO_SALE
@@ -75,15 +92,10 @@ def look_around(business_id: str, source: ConversionSource) -> World:
         there_is(Report.business_id == business_id, Report.source == source))
 
 
-def mark(business_id: str, said: Reported) -> Marked:
-    return Marked(said, hash_customer(business_id, said.customer) if said.customer else None,
-                  hash_email(said.email) if said.email else None)
-
-
 def find_known(business_id: str, source: ConversionSource, external_ids: Collection[str]) -> set[str]:
     """Those that this source reported before."""
     return set(db.session.scalars(select(Report.external_id).where(
-        Report.business_id == business_id, Report.source == source, Report.external_id.in_(_each(external_ids)))))
+        Report.business_id == business_id, Report.source == source, among(Report.external_id, external_ids))))
 
 
 def part_nobodys(world: World, many: Sequence[Marked]) -> tuple[list[Marked], list[Marked]]:
@@ -101,7 +113,7 @@ def part_nobodys(world: World, many: Sequence[Marked]) -> tuple[list[Marked], li
 
 def keep_unmatched(world: World, many: Iterable[Marked], *, source: ConversionSource, by: str) -> None:
     """Kept, and asked again when a lead or a click arrives: as ``intake`` keeps what is nobody's, with its row in the trail."""
-    kept = list(many)
+    kept, as_kept = list(many), keeper()
     now, why, ids = as_kept(clock.now()), json.dumps(list(WHY_NOBODYS)), new_ids("report", len(kept))
     details = json.dumps({"was": ReportState.RECEIVED, "reason": NOBODY, "source": source})
     known = _known_since(world, kept)
@@ -123,8 +135,9 @@ def _known_since(world: World, many: Sequence[Marked]) -> dict[str, str]:
         return {}
     spelled = {spelling: one.said.email for one in many if one.said.email for spelling in spellings_of_email(one.said.email)}
     rows = db.session.execute(select(KnownContact.hash, KnownContact.created_at).where(
-        KnownContact.business_id == world.business_id, KnownContact.hash.in_(_each(spelled))))
+        KnownContact.business_id == world.business_id, among(KnownContact.hash, spelled)))
     found: dict[str, str] = {}
+    as_kept = keeper()
     for spelling, since in rows:
         email = spelled[spelling]
         found[email] = min(found.get(email, as_kept(since)), as_kept(since))
@@ -134,15 +147,19 @@ def _known_since(world: World, many: Sequence[Marked]) -> dict[str, str]:
 def _with_a_code(many: Sequence[Marked]) -> set[str]:
     """That may be a link's, however it was said. Whose it is, ``intake`` finds out."""
     keys: dict[str, set[str]] = {}
+    of_code: dict[str, set[str]] = {}
     for one in many:
-        if one.said.code and (key := key_of(one.said.code)):
-            keys.setdefault(key, set()).add(one.said.external_id)
+        if one.said.code:
+            of_code.setdefault(one.said.code, set()).add(one.said.external_id)
+    for code, ids in of_code.items():
+        if key := key_of(code):
+            keys[key] = keys.get(key, set()) | ids
     if not keys:
         return set()
     codes = {key.lower().translate(MISREAD): key for key in keys}
-    found = set(db.session.scalars(select(ReferralLink.spoken_key).where(ReferralLink.spoken_key.in_(_each(keys)))))
+    found = set(db.session.scalars(select(ReferralLink.spoken_key).where(among(ReferralLink.spoken_key, keys))))
     found |= {codes[code] for code in db.session.scalars(
-        select(ReferralLink.code).where(ReferralLink.code.in_(_each(codes))))}
+        select(ReferralLink.code).where(among(ReferralLink.code, codes)))}
     return {external_id for key in found for external_id in keys[key]}
 
 
@@ -151,7 +168,7 @@ def _counted(world: World, many: Sequence[Marked]) -> set[str]:
         return set()
     return set(db.session.scalars(select(Conversion.external_id).where(
         Conversion.business_id == world.business_id, Conversion.source.in_(list(ConversionSource)),
-        Conversion.external_id.in_(_each(one.said.external_id for one in many)))))
+        among(Conversion.external_id, (one.said.external_id for one in many)))))
 
 
 def _of_the_known(world: World, many: Sequence[Marked]) -> set[str]:
@@ -162,16 +179,11 @@ def _of_the_known(world: World, many: Sequence[Marked]) -> set[str]:
     found: set[str] = set()
     if world.has_bindings and customers:
         found |= set(filter(None, db.session.scalars(select(Binding.customer_hash).where(
-            Binding.business_id == world.business_id, Binding.customer_hash.in_(_each(customers))))))
+            Binding.business_id == world.business_id, among(Binding.customer_hash, customers)))))
     if world.has_bindings and emails:
         found |= set(filter(None, db.session.scalars(select(Binding.email_hash).where(
-            Binding.business_id == world.business_id, Binding.email_hash.in_(_each(emails))))))
+            Binding.business_id == world.business_id, among(Binding.email_hash, emails)))))
     if world.has_leads and emails:
         found |= set(filter(None, db.session.scalars(select(Buyer.email_hash).join(Lead, Lead.buyer_id == Buyer.id).where(
-            Buyer.email_hash.in_(_each(emails)), Lead.business_id == world.business_id))))
+            among(Buyer.email_hash, emails), Lead.business_id == world.business_id))))
     return {one.said.external_id for one in many if one.customer_hash in found or one.email_hash in found}
-
-
-def _each(values: Iterable[str | None]) -> Select[str]:
-    """As one parameter. Not a join: without statistics SQLite would go through the table for each of them."""
-    return select(listed({"asked": [one for one in dict.fromkeys(values) if one]}).c.key)

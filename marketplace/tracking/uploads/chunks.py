@@ -12,7 +12,7 @@ from marketplace.tracking.uploads.reading import PartRows, get_part, read_part, 
 from marketplace.tracking.uploads.repeats import note_keys
 from marketplace.tracking.uploads.rows import TAKES, Purpose, Row, RowOutcome, RowResult
 
-ENOUGH = 4_000  # Of a transaction: a row weighs one, a reward as much as REWARD rows. A fifth of a second or so.
+ENOUGH = 8_000  # Of a transaction: a row weighs one, a reward as much as REWARD rows. Half a second of the write lock.
 REWARD = 25
 MANY_ROWS = 10_000  # So many take a while: who uploaded them is told by mail when it is over.
 

@@ -10,6 +10,7 @@ from marketplace.foundation.money import Money
 from marketplace.identity.models import Business, User
 from marketplace.referrals.models import ConversionSource
 from marketplace.tracking import at_once
+from marketplace.tracking.at_once import Marked
 from marketplace.tracking.intake import NOBODY, Outcome, ReportedOtherwise, take_conversion
 from marketplace.tracking.models import ReportKind, ReportState, Upload
 from marketplace.tracking.reported import Reported, check_reported
@@ -70,7 +71,7 @@ def _go(upload: Upload, rows: Sequence[Row], *, is_trial: bool) -> list[RowResul
     world = at_once.look_around(business.id, CSV)
     number = {said.external_id: row for row, said in readable.items()}
     known = at_once.find_known(business.id, CSV, number) if world.has_reports else set[str]()
-    many = [at_once.mark(business.id, said) for said in readable.values()]
+    many = [Marked(business.id, said) for said in readable.values()]
     nobodys, others = at_once.part_nobodys(world, [one for one in many if one.said.external_id not in known])
     if nobodys and not is_trial:
         at_once.keep_unmatched(world, nobodys, source=CSV, by=by.id)

@@ -1,13 +1,13 @@
 """Rows of people who pointed at this business in another programme: each becomes an invitation that nobody has sent yet."""
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from marketplace.foundation import audit
-from marketplace.foundation.by_query import listed
+from marketplace.foundation.by_query import among
 from marketplace.foundation.db import db
 from marketplace.foundation.fields import clean
 from marketplace.referrals.suppression import hash_email
@@ -110,17 +110,12 @@ def _is_address(cell: str) -> bool:
 
 def _known(business_id: str, marks: Iterable[str]) -> set[str]:
     return set(db.session.scalars(select(PartnerInvitation.email_hash).where(
-        PartnerInvitation.business_id == business_id, PartnerInvitation.email_hash.in_(_each(marks)))))
+        PartnerInvitation.business_id == business_id, among(PartnerInvitation.email_hash, marks))))
 
 
-def _taken(business_id: str, keys: Iterable[str]) -> set[str]:
+def _taken(business_id: str, keys: Collection[str]) -> set[str]:
     """By a link of anybody, or promised to somebody whom this business brought."""
-    each = _each(keys)
-    links = select(ReferralLink.spoken_key).where(ReferralLink.spoken_key.in_(each))
+    links = select(ReferralLink.spoken_key).where(among(ReferralLink.spoken_key, keys))
     promised = select(PartnerInvitation.code_key).where(
-        PartnerInvitation.business_id == business_id, PartnerInvitation.code_key.in_(each))
+        PartnerInvitation.business_id == business_id, among(PartnerInvitation.code_key, keys))
     return set(db.session.scalars(links)) | set(filter(None, db.session.scalars(promised)))
-
-
-def _each(values: Iterable[str]) -> Select[str]:
-    return select(listed({"asked": list(dict.fromkeys(values))}).c.key)

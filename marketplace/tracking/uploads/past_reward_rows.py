@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import insert, select
 
 from marketplace.foundation import audit, clock
-from marketplace.foundation.by_query import listed
+from marketplace.foundation.by_query import among
 from marketplace.foundation.crypto import keyed_hash
 from marketplace.foundation.db import db, rows_of
 from marketplace.foundation.fields import clean
@@ -48,10 +48,9 @@ class PastRewardRows:
 
 def _look(upload: Upload, rows: Sequence[Row]) -> list[tuple[RowResult, dict[str, object] | None]]:
     programme, writing, now = upload.choices.get("programme", "other"), writing_of(upload), clock.now()
-    given = select(listed({"asked": list({_external_id(row) for row in rows})}).c.key)
     known = set(db.session.scalars(select(PastReward.external_id).where(
         PastReward.business_id == upload.business_id, PastReward.programme == programme,
-        PastReward.external_id.in_(given))))
+        among(PastReward.external_id, map(_external_id, rows)))))
     found: list[tuple[RowResult, dict[str, object] | None]] = []
     for row in rows:
         cells, own = row.cells, row.cells.get("external_id", "")

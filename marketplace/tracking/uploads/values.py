@@ -22,6 +22,7 @@ _HOUR = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?\s*(am|pm)?\s
 _SECONDS = re.compile(r"1\d{9}(\d{3})?", re.ASCII)  # Unix time, with or without milliseconds.
 _FIGURES = re.compile(r"(?P<minus>[-\u2212(])?\s*(?P<before>[a-z$€£¥₣]{1,3})?\s*(?P<inner>[-\u2212])?"
                       r"(?P<figures>\d[\d.,'’\u00a0\u202f ]*)\s*(?P<after>[a-z$€£¥₣]{1,3})?\)?", re.IGNORECASE)
+_PLAIN = re.compile(r"\d{1,15}(?:\.\d{1,3})?", re.ASCII)
 _GROUPED = {"point": re.compile(r"\d{1,3}(?:[,'’ ]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?", re.ASCII),
             "comma": re.compile(r"\d{1,3}(?:[.'’ ]\d{3})+(?:,\d+)?|\d+(?:,\d+)?", re.ASCII),
             "minor": re.compile(r"\d+", re.ASCII)}
@@ -80,6 +81,8 @@ def guess_days(cells: list[str]) -> str | None:
 
 def read_amount(cell: str, currency: str, decimals: str) -> Money:
     """In smallest units. Odd for another currency, for nothing, for less than nothing, for more than can be handled."""
+    if decimals == "point" and _PLAIN.fullmatch(cell):  # The most of them, in a third of the time.
+        return _in_bounds(_minor(cell, currency, decimals), currency)
     found = _FIGURES.fullmatch(cell)
     if not found:
         raise Odd(f"“{_short(cell)}” is no amount.", "Write it in figures, like 1234.50.")
@@ -93,7 +96,10 @@ def read_amount(cell: str, currency: str, decimals: str) -> Money:
                   "Correct the amount, or change how amounts are written in this file.")
     if found["minus"] or found["inner"]:
         raise Odd("An amount below zero is no sale.", "Record money that went back as a refund of its sale.")
-    minor = _minor(figures, currency, decimals)
+    return _in_bounds(_minor(figures, currency, decimals), currency)
+
+
+def _in_bounds(minor: int, currency: str) -> Money:
     if minor > LARGEST_MINOR:
         raise Odd(f"That is more than we handle at once ({show_money(Money(LARGEST_MINOR, currency))}).",
                   "Check the amount, and how amounts are written in this file.")
@@ -127,7 +133,9 @@ def _minor(figures: str, currency: str, decimals: str) -> int:
     part = part.rstrip("0")
     if len(part) > digits:
         raise Odd(f"{currency.upper()} has {digits or 'no'} decimals.", "Round the amount as the buyer paid it.")
-    return int((re.sub(r"\D", "", whole) + part.ljust(digits, "0"))[:20])
+    if not whole.isdigit():
+        whole = re.sub(r"\D", "", whole)
+    return int((whole + part.ljust(digits, "0"))[:20])
 
 
 def _read_spelled(cell: str, order: str) -> datetime:
