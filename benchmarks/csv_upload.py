@@ -1,5 +1,5 @@
 """A CSV file of sales looked at row by row and then taken, beside COPY (executemany on SQLite) of the very rows that it
-made, into tables of the same columns and indexes; and how much memory it took.
+made, into tables of the same columns, rules and indexes; and how much memory it took.
 
 CSV_ROWS says how long the file is: 1,000,000 in `make bench`, else 50,000. One row in 10,000 names a referrer's code.
 """
@@ -145,6 +145,10 @@ def _copy_table(table: str, timer: Callable[[], float]) -> float:
                     f" ON {table} ", f" ON again_{table} ").replace(":", "\\:")))
         else:
             db.session.execute(text(f"CREATE TABLE again_{table} (LIKE {table} INCLUDING ALL)"))
+            for name, said in db.session.execute(text(  # What LIKE leaves out, and each row costs as well.
+                    "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
+                    "WHERE conrelid = CAST(:of AS regclass) AND contype = 'f'"), {"of": table}).all():
+                db.session.execute(text(f"ALTER TABLE again_{table} ADD CONSTRAINT again_{name} {said}"))
     db.session.remove()
     spent = 0.0
     for columns, rows in _rows(table):
