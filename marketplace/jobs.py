@@ -44,7 +44,7 @@ from marketplace.referrals.fraud.letters import LETTERS as FRAUD_LETTERS
 from marketplace.referrals.fraud.scoring import look_at_owed, look_at_rewards
 from marketplace.referrals.letters import LETTERS as REFERRALS_LETTERS
 from marketplace.referrals.reward_letters import LETTERS as REWARD_LETTERS
-from marketplace.tracking import buyers_word, domains, retrying, taking_in
+from marketplace.tracking import buyers_word, claims, domains, retrying, taking_in
 from marketplace.tracking.business_stripe import handling as business_stripe
 from marketplace.tracking.partners.letters import LETTERS as PARTNER_LETTERS
 from marketplace.tracking.report_letters import LETTERS as REPORT_LETTERS
@@ -143,6 +143,7 @@ JOBS: Jobs = {
     "match_lead": retrying.match_lead,
     "count_what_waited": retrying.count_what_waited,
     "count_buyers_word": buyers_word.count_buyers_word,
+    "note_claim_ended": claims.note_claim_ended,
     "forget_clicks": taking_in.forget_clicks,
     "look_at_domains": domains.look_at_domains,
     "look_at_domain": domains.LOOK_AT_DOMAIN,

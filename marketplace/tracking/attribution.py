@@ -119,7 +119,8 @@ def _by_word(
     if not theirs:
         return Attribution((), (*reasons, "The buyer named somebody who has no lead, link or code for this business."))
     why = "The buyer said who told them. Their own answer beats everything."
-    return _won(theirs[0], reasons, why, [one for one in (*bound, *touches) if one not in theirs])
+    known: list[Bound | Touch] = [*bound, *touches]
+    return _won(theirs[0], reasons, why, [one for one in known if one not in theirs])
 
 
 def _in_time(

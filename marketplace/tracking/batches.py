@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, or_, select
+from sqlalchemy import BindParameter, bindparam, insert, or_, select
 
 from marketplace.bounties.rules import RewardPreview
 from marketplace.foundation import audit, clock
@@ -28,11 +28,13 @@ from marketplace.tracking.resolving import LinkBook, touches_of, windows_of
 
 MARKS = ("customer_hash", "email_hash")
 REPORTS, BINDINGS = insert(rows_of(Report)), insert(rows_of(Binding))
-_IDS = bindparam("ids", expanding=True)
+_IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _SOURCES = [one.value for one in ConversionSource]
 COUNTED = select(Conversion.external_id).where(
     Conversion.business_id == bindparam("business_id"), Conversion.source.in_(_SOURCES),
     Conversion.external_id.in_(_IDS))
+REPORTED_ELSEWHERE = select(Report.external_id).where(
+    Report.business_id == bindparam("business_id"), Report.source.in_(_SOURCES), Report.external_id.in_(_IDS))
 REFUNDED = select(Report.refund_of).where(
     Report.business_id == bindparam("business_id"), Report.refund_of.in_(_IDS))
 BOUND = select(Binding.customer_hash, Binding.email_hash).where(Binding.business_id == bindparam("business_id"), or_(
@@ -114,7 +116,7 @@ def _seen_before(business_id: str, drafts: Iterable[Mapping[str, Any]]) -> set[s
     marks = {name: [one[name] for one in drafts if one[name]] for name in MARKS}
     given = {"business_id": business_id, "ids": ids, "customers": marks["customer_hash"], "emails": marks["email_hash"]}
     seen: set[str | None] = set()
-    for statement in (COUNTED, REFUNDED, *((BOUND, REPORTED) if any(marks.values()) else ()),
+    for statement in (COUNTED, REPORTED_ELSEWHERE, REFUNDED, *((BOUND, REPORTED) if any(marks.values()) else ()),
                       *((POINTED, FIRST) if marks["email_hash"] else ())):
         seen |= {mark for row in facts(statement, given) for mark in row}
     return seen - {None}
@@ -127,7 +129,8 @@ def _may_bind(columns: Mapping[str, Any], found: Attribution, link: ReferralLink
                        touched_at=found.touch.at)
     except DomainError:
         return False  # It is kept with its reason on the way of every day.
-    return columns["currency"] == link.bounty.currency and found.touch.at.date() <= columns["happened_at"].date()
+    return bool(columns["currency"] == link.bounty.currency
+                and found.touch.at.date() <= columns["happened_at"].date())
 
 
 def _key(one: _Plain) -> tuple[str, str]:

@@ -1,4 +1,7 @@
 """A customer belongs to whoever brought them first: bound once, under the terms of that day, with a funded lead."""
+from sqlalchemy import select
+from sqlalchemy.orm import InstrumentedAttribute
+
 from marketplace.bounties.models import Bounty, Terms
 from marketplace.foundation import audit
 from marketplace.foundation.db import db, insert_unless_there
@@ -66,5 +69,5 @@ def lead_of_touch(report: Report, touch: Touch, link: ReferralLink, *, by: str) 
         touched_at=touch.at, by=by)
 
 
-def _is_free(column: object, business_id: str, mark: str) -> bool:
-    return db.session.query(Binding.id).filter(Binding.business_id == business_id, column == mark).first() is None
+def _is_free(column: InstrumentedAttribute[str | None], business_id: str, mark: str) -> bool:
+    return db.session.scalar(select(Binding.id).where(Binding.business_id == business_id, column == mark)) is None

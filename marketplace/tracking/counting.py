@@ -3,10 +3,10 @@ from sqlalchemy import select
 
 from marketplace.bounties.models import Happening
 from marketplace.foundation.db import db
-from marketplace.foundation.errors import Conflict, Invalid
+from marketplace.foundation.errors import Conflict, DomainError, Invalid
 from marketplace.foundation.money import Money
 from marketplace.referrals.afterwards import renew
-from marketplace.referrals.models import Conversion, ConversionKind, Lead, Stage
+from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, Lead, Stage
 from marketplace.referrals.queries import find_conversion, is_found_false
 from marketplace.referrals.stages import (
     ENDED,
@@ -91,9 +91,15 @@ _COUNTED = {ReportKind.LEAD: _lead, ReportKind.SIGN_UP: _sign_up, ReportKind.SAL
 
 
 def find_counted(business_id: str, external_id: str) -> Conversion | None:
-    """Whatever source it came from: one order is counted once. A sale or a renewal."""
+    """Whatever source it came from: one order is counted once. A sale or a renewal; also one that was claimed, and is
+    counted under the name of its dispute."""
+    claimed = db.session.scalar(select(Report.conversion_id).where(
+        Report.business_id == business_id, Report.source.in_(list(ConversionSource)),
+        Report.external_id == external_id, Report.state == S.APPROVED, Report.kind != ReportKind.REFUND).limit(1))
+    if claimed is not None:
+        return db.session.get(Conversion, claimed)
     return db.session.scalar(select(Conversion).where(
-        Conversion.business_id == business_id, Conversion.source.in_(list(Conversion.source.type.enum_class)),
+        Conversion.business_id == business_id, Conversion.source.in_(list(ConversionSource)),
         Conversion.external_id == external_id,
         Conversion.kind.in_([ConversionKind.SALE, ConversionKind.RENEWAL])).order_by(Conversion.id).limit(1))
 
@@ -103,12 +109,12 @@ def _reject(report: Report, code: str, why: str, *, by: str) -> None:
     move_report(report, S.REJECTED, by=by, reason=code)
 
 
-def reject(report: Report, refusal: Conflict | Invalid, *, by: str) -> None:
+def reject(report: Report, refusal: DomainError, *, by: str) -> None:
     """For the reason that a verb gave."""
     _reject(report, refusal.code, _told(refusal), by=by)
 
 
-def _told(refusal: Conflict | Invalid) -> str:
+def _told(refusal: DomainError) -> str:
     words = [*(sentence for said in refusal.fields.values() for sentence in said)] if refusal.fields else []
     return " ".join([refusal.message, *words])
 

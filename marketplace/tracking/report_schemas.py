@@ -65,7 +65,7 @@ class OneInput(ReportedInput):
     business_id = clean_text(1, 60, load_default=None, allow_none=True)
 
     @post_load
-    def to_reported(self, said: dict[str, Any], **options: object) -> dict[str, Any]:  # type: ignore[override]
+    def to_reported(self, said: dict[str, Any], **options: object) -> dict[str, Any]:
         business_id = said.pop("business_id", None)
         return {"business_id": business_id, "said": super().to_reported(said)}
 

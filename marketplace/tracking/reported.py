@@ -120,8 +120,8 @@ def known_since(business_id: str, emails: Sequence[str]) -> dict[str, datetime]:
             spelled.setdefault(hashed, set()).add(email)
     hashes, found = sorted(spelled), dict[str, datetime]()
     for start in range(0, len(hashes), IN_ONE_STATEMENT):
-        for hashed, at in facts(KNOWN_SINCE, {
+        for row in facts(KNOWN_SINCE, {
                 "business_id": business_id, "spellings": hashes[start:start + IN_ONE_STATEMENT]}):
-            for email in spelled[hashed]:
-                found[email] = min(at, found.get(email, at))
+            for email in spelled[row.hash]:
+                found[email] = min(row.created_at, found.get(email, row.created_at))
     return found

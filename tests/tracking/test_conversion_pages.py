@@ -1,4 +1,5 @@
 """The pages of conversions: a business's list, one by hand, why each is whose it is; credited anew; the buyer's word."""
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,9 +14,12 @@ from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link
-from marketplace.referrals.models import Lead, Reward, RewardState
+from marketplace.referrals.disputes.answering import withdraw_claim
+from marketplace.referrals.models import ConversionSource, Dispute, Lead, Reward, RewardState
 from marketplace.tracking.buyers_word import confirm_word, deny_word, say_bought
+from marketplace.tracking.claims import NoSuchSale, claim_sale
 from marketplace.tracking.models import Reattribution, Report, ReportState
+from marketplace.tracking.queries import get_link
 from marketplace.tracking.reattribution import reattribute
 from tests import factories as make
 from tests.browsing import end_reading
@@ -170,3 +174,59 @@ def test_a_sale_recorded_meanwhile_is_counted_once(introduced, clock, work):
     end_reading()
     kept = db.session.get_one(Report, said.id, populate_existing=True)
     assert (kept.state, kept.reason) == (ReportState.REJECTED, "recorded_meanwhile") and len(live_rewards()) == 1
+
+
+def claim(one, by, **said):
+    end_reading()
+    with transaction():
+        return claim_sale(get_link(one.id, seen_by=by), by=db.session.get_one(User, by.id), **{
+            "order_number": "order-1", "bought_on": time.now().date(), "text": "I told them at the fair on Saturday.", **said}).id
+
+
+def test_a_referrer_claims_what_nobody_was_credited_with_and_silence_is_for_them(bounty, people, as_user, clock, work):
+    ana, tom, _ = people
+    anas = link(bounty, ana)
+    lost = report(bounty.business, customer="cus_1")
+    early = report(bounty.business, "refund", external_id="r", refund_of="order-1", amount=Money(300_000, "usd"))
+    page = as_user(ana).submit(f"/links/{anas.id}/claims/new", {
+        "order_number": "order-1", "bought_on": time.now().date().isoformat(), "text": "I told them at the fair on Saturday."})
+    assert "Claimed. The business has five business days to answer." in page.text
+    assert fresh(lost).state is ReportState.DISPUTED and live_rewards() == []
+    with pytest.raises(NoSuchSale):  # It is claimed already.
+        claim(link(bounty, tom), tom)
+    clock.move(days=9)
+    work()
+    assert fresh(lost).state is ReportState.APPROVED and fresh(early).state is ReportState.APPROVED
+    assert live_rewards() == [(ana.id, 90_000)] and ledger.check_ledger() == []
+    again = report(bounty.business, source=ConversionSource.STRIPE, customer="cus_1", click=click(link(bounty, tom)))
+    assert again.state == "duplicate"
+    later = report(bounty.business, external_id="order-2", customer="cus_1", code=link(bounty, tom).spoken)
+    assert later.reason == "first_sale_only"  # Theirs from now on.
+
+
+def test_a_claim_that_is_not_upheld_leaves_the_sale_to_others(bounty, people, work):
+    ana, tom, _ = people
+    lost = report(bounty.business, customer="cus_1")
+    dispute_id = claim(link(bounty, ana), ana)
+    end_reading()
+    with transaction():
+        withdraw_claim(db.session.get_one(Dispute, dispute_id), by=db.session.get_one(User, ana.id))
+    work()
+    assert fresh(lost).state is ReportState.UNMATCHED and fresh(lost).reason == "nobody"
+    report(bounty.business, "lead", external_id="l", customer="cus_1", click=click(link(bounty, tom)))
+    work()
+    assert live_rewards() == [(tom.id, 100_000)] and ledger.check_ledger() == []
+
+
+def test_a_claim_gives_one_answer_for_all_that_is_not_there(bounty, people):
+    ana, tom, _ = people
+    report(bounty.business, customer="cus_1", click=click(link(bounty, tom)))  # Credited.
+    report(bounty.business, external_id="own", email=ana.email)
+    anas, answers = link(bounty, ana), set()
+    for said in ({}, {"order_number": "no such"}, {"order_number": "own", "bought_on": time.now().date() - timedelta(days=9)}):
+        with pytest.raises(NoSuchSale) as refused:
+            claim(anas, ana, **said)
+        answers.add(str(refused.value))
+    assert len(answers) == 1
+    with pytest.raises(Forbidden):  # Nobody is paid for their own purchase.
+        claim(anas, ana, order_number="own")

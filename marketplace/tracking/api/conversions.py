@@ -102,7 +102,8 @@ def _read(item: Mapping[str, Any]) -> Reported | dict[str, Any]:
     try:
         said: Reported = ITEM.load(item)
     except ValidationError as error:
-        wrong = {str(name): _sentences(one) for name, one in error.normalized_messages().items()}
+        said_of: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]
+        wrong = {str(name): _sentences(one) for name, one in said_of.items()}
         return {"code": "invalid", "message": "Some fields need attention.", "errors": wrong}
     return said
 

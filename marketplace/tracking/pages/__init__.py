@@ -4,6 +4,7 @@ from flask import Blueprint
 from marketplace.tracking.pages import (
     bought,
     business_stripe,
+    claims,
     conversions,
     following,
     integration,
@@ -14,5 +15,5 @@ from marketplace.tracking.pages import (
     uploads,
 )
 
-BLUEPRINTS: list[Blueprint] = [links.bp, following.bp, leading.bp, conversions.bp, bought.bp, integration.bp,
+BLUEPRINTS: list[Blueprint] = [links.bp, following.bp, leading.bp, conversions.bp, bought.bp, claims.bp, integration.bp,
                                business_stripe.bp, stripe_door.bp, uploads.bp, partners.bp]
