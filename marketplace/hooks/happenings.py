@@ -71,7 +71,7 @@ def note_changes(trail: Sequence[Row]) -> None:
     kept = _kept(row["id"] for row in news)  # A savepoint may have taken some back.
     happened = list(_happenings(row for row in news if row["id"] in kept))
     told = _tell(happened, listening)
-    endpoints = _endpoints({one.business_id for one in told.values() if one}) if told else {}
+    endpoints = _endpoints({one.business_id for one in told.values()}) if told else {}
     for one in happened:
         what = told.get((one.following.subject, one.object_id))
         if what is not None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from standardwebhooks import Webhook
 
 from marketplace.foundation import audit, clock, outbox
@@ -150,6 +150,6 @@ def _find_before(delivery: WebhookDelivery, *, lock: bool = False) -> str | None
     return db.session.scalar(before.with_for_update(of=WebhookDelivery) if lock else before)
 
 
-def _of_same_object(delivery: WebhookDelivery) -> tuple[object, ...]:
+def _of_same_object(delivery: WebhookDelivery) -> tuple[ColumnElement[bool], ...]:
     return (WebhookDelivery.endpoint_id == delivery.endpoint_id, WebhookDelivery.object_id == delivery.object_id,
             WebhookDelivery.state == DeliveryState.WAITING)

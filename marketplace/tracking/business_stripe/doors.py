@@ -8,6 +8,7 @@ from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Invalid, require
 from marketplace.identity.models import Business, User
+from marketplace.tracking.business_stripe.inbox import forget_secrets
 from marketplace.tracking.models import StripeDoor
 from marketplace.tracking.permissions import may_lead_links
 
@@ -48,6 +49,7 @@ def tell_secret(door: StripeDoor, secret: str, *, by: User) -> None:
     if door.secret and door.secret != secret:
         door.old_secret, door.old_secret_until = door.secret, clock.now() + BOTH_VALID
     door.secret = secret
+    forget_secrets(door.id)
     audit.record("stripe_door.opened", door.id, by=by.id)
 
 
@@ -55,4 +57,5 @@ def close_door(door: StripeDoor, *, by: User) -> None:
     """Nothing that it says is taken any more; its secrets are forgotten. What was counted stays."""
     require(may_lead_links(by, door.business_id), "disconnect the Stripe account of this business")
     door.secret = door.old_secret = door.old_secret_until = None
+    forget_secrets(door.id)
     audit.record("stripe_door.closed", door.id, by=by.id)

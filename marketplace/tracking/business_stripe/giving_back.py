@@ -99,7 +99,7 @@ def _given_back(door_id: str, sale: str) -> int:
     summed = max((one.facts["amount"] for one in said if one.told is Told.REFUNDED), default=0)
     lost = sum(facts["amount"] for (told, _), facts in latest.items()
                if told is Told.DISPUTE and facts.get("status") == LOST)
-    return max(refunds, summed) + lost
+    return int(max(refunds, summed) + lost)
 
 
 def names_of(door_id: str, sale: str) -> tuple[list[str | None], list[str | None]]:

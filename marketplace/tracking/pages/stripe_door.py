@@ -1,7 +1,7 @@
 """Where a business's own Stripe account posts its events: checked, kept once, answered at once; a job does the rest."""
 from flask import Blueprint, request
 
-from marketplace.foundation.db import finish_reading, transaction
+from marketplace.foundation.db import plain_transaction
 from marketplace.foundation.limits import limiter
 from marketplace.foundation.web import csrf
 from marketplace.payments.inbox import EventRefused
@@ -25,7 +25,6 @@ def receive(door_id: str) -> tuple[str, int]:
     body, secrets = read_body(), find_secrets(door_id)
     read = read_event(read_signed(body, request.headers.get("Stripe-Signature", ""), secrets, next_step=IF_UNSIGNED))
     if read is not None:
-        finish_reading()
-        with transaction():
-            keep_event(door_id, read)
+        with plain_transaction() as connection:
+            keep_event(connection, door_id, read)
     return "", 200
