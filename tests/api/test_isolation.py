@@ -1,7 +1,6 @@
 """The key of one business and the rows of another: every operation of the URL map, with ids of theirs, and every list."""
 import re
 
-import pytest
 from flask import Flask
 from sqlalchemy import select
 
@@ -14,15 +13,9 @@ OPEN_TO_ALL = {  # What businesses show to everybody; all else of theirs is thei
     "GET /api/v1/businesses/<business_id>", "GET /api/v1/businesses/<business_id>/bounties",
     "GET /api/v1/bounties/<bounty_id>", "GET /api/v1/bounties/<bounty_id>/reward-preview",
 }
+POINTING = "POST /api/v1/leads"  # Whoever points at a bounty of theirs makes a lead, which is their own.
 PUBLIC_TABLES = {"bounties", "businesses"}
 THEIRS, OTHERS = "member", "other member"
-
-
-@pytest.fixture
-def world(keep, settings_env):
-    from pathlib import Path  # noqa: PLC0415
-
-    return keep("who sees what", lambda: who._make_world(Path(settings_env["MAIL_DIR"])))
 
 
 def rows_of(business_id: str) -> set[str]:
@@ -61,6 +54,8 @@ def test_no_operation_shows_or_changes_what_is_another_businesss(app, world):
     assert len(theirs) > 15
     for operation in operations(app):
         route, arguments = operation[0], operation[3]
+        if route == POINTING:
+            continue
         answer = ask(app, world, OTHERS, *operation)
         if arguments - {"year"} and route not in OPEN_TO_ALL:
             assert answer.status_code in {403, 404}, (route, answer.text)
