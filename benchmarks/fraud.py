@@ -1,7 +1,8 @@
 """Two thousand honest leads and fifty cases of each of twelve kinds of fraud, lived through the product's own looks at
 pointing, consent, conversion and transfer, over the real database: what is found of each kind, and who is held wrongly.
 
-The rules were weighed with the first seed in sight; the second was never looked at since they last changed.
+The rules were weighed with the first seed in sight. The held-out seed was first drawn after the rules and the world
+stood as they are, and is replaced by a new one whenever either changes.
 """
 import heapq
 import os
@@ -49,7 +50,7 @@ from marketplace.referrals.nearness import keep_likeness
 from marketplace.referrals.suppression import hash_email, hash_phone
 
 HONEST, OF_A_KIND = (int(part) for part in os.environ.get("FINGERPOST_FRAUD", "2000,50").split(","))
-SEEDS = {"seed 1": 1, "held-out seed": 4_711}
+SEEDS = {"seed 1": 1, "held-out seed": 60_913}
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RETURN_PERIOD = 30
 STEPS = 2_000  # A transaction.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 HOUR = 1 / 24
-CAREFUL = 0.02  # Of each kind: they leave out what gives them away.
+CAREFUL_ONE_IN = 50  # Of each kind: they leave out what gives them away. Which one is drawn, how many is not.
 FREE = ("gmail.com", "outlook.com", "yahoo.com", "icloud.com", "gmx.de", "web.de", "hotmail.com", "proton.me")
 RELAYS = ("duck.com", "privaterelay.appleid.com", "mozmail.com")
 THROWN_AWAY = ("mailinator.com", "yopmail.com", "guerrillamail.com", "10minutemail.com", "sharklasers.com")
@@ -71,6 +71,7 @@ class World:
     def __init__(self, seed: int, write: Callable[[], list[str]], edit: Callable[[list[str]], list[str]]) -> None:
         self.chosen, self.write, self.edit = random.Random(seed), write, edit
         self.count = 0
+        self.is_careful = False
         self.domains = [f"firm{number}-{seed}.com" if self.chosen.random() < 0.7 else None for number in range(60)]
         self.owners = [Person(f"Owner {number}", f"owner@{domain}" if domain else self.mail(), self.place(), number)
                        for number, domain in enumerate(self.domains)]
@@ -82,16 +83,23 @@ class World:
             life = tell(self)
             life.leads = life.leads[:honest - pointed]
             lives.append(life)
-        return lives + [tell(self) for tell in FRAUDS for _ in range(frauds_of_a_kind)]
+        for tell in FRAUDS:
+            careful = self._careful_ones(frauds_of_a_kind)
+            for number in range(frauds_of_a_kind):
+                self.is_careful = number in careful
+                lives.append(tell(self))
+        return lives
+
+    def _careful_ones(self, of: int) -> set[int]:
+        """One of every fifty: a draw for each alone would give a kind three of them now and then, or none."""
+        starts = range(0, of, CAREFUL_ONE_IN)
+        return {start + self.chosen.randrange(CAREFUL_ONE_IN) for start in starts}
 
     # What a life is made of.
 
     def number(self) -> int:
         self.count += 1
         return self.count
-
-    def is_careful(self) -> bool:
-        return self.chosen.random() < CAREFUL
 
     def mail(self, domain: str | None = None) -> str:
         return f"person{self.number()}@{domain or self.chosen.choice(FREE)}"
@@ -269,7 +277,7 @@ HONEST: tuple[tuple[Callable[[World], Life], float], ...] = (
 def own_second_address(world: World) -> Life:
     """Points at themselves, answers with another address of theirs in the same browser."""
     ana = world.someone()
-    there = world.place(ana.place.network, is_new_device=False) if world.is_careful() else ana.place
+    there = world.place(ana.place.network, is_new_device=False) if world.is_careful else ana.place
     return Life("own second address", True, [world.sale(ana, there)])
 
 
@@ -277,28 +285,28 @@ def own_private_window(world: World) -> Life:
     """The same in a private window, with an address made for it and thrown away."""
     ana = world.someone()
     there = Place(None, ana.place.network, ana.place.agent)
-    email = world.mail() if world.is_careful() else world.mail(world.chosen.choice(THROWN_AWAY))
+    email = world.mail() if world.is_careful else world.mail(world.chosen.choice(THROWN_AWAY))
     return Life("own private window", True, [world.sale(ana, there, email=email)])
 
 
 def colleague_for_show(world: World) -> Life:
     """A colleague plays the buyer from the firm's own address; the reward is shared at lunch."""
     firm = f"plant{world.number()}.com"
-    email = world.mail() if world.is_careful() else world.mail(firm)
+    email = world.mail() if world.is_careful else world.mail(firm)
     return Life("a colleague for show", True, [world.sale(world.someone(email=world.mail(firm)), email=email)])
 
 
 def insider(world: World) -> Life:
     """Works where the bounty is paid, in another department, and points at customers who came by themselves."""
     business = world.chosen.choice([number for number, domain in enumerate(world.domains) if domain])
-    email = world.mail() if world.is_careful() else world.mail(world.domains[business])
+    email = world.mail() if world.is_careful else world.mail(world.domains[business])
     return Life("an insider", True, [world.sale(world.someone(email=email), business=business)])
 
 
 def straw_referrer(world: World) -> Life:
     """An owner takes his own bounty's money back through a second account on his own computer."""
     owner = world.chosen.choice(world.owners)
-    place = world.place() if world.is_careful() else owner.place
+    place = world.place() if world.is_careful else owner.place
     return Life("a straw referrer", True, [world.sale(world.someone(place=place), business=owner.works_at)])
 
 
@@ -306,7 +314,7 @@ def one_bank_many_names(world: World) -> Life:
     """One person with two to five accounts, all paid to one bank account."""
     start, bank = world.chosen.uniform(10, 60), f"bank-{world.number()}"
     people = [world.someone(bank=bank) for _ in range(world.chosen.randint(2, 5))]
-    if world.is_careful():
+    if world.is_careful:
         for person in people:
             person.bank = f"bank-{world.number()}"
     return Life("many names, one bank account", True, [
@@ -316,17 +324,20 @@ def one_bank_many_names(world: World) -> Life:
 def own_card(world: World) -> Life:
     """A card pays in for the bounty, and the reward is paid out to the same card."""
     ana, business = world.someone(), world.chosen.randrange(60)
-    card = f"card-{world.number()}" if world.is_careful() else ana.bank
+    card = f"card-{world.number()}" if world.is_careful else ana.bank
     return Life("own card", True, [world.sale(ana, business=business)], owner_pays_with=(business, card))
 
 
 def invented_buyers(world: World) -> Life:
-    """Points at buyers who do not exist, addresses included, in the hope that some pass."""
+    """Points at buyers who do not exist, addresses included, in the hope that some pass; a careful one opens a
+    mailbox with a real service for each."""
     ana, start = world.someone(), world.chosen.uniform(10, 50)
     leads = []
     for number in range(world.chosen.randint(14, 25)):
         invented = f"info@inv{world.number()}.com"
-        if world.chosen.random() < 0.8:
+        if world.is_careful:
+            invented = world.mail()
+        elif world.chosen.random() < 0.8:
             invented = world.mail(world.chosen.choice(THROWN_AWAY))
         leads.append(world.lead(ana, day=start + number * world.chosen.uniform(0.3, 0.7), accepts=0.06, sells=0,
                                 email=invented, given_at_once=True))
@@ -335,7 +346,7 @@ def invented_buyers(world: World) -> Life:
 
 def pointing_storm(world: World) -> Life:
     """A program points at whatever a search finds, dozens within hours."""
-    agent = world.chosen.choice(AGENTS if world.is_careful() else BOTS)
+    agent = world.chosen.choice(AGENTS if world.is_careful else BOTS)
     bot = world.someone(place=Place(f"device-{world.number():015d}", world.network(), agent))
     start = world.chosen.uniform(10, 60)
     return Life("a pointing storm", True, [
@@ -350,7 +361,7 @@ def copied_post(world: World) -> Life:
     first.author = first.author or f"Author {world.number()}"
     second = world.sale(world.someone(), business=business, day=day + world.chosen.uniform(1, 5))
     second.post, second.author = world.edit(first.post), f"Author {world.number()}"
-    if world.is_careful():
+    if world.is_careful:
         second.author = None
     life = Life("a copied post", True, [second])
     life.leads.insert(0, first)  # Somebody else's, who does nothing wrong: only the last lead of this life counts.
@@ -361,14 +372,14 @@ def own_post(world: World) -> Life:
     """Writes the post about somebody's need on their own blog, and points at it."""
     ana = world.someone()
     lead = world.sale(ana)
-    lead.author = f"Author {world.number()}" if world.is_careful() else ana.name
+    lead.author = f"Author {world.number()}" if world.is_careful else ana.name
     return Life("own post", True, [lead])
 
 
 def ring(world: World) -> Life:
     """Two owners point at each other's bounties, three to six times each way within a month."""
     one, other = world.chosen.sample(world.owners, 2)
-    times = 2 if world.is_careful() else world.chosen.randint(3, 6)
+    times = 2 if world.is_careful else world.chosen.randint(3, 6)
     start = world.chosen.uniform(10, 50)
     return Life("a ring of two", True, [
         world.sale(person, day=start + number * world.chosen.uniform(1, 4), business=at.works_at)

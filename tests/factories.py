@@ -3,6 +3,8 @@ from datetime import date
 from itertools import count
 from typing import Any
 
+from sqlalchemy.orm import selectinload
+
 from marketplace.bounties.drafting import draft_bounty
 from marketplace.bounties.models import Bounty, Category, RewardKind
 from marketplace.bounties.publishing import publish_bounty
@@ -67,7 +69,7 @@ def make_member(business: Business, role: MemberRole = MemberRole.AGENT, name: s
 
 def owner_of(business: Business) -> User:
     end_reading()
-    return db.session.query(User).join(Membership).filter(
+    return db.session.query(User).options(selectinload(User.memberships)).join(Membership).filter(
         Membership.business_id == business.id, Membership.role == MemberRole.OWNER).one()
 
 
@@ -111,7 +113,7 @@ def make_lead(
 ) -> Lead:
     """Pointed out by ``by`` with a text as evidence; it stands before its review."""
     bounty = bounty or make_bounty(is_live=True)
-    by = by or make_user()
+    by = db.session.merge(by, load=False) if by else make_user()  # As a request would have them: in this session.
     text = f"{quote} Something for two kids and a dog. {next(serial)}"
     with transaction():
         return point_at_buyer(bounty, by=by, quote=quote, acquaintance=Acquaintance.ONLINE,

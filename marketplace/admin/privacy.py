@@ -11,8 +11,9 @@ from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.privacy.kinds import KINDS
 from marketplace.privacy.untold import look, untold
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.models import Buyer, Lead
-from marketplace.referrals.timeline import Audience, next_step
+from marketplace.referrals.next_step import next_step
 
 bp = Blueprint("privacy_room", __name__, url_prefix="/admin")
 

@@ -2,16 +2,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, render_template
 
 from marketplace.foundation import clock
-from marketplace.foundation.db import db, transaction
+from marketplace.foundation.db import db
 from marketplace.foundation.errors import require
 from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.money import plain_amount
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.disputes.permissions import may_rule
 from marketplace.referrals.disputes.queries import (
@@ -35,8 +36,9 @@ from marketplace.referrals.disputes.words import (
     what_follows,
 )
 from marketplace.referrals.models import Dispute, DisputeState, Lead
+from marketplace.referrals.pages.dispute_acts import act_on_dispute
 from marketplace.referrals.schemas import DecisionInput
-from marketplace.referrals.timeline import Audience, tell_story
+from marketplace.referrals.timeline import tell_story
 
 bp = Blueprint("rulings", __name__, url_prefix="/admin")
 
@@ -93,16 +95,7 @@ def _records(dispute: Dispute, lead: Lead) -> list[tuple[str, str, str]]:
 
 
 def _act(dispute_id: str, form: Form, verb: Callable[[Dispute, User], str]) -> Any:
-    user = _operator()
-    if form.is_ready:
-        with form.keeping():
-            with transaction():
-                said = verb(get_dispute(dispute_id, seen_by=user), user)
-            flash(said, "ok")
-            return redirect(url_for(".show", dispute_id=dispute_id))
-    dispute = get_dispute(dispute_id, seen_by=user)
-    require(may_rule(user, dispute), "rule on this dispute")
-    return _show(dispute, user, form), form.status
+    return act_on_dispute(dispute_id, form, verb, by=_operator(), may_act=may_rule, show=_show)
 
 
 @bp.post("/disputes/<dispute_id>/ruling")

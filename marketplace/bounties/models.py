@@ -140,7 +140,7 @@ class Terms(Base):
     click_days: Mapped[int] = mapped_column(default=90, server_default="90")  # So long a click can bind a customer.
     click_pick: Mapped[Pick] = state_column(Pick, default=Pick.LAST, server_default="last")
 
-    rules: Mapped[list["RewardRule"]] = relationship(lazy="selectin", order_by="RewardRule.position")
+    rules: Mapped[list["RewardRule"]] = relationship(order_by="RewardRule.position")
 
 
 class RewardRule(Base):

@@ -1,10 +1,11 @@
 """Reads. Every list starts from what this person (or the public: None) may see."""
 from collections.abc import Iterable
+from enum import StrEnum
 
 from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, defaultload
 
-from marketplace.bounties.models import Bounty, BountyState
+from marketplace.bounties.models import Bounty, BountyState, Terms
 from marketplace.bounties.rules import worst_case
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
@@ -14,11 +15,12 @@ from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind, Funding, LedgerAccount, Posting
 
 PUBLIC = (BountyState.LIVE, BountyState.PAUSED, BountyState.CLOSED)
+BOUNTIES = select(Bounty).options(defaultload(Bounty.terms).selectinload(Terms.rules))  # Lists say what they pay.
 
 
 def bounties_visible_to(user: User | None) -> Select[Bounty]:
     """Published ones are public; drafts and archived ones belong to the business and the admins."""
-    bounties = select(Bounty)
+    bounties = BOUNTIES
     if user is None:
         return bounties.where(Bounty.state.in_(PUBLIC))
     if user.is_admin:
@@ -29,7 +31,7 @@ def bounties_visible_to(user: User | None) -> Select[Bounty]:
 
 def bounties_by_id(ids: Iterable[str]) -> dict[str, Bounty]:
     """For pages of other packages that hold only an id; whoever calls has asked whether the reader may see them."""
-    return {one.id: one for one in db.session.scalars(select(Bounty).where(Bounty.id.in_(set(ids))))}
+    return {one.id: one for one in db.session.scalars(BOUNTIES.where(Bounty.id.in_(set(ids))))}
 
 
 def get_bounty(bounty_id: str, *, seen_by: User | None) -> Bounty:
@@ -49,10 +51,24 @@ def free_funds_of(bounty: Bounty) -> Money:
     return ledger.find_balance(AccountKind.FUNDS, bounty.id, bounty.terms.currency)
 
 
-def funded_among(bounties: list[Bounty]) -> set[str]:
-    """The ids of those that can pay for one more lead, or promise things alone: the funded badge."""
+class Backing(StrEnum):
+    """Whether there is money for one more lead: the badge of a bounty."""
+
+    FUNDED = "funded"
+    NOT_YET = "not_yet"
+    NO_MONEY = "no_money"  # It promises things alone, so none is needed.
+
+
+def backing_among(bounties: list[Bounty]) -> dict[str, Backing]:
     free = ledger.balances(AccountKind.FUNDS, [bounty.id for bounty in bounties])
-    return {b.id for b in bounties if free.get(b.id, zero(b.currency)) >= worst_case(b.terms)}
+    return {b.id: backing_by(free.get(b.id, zero(b.currency)), worst_case(b.terms)) for b in bounties}
+
+
+def backing_by(free: Money, cost: Money) -> Backing:
+    """``cost``: the most that one lead may cost."""
+    if not cost.minor:
+        return Backing.NO_MONEY
+    return Backing.FUNDED if free >= cost else Backing.NOT_YET
 
 
 def free_among(bounties: list[Bounty]) -> dict[str, Money]:

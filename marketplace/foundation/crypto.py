@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -11,10 +12,12 @@ from flask import Flask, current_app
 from sqlalchemy import Dialect, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator
 
-from marketplace.foundation.errors import NotFound
+from marketplace.foundation import clock
+from marketplace.foundation.errors import DomainError, NotFound
 
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _LINK_VALUE = re.compile(r"[A-Za-z0-9._~-]{1,200}")
+_LINK_END = re.compile(r"[0-9a-f]{5}")  # A day, counted as Python does.
 _HASH_KEY_CHARACTERS = 32
 _TAG_BYTES = 16  # 128 bits: a guess is hopeless, and the link stays short enough for one line of a mail
 
@@ -37,6 +40,17 @@ class BadLink(NotFound):
             "This link is not valid.",
             next_step="Open the link in the message or mail you got, or copy the whole of it."
         )
+
+
+class LinkEnded(DomainError):
+    """A link of ours whose last day is over: 410. ``value`` is what it would have opened."""
+
+    status, code = 410, "link_ended"
+
+    def __init__(self, value: str) -> None:
+        super().__init__("This link is too old: for your safety, a link opens for a while and no longer.",
+                         next_step="Have a new one sent to you.")
+        self.value = value
 
 
 class Cipher:
@@ -141,26 +155,31 @@ def derived_key(purpose: str) -> bytes:
     return _secrets().keyed_hash.digest("key", purpose)[:16]
 
 
-def sign(purpose: str, value: str) -> str:
-    """``value.tag`` for a link. It never expires by itself: what it opens is a row that the caller checks.
+def sign(purpose: str, value: str, *, until: date) -> str:
+    """``value.end.tag`` for a link that opens through that day (UTC). The row that it opens may close before.
 
     ``value`` is an id (letters, digits, ``._~-``); anything else raises ValueError.
     """
     if not _LINK_VALUE.fullmatch(value):
         raise ValueError("only an id can be signed into a link")
-    return f"{value}.{_tag(purpose, value)}"
+    signed = f"{value}.{until.toordinal():x}"
+    return f"{signed}.{_tag(purpose, signed)}"
 
 
 def unsign(purpose: str, token: str) -> str:
-    """The value of a link made by ``sign`` for the same purpose. Raises BadLink."""
-    value, _, tag = token.rpartition(".")
-    if not _LINK_VALUE.fullmatch(value) or not hmac.compare_digest(tag.encode(), _tag(purpose, value).encode()):
+    """The value of a link made by ``sign`` for the same purpose. Raises BadLink, and LinkEnded after its last day."""
+    signed, _, tag = token.rpartition(".")
+    value, _, end = signed.rpartition(".")
+    if (not _LINK_VALUE.fullmatch(value) or not _LINK_END.fullmatch(end)
+            or not hmac.compare_digest(tag.encode(), _tag(purpose, signed).encode())):
         raise BadLink
+    if int(end, 16) < clock.now().date().toordinal():
+        raise LinkEnded(value)
     return value
 
 
-def _tag(purpose: str, value: str) -> str:
-    digest = _secrets().keyed_hash.digest(f"link:{purpose}", value)[:_TAG_BYTES]
+def _tag(purpose: str, signed: str) -> str:
+    digest = _secrets().keyed_hash.digest(f"link:{purpose}", signed)[:_TAG_BYTES]
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 

@@ -27,6 +27,9 @@ TOTAL_SECONDS = 10.0
 MAX_BYTES = 2 * 1024 * 1024  # after decompression
 MAX_REDIRECTS = 3
 CONTENT_TYPES = frozenset({"text/html", "application/xhtml+xml", "text/plain"})
+FEED_TYPES = frozenset({
+    "application/atom+xml", "application/rss+xml", "application/rdf+xml", "application/xml", "text/xml",
+    "application/feed+json", "application/json"})
 HEADERS = {
     "User-Agent": "Fingerpost/1.0 (reads a page when a person points us to it)",
     "Accept": "text/html,application/xhtml+xml,text/plain;q=0.9",
@@ -43,7 +46,9 @@ _CHARSET = re.compile(
     r"utf-?(8|16|32)|(us-?)?ascii|iso-?8859|latin|windows-|cp\d|koi8|gb|big5|euc|shift|sjis|mac", re.IGNORECASE
 )
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-_META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
+_META_CHARSET = re.compile(
+    rb"(?:<meta[^>]{0,200}?charset|<\?xml[^>]{0,100}?encoding)\s*=\s*[\"']?\s*(?!utf-?(?:16|32))([\w.:-]{1,40})",
+    re.IGNORECASE)  # What is written in plain letters is in neither of these two.
 
 
 class FetchFailure(StrEnum):
@@ -118,26 +123,33 @@ class Fetched:
     fetched_at: datetime
 
 
-def fetch(url: str, *, allow: frozenset[str] = frozenset()) -> Fetched:
+def fetch(
+    url: str, *, allow: frozenset[str] = frozenset(), kinds: frozenset[str] = CONTENT_TYPES,
+    within: float | None = None,
+) -> Fetched:
     """The page at ``url``, in at most 10 seconds, 2 MiB and 3 redirects. Raises FetchFailed, nothing else.
 
     ``allow`` names ``host:port`` pairs that may be loopback, on any port (development: the demo blog).
-    Call it outside a database transaction: it waits for a stranger.
+    ``kinds``: content types that are read; ``within``: other seconds than ten. Call it outside a database
+    transaction: it waits for a stranger.
     """
     here = url.strip()
-    with Deadline(TOTAL_SECONDS) as deadline, failures_named(deadline):
+    with Deadline(within or TOTAL_SECONDS) as deadline, failures_named(deadline):
         for _ in range(MAX_REDIRECTS + 1):
-            with _opened(here, deadline, allow) as response:
+            with _opened(here, deadline, allow, kinds) as response:
                 if response.status_code not in _REDIRECTS:
-                    return _page(url, response, deadline)
+                    return _page(url, response, deadline, kinds)
                 here = _next_address(here, response)
     raise FetchFailed(FetchFailure.TOO_MANY_REDIRECTS)
 
 
 @contextmanager
-def _opened(url: str, deadline: Deadline, allow: frozenset[str]) -> Iterator[requests.Response]:
+def _opened(
+    url: str, deadline: Deadline, allow: frozenset[str], kinds: frozenset[str]
+) -> Iterator[requests.Response]:
     split_web_url(url)
-    request = requests.Request("GET", url, headers=HEADERS).prepare()
+    wanted = HEADERS if kinds >= CONTENT_TYPES else HEADERS | {"Accept": ",".join(sorted(kinds))}
+    request = requests.Request("GET", url, headers=wanted).prepare()
     adapter = PublicWebAdapter(deadline, allow)
     try:
         patience = (deadline.at_most(CONNECT_SECONDS), deadline.at_most(READ_SECONDS))
@@ -163,13 +175,13 @@ def _next_address(here: str, response: requests.Response) -> str:
     return there
 
 
-def _page(url: str, response: requests.Response, deadline: Deadline) -> Fetched:
+def _page(url: str, response: requests.Response, deadline: Deadline, kinds: frozenset[str]) -> Fetched:
     if not 200 <= response.status_code < 300:
         raise FetchFailed(FetchFailure.HTTP_ERROR, page_status=response.status_code)
     content_type = response.headers.get("Content-Type", "")
     kind = content_type.partition(";")[0].strip().lower()
     encodings = {name.strip().lower() for name in response.headers.get("Content-Encoding", "").split(",")}
-    if kind not in CONTENT_TYPES or not encodings <= _ENCODINGS:
+    if kind not in kinds or not encodings <= _ENCODINGS:
         raise FetchFailed(FetchFailure.NOT_HTML)
     body = _read(response)
     deadline.at_most(READ_SECONDS)  # a page that was cut off by the deadline must not pass for a whole one

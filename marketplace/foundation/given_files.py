@@ -19,11 +19,12 @@ from marketplace.foundation.mail_reading import read_mail
 from marketplace.foundation.reading import plain_text
 
 MOST_BYTES = 8 * 1024 * 1024
-MOST_PIXELS = 40_000_000  # 120 MB while it is decoded.
+MOST_PIXELS = 16_000_000  # Two screens of 4K, or a photo of twelve megapixels; four bytes each while it is decoded.
 LONGEST_SIDE = 2_000  # Pixels kept: the small print of a screenshot stays legible.
 PDF_SECONDS = 20  # Of waiting; of work it may do less than half of that.
 SHOWN = "image/webp"
 _ROOM = Path(pdf_room.__file__)
+_SHRUNK_AS_THEY_ARE = ("L", "RGB", "RGBA")
 _DECODERS = ("PNG", "JPEG", "WEBP")
 
 _SAID = {
@@ -88,8 +89,11 @@ def write_anew(content: bytes) -> bytes:
             if opened.width * opened.height > MOST_PIXELS:
                 raise BadFile("file_too_complex")
             opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # A JPEG is decoded smaller, in a fraction of the time.
-            picture = ImageOps.exif_transpose(opened).convert("RGBA")
-        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+            opened.load()
+            picture = opened if opened.mode in _SHRUNK_AS_THEY_ARE else opened.convert(
+                "RGBA" if opened.has_transparency_data else "RGB")
+            picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))  # Before any copy of the whole is made.
+            picture = ImageOps.exif_transpose(picture).convert("RGBA")
         flat = Image.new("RGB", picture.size, "white")
         flat.paste(picture, mask=picture.getchannel("A"))
         written = io.BytesIO()

@@ -10,6 +10,7 @@ EVERYTHING = "600 per minute"
 GUESSING = "20 per 15 minutes"  # Sign-in, password reset, links: per address (ASVS 6.3.1).
 GUESSING_ONE = "5 per 15 minutes"  # The same, per account tried.
 WRITING = "60 per minute"
+PROGRAMS = "300 per minute"  # What a program writes, of each kind: per key’s owner.
 READING_OUTSIDE = "20 per minute"  # Each may dial a stranger's server and wait for it.
 DRAWING = "10 per minute"  # A PDF costs as much as many pages.
 

@@ -12,16 +12,17 @@ from marshmallow import Schema, fields
 from marketplace.foundation import api_headers
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.idempotency import KEY_SHAPE, LONGEST_KEY
+from marketplace.foundation.limits import PROGRAMS
 from marketplace.foundation.web import WORDS, csrf
 
-ABOUT = """Point at buyers, follow leads, post bounties and report sales from your own programs.
+ABOUT = f"""Point at buyers, follow leads, post bounties and report sales from your own programs.
 
 Sign with an API key from your settings: `Authorization: Bearer fp_…`. Every POST takes an `Idempotency-Key`: the
 same key with the same body is done once and answered alike for 30 days; with another body it is refused (409).
 Lists come in pages with `next_cursor`, newest first. Each GET has an `ETag`: send it back as `If-None-Match`, and what
 has not changed is a 304 without a body. Refusals are `application/problem+json` (RFC 9457) with a `code`, a sentence,
-and what to do next. `RateLimit` says what is left to you, `RateLimit-Policy` how much there is; after a 429 wait for
-`Retry-After` seconds. Amounts are decimal text in the currency's main unit, and whole `minor` units beside it.
+and what to do next. Most operations that write are taken {PROGRAMS}; `RateLimit` says what is left to you,
+`RateLimit-Policy` how much there is; after a 429 wait for `Retry-After` seconds. Amounts are decimal text in the currency's main unit, and whole `minor` units beside it.
 New fields may come at any time. What goes is `deprecated` here first, and answers with `Deprecation` and `Sunset` for
 at least 180 days."""
 

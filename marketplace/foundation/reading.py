@@ -14,16 +14,19 @@ from lxml.html import HtmlElement
 from trafilatura.settings import Document
 
 from marketplace.foundation import clock
+from marketplace.foundation.postings import Posting, read_one_name, read_posting
 from marketplace.foundation.start_tags import without_endless_tags
-from marketplace.foundation.urls import BadUrl, canonical_url
+from marketplace.foundation.urls import BadUrl, canonical_url, split_web_url
 
 # Finding the main text takes time that grows with the square of the elements: 10 s for 10,000 made to be slow
 # (measured). Of a larger page all the text is kept, without author and day.
 MAX_ELEMENTS = 8_000
+MOST_FEEDS = 10  # Links that are looked at.
 
 _BROKEN = (etree.LxmlError, ValueError, TypeError, AttributeError, LookupError, RecursionError)
 _TAG = re.compile(r"<[a-zA-Z!/?]")
 _LANGUAGE = re.compile(r"([a-zA-Z]{2,3})([-_].*)?")
+_FEEDS = frozenset({"application/atom+xml", "application/rss+xml", "application/feed+json"})
 
 
 @dataclass(frozen=True)
@@ -37,22 +40,26 @@ class PageReading:
     text: str
     canonical_url: str | None
     sha256: str
+    feed_url: str | None = None  # Where the site tells programs what is new on it.
 
 
 def read_page(html: str, url: str) -> PageReading:
     """Never raises for what a page holds: what cannot be read is empty. The result is text, never HTML to show."""
     html = without_endless_tags(html)
     tree = _parse(html)
-    document = _extract(html, url) if tree is not None and not _is_huge(tree) else None
+    small = tree if tree is not None and not _is_huge(tree) else None
+    document = _extract(html, url) if small is not None else None
+    posting = read_posting(small, url) if small is not None else Posting()
     text = _main_text(html, tree, document)
     return PageReading(
-        title=_one_line(document.title if document else _window_title(tree)),
-        author=_one_line(document.author if document else None),
-        published_on=_day(document.date if document else None),
+        title=one_line(document.title if document else _window_title(tree)),
+        author=one_line(posting.author or (document.author if document else None) or read_one_name(small)),
+        published_on=day_of(posting.published) or day_of(document.date if document else None),
         language=_language(tree),
         text=text,
         canonical_url=_canonical(tree, url),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
+        feed_url=_feed(tree, url),
     )
 
 
@@ -119,15 +126,17 @@ def plain_text(text: str) -> str:
     return re.sub(r"\s*\n\s*\n\s*", "\n\n", kept).strip().strip("\ufeff")
 
 
-def _one_line(text: str | None) -> str:
+def one_line(text: str | None) -> str:
     return " ".join(plain_text(text or "").split())
 
 
-def _day(text: str | None) -> date | None:
+def day_of(text: str | None) -> date | None:
+    """Of a time in ISO 8601; None of one that is no day, or still to come."""
     try:
-        return date.fromisoformat((text or "")[:10])
+        day = date.fromisoformat((text or "").strip()[:10])
     except ValueError:
         return None
+    return day if day <= (clock.now() + timedelta(days=1)).date() else None
 
 
 def _language(tree: HtmlElement | None) -> str | None:
@@ -144,7 +153,32 @@ def _canonical(tree: HtmlElement | None, url: str) -> str | None:
                 named, here = (urlsplit(canonical_url(u)) for u in (urljoin(url, link.get("href") or ""), url))
             except (BadUrl, ValueError):
                 return None
-            same_site = named.netloc.removeprefix("www.") == here.netloc.removeprefix("www.")
             is_front = named.path == "/" and not named.query
-            return named.geturl() if same_site and not (is_front and here.path != "/") else None
+            is_own = same_site(named.geturl(), url) and not (is_front and here.path != "/")
+            return named.geturl() if is_own else None
     return None
+
+
+def _feed(tree: HtmlElement | None, url: str) -> str | None:
+    """The first that the page links on its own site, but for that of the comments."""
+    links = tree.iter("link") if tree is not None else ()
+    for link in islice(filter(_is_feed, links), MOST_FEEDS):
+        try:
+            there = split_web_url(urljoin(url, link.get("href") or "")).geturl()
+            if same_site(there, url):
+                return there
+        except (BadUrl, ValueError):
+            continue
+    return None
+
+
+def _is_feed(link: HtmlElement) -> bool:
+    kind = (link.get("type") or "").partition(";")[0].strip().lower()
+    is_linked = "alternate" in (link.get("rel") or "").lower().split() and kind in _FEEDS
+    return is_linked and "comment" not in f"{link.get('href')} {link.get('title')}".lower()
+
+
+def same_site(one: str, other: str) -> bool:
+    """The same host and port, with or without ``www.``. Raises BadUrl."""
+    hosts = [urlsplit(canonical_url(url)).netloc.removeprefix("www.") for url in (one, other)]
+    return hosts[0] == hosts[1]

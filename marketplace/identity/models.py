@@ -33,9 +33,7 @@ class User(UserMixin, Versioned, Base):
     # Changed with the password: every session begun before ends.
     session_stamp: Mapped[str] = mapped_column(default=lambda: new_id("stamp"))
 
-    # Read on nearly every page to know the person's hats; a handful of rows.
-    memberships: Mapped[list["Membership"]] = relationship(
-        lazy="selectin", back_populates="user", order_by="Membership.id")
+    memberships: Mapped[list["Membership"]] = relationship(back_populates="user", order_by="Membership.id")
 
     @property
     def is_active(self) -> bool:

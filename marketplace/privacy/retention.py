@@ -18,6 +18,7 @@ from marketplace.privacy import kinds
 from marketplace.privacy.closing import forget_user
 from marketplace.privacy.erasing import AFTER_ITS_TIME, ENDED, erase_contact, erase_everything
 from marketplace.referrals.contact import CASE_OPENED, CONTACT_OPENED, POST_OPENED
+from marketplace.referrals.evidence_files import SEEN, TAKEN
 from marketplace.referrals.models import (
     Buyer,
     ConsentGrant,
@@ -41,7 +42,7 @@ from marketplace.tracking.uploads.ending import discard_old_uploads
 
 FILES_AT_ONCE = 5  # Of a million rows, perhaps.
 AT_ONCE = 200  # Rows of one kind in one transaction; what is left is promised anew.
-LOOKS = (CASE_OPENED, CONTACT_OPENED, POST_OPENED)
+LOOKS = (CASE_OPENED, CONTACT_OPENED, POST_OPENED, SEEN, TAKEN)
 OWED_STILL = (RewardState.PENDING, RewardState.ON_HOLD, RewardState.PAYABLE, RewardState.SCHEDULED)
 
 

@@ -20,5 +20,6 @@
     afterwards   later parts and renewals
     clawbacks    what a refunded sale takes back
 
-``lifecycle`` has the tables of states, one per axis; ``timeline`` tells each party its own story.
+``lifecycle`` has the tables of states, one per axis; ``timeline`` tells each party its own story in
+``story_words``, and ``next_step`` what comes next.
 """

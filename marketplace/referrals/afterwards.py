@@ -18,10 +18,11 @@ from marketplace.referrals.clawbacks import catch_up_with_refunds
 from marketplace.referrals.conversion import record_conversion
 from marketplace.referrals.lawful import price_for
 from marketplace.referrals.locks import lock_funds_of
-from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, ConversionState, Lead
+from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, Lead
 from marketplace.referrals.permissions import may_work
 from marketplace.referrals.queries import find_conversion, is_found_false
 from marketplace.referrals.reserving import free_what_cannot_be_earned, whole_months
+from marketplace.referrals.sale_value import is_given_back, recorded_value
 
 DAYS_IN_A_MONTH = 31  # At most: a look too late only keeps money a day longer.
 
@@ -59,7 +60,8 @@ def _due_at(sale: Conversion, days: int) -> datetime:
 def earn_later(sale_id: str, days: str) -> None:
     """Job, so many days after a sale: the later part is earned, unless all of the sale was given back meanwhile.
 
-    What was refunded of the sale by then is taken back of it at once, as if it had been there before.
+    It is counted from the sale as it stands then, with what a ruling found beyond it. What was refunded of that by then
+    is taken back at once, as if the part had been there before.
     """
     lead_id = db.session.scalars(select(Conversion.lead_id).filter_by(id=sale_id)).one()
     lead, number = db.session.get_one(Lead, lead_id), int(days)
@@ -67,12 +69,13 @@ def earn_later(sale_id: str, days: str) -> None:
     sale = db.session.get_one(Conversion, sale_id, populate_existing=True, with_for_update={"key_share": True})
     is_known = db.session.scalar(select(Conversion.id).where(
         Conversion.sale_id == sale.id, Conversion.kind == ConversionKind.LATER, Conversion.number == number))
-    if is_known or sale.state is ConversionState.REVERSED or is_found_false(lead.id):
+    if is_known or is_given_back(sale) or is_found_false(lead.id):
         return
-    record_conversion(
-        lead, Event(Happening.LATER, sale.amount, after_days=number), clock.now().date(), kind=ConversionKind.LATER,
-        source=ConversionSource.TERMS, external_id=f"{sale.id}:{number}", sale=sale, number=number, by=audit.SYSTEM)
-    catch_up_with_refunds(sale, by=audit.SYSTEM)
+    later = record_conversion(
+        lead, Event(Happening.LATER, recorded_value(sale), after_days=number), clock.now().date(),
+        kind=ConversionKind.LATER, source=ConversionSource.TERMS, external_id=f"{sale.id}:{number}", sale=sale,
+        number=number, by=audit.SYSTEM)
+    catch_up_with_refunds(later, by=audit.SYSTEM)
 
 
 def record_renewal(lead: Lead, *, by: User, amount: Money, occurred_on: date, order_number: str) -> Conversion:
@@ -143,7 +146,7 @@ def _lock_sale(lead: Lead) -> Conversion:
                            next_step="Nothing needs to be recorded.")
     if not _renewal_rules(lead):
         raise NoRenewals("These terms pay for no renewals.", next_step="Nothing needs to be recorded.")
-    if sale.state is ConversionState.REVERSED:
+    if is_given_back(sale):
         raise RenewalsOver("The whole sale was refunded, so nothing follows it.",
                            next_step="Nothing needs to be recorded.")
     if sale.renewals_ended_at is not None:
@@ -194,7 +197,7 @@ def count_renewals(sale: Conversion) -> int:
 
 def may_renew(lead: Lead, sale: Conversion | None) -> bool:
     """Whether a renewal recorded today could count."""
-    if sale is None or sale.state is ConversionState.REVERSED or sale.renewals_ended_at is not None:
+    if sale is None or is_given_back(sale) or sale.renewals_ended_at is not None:
         return False
     number, months = count_renewals(sale) + 1, whole_months(sale.occurred_on, clock.now().date())
     return any(number <= times_at_most(rule) and (rule.within_months is None or months <= rule.within_months)

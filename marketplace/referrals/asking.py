@@ -1,23 +1,24 @@
 """The buyer is asked, once, with one reminder; no answer is an answer, and frees what was reserved."""
-from datetime import timedelta
+from datetime import date, timedelta
 
 from flask import current_app
 
-from marketplace.bounties.publishing import note_funds_came_free
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.crypto import keyed_hash, sign, unsign
 from marketplace.foundation.db import db
-from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.locks import lock_funds_of
-from marketplace.referrals.models import Buyer, Consent, Lead, Moderation, Stage
-from marketplace.referrals.queries import is_buyer_address_known
-from marketplace.referrals.reserving import kept_for_disputes
+from marketplace.referrals.models import Buyer, Consent, ConsentGrant, Lead, Moderation
+from marketplace.referrals.queries import find_conversion, is_buyer_address_known
+from marketplace.referrals.reserving import free_reserved
 
 PASSED_ON = "buyer"  # A link that the referrer may pass on: it proves nothing about who opens it.
 MAILED = "buyer-mail"  # A link mailed to one address, which it names by a mark, and proves for that one only.
 BY_MAIL, BY_REFERRER = "mail", "referrer"  # Who asks the buyer: kept in the trail, for the story of the lead.
 CONFIRMING = "consent-confirm"  # A link mailed to the address that a buyer typed in.
+LONGEST_CONSENT = timedelta(days=180)
+# From the last day on which the buyer may be asked: longer than a yes may last, a share waits or a thing is owed.
+LINK_LASTS = timedelta(days=400)
 
 
 def ask_consent(lead: Lead) -> None:
@@ -53,7 +54,7 @@ def end_asking(lead_id: str) -> None:
 def end_protection(lead_id: str) -> None:
     """Job, when the protection window ends; evidence of activity may have moved the end meanwhile."""
     lead = db.session.get_one(Lead, lead_id)
-    if lead.moderation is not Moderation.ACCEPTED or lead.stage is Stage.WON or lead.protected_until is None:
+    if lead.moderation is not Moderation.ACCEPTED or lead.protected_until is None or find_conversion(lead) is not None:
         return
     left = lead.protected_until - clock.now()
     if left > timedelta(0):
@@ -72,18 +73,25 @@ def end_lead(lead: Lead, *, why: str, by: str = audit.SYSTEM) -> None:
     outbox.promise("send_letter", letter="lead_expired", lead_id=lead.id)
 
 
-def free_reserved(lead: Lead, *, why: str) -> None:
-    funds.free_beyond(lead.id, bounty_id=lead.bounty_id, keep=kept_for_disputes(lead), why=why)
-    note_funds_came_free(lead.bounty)
-
-
 def buyer_link(lead: Lead, purpose: str = PASSED_ON) -> str:
     """The buyer's private page, as an absolute URL. The mailed one is for the address that we have of them now."""
     value, address = lead.id, "/buyer"
     if purpose == MAILED:
         address = f"/buyer/{MAILED}"
         value = f"{lead.id}~{_mark(db.session.get_one(Buyer, lead.buyer_id).email or '')}"
-    return f"{current_app.extensions['settings'].public_url}{address}/{sign(purpose, value)}"
+    return f"{current_app.extensions['settings'].public_url}{address}/{sign(purpose, value, until=link_ends(lead))}"
+
+
+def confirming_link(grant: ConsentGrant) -> str:
+    """For the address that was typed in with this answer, and nowhere else."""
+    until = link_ends(db.session.get_one(Lead, grant.lead_id))
+    return f"{current_app.extensions['settings'].public_url}/buyer/confirm/{sign(CONFIRMING, grant.id, until=until)}"
+
+
+def link_ends(lead: Lead) -> date:
+    """The last day of a link that is made now, never before the end of what it opens. A later mail has a later one."""
+    days = [day for day in (lead.consent_due_at, lead.protected_until) if day is not None]
+    return (max([clock.now(), *days]) + LINK_LASTS).date()
 
 
 def is_mailed_to(email: str, *, purpose: str, token: str) -> bool:

@@ -7,10 +7,11 @@ from marketplace.foundation.money import Money
 from marketplace.payments.money_out import payables, stops
 from marketplace.referrals.holds import hold_reward, lift_holds
 from marketplace.referrals.models import Dispute, DisputeState, Reward, RewardState
-from marketplace.referrals.queries import disputes_about, disputes_of_ownership
+from marketplace.referrals.queries import disputes_about, disputes_of_ownership, unpaid_rulings
 
 IN_DISPUTE = "A dispute about it is not decided yet."
 OVER = "The dispute is over."
+OWED_BY_RULING = "The business has still to pay for this: a dispute was decided, and its funds did not suffice."
 WAITS_FOR_ADMIN = frozenset({DisputeState.OPEN})  # Many were lost: it stops nothing before an admin takes it up.
 
 
@@ -20,6 +21,13 @@ def freeze_reward(dispute: Dispute, reward: Reward, amount: Money) -> None:
         hold_reward(reward, source_id=dispute.id, reason=IN_DISPUTE, letter="")
     elif reward.state is RewardState.PAYABLE:
         stop_released(dispute, reward, amount)
+
+
+def hold_until_paid(lead_id: str, rewards: Sequence[Reward]) -> None:
+    """A ruling about the lead gave more than the business had: whatever the lead earns waits until that is paid."""
+    for dispute_id in unpaid_rulings(lead_id) if rewards else ():
+        for reward in rewards:
+            hold_reward(reward, source_id=dispute_id, reason=OWED_BY_RULING, letter="")
 
 
 def hold_what_is_earned_now(dispute: Dispute, rewards: Sequence[Reward]) -> None:
@@ -43,12 +51,15 @@ def stop_what_is_disputed(reward: Reward) -> None:
 
 def stop_released(dispute: Dispute, reward: Reward, amount: Money) -> None:
     """Of a reward that is released and in no transfer yet. What is on its way goes, and could be taken back."""
-    amount = min(amount, reward.net)
-    if dispute.state in WAITS_FOR_ADMIN or amount.minor == 0 or stops.stops_part_of(dispute.id, reward.id):
+    if dispute.state in WAITS_FOR_ADMIN:
         return
-    apart = payables.set_apart(reward.id, amount)
-    if apart is not None:
-        stops.stop_transfers("payable", apart.id, reason=IN_DISPUTE, source=dispute.id, by=audit.SYSTEM)
+    pieces, stopped = payables.lock_pieces(reward.id), stops.stopped_by(dispute.id)
+    missing = sum((-piece.amount for piece in pieces if piece.id in stopped), min(amount, reward.net))
+    for piece in [one for one in pieces if one.id not in stopped]:
+        apart = payables.set_apart(piece.id, missing) if missing.minor > 0 else None
+        if apart is not None:
+            stops.stop_transfers("payable", apart.id, reason=IN_DISPUTE, source=dispute.id, by=audit.SYSTEM)
+            missing -= apart.amount
 
 
 def thaw_what_was_at_issue(dispute: Dispute, *, payee_ids: Sequence[str]) -> None:

@@ -36,7 +36,6 @@ from marketplace.payments.models import (
     PayableState,
     Refund,
     RefundState,
-    TransferStop,
     WarningState,
 )
 from marketplace.payments.money_out import stops
@@ -130,7 +129,7 @@ def _lock_held(bounty_id: str) -> Sequence[Reward]:
 def _stop_transfers(chargeback: Chargeback, why: str) -> None:
     """Released and not sent yet, newest first: as much as is still missing stays, and its people are told."""
     missing, stopped = freezing.unnamed(chargeback), zero(chargeback.currency)
-    told = _stopped_by(chargeback)
+    told = stops.stopped_by(chargeback.id)
     released = db.session.scalars(
         select(Payable).join(Reward, Reward.id == func.coalesce(Payable.rest_of, Payable.id)).where(
             Reward.bounty_id == chargeback.purpose_id, Payable.amount_minor > 0,
@@ -147,14 +146,8 @@ def _stop_transfers(chargeback: Chargeback, why: str) -> None:
         told.add(reward_id)
 
 
-def _stopped_by(chargeback: Chargeback) -> set[str]:
-    """Ids of payables, which are their rewards'."""
-    return set(db.session.scalars(stops.open_stops().where(TransferStop.source == chargeback.id)
-                                  .with_only_columns(TransferStop.subject_id)))
-
-
 def _let_transfers_go(chargeback: Chargeback) -> None:
-    waited = _stopped_by(chargeback)
+    waited = stops.stopped_by(chargeback.id)
     stops.lift_stops(chargeback.id, by=audit.SYSTEM)
     owed = db.session.execute(
         select(Payable.id, Payable.payee_id, Reward.id).join(

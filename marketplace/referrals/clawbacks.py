@@ -2,7 +2,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, select
 
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.publishing import note_funds_came_free
@@ -35,6 +35,7 @@ from marketplace.referrals.models import (
 from marketplace.referrals.permissions import may_give_money_back
 from marketplace.referrals.queries import conversions_of, find_conversion
 from marketplace.referrals.reserving import free_what_cannot_be_earned
+from marketplace.referrals.sale_value import SALES, later_parts, parts_of_sale, stands_on
 
 
 class RefundTooLarge(Invalid):
@@ -71,39 +72,59 @@ def give_back(
     conversion.refunded_minor += amount.minor
     db.session.flush()
     audit.record("sale.refunded", conversion.id, by=by, refund=refund.id, amount_minor=amount.minor)
-    _lower(conversion, conversion, by=by)
-    for later in _later_parts(conversion):
-        _lower(later, conversion, by=by)
-    for reward in _lock_rewards(conversion):
-        _claw_back(reward, conversion, refund, by=by)
+    lowered = _lowered_by(conversion)
+    for one in lowered:
+        _lower(one, by=by)
+    _claw_back_all(lowered, refund, by=by)
     if conversion.state is ConversionState.REVERSED:
         _end_what_followed(lead, conversion, by=by)
     return refund
 
 
-def catch_up_with_refunds(sale: Conversion, *, by: str) -> None:
+def catch_up_with_refunds(later: Conversion, *, by: str) -> None:
     """Of a part that fell due after a refund its share is taken back at once: the last refund is named for it."""
     last = db.session.scalar(
-        select(SaleRefund).where(SaleRefund.conversion_id == sale.id).order_by(SaleRefund.id.desc()).limit(1))
-    if last is None:
-        return
-    for later in _later_parts(sale):
-        if later.state is ConversionState.APPROVED:
-            _lower(later, sale, by=by)
-            for reward in _lock_rewards(later):
-                _claw_back(reward, sale, last, by=by)
+        select(SaleRefund).where(SaleRefund.conversion_id.in_([one.id for one in stands_on(later)]))
+        .order_by(SaleRefund.id.desc()).limit(1))
+    if last is not None:
+        part = _Lowered(later, stands_on(later))
+        _lower(part, by=by)
+        _claw_back_all([part], last, by=by)
 
 
-def _lower(conversion: Conversion, sale: Conversion, *, by: str) -> None:
-    """A later part stands and falls with its sale."""
-    whole = sale.refunded_minor == sale.amount_minor
+@dataclass(frozen=True)
+class _Lowered:
+    """A conversion that refunds lower, and what it stands on: itself; of a later part, its sale as it was by then."""
+
+    conversion: Conversion
+    on: Sequence[Conversion]
+
+    def share(self, more: int = 0) -> tuple[int, int]:
+        """So much is given back, with ``more``, of so much."""
+        return sum(one.refunded_minor for one in self.on) + more, sum(one.amount_minor for one in self.on)
+
+
+def _lowered_by(conversion: Conversion) -> list[_Lowered]:
+    """By a refund of this one: itself, and the later parts that stand and fall with it."""
+    sale_id = conversion.sale_id if conversion.kind is ConversionKind.CORRECTION else conversion.id
+    parts = [_Lowered(later, stands_on(later)) for later in later_parts(str(sale_id))]
+    return [_Lowered(conversion, [conversion]), *(part for part in parts if conversion in part.on)]
+
+
+def _lower(part: _Lowered, *, by: str) -> None:
+    refunded, whole = part.share()
     lifecycle.move_conversion(
-        conversion, ConversionState.REVERSED if whole else ConversionState.PARTIALLY_REVERSED, by=by)
+        part.conversion, ConversionState.REVERSED if refunded == whole else ConversionState.PARTIALLY_REVERSED, by=by)
 
 
 def _end_what_followed(lead: Lead, conversion: Conversion, *, by: str) -> None:
     """All of it was given back: nothing more can come of the sale, and what is owed in kind is owed no more."""
-    ids = [conversion.id, *(later.id for later in _later_parts(conversion))]
+    ids = [conversion.id]
+    if conversion.kind in SALES:
+        parts = parts_of_sale(conversion.sale_id or conversion.id)
+        if any(one.state is not ConversionState.REVERSED for one in parts):
+            return
+        ids = [one.id for one in (*parts, *later_parts(parts[0].id))]
     for owed in db.session.scalars(select(RewardInKind).where(
             RewardInKind.conversion_id.in_(ids), RewardInKind.state == KindState.OWED)).all():
         expire_thing(owed, by=by, why="The whole sale was refunded.")
@@ -127,20 +148,19 @@ def preview_clawback(lead: Lead, amount: Money, *, by: User, conversion_id: str 
     require(may_give_money_back(by, lead), "record a refund of this sale")
     conversion = _get_conversion(lead, conversion_id)
     _check_refund(conversion, amount)
-    refunded = conversion.refunded_minor + amount.minor
-    of_reward = of_fee = zero(conversion.currency)
-    for reward in db.session.scalars(_live_rewards(conversion)):
-        amount, fee = _due(reward, conversion, refunded)
-        of_reward, of_fee = of_reward + amount, of_fee + fee
+    lowered, of_reward, of_fee = _lowered_by(conversion), zero(conversion.currency), zero(conversion.currency)
+    shares = {part.conversion.id: part.share(more=amount.minor) for part in lowered}
+    for reward in db.session.scalars(_live_rewards(lowered)):
+        back, fee = _due(reward, shares[reward.conversion_id])
+        of_reward, of_fee = of_reward + back, of_fee + fee
     return TakenBack(of_reward, of_fee)
 
 
-def _due(reward: Reward, conversion: Conversion, refunded_minor: int) -> tuple[Money, Money]:
-    """What to take back of reward and fee once ``refunded_minor`` of the sale is refunded in all.
+def _due(reward: Reward, share: tuple[int, int]) -> tuple[Money, Money]:
+    """What to take back of reward and fee once so much, of so much, of the sale is refunded in all.
 
     Counted from the whole each time and rounded down, so that many small refunds take no cent more than one large.
     """
-    share = refunded_minor, conversion.amount_minor
     return (_still_due(reward.amount, [(one.amount_minor, one) for one in reward.clawbacks], *share),
             _still_due(reward.fee, [(one.fee_minor, one) for one in reward.clawbacks], *share))
 
@@ -171,25 +191,9 @@ def _lock_sale(conversion: Conversion) -> None:
     db.session.refresh(conversion, with_for_update={"key_share": True})
 
 
-def _later_parts(sale: Conversion) -> Sequence[Conversion]:
-    return db.session.scalars(select(Conversion).where(
-        Conversion.sale_id == sale.id, Conversion.kind == ConversionKind.LATER).order_by(Conversion.id)).all()
-
-
-def _live_rewards(conversion: Conversion) -> Select[Reward]:
-    """Of the sale itself and of its later parts, or of one renewal."""
-    later = select(Conversion.id).where(
-        Conversion.sale_id == conversion.id, Conversion.kind == ConversionKind.LATER)
-    return select(Reward).where(
-        or_(Reward.conversion_id == conversion.id, Reward.conversion_id.in_(later)),
-        Reward.state != RewardState.VOIDED)
-
-
-def _lock_rewards(conversion: Conversion) -> Sequence[Reward]:
-    """As they are now, until this transaction ends: a release at the same moment waits, or is seen."""
-    return db.session.scalars(
-        _live_rewards(conversion).order_by(Reward.id).with_for_update(key_share=True)
-        .execution_options(populate_existing=True)).all()
+def _live_rewards(lowered: list[_Lowered]) -> Select[Reward]:
+    return select(Reward).where(Reward.conversion_id.in_([part.conversion.id for part in lowered]),
+                                Reward.state != RewardState.VOIDED)
 
 
 def _refuse_known(conversion: Conversion, refund_number: str) -> None:
@@ -209,8 +213,17 @@ def _check_refund(conversion: Conversion, amount: Money) -> None:
                              fields={"amount": [f"At most {show_money(left)}."]})
 
 
-def _claw_back(reward: Reward, conversion: Conversion, refund: SaleRefund, *, by: str) -> None:
-    amount, fee = _due(reward, conversion, conversion.refunded_minor)
+def _claw_back_all(lowered: list[_Lowered], refund: SaleRefund, *, by: str) -> None:
+    """Of the rewards as they are now, until this transaction ends: a release at the same moment waits, or is seen."""
+    shares = {part.conversion.id: part.share() for part in lowered}
+    for reward in db.session.scalars(
+            _live_rewards(lowered).order_by(Reward.id).with_for_update(key_share=True)
+            .execution_options(populate_existing=True)).all():
+        _claw_back(reward, shares[reward.conversion_id], refund, by=by)
+
+
+def _claw_back(reward: Reward, share: tuple[int, int], refund: SaleRefund, *, by: str) -> None:
+    amount, fee = _due(reward, share)
     if amount.minor <= 0 and fee.minor <= 0:
         return
     clawback = Clawback(reward_id=reward.id, sale_refund_id=refund.id, amount_minor=amount.minor,

@@ -1,6 +1,6 @@
 """The buyer says yes, no or never, without an account, and can take it back. Their words rule."""
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 from sqlalchemy import or_, select, text
 from sqlalchemy.exc import IntegrityError
@@ -10,7 +10,7 @@ from marketplace.foundation.crypto import unsign
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid
 from marketplace.referrals import lifecycle
-from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, end_lead
+from marketplace.referrals.asking import CONFIRMING, LONGEST_CONSENT, MAILED, PASSED_ON, end_lead
 from marketplace.referrals.buyers_place import learn_place
 from marketplace.referrals.contact import PURPOSE
 from marketplace.referrals.duplicates import become_duplicate
@@ -36,7 +36,6 @@ from marketplace.referrals.sharing import shares_in
 from marketplace.referrals.suppression import hash_email, hash_phone, hashes_of, refuse_suppressed, suppress
 
 BUYER = "buyer"  # The actor in the audit trail: a party without an account.
-LONGEST_CONSENT = timedelta(days=180)
 
 
 class AlreadyAnswered(Conflict):
@@ -143,6 +142,7 @@ def _take_ownership(lead: Lead) -> None:
         if other.consent is Consent.GRANTED or other.stage is Stage.WON:
             raise _said_elsewhere()
         if other.moderation is Moderation.ACCEPTED:
+            other.duplicate_of_id = lead.id
             end_lead(other, why="the buyer confirmed another referrer")
         else:
             become_duplicate(other, of=lead, by=BUYER)

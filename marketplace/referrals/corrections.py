@@ -1,11 +1,14 @@
-"""A sale that came to more than was recorded: what the whole earns by the frozen terms, less what it has earned."""
-from dataclasses import dataclass
+"""A sale that came to more than was recorded: what the whole earns by the frozen terms, less what it has earned.
+
+The later parts that have fallen due were counted from the sale as it stood then: their difference is earned here too.
+"""
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
 
 from marketplace.bounties.models import For
-from marketplace.bounties.rules import Earned, Event, Happening, RewardPreview, Share
+from marketplace.bounties.rules import Earned, Event, Happening, Line, RewardPreview, Share, fee_on
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, zero
@@ -13,32 +16,55 @@ from marketplace.referrals.caps import PASSED_ON, used_up
 from marketplace.referrals.lawful import price_for
 from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, Lead, Reward
 from marketplace.referrals.queries import conversions_of
+from marketplace.referrals.reserving import still_possible
 from marketplace.referrals.rewards import award
-
-
-def recorded_value(lead: Lead, sale: Conversion) -> Money:
-    """With the corrections before."""
-    return sum((one.amount for one in conversions_of(lead) if one.kind is ConversionKind.CORRECTION), sale.amount)
+from marketplace.referrals.sale_value import later_parts, recorded_value
 
 
 def preview_correction(lead: Lead, sale: Conversion, total: Money, *, is_preview: bool = True) -> RewardPreview:
     """What ``total`` instead of what was recorded earns more. Nothing below zero: for that there are refunds."""
-    given = _given(lead, sale)
+    given, nothing = _given(lead, sale), zero(total.currency)
     used = used_up(lead, is_preview=is_preview)
-    whole = price_for(lead, Event(Happening.WON, total), used and _without(used, given))
-    shares = tuple(share for whom in For for share in _rest(whole, whom, [one for one in given if one.whom is whom]))
-    cash = {whom: sum((share.amount for share in shares if share.whom is whom), zero(total.currency)) for whom in For}
-    fee = sum((share.fee for share in shares), zero(total.currency))
-    before = sum((one.amount for one in given), zero(total.currency))
-    lines = (*whole.lines, ("Earned by it already", -before))
-    return RewardPreview(shares, cash[For.REFERRER], cash[For.BUYER], fee, lines)
+    priced, lines = _price_all(lead, sale, total, used and _without(used, given))
+    cap = lead.terms.cap_per_month_minor
+    room = max(Money(cap, total.currency) - used.this_month, nothing) if cap and used else None
+    shares: list[Share] = []
+    for whom in For:
+        rest = _rest(lead, [share for share in priced if share.whom is whom],
+                     [one for one in given if one.whom is whom], room)
+        shares += rest
+        room = None if room is None else sum((-share.amount for share in rest), room)
+    cash = {whom: sum((share.amount for share in shares if share.whom is whom), nothing) for whom in For}
+    before = sum((one.amount for one in given), nothing)
+    return RewardPreview(tuple(shares), cash[For.REFERRER], cash[For.BUYER], sum((one.fee for one in shares), nothing),
+                         (*lines, ("Earned by it already", -before)))
+
+
+def cost_of_correction(lead: Lead, sale: Conversion, total: Money) -> Money:
+    """With our fee, and with what the later parts that are still to come will earn more."""
+    more = preview_correction(lead, sale, total)
+    later = still_possible(lead, sale_of=total) - still_possible(lead)
+    return more.reward + more.buyer_share + more.fee + max(later, zero(total.currency))
+
+
+def _price_all(lead: Lead, sale: Conversion, total: Money, used: Earned | None) -> tuple[list[Share], list[Line]]:
+    """The sale and what has fallen due after it, one after the other, each in a month of its own."""
+    shares: list[Share] = []
+    lines: list[Line] = []
+    for event in [Event(Happening.WON, total), *(
+            Event(Happening.LATER, total, after_days=one.number) for one in later_parts(sale.id))]:
+        preview = price_for(lead, event, used)
+        used = used and replace(used.after(preview), this_month=used.this_month)
+        shares += preview.shares
+        lines += preview.lines
+    return shares, lines
 
 
 def record_correction(
     lead: Lead, sale: Conversion, total: Money, *, source: ConversionSource, external_id: str, by: str
 ) -> Conversion:
     """The difference as an event of its own, which can be refunded like a renewal."""
-    preview, more = preview_correction(lead, sale, total, is_preview=False), total - recorded_value(lead, sale)
+    preview, more = preview_correction(lead, sale, total, is_preview=False), total - recorded_value(sale)
     number = sum(one.kind is ConversionKind.CORRECTION for one in conversions_of(lead)) + 1
     correction = Conversion(
         business_id=lead.business_id, bounty_id=lead.bounty_id, lead_id=lead.id, kind=ConversionKind.CORRECTION,
@@ -64,10 +90,10 @@ class Given:
 
 
 def _given(lead: Lead, sale: Conversion) -> list[Given]:
-    """Of the sale and its corrections."""
+    """Of the sale, its corrections and its later parts."""
     own = select(Conversion.id).where(
         (Conversion.id == sale.id)
-        | ((Conversion.sale_id == sale.id) & (Conversion.kind == ConversionKind.CORRECTION)))
+        | ((Conversion.sale_id == sale.id) & (Conversion.kind != ConversionKind.RENEWAL)))
     found = db.session.execute(
         select(Reward, PASSED_ON.c.minor, PASSED_ON.c.fee_minor)
         .outerjoin(PASSED_ON, PASSED_ON.c.reward_id == Reward.id)
@@ -86,13 +112,16 @@ def _without(used: Earned, given: list[Given]) -> Earned:
                   used.this_month - lately)
 
 
-def _rest(whole: RewardPreview, whom: For, given: list[Given]) -> list[Share]:
-    priced = [share for share in whole.shares if share.whom is whom and share.amount.minor]
+def _rest(lead: Lead, priced: list[Share], given: list[Given], room: Money | None) -> list[Share]:
+    """``room``: what is left of this month's cap."""
+    priced = [share for share in priced if share.amount.minor]
     if not priced:
         return []
     nothing = zero(priced[0].amount.currency)
     amount = sum((one.amount for one in priced), nothing) - sum((one.amount for one in given), nothing)
     fee = sum((one.fee for one in priced), nothing) - sum((one.fee for one in given), nothing)
+    if room is not None and room < amount:
+        amount, fee = room, fee_on(lead.terms, room)
     if amount.minor <= 0:
         return []
-    return [Share(priced[0].rule, whom, amount, max(fee, nothing), None, 0)]
+    return [Share(priced[0].rule, priced[0].whom, amount, max(fee, nothing), None, 0)]

@@ -5,11 +5,12 @@ from flask import current_app
 
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db, finish_reading
-from marketplace.foundation.fetch import FetchFailed, fetch
+from marketplace.foundation.fetch import FetchFailed
 from marketplace.foundation.handles import find_handle
 from marketplace.foundation.platforms import why_closed
+from marketplace.foundation.public_posts import read_public_post
 from marketplace.foundation.quotes import find_quote
-from marketplace.foundation.reading import PageReading, read_page
+from marketplace.foundation.reading import PageReading
 from marketplace.referrals import lifecycle
 from marketplace.referrals.duplicates import become_duplicate, find_live_twin
 from marketplace.referrals.evidence_files import has_given
@@ -33,8 +34,9 @@ class Captured:
     page_status: int | None = None  # What the site answered, where it refused.
 
 
-def read_evidence(lead_id: str) -> Captured:
-    """The errand's call: no transaction is open while somebody else's server answers."""
+def read_evidence(lead_id: str, *, is_first: bool = True) -> Captured:
+    """The errand's call: no transaction is open while somebody else's server answers. Who wrote it and when is asked
+    of the site's feed at the first time only."""
     url = db.session.get_one(Lead, lead_id).evidence.url
     finish_reading()
     if not url:
@@ -42,11 +44,11 @@ def read_evidence(lead_id: str) -> Captured:
     if closed := why_closed(url):
         return Captured(failure="closed_platform", advice=" ".join(closed))
     try:
-        page = fetch(url, allow=current_app.extensions["settings"].fetch_allow)
+        return Captured(reading=read_public_post(
+            url, allow=current_app.extensions["settings"].fetch_allow, asks_feed=is_first))
     except FetchFailed as failed:
         return Captured(failure=str(failed.reason), advice=f"{failed.message} {failed.next_step}".strip(),
                         page_status=failed.page_status)
-    return Captured(reading=read_page(page.text, page.final_url))
 
 
 def keep_evidence(captured: Captured, lead_id: str) -> None:

@@ -1,10 +1,12 @@
 """Files as evidence: taken whole with the lead or its answer, kept encrypted, given to who may see the evidence."""
 from collections.abc import Sequence
+from datetime import UTC, datetime, time
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import undefer
 
-from marketplace.foundation import audit
+from marketplace.foundation import audit, clock
+from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Invalid, NotFound
 from marketplace.foundation.given_files import SHOWN, GivenFile
@@ -13,6 +15,7 @@ from marketplace.identity.models import User
 from marketplace.referrals.contact import SeenLead
 from marketplace.referrals.models import EvidenceFile, FileKind, Lead
 
+SEEN, TAKEN = "evidence.file_seen", "evidence.file_taken"  # In the trail: who had a file before them.
 MOST_AT_ONCE = 3
 MOST_OF_A_LEAD = 9
 LONGEST_TEXT = 20_000  # Characters, as of a page.
@@ -81,10 +84,26 @@ def get_file(lead: Lead, file_id: str, *, by: User) -> EvidenceFile:
     return file
 
 
+def see_file(lead: Lead, file_id: str, *, by: User) -> EvidenceFile:
+    """To be shown on a page: a picture's first look of a day leaves a row in the audit trail."""
+    file = get_file(lead, file_id, by=by)
+    if file.kind is FileKind.IMAGE and not was_seen_today(lead, file_id, by=by):
+        audit.record(SEEN, lead.id, by=by.id, file=file.id)
+    return file
+
+
+def was_seen_today(lead: Lead, file_id: str, *, by: User) -> bool:
+    """By this reader, on this day (UTC)."""
+    today = datetime.combine(clock.now().date(), time(), UTC)
+    looks = audit.events_about(lead.id).where(
+        AuditEvent.action == SEEN, AuditEvent.actor_id == by.id, AuditEvent.created_at >= today)
+    return any(look.details.get("file") == file_id for look in db.session.scalars(looks))
+
+
 def open_file(lead: Lead, file_id: str, *, by: User) -> EvidenceFile:
     """To be taken away as a file: that leaves a row in the audit trail."""
     file = get_file(lead, file_id, by=by)
-    audit.record("evidence.file_taken", lead.id, by=by.id, file=file.id)
+    audit.record(TAKEN, lead.id, by=by.id, file=file.id)
     return file
 
 

@@ -40,6 +40,15 @@ def ruling_of(lead: Lead) -> Ruling:
         lead.terms.jurisdiction, lead.referrer.jurisdiction, lead.buyer_jurisdiction]))
 
 
+def lowering_for(lead: Lead, user: User) -> GateRule | None:
+    """The rule of their own place that forbids somebody a part which the lead's referrer may have; None: they may."""
+    of_lead = ruling_of(lead)
+    ruling = stricter(of_lead, rule_on(lead.terms.category, [user.jurisdiction]))
+    is_less = any(ruling.forbids(part) and not of_lead.forbids(part)
+                  for part in lead.terms.rules if part.whom is For.REFERRER)
+    return ruling.rule if is_less else None
+
+
 def price_for(lead: Lead, event: Event, used: Earned | None) -> RewardPreview:
     """What ``event`` earns with this lead: its terms as far as the law lets them be kept."""
     return price(lead.terms, event, used, ruling_of(lead))

@@ -8,13 +8,12 @@ from sqlalchemy import select
 
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.publishing import OUT_OF_FUNDS
-from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import Business, Membership, User
-from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, buyer_link
+from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link, confirming_link
 from marketplace.referrals.data_link import data_link
 from marketplace.referrals.disclosure import disclosure_of
 from marketplace.referrals.lawful import lowering_of, promised_in_words, ruling_of
@@ -27,6 +26,7 @@ from marketplace.referrals.models import (
     Moderation,
     ReasonCode,
 )
+from marketplace.referrals.queries import find_live_grant
 from marketplace.referrals.reward_words import buyer_share_in_words
 
 HOW = {Channel.EMAIL: "by e-mail", Channel.PHONE: "by phone"}
@@ -51,6 +51,8 @@ BUYER_WHY = ("You get this mail because someone pointed a business at a post of 
 YOUR_DATA = "What we hold about you, who has it, and how to have it erased"
 CONFIRM_WHY = ("You get this mail because somebody gave this address with a yes on Fingerpost. "
                "If it was not you, do nothing: without your confirmation the yes does not count.")
+NEW_LINK_WHY = ("You get this mail because somebody, probably you, asked for it with an older link to Fingerpost. "
+                "If it was not you, nothing has changed.")
 RECEIPT_WHY = "You get this mail because you said yes to being introduced to a business on Fingerpost."
 
 
@@ -217,7 +219,26 @@ def consent_confirm(grant_id: str) -> list[Mail]:
         "up buying.", *_your_share(lead),
         "Only when you confirm do they learn how to reach you. If it was not you, do nothing.",
         why=CONFIRM_WHY,
-        action=("Yes, introduce me", public_url(f"/buyer/confirm/{sign(CONFIRMING, grant.id)}")))
+        action=("Yes, introduce me", confirming_link(grant)))
+
+
+def buyer_new_link(lead_id: str) -> list[Mail]:
+    """Asked for where an older link had ended. An answer that waits to be confirmed is asked for again instead."""
+    lead, waiting = _lead(lead_id), _to_be_confirmed(lead_id)
+    if waiting is not None:
+        return consent_confirm(waiting.id)
+    return to_buyer(
+        db.session.get_one(Buyer, lead.buyer_id), "A new link to your page",
+        f"It is about {lead.business.name}, and what was said and agreed there. Somebody, probably you, asked for it "
+        "with an older link, which opens no more.",
+        "There you can see what you said, take a yes back, and say “never contact me”.",
+        action=("Open my page", buyer_link(lead, MAILED)), why=NEW_LINK_WHY)
+
+
+def _to_be_confirmed(lead_id: str) -> ConsentGrant | None:
+    grant = find_live_grant(_lead(lead_id))
+    is_open = grant is not None and grant.confirmed_at is None and _lead(lead_id).consent is Consent.ASKED
+    return grant if is_open else None
 
 
 def buyer_receipt(lead_id: str) -> list[Mail]:
@@ -293,7 +314,7 @@ def lead_waits_for_funds(bounty_id: str) -> list[Mail]:
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
         lead_duplicate, lead_seconded, lead_needs_info, lead_rejected, lead_expired, lead_accepted, buyer_asked,
-        buyer_reminded, consent_confirm, buyer_receipt, business_introduced, business_consent_withdrawn,
+        buyer_reminded, consent_confirm, buyer_new_link, buyer_receipt, business_introduced, business_consent_withdrawn,
         referrer_buyer_said_yes, referrer_lowered, referrer_buyer_said_later, referrer_wrong_person,
         bounty_out_of_funds, lead_waits_for_funds,
     )

@@ -6,7 +6,7 @@ from marketplace.bounties.gate import Ruling, forbidden_parts, rule_on
 from marketplace.bounties.models import Bounty, Category
 from marketplace.bounties.offer_reading import OfferReading, concept_word, inside_words, place_word, square_word
 from marketplace.bounties.preview import reward_in_words
-from marketplace.bounties.queries import bounties_by_id, funded_among
+from marketplace.bounties.queries import Backing, backing_among, bounties_by_id
 from marketplace.bounties.search import find_by_words
 from marketplace.bounties.words import concepts
 from marketplace.foundation import clock
@@ -26,9 +26,14 @@ class Match:
     score: int
     reward: str
     reasons: tuple[str, ...]
-    is_funded: bool
+    backing: Backing
     is_too_old: bool  # Older than what the bounty takes without a reason.
     law: str  # What the law where the reader lives makes of the reward; "" where it allows all.
+
+    @property
+    def is_funded(self) -> bool | None:
+        """None where it pays no money."""
+        return None if self.backing is Backing.NO_MONEY else self.backing is Backing.FUNDED
 
 
 @dataclass(frozen=True)
@@ -62,14 +67,14 @@ def match_post(
                if (kept := _rough(need, reading))]
     best = sorted(weighed, key=lambda one: (-one[0].score, one[1]))[:MOST_OFFERED]
     bounties = bounties_by_id(bounty_id for _, bounty_id in best)
-    funded = funded_among(list(bounties.values()))
+    backing = backing_among(list(bounties.values()))
     rulings: dict[tuple[Category, str], Ruling] = {}
     matches = [
         Match(bounty, rough.score, reward_in_words(bounty.terms), _reasons(need, bounty, found[bounty.id]),
-              bounty.id in funded, _is_too_old(bounty, written_on), _law(bounty, reader.jurisdiction, rulings))
+              backing[bounty.id], _is_too_old(bounty, written_on), _law(bounty, reader.jurisdiction, rulings))
         for rough, bounty in ((rough, bounties[bounty_id]) for rough, bounty_id in best if bounty_id in bounties)
         if bounty.business_id not in reader.business_ids]
-    return Matched(need, tuple(sorted(matches, key=lambda match: (-match.score, not match.is_funded))))
+    return Matched(need, tuple(sorted(matches, key=lambda match: (-match.score, match.backing is Backing.NOT_YET))))
 
 
 def _rough(need: Need, reading: OfferReading) -> Fit | None:

@@ -14,6 +14,7 @@ from marketplace.referrals.duplicates import become_duplicate
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, BuyerRuling, Consent, Lead, Moderation, Stage
 from marketplace.referrals.permissions import may_decide
+from marketplace.referrals.queries import find_conversion
 
 OVER = frozenset({Moderation.REJECTED, Moderation.DUPLICATE, Moderation.WITHDRAWN, Moderation.EXPIRED})
 
@@ -40,6 +41,10 @@ def who_owns(one: Lead, other: Lead) -> Ownership:
     confirmed = [lead for lead in (one, other) if lead.consent is Consent.GRANTED or lead.stage is Stage.WON]
     if len(confirmed) == 1:
         return _owned(confirmed[0], one, other, "The buyer said yes through {}.")
+    outside = [lead for lead in (one, other) if lead.referrer.role_in(lead.business_id) is None]
+    if len(outside) == 1:
+        return _owned(outside[0], one, other, "The buyer has confirmed nobody alone, and the other one works at the "
+                                              "business by now, not {}.")
     accepted = [lead for lead in (one, other) if lead.accepted_at is not None]
     if accepted:
         first = min(accepted, key=lambda lead: (lead.accepted_at, lead.id))
@@ -78,6 +83,26 @@ def rivals_of(lead: Lead) -> list[Lead]:
 def lead_of_teller(lead: Lead, told_by: str | None) -> Lead:
     """The lead that the buyer's answer is for: that of whom they say told them, else the one whose link it is."""
     return next((rival for rival in rivals_of(lead) if rival.id == told_by), lead) if told_by else lead
+
+
+def counted_for(lead: Lead) -> Lead | None:
+    """Another lead of this business for which a sale to the same buyer counts: it was sold in the time of this one, or
+    they said yes through it once they had taken back their yes through this one. A business pays once for one buyer."""
+    ours = select(Buyer.email_hash).where(Buyer.id == lead.buyer_id).scalar_subquery()
+    same = or_(Lead.id == lead.duplicate_of_id, Lead.duplicate_of_id == lead.id,
+               Lead.buyer_id.in_(select(Buyer.id).where(Buyer.email_hash == ours)))
+    others = db.session.scalars(select(Lead).where(
+        Lead.business_id == lead.business_id, Lead.id != lead.id, same).order_by(Lead.id)).all()
+    return next((other for other in others if _counts_instead(other, lead)), None)
+
+
+def _counts_instead(other: Lead, lead: Lead) -> bool:
+    if other.consent is Consent.GRANTED and lead.consent is Consent.WITHDRAWN:
+        return True
+    sale = find_conversion(other)
+    if sale is None or lead.accepted_at is None or lead.protected_until is None:
+        return False
+    return lead.accepted_at.date() <= sale.occurred_on <= lead.protected_until.date()
 
 
 def rule_on_buyers(lead: Lead, other: Lead, *, by: User, is_same: bool, version: int | None = None) -> Ownership | None:

@@ -13,7 +13,7 @@ from marketplace.bounties.rules import worst_case
 from marketplace.foundation.jurisdictions import name_of
 from marketplace.foundation.money import show_money
 from marketplace.foundation.show import day_in_words
-from marketplace.referrals.consent import LONGEST_CONSENT
+from marketplace.referrals.asking import LONGEST_CONSENT
 from marketplace.referrals.contact import PURPOSE
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, ACTIVITY_EXTENDS, DECISION_DUE, INFO_WAITED_FOR
 from marketplace.referrals.disputes.opening import ANSWERED_WITHIN
@@ -49,8 +49,7 @@ def _of_business(bounty: Bounty, terms: Terms) -> Lines:
         ("What it pays", f"{_capital('; '.join(rule_in_words(rule, terms.currency) for rule in terms.rules))}."),
         *([("At the very most", said["At the very most"])] if "At the very most" in said else []),
         ("What it sets aside", _set_aside(terms)),
-        ("If the sale is refunded", (f"The return period is {_days(terms.hold_days)}. The part of the reward that the "
-         "refunded part earned comes back to it, with that part of our fee.")),
+        *_if_refunded(terms),
         ("Whose buyer it is", (f"The referrer’s for {_days(terms.protection_days)} from acceptance, once "
          f"{_days(ACTIVITY_EXTENDS.days)} more while talks go on. A sale in that time earns the reward.")),
         ("If it is silent", ("If the referrer opens a dispute, over a sale that was not recorded or anything else, and "
@@ -58,6 +57,15 @@ def _of_business(bounty: Bounty, terms: Terms) -> Lines:
         ("What it gets of the buyer", ("Nothing before their yes to it; then their name, and the one address or number "
          "that they chose, until the day they chose, for this need only. It may not pass it on.")),
     ]
+
+
+def _if_refunded(terms: Terms) -> Lines:
+    """No money, nothing that comes back."""
+    if not worst_case(terms).minor:
+        return []
+    return [("If the sale is refunded", (
+        f"The return period is {_days(terms.hold_days)}. The part of the reward that the refunded part earned comes "
+        "back to it, with that part of our fee."))]
 
 
 def _set_aside(terms: Terms) -> str:

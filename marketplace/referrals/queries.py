@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, text
-from sqlalchemy.orm import lazyload
+from sqlalchemy.orm import defaultload
 
 from marketplace.bounties.models import Bounty, Terms
 from marketplace.bounties.permissions import may_see_drafts
@@ -12,6 +12,7 @@ from marketplace.foundation.db import db, facts
 from marketplace.foundation.errors import NotFound
 from marketplace.foundation.money import Money
 from marketplace.identity.models import User
+from marketplace.payments.models import BusinessDebt
 from marketplace.referrals.models import (
     LIVE_DISPUTES,
     Buyer,
@@ -33,11 +34,9 @@ from marketplace.referrals.models import (
     Stage,
 )
 
-# Nobody asks in which businesses a referrer works; and the rules of a bounty's terms are as a rule those of its leads.
-LEADS = select(Lead).options(
-    lazyload(Lead.referrer, User.memberships), lazyload(Lead.bounty, Bounty.terms, Terms.rules))
+LEADS = select(Lead).options(defaultload(Lead.terms).selectinload(Terms.rules))  # Lists say what they earn.
 SHOWN_TO_BUSINESS = Lead.accepted_at.is_not(None) & Lead.tell_at.is_(None)
-ONE = LEADS.where(Lead.id == bindparam("lead_id"))
+ONE = select(Lead).where(Lead.id == bindparam("lead_id"))
 
 
 def _seen(user_id: Any, own: Any) -> ColumnElement[bool]:
@@ -48,6 +47,10 @@ OF_OWNERSHIP = select(Dispute.id).where(
     Dispute.about_id == bindparam("lead_id"), Dispute.kind == DisputeKind.DUPLICATE_OWNERSHIP,
     text(f"disputes.{LIVE_DISPUTES}"))
 DISPUTED = select(Dispute.id).where(Dispute.lead_id == bindparam("lead_id"), text(f"disputes.{LIVE_DISPUTES}"))
+FOUND_FALSE = select(FraudCase.id).where(
+    FraudCase.lead_id == bindparam("lead_id"), FraudCase.state == CaseState.PROVEN).limit(1)
+UNPAID = select(Dispute.id).join(BusinessDebt, BusinessDebt.id == Dispute.id).where(
+    Dispute.lead_id == bindparam("lead_id"), BusinessDebt.owed_minor > 0)
 SEEN_ONE = ONE.where(_seen(bindparam("user_id"), bindparam("own", expanding=True)))
 
 
@@ -69,7 +72,7 @@ def get_lead(lead_id: str, *, seen_by: User) -> Lead:
 
 
 def leads_pointed_by(user: User) -> Select[Lead]:
-    return select(Lead).where(Lead.referrer_id == user.id)
+    return LEADS.where(Lead.referrer_id == user.id)
 
 
 def leads_for_business(business_id: str, *, seen_by: User) -> Select[Lead]:
@@ -79,7 +82,7 @@ def leads_for_business(business_id: str, *, seen_by: User) -> Select[Lead]:
 
 def moderation_queue() -> Select[Lead]:
     """What waits for an admin, oldest first."""
-    return select(Lead).where(Lead.moderation == Moderation.IN_REVIEW).order_by(Lead.submitted_at, Lead.id)
+    return LEADS.where(Lead.moderation == Moderation.IN_REVIEW).order_by(Lead.submitted_at, Lead.id)
 
 
 def get_terms(bounty_id: str, number: int, *, seen_by: User | None) -> tuple[Bounty, Terms]:
@@ -154,8 +157,12 @@ def disputes_of_ownership(lead_id: str) -> list[Dispute]:
 
 def is_found_false(lead_id: str) -> bool:
     """Whether fraud was proven: it earns nothing more."""
-    return db.session.scalar(select(FraudCase.id).where(
-        FraudCase.lead_id == lead_id, FraudCase.state == CaseState.PROVEN).limit(1)) is not None
+    return facts(FOUND_FALSE, {"lead_id": lead_id}).first() is not None
+
+
+def unpaid_rulings(lead_id: str) -> list[str]:
+    """The disputes about this lead for which the business still owes what their rulings gave."""
+    return list(facts(UNPAID, {"lead_id": lead_id}).scalars())
 
 
 def is_disputed(lead_id: str) -> bool:

@@ -6,9 +6,8 @@ from flask import current_app
 
 from marketplace.foundation.db import finish_reading
 from marketplace.foundation.errors import Invalid
-from marketplace.foundation.fetch import fetch
 from marketplace.foundation.platforms import why_closed
-from marketplace.foundation.reading import read_page
+from marketplace.foundation.public_posts import read_public_post
 from marketplace.referrals.needs import LONGEST_READ
 
 
@@ -46,8 +45,8 @@ def read_post(*, url: str = "", text: str = "") -> Post:
     if closed := why_closed(url):
         raise ClosedPlatform(closed[0], next_step="Paste the text of the post instead.")
     finish_reading()
-    page = fetch(url, allow=current_app.extensions["settings"].fetch_allow)
-    reading = read_page(page.text, page.final_url)
+    # Somebody waits for the answer: the site's feed is asked when the post is pointed out.
+    reading = read_public_post(url, allow=current_app.extensions["settings"].fetch_allow, asks_feed=False)
     if not reading.text:
         raise NothingToRead("The page has no text that we can read.", next_step="Paste the text of the post instead.")
     return Post(reading.text[:LONGEST_READ], url, reading.title, reading.author, reading.published_on, reading.language)

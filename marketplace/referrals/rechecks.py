@@ -73,7 +73,7 @@ def _about_to_earn() -> Select[str]:
 
 def read_again(lead_id: str, moment: str) -> Captured:
     """The errand's call."""
-    return read_evidence(lead_id)
+    return read_evidence(lead_id, is_first=False)
 
 
 def keep_check(captured: Captured, lead_id: str, moment: str) -> None:

@@ -19,7 +19,7 @@ from marketplace.payments.disputes.queries import PAYMENT_DISPUTED, PAYMENT_SUSP
 from marketplace.payments.models import PLATFORM, AccountKind, Payable, PayableState, Transfer
 from marketplace.payments.money_out import payables
 from marketplace.referrals import lifecycle
-from marketplace.referrals.at_issue import hold_what_is_earned_now, stop_what_is_disputed
+from marketplace.referrals.at_issue import hold_until_paid, hold_what_is_earned_now, stop_what_is_disputed
 from marketplace.referrals.buyers_share import await_choice
 from marketplace.referrals.fraud.scoring import look_at
 from marketplace.referrals.holds import hold_reward, why_held
@@ -44,6 +44,7 @@ def award(lead: Lead, conversion: Conversion, preview: RewardPreview, used: Earn
             hold_reward(reward, source_id=warning_id, reason=PAYMENT_SUSPECTED)
     if rewards:
         outbox.promise("look_at_rewards", conversion_id=conversion.id)
+    hold_until_paid(lead.id, rewards)
     for dispute in disputes_of_ownership(lead.id) if rewards else ():
         hold_what_is_earned_now(dispute, rewards)
     for share in preview.shares:

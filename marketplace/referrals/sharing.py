@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Select, bindparam, func, or_, select
 
+from marketplace.bounties.gate import place_in_words
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, NotFound, require
@@ -11,9 +12,12 @@ from marketplace.foundation.money import BASIS, Money
 from marketplace.identity.models import User
 from marketplace.identity.permissions import require_confirmed
 from marketplace.referrals import lifecycle
+from marketplace.referrals.lawful import lowering_for
+from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, Conversion, Lead, Moderation, PartState, Split, SplitPart, SplitState
 from marketplace.referrals.permissions import is_referrer
 from marketplace.referrals.pointing import SelfReferral
+from marketplace.referrals.queries import disputes_of_ownership
 from marketplace.referrals.suppression import hash_email
 
 MOST_PARTS = 5  # Other people than the referrer.
@@ -41,6 +45,7 @@ def propose_split(lead: Lead, *, by: User, own_bps: int, others: Sequence[tuple[
     SplitFixed (409) once the lead is decided or a split is agreed; BadSplit (422) names what does not add up.
     """
     require(is_referrer(by, lead), "share what this lead earns")
+    _refuse_disputed(lead)
     if lead.moderation not in UNDECIDED:
         raise SplitFixed("A split is proposed before the lead is decided.",
                          next_step="What it earns goes as it was agreed by then, or to you alone.")
@@ -68,6 +73,7 @@ def offer_share(lead: Lead, *, by: User, second_id: str, own_bps: int) -> Split:
     It counts once they agree, as every split; what the owner keeps and what the other gets add up to 100%.
     """
     require(is_referrer(by, lead), "share what this lead earns")
+    _refuse_disputed(lead)
     earlier = find_split(lead)
     if earlier is not None and earlier.state is SplitState.AGREED:
         raise SplitFixed("Everybody has agreed to your split, so it is fixed.", next_step="Nothing more is needed.")
@@ -151,24 +157,59 @@ def withdraw_split(split: Split, *, by: User) -> None:
 def answer_split(split: Split, *, by: User, agrees: bool) -> None:
     """A named person's yes or no. The last yes fixes the split; one no ends it. NotAsked (404) for everybody else."""
     require_confirmed(by)
+    lead = db.session.get_one(Lead, split.lead_id)
+    lock_funds_of(lead)  # A claim that is made at this moment waits, or is seen.
     _lock(split)
     part = find_part(split, by)
     if part is None:
         raise NotAsked("There is no such split.", next_step="Open the link in our mail, signed in with that address.")
     if split.state is not SplitState.PROPOSED or part.state is not PartState.ASKED:
         raise SplitFixed("This split is no longer open.", next_step="The page shows how it stands.")
-    lead = db.session.get_one(Lead, split.lead_id)
-    if agrees and by.role_in(lead.business_id) is not None:
-        raise SelfReferral("You work there: a business cannot earn its own bounty.", next_step="Say no to this split.")
-    if agrees and hash_email(by.email) in _buyer_marks(lead):
-        raise SelfReferral("The buyer cannot be paid for being pointed at.", next_step="Say no to this split.")
-    if agrees and by.is_admin:
-        raise SelfReferral("Moderators take no part in what they decide about.", next_step="Say no to this split.")
+    if agrees and (why := why_not_share(lead, by)):
+        raise SelfReferral(why, next_step="Say no to this split.")
+    if agrees:
+        _refuse_disputed(lead)
     lifecycle.move_part(part, PartState.AGREED if agrees else PartState.DECLINED, by=by.id,
                         user_id=by.id if agrees else None)
     if not agrees or all(one.state is PartState.AGREED for one in split.parts):
         lifecycle.move_split(split, SplitState.AGREED if agrees else SplitState.DECLINED, by=by.id)
         outbox.promise("send_letter", letter="split_answered", split_id=split.id)
+
+
+def why_not_share(lead: Lead, user: User) -> str | None:
+    """Why somebody may have no part of what the lead earns, as a sentence; None: they may."""
+    if user.role_in(lead.business_id) is not None:
+        return "Who works there can have no part: a business cannot earn its own bounty."
+    if hash_email(user.email) in _buyer_marks(lead):
+        return "The buyer cannot be paid for being pointed at."
+    if user.is_admin:
+        return "Moderators take no part in what they decide about."
+    if user.id == lead.referrer_id:
+        return "Who pointed has the part that they keep, and no other one."
+    rule = lowering_for(lead, user)
+    if rule is None:
+        return None
+    return f"The law of the place where they live leaves them no such part ({place_in_words(rule)}: {rule.citation})."
+
+
+def _refuse_disputed(lead: Lead) -> None:
+    """Nobody gives away what somebody else says is theirs."""
+    if disputes_of_ownership(lead.id):
+        raise SplitFixed("Somebody else says that this buyer is theirs, and that is not decided yet.",
+                         next_step="Wait until it is; what is earned meanwhile waits too.")
+
+
+def share_own_part(split: Split, other: User, *, second: Lead, share_bps: int, by: str) -> None:
+    """Of an agreed split the owner's own part goes to ``other`` as far as that; the others keep what they agreed to."""
+    given = split.own_bps * share_bps // BASIS
+    if given == 0:
+        return
+    audit.record("split.passed_on", split.id, by=by, own_bps=split.own_bps - given, was_bps=split.own_bps)
+    split.own_bps -= given
+    part = SplitPart(email=other.email, email_hash=hash_email(other.email), share_bps=given, second_id=second.id)
+    split.parts.append(part)
+    db.session.flush()
+    lifecycle.move_part(part, PartState.AGREED, by=by, user_id=other.id)
 
 
 def divide(lead: Lead, reward: Money, fee: Money) -> list[tuple[str, Money, Money]]:

@@ -13,7 +13,6 @@ from marketplace.identity.models import User
 from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.afterwards import promise_what_follows
-from marketplace.referrals.asking import free_reserved
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.conversion import record_conversion
 from marketplace.referrals.deadlines import ACTIVITY_EXTENDS
@@ -30,7 +29,7 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.permissions import may_work
 from marketplace.referrals.queries import conversions_of, is_disputed
-from marketplace.referrals.reserving import still_possible
+from marketplace.referrals.reserving import free_reserved, still_possible
 
 ACTIVE = frozenset({Stage.QUALIFIED, Stage.MEETING, Stage.NEGOTIATION})  # Evidence of activity.
 ENDED = frozenset({Stage.LOST, Stage.UNQUALIFIED})

@@ -100,6 +100,22 @@ def _page(html: str) -> Bomb:
     return light
 
 
+def _feed(feed: str) -> Bomb:
+    from marketplace.foundation.feeds import find_entry  # noqa: PLC0415
+
+    def light() -> str:
+        entry = find_entry(feed, "https://blog.example/feed", {"https://blog.example/post"})
+        return "a file of ours was read" if entry and "root:" in entry.title else f"found: {entry is not None}"
+    return light
+
+
+def _rss(items: str, head: str = "") -> str:
+    return f'<?xml version="1.0"?>{head}<rss version="2.0"><channel>{items}</channel></rss>'
+
+
+POST_IN_FEED = "<item><link>https://blog.example/post</link><title>{}</title></item>"
+
+
 def _quote(text: str, quote: str) -> Bomb:
     from marketplace.foundation.quotes import find_quote  # noqa: PLC0415
 
@@ -195,6 +211,15 @@ BOMBS: dict[str, Callable[[], Bomb]] = {
     "HTML, dates without end": lambda: _page("<article>" + "<time datetime=2026-1111111111111>2026-11-11 2026/11/11 </time>" * 1_900 + "</article>"),
     "XML, a billion laughs": lambda: _page(LAUGHS),
     "XML, a file of ours": lambda: _page(OURS_BY_XML),
+    "feed, a billion laughs": lambda: _feed(_rss(POST_IN_FEED.format("&a9;"), LAUGHS.partition("?>")[2].partition("<html>")[0])),
+    "feed, a file of ours": lambda: _feed(_rss(POST_IN_FEED.format("&f;"), OURS_BY_XML.partition("?>")[2].partition("<html>")[0])),
+    "feed of 80,000 entries": lambda: _feed(_rss("<item><link>x</link></item>" * 77_000)),
+    "feed, a title of 2 MB of brackets": lambda: _feed(_rss(POST_IN_FEED.format("&lt;" * 500_000))),
+    "feed, a title of elements": lambda: _feed(_rss(POST_IN_FEED.format("<b>x</b>" * 250_000))),
+    "feed, 2 MB of open marks": lambda: _feed(_rss("<item><link>" * 170_000)),
+    "feed, undeclared names": lambda: _feed(_rss("<item><link>https://blog.example/post</link><dc:creator>a@b.example (x)</dc:creator></item>" * 20_000)),
+    "feed of 200 entries of 10 kB": lambda: _feed(_rss(POST_IN_FEED.format("x &lt;b a='" + "y" * 10_000) * 200)),
+    "feed, JSON 500,000 deep": lambda: _feed('{"a":' * 500_000),
     "a quote of 600 in 2 MB of nearly it": lambda: _quote("I am looking for a car or a cat. " * 63_000, "I am looking for a car or a bat. " * 18),
     "a quote of blanks and signs": lambda: _quote(" '-.\u200b" * 200_000, "-' ." * 150),
     "PDF of 10,000 pages": lambda: _file(pdf_of(10_000)),
@@ -202,7 +227,7 @@ BOMBS: dict[str, Callable[[], Bomb]] = {
     "PDF, a stream packed twice": lambda: _file(pdf_of(1, zlib.compress(_zeros(1024, 15)), b"/Filter[/FlateDecode/FlateDecode]")),
     "PDF, a million operators": lambda: _file(pdf_of(60, zlib.compress(b"0 0 m 200 200 l S " * 1_000_000), b"/Filter/FlateDecode")),
     "PNG of 60,000 x 60,000": lambda: _file(_png(60_000, 60_000)),
-    "PNG as large as is allowed": lambda: _file(_png(6_300, 6_300)),
+    "PNG as large as is allowed": lambda: _file(_png(4_000, 4_000)),
     "an e-mail 5,000 deep": lambda: _file(_nested_mail(5_000)),
     "an e-mail, 8 MB of header": lambda: _file(b"From: a@example.com\r\nDate: x\r\nSubject: " + b"=?utf-8?q?x?= " * 500_000),
     "a contact list of one line": lambda: _contacts(b"email\n" + b'"' * (5 * MIB - 10)),

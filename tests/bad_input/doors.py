@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import stripe
 from flask import Flask
 from lxml import html
 from marshmallow import Schema, fields, validate
@@ -43,6 +44,7 @@ class Door:
     good: dict[str, Value] = field(default_factory=dict)
     typed: set[str] = field(default_factory=set)  # the fields into which a person types words
     files: set[str] = field(default_factory=set)
+    answered: int = 0  # The status of an answer to ``good``; 0 where it was not sent yet.
 
     @property
     def is_api(self) -> bool:
@@ -120,15 +122,13 @@ class House:
 
 @contextmanager
 def unhurried(app: Flask) -> Iterator[None]:
-    """Without the limits of how often, and without the token: both have their own tests."""
-    was, limiter.enabled = limiter.enabled, False
-    checks = app.config.get("WTF_CSRF_ENABLED", True)
-    app.config["WTF_CSRF_ENABLED"] = False
-    try:
+    """Without the limits of how often, without the token, without a pause before Stripe, which is not there, is asked
+    again: all have their own tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limiter, "enabled", False)
+        patch.setitem(app.config, "WTF_CSRF_ENABLED", False)
+        patch.setattr(stripe.HTTPClient, "_sleep_time_seconds", lambda *_, **__: 0)
         yield
-    finally:
-        limiter.enabled = was
-        app.config["WTF_CSRF_ENABLED"] = checks
 
 
 @contextmanager
@@ -151,10 +151,22 @@ def find_doors(house: House) -> list[Door]:
     _learn_from_pages(house, doors)
     house.bring_back()  # To look at a lead may be to claim it.
     for door in doors:
-        for name, shape in door.shapes.items():
-            if name not in door.good and shape is not None and shape.required:
-                door.good[name] = good_value(shape, name)
+        _fill_in(door)
     return doors
+
+
+def find_api_doors(house: House) -> list[Door]:
+    """Those of programs alone, without a look at any page."""
+    doors = [_door(house, route) for route in sorted(who._routes(house.app)) if route.startswith("POST /api/")]
+    for door in doors:
+        _fill_in(door)
+    return [door for door in doors if door.shapes]
+
+
+def _fill_in(door: Door) -> None:
+    for name, shape in door.shapes.items():
+        if name not in door.good and shape is not None and shape.required:
+            door.good[name], door.answered = good_value(shape, name), 0
 
 
 def _door(house: House, route: str) -> Door:
@@ -163,7 +175,7 @@ def _door(house: House, route: str) -> Door:
     person = next((name for name in who.PEOPLE if wanted[name] == "yes"), who.PEOPLE[-1])
     door = Door(route, address_of(house, route), person, good=world.good_for(route, body))
     with watching_schemas() as seen:
-        house.send(door, door.good)
+        door.answered = house.send(door, door.good).status_code
     for schema in seen[:1]:
         door.shapes |= {name: shape for name, shape in schema.fields.items() if not shape.dump_only}
     house.bring_back()
@@ -207,6 +219,7 @@ def _learn_from_form(door: Door, form: html.FormElement) -> None:
             door.typed.add(name)
         if kind == "file":
             door.files.add(name)
+            door.answered = 0  # From now on it is sent in parts.
 
 
 def every_form(house: House) -> Iterator[tuple[str, html.FormElement]]:

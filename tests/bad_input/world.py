@@ -17,6 +17,7 @@ from marketplace.referrals.moderation import ask_for_info, reject_lead
 from marketplace.referrals.queries import rewards_of_lead
 from tests import factories as make
 from tests import test_who_sees_what as who
+from tests.bad_input.waiting import second_to, what_waits
 from tests.kept import Keep
 
 FILLED = {
@@ -53,7 +54,10 @@ GOOD: dict[str, dict[str, Any]] = {
     "POST /buyer/<token>/yes": {"phone": "+16195550100", "until": "2026-12-20"},
     "POST /buyer/<purpose>/<token>/yes": {"phone": "+16195550100", "until": "2026-12-20"},
     "POST /moderation/several": {"leads": "<in_review>"},
-    "POST /leads/<lead_id>/disputes/new": {"kind": "ghost_close", "happened_on": "2026-11-02", "text": "They bought it from them, and told me so themselves."},
+    "POST /leads/<lead_id>/second-share": {"second_id": "<second>"},
+    "POST /admin/disputes/<dispute_id>/ruling": {"outcome": "resolved_for_respondent"},
+    "POST /leads/<lead_id>/disputes/new": {"kind": "ghost_close", "happened_on": "2026-11-02", "amount": "30000", "currency": "usd", "text": "They bought it from them, and told me so themselves."},
+    "POST /api/v1/leads/<lead_id>/disputes": {"amount": "30000", "currency": "usd"},
     "POST /your-data/<token>/misuse/<lead_id>": {"text": "They called me at night."},
     "POST /witness/<token>": {"said": "bought"}, "POST /witness/<purpose>/<token>": {"said": "bought"},
     "POST /buyer/<purpose>/<token>/thing": {"kind_id": "<buyers_thing>", "say": "no"},
@@ -97,6 +101,10 @@ def make_full_world(mails: Path) -> FullWorld:
                         make.review_lead(make.make_lead(asked.bounty, by=ana))),
     }.items():
         world.elsewhere[route] = {"lead_id": lead.id}
+    world.elsewhere |= what_waits(won.bounty, business, ana)
+    to_share = db.session.get_one(Lead, world.elsewhere["POST /leads/<lead_id>/split"]["lead_id"])
+    world.elsewhere["POST /leads/<lead_id>/second-share"] = {"lead_id": to_share.id}
+    world.names |= {"second": second_to(to_share)}
     world.names |= {"in_review": small.in_review, "email": ana.email, "other_email": make.make_user("Kim Lee").email}
     _buyers_own(world, won)
     _bad_days(world)

@@ -8,6 +8,7 @@ from marketplace.bounties.form import BountyForm, initial_form
 from marketplace.bounties.models import Bounty, BountyState, For, Happening, NonCash, RewardKind
 from marketplace.bounties.rules import worst_case
 from marketplace.foundation.db import db
+from marketplace.referrals.models import Lead
 from tests.bounties.test_business_pages import FILLED, token_of
 from tests.browsing import end_reading, words_of
 from tests.factories import PERCENT, accept, flat, make_bounty, make_business, make_lead, make_user, owner_of
@@ -188,17 +189,22 @@ def test_absurd_renewals_are_explained_and_stay_typed(anonymous, business, renew
     assert f'value="{renewals}"' in answer.text
 
 
-def test_a_bounty_that_pays_no_money_needs_no_funds(as_user, business):
+def test_a_bounty_that_pays_no_money_needs_no_funds(as_user, anonymous, business):
     bounty = make_bounty(business, rules=[{"kind": RewardKind.NON_CASH, "thing": NonCash.THANK_YOU, "words": "Dinner for two"}])
     owner = as_user(owner_of(business))
     assert "It pays no money, so it needs no funds." in words_of(owner.page(f"/bounties/{bounty.id}"))
     owner.submit(f"/bounties/{bounty.id}", action="/publication")
     assert only_bounty().state is BountyState.LIVE
-    board = words_of(as_user(make_user("Ana Flores")).page("/bounties"))
+    ana = make_user("Ana Flores")
+    board = words_of(as_user(ana).page("/bounties"))
     assert "Thank-you when they buy" in board
-    assert "Funded" in board
-    accept(make_lead(only_bounty()))
+    for address in ("/", "/bounties", f"/bounties/{only_bounty().id}", f"/businesses/{business.slug}"):
+        badges = [one.text_content().strip() for one in anonymous.page(address).xpath("//main//*[contains(@class, 'badge')]")]
+        assert "Pays no money" in badges and not [said for said in badges if "unded" in said], address
+    accept(make_lead(only_bounty(), by=ana))
     assert only_bounty().state is BountyState.LIVE
+    lead_page = as_user(ana).page(f"/leads/{db.session.query(Lead.id).scalar()}")
+    assert "reserved" not in words_of(lead_page) and "set aside" not in words_of(lead_page)
 
 
 def test_the_highest_reward_is_ranked_within_a_currency(anonymous, business):

@@ -1,6 +1,7 @@
 """Secrets: unreadable in the database, found by keyed hash, rotated key by key; forged links open nothing."""
 import base64
 from collections.abc import Iterator
+from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -9,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from marketplace.foundation import clock as product_clock
 from marketplace.foundation import crypto
-from marketplace.foundation.crypto import BadLink, Cipher, DamagedSecret, EncryptedText, UnknownKey
+from marketplace.foundation.crypto import BadLink, Cipher, DamagedSecret, EncryptedText, LinkEnded, UnknownKey
 
 pytestmark = pytest.mark.once
 
 OLD, NEW = (base64.urlsafe_b64encode(bytes([n]) * 32).decode() for n in (1, 2))  # the same in every test process
+DAY = date(2100, 1, 1)
 HASH_KEY = "a hash key for tests, long enough to be taken"
 
 
@@ -91,16 +94,16 @@ def test_a_keyed_hash_is_stable_and_parted_by_purpose_and_key() -> None:
 
 
 def test_a_signed_link_opens_for_its_purpose_only() -> None:
-    token = crypto.sign("consent", "lead_01m80e3b.v2~x-y")
+    token = crypto.sign("consent", "lead_01m80e3b.v2~x-y", until=DAY)
     assert crypto.unsign("consent", token) == "lead_01m80e3b.v2~x-y"
     assert set(token) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
-    assert len(token) <= len("lead_01m80e3b.v2~x-y") + 23
+    assert len(token) <= len("lead_01m80e3b.v2~x-y") + 29
     with pytest.raises(BadLink):
         crypto.unsign("reset", token)
 
 
 def test_a_forged_link_is_simply_not_found() -> None:
-    token = crypto.sign("consent", "lead_1")
+    token = crypto.sign("consent", "lead_1", until=DAY)
     forged = [
         "", ".", "lead_1", "lead_1.", token[:-1], token + "A", token.upper(), token.replace("lead_1", "lead_2"), "." + token,
         crypto.keyed_hash("consent", "lead_1"), "lead_1." + crypto.keyed_hash("consent", "lead_1"), "ünïcode." + token[-22:],
@@ -118,8 +121,20 @@ def test_no_made_up_token_is_ever_accepted(token: str) -> None:
         crypto.unsign("consent", token)
 
 
+def test_a_link_opens_through_its_last_day_and_then_says_that_it_is_too_old(clock) -> None:
+    today = product_clock.now().date()
+    token = crypto.sign("consent", "lead_1", until=today)
+    assert crypto.unsign("consent", token) == "lead_1"
+    clock.move(timedelta(days=1))
+    with pytest.raises(LinkEnded) as refusal:
+        crypto.unsign("consent", token)
+    assert (refusal.value.status, refusal.value.code, refusal.value.value) == (410, "link_ended", "lead_1")
+    with pytest.raises(BadLink):  # Nobody moves the day.
+        crypto.unsign("consent", token.replace(f"{today.toordinal():x}", f"{today.toordinal() + 9:x}"))
+
+
 def test_every_changed_character_of_a_tag_is_noticed() -> None:
-    token = crypto.sign("consent", "lead_1")
+    token = crypto.sign("consent", "lead_1", until=DAY)
     for place in range(len(token)):
         other = "A" if token[place] != "A" else "B"
         with pytest.raises(BadLink):
@@ -129,7 +144,7 @@ def test_every_changed_character_of_a_tag_is_noticed() -> None:
 def test_free_text_cannot_be_signed() -> None:
     for value in ("", "a b", "david@example.org", "x/y", "é", "x" * 201):
         with pytest.raises(ValueError, match="id"):
-            crypto.sign("consent", value)
+            crypto.sign("consent", value, until=DAY)
 
 
 class _Base(DeclarativeBase):

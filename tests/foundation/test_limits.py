@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from marketplace.foundation.limits import EVERYTHING, GUESSING_ONE, WRITING
+from marketplace.foundation.limits import EVERYTHING, GUESSING_ONE, PROGRAMS, WRITING, limiter
 from tests import factories as make
 
 LIMIT = int(EVERYTHING.split()[0])
@@ -50,3 +50,20 @@ def test_each_person_has_a_count_of_their_own(app, as_user, monkeypatch):
     assert {ana.post(address).status_code for _ in range(WRITES)} == {403}  # Not her business: counted all the same.
     assert ana.post(address).status_code == 429
     assert tom.post(address).status_code == 403
+
+
+def test_every_address_that_writes_has_a_limit_of_its_own(app):
+    without = set()
+    for rule in app.url_map.iter_rules():
+        with app.test_request_context(method="POST"):
+            _, own = limiter.limit_manager.resolve_limits(app, rule.endpoint, rule.endpoint.rpartition(".")[0])
+            if "POST" in (rule.methods or ()) and all(limit.method_exempt for limit in own):
+                without.add(rule.rule)
+    assert without == {"/webhooks/stripe"}  # Stripe decides how often it has news.
+
+
+def test_a_program_that_writes_without_end_is_stopped_and_reads_on(app, anonymous):
+    address, most = "/api/v1/leads/x/withdrawal", int(PROGRAMS.split()[0])
+    assert {anonymous.post(address).status_code for _ in range(most)} == {401}
+    assert anonymous.post(address).status_code == 429
+    assert anonymous.post("/api/v1/leads/x/appeals").status_code == anonymous.get("/api/v1/leads").status_code == 401

@@ -121,6 +121,60 @@ def test_what_a_page_says_of_itself_to_machines_is_read(page: str) -> None:
     assert find_quote(reading.text, "I am in the market for a car, near Denver").found
 
 
+THREAD = """<html lang="en"><head><title>Solar installer? - Homes Forum</title>{}</head><body><h1>Solar installer?</h1>
+<div class="byline author">Moderator Team</div><p>We have a south facing roof of about 40 square metres and would like panels before the spring.</p>{}</body></html>"""
+OPENING = ('"@type": "DiscussionForumPosting", "headline": "Solar installer?", "url": "https://blog.example/2026/11/car", '
+           '"author": {"@type": "Person", "name": "Maria_K"}, "datePublished": "2026-10-30T18:02:00Z"')
+ANSWER = '"@type": "Comment", "author": {"@type": "Person", "name": "roofer77"}, "datePublished": "2026-11-01"'
+
+
+@pytest.mark.parametrize("told", [
+    f'{{"@context": "https://schema.org", {OPENING}, "comment": [{{{ANSWER}}}]}}',
+    f'{{"@context": "https://schema.org", "@type": "WebPage", "mainEntity": {{{OPENING}}}}}',
+    f'[{{"@graph": [{{"@type": "Organization", "name": "Homes"}}, {{{OPENING}}}]}}]',
+    f'[{{{OPENING}}}, {{{OPENING.replace("Maria_K", "Tom").replace("/car", "/boat")}}}]',
+    f'{{"@type": "QAPage", "mainEntity": {{{OPENING.replace("DiscussionForumPosting", "Question")}, "suggestedAnswer": [{{{ANSWER}}}]}}}}',
+], ids=["posting", "main entity", "graph", "one of two", "question"])
+def test_who_opened_a_thread_is_read_and_no_answer(told: str) -> None:
+    page = read_page(THREAD.replace("{}", f'<script type="application/ld+json">{told}</script>', 1).replace("{}", ""), URL)
+    assert (page.author, page.published_on) == ("Maria_K", date(2026, 10, 30))
+
+
+def test_who_opened_a_thread_is_read_from_its_attributes() -> None:
+    said = """<div itemscope itemtype="https://schema.org/DiscussionForumPosting"><span itemprop="author" itemscope itemtype="https://schema.org/Person"><a itemprop="url" href="/u/7">
+    <span itemprop="name">Maria_K</span></a></span><time itemprop="datePublished" datetime="2026-10-30T18:02:00Z">30 October</time>
+    <div itemprop="comment" itemscope itemtype="https://schema.org/DiscussionForumPosting"><span itemprop="author">roofer77</span><!-- x --></div></div>"""
+    page = read_page(THREAD.replace("{}", "", 1).replace("{}", said), URL)
+    assert (page.author, page.published_on) == ("Maria_K", date(2026, 10, 30))
+
+
+@pytest.mark.parametrize("told", [
+    f'[{{{OPENING.replace("/car", "/a")}}}, {{{OPENING.replace("/car", "/b")}}}]', "{", "[[[[[[[[]]]]]]]]", "null", '{"@type": 7, "@graph": "x"}',
+    f'{{{OPENING.replace("Person", "Organization")}}}', f'{{{OPENING.replace("Maria_K", "https://spam.example")}}}',
+    f'{{{OPENING.replace("Maria_K", "guest")}}}'])
+def test_a_list_of_threads_or_a_firm_wrote_no_post(told: str) -> None:
+    page = read_page(THREAD.replace("{}", f'<script type="application/ld+json">{told}</script>', 1).replace("{}", ""), URL)
+    assert page.author not in {"Maria_K", "guest"} and "spam" not in page.author
+
+
+@pytest.mark.parametrize(("meta", "author"), [
+    ('<meta name="author" content="Lucía">', "Lucía"), ('<meta name="author" content="admin">', ""),
+    ('<meta name="author" content="Homes"><meta property="og:site_name" content="homes">', ""), ('<meta name="author" content="m@blog.example">', "")])
+def test_one_name_is_a_name(meta: str, author: str) -> None:
+    assert read_page(f"<html><head><title>Car</title>{meta}</head><body><p>I want a car</p></body></html>", URL).author == author
+
+
+@pytest.mark.parametrize(("link", "feed"), [
+    ('<link rel="alternate" type="application/rss+xml" href="/feed">', "https://blog.example/feed"),
+    ('<link rel="ALTERNATE home" type="application/atom+xml; charset=utf-8" href="https://www.blog.example/atom">', "https://www.blog.example/atom"),
+    ('<link rel="alternate" type="application/rss+xml" title="Comments" href="/c"><link rel="alternate" type="application/feed+json" href="f.json">', "https://blog.example/2026/11/f.json"),
+    ('<link rel="alternate" type="application/json" href="/wp-json/7">', None), ('<link rel="alternate" hreflang="de" href="/de">', None),
+    ('<link rel="alternate" type="application/rss+xml" href="https://other.example/feed">', None),
+])
+def test_the_feed_of_its_own_site_is_found(link: str, feed: str | None) -> None:
+    assert read_page(f"<html><head>{link}</head><body><p>I want a car</p></body></html>", URL).feed_url == feed
+
+
 def test_a_short_post_is_read_though_it_has_no_article() -> None:
     page = read_page("<html><body><div>Anyone selling a <b>cargo bike</b>?</div><script>x()</script></body></html>", URL)
     assert find_quote(page.text, "Anyone selling a cargo bike?").found

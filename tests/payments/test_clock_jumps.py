@@ -7,13 +7,14 @@ import pytest
 
 from marketplace.foundation import audit
 from marketplace.foundation.db import transaction
+from marketplace.identity.models import User
 from marketplace.payments.books.reconciliation import compare_with_stripe
 from marketplace.payments.ledger import check_ledger
 from marketplace.payments.money_in.funding import request_funding
 from marketplace.payments.money_in.refunds import refund_free_funds
 from marketplace.payments.money_out import payees, transfers
 from tests.factories import make_user
-from tests.payments.money_steps import BOUNTY, make_ready, owe, pay_in, take_back, usd
+from tests.payments.money_steps import BOUNTY, fresh, make_ready, owe, pay_in, take_back, usd
 
 JUMPS = {"23 hours": timedelta(hours=23), "25 hours": timedelta(hours=25), "31 days": timedelta(days=31)}
 # What the first call met: nothing arrived, or all was done and the answer got lost, or a failure was kept under the key.
@@ -37,6 +38,7 @@ def ask_refund(stripe: Any, wes: Any, ana: Any, loss: str) -> None:
 
 
 def ask_checkout(stripe: Any, wes: Any, ana: Any, loss: str) -> None:
+    wes = fresh(User, wes.id)
     with transaction():
         request_funding(wes.memberships[0].business_id, BOUNTY, usd(77), by=wes)
 

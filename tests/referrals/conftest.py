@@ -30,6 +30,7 @@ class Blog:
     address: str
     pages: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    kinds: dict[str, str] = field(default_factory=dict)  # Of what is no HTML.
 
     def post(self, path: str = "/car", *, head: str = "", text: str = POST) -> str:
         self.pages[path] = text.replace("{head}", head)
@@ -43,7 +44,7 @@ def _blog() -> Iterator[Blog]:
             found.asked.append(self.path)
             page = found.pages.get(self.path.split("?")[0])
             self.send_response(200 if page else 404)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Type", found.kinds.get(self.path, "text/html; charset=utf-8"))
             self.end_headers()
             self.wfile.write((page or "Not found").encode())
 
@@ -69,6 +70,7 @@ def blog(app: Flask, _blog: Blog) -> Iterator[Blog]:
     app.extensions["settings"] = before
     _blog.pages.clear()
     _blog.asked.clear()
+    _blog.kinds.clear()
 
 
 @pytest.fixture

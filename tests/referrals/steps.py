@@ -20,6 +20,9 @@ PLAIN_QUOTE = "I am in the market for a car"
 
 
 def do(verb: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """Who acts is in this session, as in a request."""
+    if isinstance(by := named.get("by"), User):
+        named["by"] = db.session.merge(by, load=False)
     with transaction():
         return verb(*arguments, **named)
 

@@ -3,14 +3,25 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
+from lxml import html
 
 from marketplace.foundation import clock
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.crypto import sign
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, transaction
 from marketplace.foundation.outbox import OutboxMessage
-from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, buyer_link
+from marketplace.referrals.asking import (
+    CONFIRMING,
+    LINK_LASTS,
+    LONGEST_CONSENT,
+    MAILED,
+    PASSED_ON,
+    buyer_link,
+    link_ends,
+)
+from marketplace.referrals.buyers_share import CHOICE_WAITED_FOR, DONATION_WAITED_FOR
 from marketplace.referrals.consent import confirm_consent, give_consent, refuse_consent
+from marketplace.referrals.in_kind import LIVES
 from marketplace.referrals.models import Channel, Consent, ConsentGrant, Moderation
 from marketplace.referrals.moderation import accept_lead
 from marketplace.referrals.suppression import Suppression
@@ -26,6 +37,10 @@ DAVID = "david@example.com"
 
 def address(lead, purpose=PASSED_ON):
     return urlsplit(buyer_link(lead, purpose)).path
+
+
+def signed(purpose, value):
+    return sign(purpose, value, until=clock.now().date())
 
 
 def answer(days=12, **typed):
@@ -158,7 +173,7 @@ class TestYes:
 
     def test_a_second_confirmation_is_harmless(self, asked, anonymous):
         grant = do(give_consent, asked, name="D", email=DAVID, channel=Channel.EMAIL, until=clock.now().date(), proven=False)
-        link = f"/buyer/confirm/{sign(CONFIRMING, grant.id)}"
+        link = f"/buyer/confirm/{signed(CONFIRMING, grant.id)}"
         token = anonymous.page(link).xpath("//input[@name='csrf_token']/@value")[0]
         assert anonymous.post(link, data={"csrf_token": token}).status_code == 200
         twice = anonymous.post(link, data={"csrf_token": token})
@@ -224,14 +239,14 @@ class TestDeadEnds:
         later(days=15)
         work()
         for page in (anonymous.get(address(asked)), anonymous.post(f"{address(asked)}/yes", data={"csrf_token": token, **answer()}),
-                     anonymous.post(f"{address(asked)}/no", data={"csrf_token": token}), anonymous.get(f"/buyer/confirm/{sign(CONFIRMING, grant.id)}"),
-                     anonymous.post(f"/buyer/confirm/{sign(CONFIRMING, grant.id)}", data={"csrf_token": token})):
+                     anonymous.post(f"{address(asked)}/no", data={"csrf_token": token}), anonymous.get(f"/buyer/confirm/{signed(CONFIRMING, grant.id)}"),
+                     anonymous.post(f"/buyer/confirm/{signed(CONFIRMING, grant.id)}", data={"csrf_token": token})):
             assert page.status_code == 410 and "noindex" in page.headers["X-Robots-Tag"]
         assert again(asked).consent is Consent.NO_ANSWER
 
     @pytest.mark.parametrize("path", ["/buyer/buyer/{id}", "/buyer/buyer/{id}.forged", "/buyer/buyer-mail/{token}", "/buyer/other/{token}", "/buyer/confirm/{token}", "/buyer/buyer/x"])
     def test_a_forged_link_opens_nothing(self, asked, anonymous, path):
-        page = anonymous.get(path.format(id=asked.id, token=sign(PASSED_ON, asked.id)))
+        page = anonymous.get(path.format(id=asked.id, token=signed(PASSED_ON, asked.id)))
         assert page.status_code == 404 and "This link is not valid" in page.text and "Westside" not in page.text
 
     @pytest.mark.parametrize("path", ["yes", "no", "never", "withdrawal"])
@@ -243,14 +258,13 @@ class TestDeadEnds:
     @pytest.mark.parametrize("path", ["yes", "no", "never", "withdrawal"])
     def test_nothing_is_answered_by_opening_an_address(self, asked, anonymous, path):
         assert anonymous.get(f"{address(asked)}/{path}").status_code == 404
-        assert anonymous.get(f"/buyer/buyer/{sign(PASSED_ON, asked.id)}/{path}").status_code == 405
+        assert anonymous.get(f"/buyer/buyer/{signed(PASSED_ON, asked.id)}/{path}").status_code == 405
         assert again(asked).consent is Consent.ASKED
 
     def test_an_older_link_with_the_doubled_word_still_opens_the_page_and_is_answered_under_the_short_one(self, asked, anonymous):
-        old = f"/buyer/buyer/{sign(PASSED_ON, asked.id)}"
-        assert address(asked) == f"/buyer/{sign(PASSED_ON, asked.id)}"
+        old = f"/buyer/buyer/{signed(PASSED_ON, asked.id)}"
         assert "Would you like to be introduced?" in words_of(anonymous.page(old))
-        assert anonymous.submit(old, action="/no").request.path == address(asked)
+        assert anonymous.submit(old, action="/no").request.path == old.replace("/buyer/buyer/", "/buyer/")
 
     def test_a_lead_that_is_not_accepted_has_no_page_to_answer(self, bounty, ana, anonymous):
         lead = point(bounty, ana)
@@ -283,3 +297,58 @@ def test_an_answer_is_asked_for_once_only(asked, mona):
 
     with pytest.raises(IllegalMove):
         decide(accept_lead, again(asked), by=mona)
+
+
+class TestTooOld:
+    """What follows is so far away that the tests wait for it by the link's own day."""
+
+    def ask_anew(self, anonymous, old):
+        page = anonymous.get(old)
+        assert page.status_code == 410 and "This link is too old" in page.text and DAVID not in page.text
+        assert "noindex" in page.headers["X-Robots-Tag"]
+        form = next(one for one in html.fromstring(page.text).forms if "/new-link/" in one.action)
+        return anonymous.post(form.action, data=dict(form.form_values()))
+
+    def test_no_link_ends_before_what_it_opens(self, mailed):
+        assert max(LONGEST_CONSENT, LIVES, CHOICE_WAITED_FOR, DONATION_WAITED_FOR) < LINK_LASTS
+        assert link_ends(mailed) == mailed.protected_until.date() + LINK_LASTS
+
+    def test_a_new_one_comes_by_mail_once_an_hour_and_takes_a_yes_back(self, mailed, anonymous, work, later, mailbox):
+        anonymous.submit(address(mailed, MAILED), answer(), action="/yes")
+        links = [address(again(mailed), MAILED), address(again(mailed))]
+        with transaction():
+            db.session.query(ConsentGrant).one().until = (link_ends(mailed) + timedelta(days=90))
+        work()
+        later(days=(link_ends(mailed) - clock.now().date()).days)
+        assert all("You said yes" in words_of(anonymous.page(link)) for link in links), "through its last day"
+        later(days=1)
+        for link in (*links, *links):
+            assert "Look in your mail" in self.ask_anew(anonymous, link).text
+        work()
+        assert [str(one["Subject"]) for one in mailbox.to(DAVID)].count("A new link to your page") == 1
+        new = mailbox.link_to(DAVID, "/buyer/")
+        assert "What we hold about you" in body_of(mailbox.last_to(DAVID))
+        anonymous.submit(new, press="Yes, take it back")
+        assert again(mailed).consent is Consent.WITHDRAWN
+
+    def test_without_an_address_the_page_says_whom_to_ask(self, asked, anonymous, work, mailbox):
+        old = f"/buyer/{sign(PASSED_ON, asked.id, until=clock.now().date() - timedelta(days=1))}"
+        work()
+        before = len(mailbox.all())
+        assert "ask whoever sent you the old link" in self.ask_anew(anonymous, old).text
+        work()
+        assert len(mailbox.all()) == before
+
+    def test_an_answer_that_waits_to_be_confirmed_is_asked_for_again(self, asked, anonymous, work, mailbox):
+        grant = do(give_consent, asked, name="D", email=DAVID, channel=Channel.EMAIL, until=clock.now().date(), proven=False)
+        work()
+        old = f"/buyer/confirm/{sign(CONFIRMING, grant.id, until=clock.now().date() - timedelta(days=1))}"
+        self.ask_anew(anonymous, old)
+        work()
+        assert [str(one["Subject"]) for one in mailbox.to(DAVID)].count("Please confirm that this is you") == 2
+
+    @pytest.mark.parametrize("path", ["buyer/{id}", "buyer/{id}.b48fa.forged", "other/{token}", "consent-confirm/{token}"])
+    def test_what_we_never_signed_sends_nothing(self, asked, anonymous, path, app, monkeypatch):
+        monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
+        assert anonymous.post("/buyer/new-link/" + path.format(id=asked.id, token=signed(PASSED_ON, asked.id))).status_code == 404
+        assert db.session.query(OutboxMessage).filter(OutboxMessage.key.startswith("buyer_new_link")).count() == 0

@@ -338,7 +338,7 @@ class TestLinks:
         assert again(asked).consent is Consent.ASKED
 
     def test_forged_ones_open_nothing(self, asked):
-        token = sign(PASSED_ON, asked.id)
+        token = sign(PASSED_ON, asked.id, until=clock.now().date())
         for purpose, forged in ((MAILED, token), (PASSED_ON, token[:-1] + "x"), (PASSED_ON, asked.id), ("other", token), ("", "")):
             with pytest.raises(BadLink):
                 open_buyer_link(purpose, forged)
@@ -347,4 +347,4 @@ class TestLinks:
 
     def test_a_confirmation_is_for_one_answer(self, asked):
         grant = say_yes(asked)
-        assert open_confirmation(sign(CONFIRMING, grant.id)).id == grant.id
+        assert open_confirmation(sign(CONFIRMING, grant.id, until=clock.now().date())).id == grant.id

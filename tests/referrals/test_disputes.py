@@ -1,22 +1,25 @@
 """Disputes through their verbs and jobs: who may claim what, the clocks, the freeze, what each end posts."""
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from lxml import html
 from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
 
 from marketplace.bounties.models import Happening, NonCash, RewardKind
 from marketplace.foundation import clock as product_clock
+from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden, Invalid
 from marketplace.foundation.money import Money
 from marketplace.foundation.states import IllegalMove
+from marketplace.identity.models import MemberRole, Membership
 from marketplace.payments.disputes.freezing import cover
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind, Payable, TransferStop
 from marketplace.payments.money_in import funds
 from marketplace.payments.money_out import stops
-from marketplace.referrals.clawbacks import refund_sale
+from marketplace.referrals.clawbacks import preview_clawback, refund_sale
 from marketplace.referrals.consent import withdraw_consent
 from marketplace.referrals.disputes.answering import (
     DisputeOver,
@@ -31,13 +34,15 @@ from marketplace.referrals.disputes.letters import LETTERS
 from marketplace.referrals.disputes.opening import AlreadyDisputed, open_dispute
 from marketplace.referrals.disputes.permissions import may_rule
 from marketplace.referrals.disputes.queries import record_in_disputes
+from marketplace.referrals.disputes.remedies import CountedElsewhere, MayNotHaveIt
 from marketplace.referrals.disputes.ruling import NotForAdmin, rule, take_up_dispute
-from marketplace.referrals.disputes.subjects import Claim, NotDisputable, TooLate
+from marketplace.referrals.disputes.subjects import Claim, NotDisputable, TooLate, kinds_for
 from marketplace.referrals.disputes.witness import MAILED, PASSED_ON, WitnessOver, answer_as_witness, witness_link
 from marketplace.referrals.in_kind import fulfil_thing, things_of_lead
 from marketplace.referrals.models import (
     Consent,
     ConversionKind,
+    ConversionState,
     Dispute,
     DisputeKind,
     DisputeState,
@@ -49,8 +54,9 @@ from marketplace.referrals.models import (
     Stage,
     WitnessSaid,
 )
+from marketplace.referrals.passing_on import DecidedFirst
 from marketplace.referrals.queries import conversions_of, rewards_of_lead
-from marketplace.referrals.sharing import answer_split, find_split, propose_split
+from marketplace.referrals.sharing import SplitFixed, answer_split, find_split, offer_share, propose_split
 from marketplace.referrals.stages import change_stage, win_lead
 from tests.browsing import body_of, end_reading
 from tests.factories import PERCENT, accept, consent, flat, fund_bounty, make_bounty, make_user, win
@@ -406,16 +412,121 @@ class TestOtherKinds:
         do(withdraw_claim, fresh(dispute), by=tom)
         assert rewards_of_lead(again(owner))[0].state is RewardState.PENDING
 
-    def test_silence_that_an_agreed_split_stands_against_goes_to_an_admin(self, bounty, ana, wes, mona, work, clock):
+    def shared(self, bounty, ana, mona, eve, own_bps=5_000):
+        """Ana's lead, the rest of it agreed to be Eve's."""
+        lead = point(bounty, ana, buyer_email="david@example.com")
+        split = do(propose_split, lead, by=ana, own_bps=own_bps, others=[(eve.email, 10_000 - own_bps)])
+        do(answer_split, split, by=eve, agrees=True)
+        return accept(again(lead), by=mona)
+
+    def parts_of(self, lead):
+        split = find_split(again(lead))
+        return {lead.referrer_id: split.own_bps} | {part.user_id: part.share_bps for part in split.parts}
+
+    def test_of_an_agreed_split_the_owners_own_part_goes_and_the_others_keep_theirs(self, bounty, ana, wes, mona, work, clock):
+        tom, eve = make_user("Tom Berg"), make_user("Eve Stone")
+        owner = self.shared(bounty, ana, mona, eve)
+        rival = self.rival(bounty, mona, tom)
+        dispute = opened(rival, tom, K.DUPLICATE_OWNERSHIP)
+        do(rule, contested(dispute, ana, tom), by=mona, outcome=D.SPLIT, reason="Both told him.", share_bps=6_000)
+        assert self.parts_of(owner) == {ana.id: 2_000, eve.id: 5_000, tom.id: 3_000}
+        assert "split.passed_on" in actions_on(find_split(again(owner)).id)
+        with pytest.raises(NotDisputable, match="You share in it already"):
+            opened(rival, tom, K.DUPLICATE_OWNERSHIP)
+        bob = make_user("Bob Lee")
+        second = opened(self.rival(bounty, mona, bob), bob, K.DUPLICATE_OWNERSHIP)
+        win(consent(again(owner)), by=wes)
+        assert fresh(second).at_issue == usd(200)  # Ana's, and nobody else's.
+        clock.move(days=8)
+        work()  # Silence gives Bob what Ana had kept.
+        assert {one.beneficiary_id: one.net for one in rewards_of_lead(again(owner)) if one.net.minor} == {
+            eve.id: usd(500), tom.id: usd(300), bob.id: usd(200)}
+        assert self.parts_of(owner) == {ana.id: 0, eve.id: 5_000, tom.id: 3_000, bob.id: 2_000} and check_ledger() == []
+        cat = make_user("Cat Moss")
+        with pytest.raises(NotDisputable):  # Nothing is Ana's any more.
+            opened(self.rival(bounty, mona, cat), cat, K.DUPLICATE_OWNERSHIP)
+
+    @pytest.mark.once
+    def test_who_gave_all_of_it_to_others_has_nothing_to_claim_and_gives_nothing_away_in_a_dispute(self, bounty, ana, mona):
         tom, eve = make_user("Tom Berg"), make_user("Eve Stone")
         lead = point(bounty, ana, buyer_email="david@example.com")
-        split = do(propose_split, lead, by=ana, own_bps=5_000, others=[(eve.email, 5_000)])
-        accept(again(lead), by=mona)
-        dispute = opened(self.rival(bounty, mona, tom), tom, K.DUPLICATE_OWNERSHIP)
+        split = do(propose_split, lead, by=ana, own_bps=0, others=[(eve.email, 10_000)])
+        rival = self.rival(bounty, mona, tom)
+        dispute = opened(rival, tom, K.DUPLICATE_OWNERSHIP)
+        for verb, said in ((propose_split, {"own_bps": 0, "others": [(eve.email, 10_000)]}),
+                           (offer_share, {"second_id": rival.id, "own_bps": 0})):
+            with pytest.raises(SplitFixed, match="not decided yet"):
+                do(verb, again(lead), by=ana, **said)
+        with pytest.raises(SplitFixed, match="not decided yet"):
+            do(answer_split, db.session.get_one(type(split), split.id), by=eve, agrees=True)
+        do(withdraw_claim, fresh(dispute), by=tom)
         do(answer_split, db.session.get_one(type(split), split.id), by=eve, agrees=True)
+        with pytest.raises(NotDisputable, match="keeps nothing"):
+            opened(rival, tom, K.DUPLICATE_OWNERSHIP)
+
+    @pytest.mark.once
+    def test_a_part_too_small_to_divide_stays_whose_it_is(self, bounty, ana, mona):
+        tom, eve = make_user("Tom Berg"), make_user("Eve Stone")
+        owner = self.shared(bounty, ana, mona, eve, own_bps=1)
+        dispute = contested(opened(self.rival(bounty, mona, tom), tom, K.DUPLICATE_OWNERSHIP), ana, tom)
+        do(rule, dispute, by=mona, outcome=D.SPLIT, reason="Both told him.", share_bps=5_000)
+        assert self.parts_of(owner) == {ana.id: 1, eve.id: 9_999}
+
+    @pytest.mark.once
+    def test_it_goes_to_nobody_who_may_not_have_it(self, bounty, ana, wes, mona, work, clock):
+        """Who has come to work there, or lives where the law forbids it."""
+        tom = make_user("Tom Berg")
+        owner = accept(point(bounty, ana, buyer_email="david@example.com"), by=mona)
+        rival = self.rival(bounty, mona, tom)
+        dispute = opened(rival, tom, K.DUPLICATE_OWNERSHIP)
+        with transaction():
+            job = Membership(business_id=bounty.business_id, user_id=tom.id, role=MemberRole.AGENT)
+            db.session.add(job)
+        with pytest.raises(MayNotHaveIt, match="works there"):
+            do(accept_claim, fresh(dispute), by=ana)
         clock.move(days=8)
         work()
-        assert fresh(dispute).state is D.ESCALATED and find_split(again(lead)).parts[0].user_id == eve.id
+        assert fresh(dispute).state is D.ESCALATED and find_split(again(owner)) is None
+        do(rule, fresh(dispute), by=mona, **FOR_RESPONDENT)
+        with pytest.raises(NotDisputable, match="works there"):
+            opened(rival, tom, K.DUPLICATE_OWNERSHIP)
+        cal = make_user("Cal Ray", jurisdiction="US-CA")
+        with pytest.raises(NotDisputable, match="California"):
+            opened(self.rival(bounty, mona, cal), cal, K.DUPLICATE_OWNERSHIP)
+
+    def test_it_waits_for_a_claim_of_the_business_to_the_same_reward(self, bounty, ana, wes, mona):
+        """Else the two referrers agree, and the business finds nothing left to claim."""
+        tom = make_user("Tom Berg")
+        owner = accept(point(bounty, ana, buyer_email="david@example.com"), by=mona)
+        rival = self.rival(bounty, mona, tom)
+        win(consent(again(owner)), by=wes)
+        bad = opened(owner, wes, K.BAD_LEAD, usd(300), about_id=rewards_of_lead(again(owner))[0].id)
+        whose = opened(rival, tom, K.DUPLICATE_OWNERSHIP)
+        with pytest.raises(DecidedFirst):
+            do(accept_claim, fresh(whose), by=ana)
+        do(accept_claim, fresh(bad), by=ana)
+        do(accept_claim, fresh(whose), by=ana)
+        assert {one.beneficiary_id: one.net for one in rewards_of_lead(again(owner))} == {ana.id: usd(0), tom.id: usd(700)}
+        assert check_ledger() == []
+
+    @pytest.mark.parametrize("is_whole_first", [True, False])
+    def test_of_a_released_reward_each_dispute_stops_its_part_until_its_own_end(self, westside, ana, wes, mona, work, clock,
+                                                                               is_whole_first):
+        tom, bounty = make_user("Tom Berg"), make_bounty(westside, is_live=True, hold_days=7)
+        owner = accept(point(bounty, ana, buyer_email="david@example.com"), by=mona)
+        rival = self.rival(bounty, mona, tom)
+        win(consent(again(owner)), by=wes)
+        clock.move(days=8)
+        work()
+        (reward,) = rewards_of_lead(again(owner))
+        claims = [lambda: opened(rival, tom, K.DUPLICATE_OWNERSHIP),
+                  lambda: opened(owner, wes, K.BAD_LEAD, usd(300), about_id=reward.id)]
+        made = [claim() for claim in (claims if is_whole_first else claims[::-1])]
+        bad = made[1] if is_whole_first else made[0]
+        do(withdraw_claim, fresh(bad), by=wes)
+        pieces = db.session.scalars(select(Payable)).all()
+        assert sorted(one.amount_minor for one in pieces) == [30_000, 70_000]
+        assert all(stops.why_stopped(one) for one in pieces)
 
     def test_what_was_not_given_is_owed_again(self, westside, ana, wes, mona, clock):
         bounty = make_bounty(westside, is_live=True, rules=[
@@ -444,6 +555,180 @@ class TestOtherKinds:
         assert "The order shows it." in body_of(mailbox.last_to("david@example.com"))
 
 
+PARTS = [{"kind": RewardKind.PERCENT, "rate_bps": 250, "cap_minor": 50_000},
+         {"kind": RewardKind.PERCENT, "rate_bps": 100, "cap_minor": 20_000, "happening": Happening.LATER}]
+
+
+def in_parts(westside, days, **terms):
+    """2.5 % of the sale, and 1 % so many days after it."""
+    return make_bounty(westside, is_live=True, rules=[PARTS[0], {**PARTS[1], "after_days": days}], **terms)
+
+
+class TestWhatComesLater:
+    def nets(self, lead):
+        return [one.net for one in rewards_of_lead(again(lead))]
+
+    def spend_all(self, bounty):
+        with transaction():
+            funds.reserve("lead_other", bounty_id=bounty.id, amount=funds.free_funds(bounty.id, "usd"))
+
+    def test_is_counted_from_the_sale_as_a_ruling_and_refunds_left_it(self, westside, ana, wes, mona, work, clock):
+        lead = talks(in_parts(westside, 90), ana, mona)
+        win(lead, by=wes, amount=usd(10_000))
+        dispute = opened(lead, ana, K.WRONG_AMOUNT, usd(15_000))
+        assert dispute.reserved == usd(125 + 50) + Money(875, "usd")  # With what the later part will earn more.
+        do(accept_claim, fresh(dispute), by=wes)
+        assert self.nets(lead) == [usd(250), usd(125)] and holds(AccountKind.RESERVED, lead.id) == 15_750
+        more = conversions_of(lead)[-1]
+        do(refund_sale, again(lead), by=wes, amount=usd(1_500), refund_number="R-1", conversion_id=more.id)
+        do(refund_sale, again(lead), by=wes, amount=usd(3_000), refund_number="R-2")
+        clock.move(days=91)
+        work()
+        assert self.nets(lead) == [usd(175), Money(8_750, "usd"), usd(105)]  # 1 % of $15,000, less 30 % given back.
+        assert preview_clawback(again(lead), usd(7_000), by=wes).reward == usd(175 + 70)
+        do(refund_sale, again(lead), by=wes, amount=usd(7_000), refund_number="R-3")
+        assert self.nets(lead) == [usd(0), Money(8_750, "usd"), usd(35)]
+        do(refund_sale, again(lead), by=wes, amount=usd(3_500), refund_number="R-4", conversion_id=more.id)
+        assert self.nets(lead) == [usd(0)] * 3 and {one.state for one in conversions_of(again(lead))} == {
+            ConversionState.REVERSED}
+        assert holds(AccountKind.RESERVED, lead.id) == 0 and check_ledger() == []
+
+    def test_what_had_fallen_due_before_a_ruling_earns_its_difference_by_it(self, westside, ana, wes, mona, work, clock):
+        lead = talks(in_parts(westside, 10), ana, mona)
+        win(lead, by=wes, amount=usd(10_000))
+        clock.move(days=11)
+        work()
+        assert self.nets(lead) == [usd(250), usd(100)]
+        dispute = opened(lead, ana, K.WRONG_AMOUNT, usd(15_000))
+        assert dispute.at_issue == usd(175)
+        do(accept_claim, fresh(dispute), by=wes)
+        do(refund_sale, again(lead), by=wes, amount=usd(2_500), refund_number="R-1", conversion_id=conversions_of(lead)[-1].id)
+        assert self.nets(lead) == [usd(250), usd(100), Money(8_750, "usd")]
+        do(refund_sale, again(lead), by=wes, amount=usd(5_000), refund_number="R-2")
+        assert self.nets(lead) == [usd(125), usd(50), Money(8_750, "usd")] and check_ledger() == []
+
+    @pytest.mark.once
+    def test_a_sale_that_was_given_back_stands_as_far_as_a_ruling_found_more(self, westside, ana, wes, mona, work, clock):
+        lead = talks(in_parts(westside, 90), ana, mona)
+        win(lead, by=wes, amount=usd(10_000))
+        do(refund_sale, again(lead), by=wes, amount=usd(10_000), refund_number="R-1")
+        assert holds(AccountKind.RESERVED, lead.id) == 0
+        do(accept_claim, opened(lead, ana, K.WRONG_AMOUNT, usd(15_000)), by=wes)
+        clock.move(days=91)
+        work()
+        assert self.nets(lead) == [usd(0), usd(125), usd(50)] and check_ledger() == []
+
+    @pytest.mark.once
+    def test_no_more_is_earned_in_a_month_than_its_cap(self, westside, ana, wes, mona, work, clock):
+        lead = talks(in_parts(westside, 10, cap_per_month_minor=40_000), ana, mona)
+        win(lead, by=wes, amount=usd(10_000))
+        clock.move(days=11)
+        work()
+        dispute = opened(lead, ana, K.WRONG_AMOUNT, usd(15_000))
+        assert dispute.at_issue == usd(50)  # Of $175, for $350 are earned in this month.
+        do(accept_claim, fresh(dispute), by=wes)
+        assert self.nets(lead) == [usd(250), usd(100), usd(50)] and check_ledger() == []
+
+    def test_what_is_set_aside_for_a_dispute_stays_when_a_part_falls_due(self, westside, ana, wes, mona, work, clock):
+        bounty = in_parts(westside, 10)
+        lead = talks(bounty, ana, mona)
+        win(lead, by=wes, amount=usd(10_000))
+        dispute = contested(opened(lead, ana, K.WRONG_AMOUNT, usd(15_000)), wes, ana)
+        self.spend_all(bounty)
+        clock.move(days=11)
+        work()
+        self.spend_all(bounty)
+        assert holds(AccountKind.RESERVED, lead.id) == fresh(dispute).reserved_minor == 18_375
+        do(rule, fresh(dispute), by=mona, **FOR_CLAIMANT)
+        assert holds(AccountKind.OWED_BY_BUSINESS, dispute.id) == 0 and sum(one.minor for one in self.nets(lead)) == 52_500
+        assert holds(AccountKind.RESERVED, lead.id) == 0 and check_ledger() == []
+
+    def test_nothing_is_released_while_the_business_owes_for_a_ruling(self, westside, ana, wes, mona, work, clock):
+        bounty = in_parts(westside, 40)
+        lead = closed(talks(bounty, ana, mona), wes)
+        dispute = contested(opened(lead, ana, amount=usd(10_000)), wes, ana)
+        with transaction():
+            funds.free_reservation(lead.id, bounty_id=bounty.id, currency="usd", why="a test")
+        self.spend_all(bounty)
+        do(rule, fresh(dispute), by=mona, **FOR_CLAIMANT)
+        assert holds(AccountKind.OWED_BY_BUSINESS, dispute.id) == -36_750
+        clock.move(days=41)
+        work()
+        assert [one.state for one in rewards_of_lead(again(lead))] == [RewardState.ON_HOLD] * 2
+        fund_bounty(bounty)
+        with transaction():
+            cover(bounty.id, "usd")
+        work()
+        assert [one.state for one in rewards_of_lead(again(lead))] == [RewardState.PAYABLE] * 2 and check_ledger() == []
+
+    def test_a_sale_of_a_lead_called_unfit_keeps_its_money_when_the_protection_ends(self, westside, ana, wes, mona, work, clock):
+        lead = closed(talks(in_parts(westside, 120), ana, mona), wes, Stage.UNQUALIFIED)
+        do(rule, contested(opened(lead, ana, amount=usd(10_000)), wes, ana), by=mona, **FOR_CLAIMANT)
+        clock.move(days=121)
+        work()
+        assert again(lead).moderation is Moderation.ACCEPTED and self.nets(lead) == [usd(250), usd(100)]
+
+
+class TestOneSaleForOneBuyer:
+    """David took his yes through Ana back, and said it through Tom."""
+
+    @pytest.fixture
+    def taken_back(self, bounty, ana, mona, keep_lead):
+        def build():
+            lead = talks(bounty, ana, mona)
+            do(withdraw_consent, again(lead))
+            return lead
+        return keep_lead("taken back", build)
+
+    def through_tom(self, bounty, mona):
+        tom = make_user("Tom Berg")
+        return consent(accept(point(bounty, tom, text="I am in the market for a car, and a roof rack."), by=mona))
+
+    def test_no_ghost_close_is_claimed_of_the_lead_that_was_left(self, taken_back, bounty, ana, mona):
+        second = self.through_tom(bounty, mona)
+        lead = again(taken_back)
+        assert (lead.moderation, lead.consent) == (Moderation.EXPIRED, Consent.WITHDRAWN)
+        assert kinds_for(lead) == [K.DUPLICATE_OWNERSHIP] and lead.duplicate_of_id == second.id
+        with pytest.raises(NotDisputable, match="another lead"):
+            opened(lead, ana)
+
+    @pytest.mark.once
+    def test_nor_of_one_that_ended_where_the_sale_of_its_time_was_recorded_for_another(self, bounty, ana, wes, mona, work, clock):
+        lead = talks(bounty, ana, mona)
+        clock.move(days=90, hours=1)
+        work()
+        day = today()
+        assert again(lead).moderation is Moderation.EXPIRED and kinds_for(again(lead)) == [K.GHOST_CLOSE]
+        second = self.through_tom(bounty, mona)
+        assert kinds_for(again(lead)) == [K.GHOST_CLOSE]
+        clock.move(days=2)
+        win(second, by=wes)  # Of a time that was not Ana's any more: what she says of hers can still be claimed.
+        assert kinds_for(again(lead)) == [K.GHOST_CLOSE]
+        with transaction():
+            conversions_of(again(second))[0].occurred_on = day
+        with pytest.raises(NotDisputable, match="another lead") as refused:
+            do(open_dispute, again(lead), K.GHOST_CLOSE, by=ana, text=TEXT, claim=Claim(day, SALE))
+        assert refused.value.next_step.startswith("Write to us")
+
+    @pytest.mark.once
+    def test_a_sale_after_the_yes_was_taken_back_is_not_claimed(self, taken_back, ana, wes, clock):
+        day = today()
+        clock.move(days=2)
+        with pytest.raises(NotDisputable, match="taken their yes back"):
+            opened(taken_back, ana, K.UNTRACKED)
+        do(open_dispute, again(taken_back), K.UNTRACKED, by=ana, text=TEXT, claim=Claim(day, SALE))
+
+    def test_silence_pays_no_second_time(self, taken_back, bounty, ana, wes, mona, work, clock):
+        dispute = opened(taken_back, ana, K.UNTRACKED)
+        win(self.through_tom(bounty, mona), by=wes)
+        clock.move(days=8)
+        work()
+        assert fresh(dispute).state is D.ESCALATED and rewards_of_lead(again(taken_back)) == []
+        with pytest.raises(CountedElsewhere):
+            do(rule, fresh(dispute), by=mona, **FOR_CLAIMANT)
+        do(rule, fresh(dispute), by=mona, **FOR_RESPONDENT)
+
+
 class TestWitness:
     def asked(self, lead, ana, wes):
         dispute = opened(lead, ana)
@@ -462,6 +747,24 @@ class TestWitness:
         assert all("question" not in str(one["Subject"]) for one in mailbox.to("david@example.com"))
         self.answer(dispute, mailed=False, bought_on=today(), amount=usd(9))
         assert fresh(dispute).witness.is_proven is False
+
+    def test_a_link_that_is_too_old_sends_a_new_one_to_the_buyer(self, lost, ana, wes, work, mailbox, anonymous):
+        dispute = self.asked(lost, ana, wes)
+        work()
+        asked = len(mailbox.to("david@example.com"))
+        value = witness_link(dispute, is_mailed=True).rsplit("/", 1)[1].rsplit(".", 2)[0]
+        old = f"/witness/{MAILED}/{sign(MAILED, value, until=today() - timedelta(days=1))}"
+        page = anonymous.get(old)
+        assert page.status_code == 410 and "This link is too old" in page.text
+        form = next(one for one in html.fromstring(page.text).forms if "/new-link/" in one.action)
+        anonymous.post(form.action, data=dict(form.form_values()))
+        work()
+        assert len(mailbox.to("david@example.com")) == asked + 1
+        assert anonymous.get(mailbox.link_to("david@example.com", "/witness/")).status_code == 200
+        self.answer(dispute, WitnessSaid.RATHER_NOT)
+        anonymous.post(form.action, data=dict(form.form_values()))
+        work()
+        assert str(mailbox.last_to("david@example.com")["Subject"]) == "A new link to your page"
 
     def test_answers_once_and_not_after_the_end(self, lost, ana, wes):
         dispute = self.asked(lost, ana, wes)

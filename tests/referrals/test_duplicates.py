@@ -4,9 +4,10 @@ from datetime import date
 import pytest
 from sqlalchemy import select
 
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.reading import PageReading
+from marketplace.identity.models import MemberRole, Membership
 from marketplace.payments.models import AccountKind
 from marketplace.referrals.appeals import appeal_decision
 from marketplace.referrals.asking import buyer_link
@@ -189,6 +190,13 @@ class TestOneBuyer:
         assert found.owner.id == second.id and "Tom Berg was accepted first" in found.why
         assert again(first).moderation is Moderation.EXPIRED
         assert (holds(AccountKind.RESERVED, first.id), holds(AccountKind.RESERVED, second.id)) == (0, 105_000)
+
+    def test_who_works_there_by_now_owns_no_buyer_that_somebody_else_pointed_at_too(self, bounty, ana, tom, mona):
+        first, second = point_twice(bounty, ana, tom)
+        with transaction():
+            db.session.add(Membership(business_id=bounty.business_id, user_id=ana.id, role=MemberRole.AGENT))
+        do(rule_on_buyers, again(first), again(second), by=mona, is_same=True)
+        assert (again(first).moderation, again(second).moderation) == (Moderation.DUPLICATE, Moderation.IN_REVIEW)
 
     def test_the_buyers_word_comes_before_all(self, bounty, ana, tom, mona):
         first, second = point_twice(bounty, ana, tom)

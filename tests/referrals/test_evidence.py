@@ -9,8 +9,9 @@ from marketplace.referrals.models import EvidenceState, Moderation, ReasonCode
 from marketplace.referrals.moderation import answer_info
 from marketplace.referrals.pages.evidence_text import mark_quote
 from marketplace.referrals.pointing import withdraw_lead
+from marketplace.referrals.rechecks import read_again
 from tests.factories import make_user
-from tests.referrals.conftest import QUOTE
+from tests.referrals.conftest import POST, QUOTE
 from tests.referrals.steps import actions_on, again, do, point
 
 
@@ -24,6 +25,18 @@ def test_a_read_post_is_kept_with_its_author_day_and_the_words_around_the_quote(
     assert evidence.quote_suffix.startswith(", something for two kids")
     assert evidence.sha256 and "workshop" in evidence.text and evidence.captured_at
     assert again(lead).moderation is Moderation.IN_REVIEW
+
+
+def test_who_wrote_it_is_asked_of_the_feed_at_the_first_reading_only(bounty, ana, blog, work):
+    blog.pages["/feed"] = (f'<rss version="2.0"><channel><item><link>{blog.address}/car</link>'
+                           "<author>d@blog.example (David Brandt)</author></item></channel></rss>")
+    blog.kinds["/feed"] = "application/rss+xml"
+    silent = POST.replace('<meta name="author" content="David Brandt">', '<link rel="alternate" type="application/rss+xml" href="/feed">')
+    lead = point(bounty, ana, url=blog.post(text=silent))
+    work()
+    assert (again(lead).evidence.author, again(lead).evidence.published_on) == ("David Brandt", date(2026, 10, 31))
+    assert read_again(lead.id, "before_asking").reading.author == ""
+    assert blog.asked == ["/car", "/feed", "/car"]
 
 
 def test_a_quote_that_is_not_there_goes_to_review_with_a_warning(bounty, ana, blog, work):

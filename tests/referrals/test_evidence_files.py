@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 from sqlalchemy import select, text
 
+from marketplace.foundation.audit import events_about
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.foundation.given_files import read_given
@@ -109,6 +110,18 @@ def test_a_file_is_sent_so_that_nothing_in_it_runs(shot, as_user, ana, which, pa
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert ("evidence.file_taken" in actions_on(shot.id)) is (shown == "attachment")
+
+
+def test_a_look_at_a_picture_is_written_down_once_a_day_for_each_reader(shot, as_user, ana, mona, later):
+    def look(person):
+        answer = as_user(person).get(f"/leads/{shot.id}/files/{files_of(shot)[0].id}/picture")
+        return answer.status_code, actions_on(shot.id).count("evidence.file_seen")
+
+    assert [look(person) for person in (mona, mona, ana, mona)] == [(200, 1), (200, 1), (200, 2), (200, 2)]
+    later(days=1)
+    assert look(mona) == (200, 3)
+    looks = [one for one in db.session.scalars(events_about(shot.id)) if one.action == "evidence.file_seen"]
+    assert {one.details["file"] for one in looks} == {files_of(shot)[0].id} and [one.actor_id for one in looks] == [mona.id, ana.id, mona.id]
 
 
 def test_the_page_shows_our_copies_and_no_stranger_is_given_them(shot, as_user, mona, wes):

@@ -5,13 +5,12 @@ import pytest
 
 from marketplace.bounties.models import Allowed, For, GateRule, NonCash, RewardKind
 from marketplace.foundation.audit import events_about
-from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db
 from marketplace.identity.profile import say_home
 from marketplace.payments.models import AccountKind
 from marketplace.privacy.blanking import blank_lead
 from marketplace.privacy.kinds import WORDS
-from marketplace.referrals.asking import CONFIRMING, MAILED, buyer_link
+from marketplace.referrals.asking import MAILED, buyer_link, confirming_link
 from marketplace.referrals.buyers_place import asks_for_place
 from marketplace.referrals.consent import AlreadyAnswered, confirm_consent, give_consent
 from marketplace.referrals.in_kind import things_of_lead
@@ -165,7 +164,7 @@ class TestWhereTheBuyerLives:
         assert "Where do you live?" not in anonymous.get(address).text
         anonymous.submit(address, {"name": "David", "email": "david@example.com", "until": last_day(lead)},
                          action=f"{address}/yes")
-        confirming = f"/buyer/confirm/{sign(CONFIRMING, find_live_grant(lead).id)}"
+        confirming = urlsplit(confirming_link(find_live_grant(lead))).path
         assert anonymous.submit(confirming, {"jurisdiction": "XX-YY"}).status_code == 422
         anonymous.submit(confirming, {"jurisdiction": "US-CA"})
         assert (again(lead).consent, again(lead).buyer_jurisdiction) == (Consent.GRANTED, "US-CA")

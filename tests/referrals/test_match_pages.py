@@ -2,7 +2,8 @@
 import pytest
 from lxml import html
 
-from marketplace.bounties.models import Category, RewardKind
+from marketplace.bounties.models import Category, NonCash, RewardKind
+from marketplace.bounties.publishing import publish_bounty
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.limits import limiter
 from marketplace.identity.models import User
@@ -163,6 +164,14 @@ class TestWhatFits:
                     offer="We hire Python developers, fully remote.", criteria=["Is looking for a job"])
         assert len(matched("I am a Python developer, looking for a new job.")) == 1
         assert matched("We need a Python developer for our shop.") == ()
+
+    def test_what_gives_thanks_alone_speaks_of_no_money(self, anonymous):
+        thanked = make_bounty(rules=[{"kind": RewardKind.NON_CASH, "thing": NonCash.THANK_YOU, "words": "Dinner for two"}])
+        with transaction():
+            publish_bounty(thanked, by=owner_of(thanked.business))
+        page = anonymous.submit("/match", {"post": NEED}).text
+        assert "Pays no money" in page and "Funded" not in page and "Not funded" not in page
+        assert [one.is_funded for one in matched()] == [None]
 
     def test_ones_own_business_is_not_offered(self, bounty, as_user, ana):
         for person, is_there in ((owner_of(bounty.business), False), (make_member(bounty.business), False), (ana, True)):

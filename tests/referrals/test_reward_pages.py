@@ -6,6 +6,7 @@ from marshmallow import ValidationError
 from marketplace.bounties.models import Bounty, For, Happening, NonCash, RewardKind
 from marketplace.foundation.db import db
 from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.lifecycle import move_reward
 from marketplace.referrals.models import (
     Choice,
@@ -19,10 +20,10 @@ from marketplace.referrals.models import (
     SplitState,
     Stage,
 )
+from marketplace.referrals.next_step import next_step
 from marketplace.referrals.queries import rewards_of_lead
 from marketplace.referrals.reward_schemas import SplitForm
 from marketplace.referrals.stages import change_stage
-from marketplace.referrals.timeline import Audience, next_step
 from tests.browsing import end_reading, words_of
 from tests.factories import accept, consent, flat, make_bounty, make_user, win
 from tests.referrals.steps import again, do, point

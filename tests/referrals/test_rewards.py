@@ -18,6 +18,7 @@ from marketplace.payments.models import AccountKind, ConnectedAccount, Payable, 
 from marketplace.payments.money_out.orders import ask_reversal
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.money_out.transfers import request_transfers
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, note_reversal, preview_clawback, refund_sale
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
@@ -32,9 +33,9 @@ from marketplace.referrals.models import (
     Reward,
     RewardState,
 )
+from marketplace.referrals.next_step import next_step
 from marketplace.referrals.queries import get_reward, rewards_of_lead
 from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
-from marketplace.referrals.timeline import Audience, next_step
 from tests.browsing import end_reading
 from tests.factories import (
     PERCENT,

@@ -214,6 +214,16 @@ class TestSplit:
         with pytest.raises(SelfReferral):
             self.answer(split, david)
 
+    def test_is_not_for_whom_the_law_of_their_place_forbids_it_nor_the_referrer_by_another_address(self, lead, ana):
+        cal, eva = make_user("Cal Ray", jurisdiction="US-CA"), "eva@elsewhere.example"
+        split = self.propose(lead, 4_000, (cal, 3_000), (eva, 3_000))
+        with pytest.raises(SelfReferral, match="California"):
+            self.answer(split, cal)
+        with transaction():
+            db.session.get_one(User, ana.id).email = eva
+        with pytest.raises(SelfReferral):
+            self.answer(split, ana)
+
     def test_is_not_for_those_who_moderate(self, lead, mona):
         split = self.propose(lead, 5_000, (mona, 5_000))
         with pytest.raises(SelfReferral):

@@ -5,14 +5,16 @@ from marketplace.bounties.models import RewardKind
 from marketplace.foundation.fetch import FetchFailure, say_failure
 from marketplace.foundation.money import Money
 from marketplace.referrals.appeals import appeal_decision
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.consent import give_consent, withdraw_consent
 from marketplace.referrals.contact import open_contact
 from marketplace.referrals.models import Channel, Moderation, ReasonCode, Stage
 from marketplace.referrals.moderation import reject_lead
+from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pages.steps import steps_of
 from marketplace.referrals.queries import rewards_of_lead
 from marketplace.referrals.stages import change_stage
-from marketplace.referrals.timeline import Audience, next_step, tell_story
+from marketplace.referrals.timeline import tell_story
 from tests.factories import PERCENT, accept, consent, make_bounty, make_user, review_lead, win
 from tests.referrals.steps import again, decide, do, point
 

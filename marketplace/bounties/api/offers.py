@@ -14,12 +14,14 @@ from marketplace.bounties.rules import Event, Happening, RewardPreview, price
 from marketplace.bounties.schemas import BoardInput, BountyInput, BountyOutput
 from marketplace.foundation.fields import Amount
 from marketplace.foundation.idempotency import once
+from marketplace.foundation.limits import PROGRAMS, caller, limiter
 from marketplace.foundation.money import parse_amount
 from marketplace.foundation.paging import DEFAULT_SIZE, LARGEST_SIZE, Page, PageQuery, page
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import require_scope, signed_in_user
 
 bp = Blueprint("bounties", __name__, url_prefix="/api/v1", description="What businesses offer")
+limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)
 
 
 class BountyPage(Schema):

@@ -9,7 +9,7 @@ from marketplace.bounties.pages.asked import preview_asked, read_asked
 from marketplace.bounties.pages.showing import show_bounty
 from marketplace.bounties.permissions import may_see_drafts
 from marketplace.bounties.preview import reward_sign
-from marketplace.bounties.queries import bounties_by_id, bounties_of, funded_among, get_bounty
+from marketplace.bounties.queries import backing_among, bounties_by_id, bounties_of, get_bounty
 from marketplace.bounties.schemas import BoardInput
 from marketplace.foundation.money import CURRENCIES
 from marketplace.identity.permissions import is_member
@@ -34,7 +34,7 @@ def show() -> Any:
     kept: dict[str, Any] = {name: value for name, value in asked.typed.items() if name in KEPT}
     following = url_for(".show", **kept, cursor=page.next_cursor) if page.next_cursor else None
     return render_template(
-        "bounties/board.html", asked=asked, search=search, rows=page.rows, funded=funded_among(list(page.rows)),
+        "bounties/board.html", asked=asked, search=search, rows=page.rows, backing=backing_among(list(page.rows)),
         sign=reward_sign, categories=list(Category), currencies=list(CURRENCIES), kept=kept, following=following,
         is_first=wanted["cursor"] is None,
         awaited=url_for(".show", **{**kept, "funds": "awaited"}) if not following and _some_wait(search) else None,
@@ -62,5 +62,5 @@ def business(slug: str) -> Any:
         return redirect(url_for(".business", slug=found.slug))
     live = [b for b in bounties_of(found.id, seen_by=None) if b.state is BountyState.LIVE]
     return render_template(
-        "bounties/business.html", business=found, bounties=live, funded=funded_among(live), sign=reward_sign,
+        "bounties/business.html", business=found, bounties=live, backing=backing_among(live), sign=reward_sign,
         is_member=viewer is not None and is_member(viewer, found.id))

@@ -9,7 +9,7 @@ from marketplace.bounties.models import Bounty, BountyState
 from marketplace.bounties.pages.asked import Asked
 from marketplace.bounties.permissions import may_edit, may_see_drafts
 from marketplace.bounties.preview import Way, cost_arithmetic, most_renewals, plain_terms, reward_sign
-from marketplace.bounties.queries import free_funds_of, reserved_among
+from marketplace.bounties.queries import backing_by, free_funds_of, reserved_among
 from marketplace.bounties.rules import fee_on, most_in_shares, worst_case
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.money import BadAmount, Money, parse_amount, plain_amount, zero
@@ -39,7 +39,7 @@ def show_bounty(
     asked = asked or Asked()
     return render_template(
         "bounties/bounty.html", bounty=bounty, terms=bounty.terms, asked=asked, preview=preview, refusal=refusal,
-        is_funded=funds.missing.minor == 0, funds=funds if is_insider else None,
+        backing=backing_by(funds.free, worst_case(bounty.terms)), funds=funds if is_insider else None,
         sign=reward_sign(bounty.terms) if is_insider else law.sign(bounty.terms),
         plain_terms=plain_terms(bounty.terms), renewals=most_renewals(bounty.terms),
         arithmetic=cost_arithmetic(bounty.terms), costs_money=worst_case(bounty.terms).minor > 0,

@@ -35,6 +35,7 @@ def new() -> Any:
 
 @bp.route("/<business_id>/settings", methods=["GET", "POST"])
 @signed_in
+@limiter.limit(WRITING, key_func=caller, methods=["POST"])
 def settings(business_id: str) -> Any:
     user, business = signed_in_user(), get_business(business_id)
     require(may_edit_business(user, business.id), "edit this business")
@@ -78,6 +79,7 @@ def members(business_id: str) -> Any:
 
 @bp.post("/<business_id>/members/<membership_id>/role")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def role(business_id: str, membership_id: str) -> Any:
     form = Form(RoleInput())
     if not form.is_ready:
@@ -95,6 +97,7 @@ def role(business_id: str, membership_id: str) -> Any:
 
 @bp.post("/<business_id>/members/<membership_id>/removal")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def removal(business_id: str, membership_id: str) -> Any:
     user = signed_in_user()
     try:

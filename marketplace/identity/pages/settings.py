@@ -21,6 +21,7 @@ NEW_KEY = {"days": "90"}  # What the form for a key begins with.
 
 @bp.route("", methods=["GET", "POST"])
 @signed_in
+@limiter.limit(WRITING, key_func=caller, methods=["POST"])
 def profile() -> Any:
     user = signed_in_user()
     form = Form(ProfileInput(), initial={
@@ -74,6 +75,7 @@ def keys() -> Any:
 
 @bp.post("/keys/<key_id>/revocation")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def revoke(key_id: str) -> Any:
     user = signed_in_user()
     with transaction():

@@ -7,7 +7,7 @@ from flask_login import current_user
 
 from marketplace.foundation.browsers import mark_device, traces_of_request
 from marketplace.foundation.db import transaction
-from marketplace.foundation.limits import GUESSING, GUESSING_ONE, account_tried, caller, limiter
+from marketplace.foundation.limits import GUESSING, GUESSING_ONE, WRITING, account_tried, caller, limiter
 from marketplace.foundation.traces import keep_traces
 from marketplace.foundation.web import Form
 from marketplace.identity.confirmation import AlreadyConfirmed, confirm_email, find_unconfirmed, send_confirmation_again
@@ -64,6 +64,7 @@ def sign_in() -> Any:
 
 
 @bp.post("/sign-out")
+@limiter.limit(WRITING, key_func=caller)
 def sign_out() -> Any:
     end_session()
     flash("You are signed out.")

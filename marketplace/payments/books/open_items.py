@@ -1,5 +1,5 @@
 """Differences that wait for a person, with their age; while money differs, transfers stop. Nothing is repaired here."""
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from sqlalchemy import Select, select
 
@@ -113,10 +113,6 @@ def get_item(item_id: str, *, seen_by: User) -> OpenItem:
 def open_items() -> Select[OpenItem]:
     """Oldest first."""
     return select(OpenItem).where(OpenItem.resolved_at.is_(None)).order_by(OpenItem.id)
-
-
-def items_that_stop() -> Sequence[OpenItem]:
-    return [item for item in db.session.scalars(open_items()) if does_stop(item.kind, item.amount_minor)]
 
 
 def worth(item: OpenItem) -> str:

@@ -11,8 +11,6 @@ from marketplace.foundation.money import CURRENCIES, Money
 
 # Between these a platform pays out under the ordinary agreement, whatever the currency.
 SELF_SERVE = frozenset({"US", "GB", "EEA", "CA", "CH"})
-# Two decimals (ISK, HUF, TWD, UGX are written so), none when paid out: multiples of 100 smallest units.
-WHOLE_UNIT_PAYOUTS = frozenset({"huf", "isk", "twd", "ugx"})
 # Stripe turns transfers into the account's own currency on arrival; dinars it settles in Kuwait alone.
 NOT_CONVERTED = frozenset({"kwd"})
 
@@ -71,8 +69,3 @@ def least_payout(country: str) -> Money:
     found = COUNTRIES[country]
     digits = CURRENCIES[found.currency].digits if found.currency in CURRENCIES else 2
     return Money(found.least_payout * 10 ** digits, found.currency)
-
-
-def payout_step(currency: str) -> int:
-    """What a payout to a bank is a multiple of, in smallest units."""
-    return 100 if currency in WHOLE_UNIT_PAYOUTS else CURRENCIES[currency].charge_step if currency in CURRENCIES else 1

@@ -30,12 +30,6 @@ BATCH_MOVES: Mapping[BatchState, frozenset[BatchState]] = {
     B.DROPPED: frozenset(),
 }
 
-LINE_MOVES: Mapping[LineState, frozenset[LineState]] = {
-    L.PLANNED: frozenset({L.REQUESTED, L.LEFT_OUT}),
-    L.REQUESTED: frozenset(),
-    L.LEFT_OUT: frozenset(),
-}
-
 ORDER_MOVES: Mapping[OrderState, frozenset[OrderState]] = {
     M.ASKED: frozenset({M.GRANTED, M.DECLINED}),
     M.GRANTED: frozenset(),

@@ -20,6 +20,7 @@ from marketplace.payments.models import (
     TransferReversal,
     TransferState,
 )
+from marketplace.payments.money_out import stops
 from marketplace.payments.sending import make_key
 
 SENT = frozenset({TransferState.SENT, TransferState.PARTLY_REVERSED, TransferState.REVERSED})
@@ -132,6 +133,7 @@ def set_apart(reference: str, amount: Money) -> Payable | None:
     db.session.flush()
     audit.record("payable.owed", apart.id, by=audit.SYSTEM, amount_minor=amount.minor, currency=amount.currency,
                  rest_of=apart.rest_of)
+    stops.stop_alike(apart, like=payable.id)
     return apart
 
 

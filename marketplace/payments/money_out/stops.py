@@ -37,11 +37,18 @@ def lift_stops(source: str, *, by: str) -> None:
         audit.record("transfers.resumed", stop.subject_id or stop.scope, by=by, scope=stop.scope, source=source)
 
 
-def stops_part_of(source: str, reference: str) -> bool:
-    """Whether this ``source`` stops the payable, or a piece of it, already."""
-    return db.session.scalar(open_stops().join(Payable, TransferStop.subject_id == Payable.id).where(
-        TransferStop.source == source, TransferStop.scope == StopScope.PAYABLE,
-        or_(Payable.id == reference, Payable.rest_of == reference)).limit(1)) is not None
+def stopped_by(source: str) -> set[str]:
+    """Ids of the payables that this ``source`` stops now."""
+    return set(db.session.scalars(open_stops().where(
+        TransferStop.source == source, TransferStop.scope == StopScope.PAYABLE)
+        .with_only_columns(TransferStop.subject_id)))
+
+
+def stop_alike(piece: Payable, *, like: str) -> None:
+    """What stops the payable ``like`` stops this piece of it too."""
+    for stop in db.session.scalars(open_stops().where(
+            TransferStop.scope == StopScope.PAYABLE, TransferStop.subject_id == like)).all():
+        stop_transfers("payable", piece.id, reason=stop.reason, source=stop.source, by=audit.SYSTEM)
 
 
 def why_stopped(payable: Payable | None) -> str | None:

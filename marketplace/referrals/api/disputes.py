@@ -5,6 +5,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
 from marketplace.foundation.idempotency import once
+from marketplace.foundation.limits import PROGRAMS, caller, limiter
 from marketplace.foundation.paging import Page, PageQuery, page
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals.disputes import answering
@@ -16,6 +17,7 @@ from marketplace.referrals.queries import get_lead
 from marketplace.referrals.schemas import DecisionInput
 
 bp = Blueprint("dispute", __name__, url_prefix="/api/v1", description="What one side claims of the other")
+limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)
 
 
 class DisputeQuery(PageQuery):

@@ -8,6 +8,7 @@ from marshmallow import Schema, fields
 from marketplace.bounties.queries import get_bounty
 from marketplace.foundation.db import transaction
 from marketplace.foundation.idempotency import asked_anew, once
+from marketplace.foundation.limits import PROGRAMS, caller, limiter
 from marketplace.foundation.paging import PageQuery, page
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals import appeals, clawbacks, in_kind, moderation, pointing, stages
@@ -45,6 +46,7 @@ from marketplace.referrals.schemas import (
 from marketplace.referrals.timeline import Audience, audience_of, next_step, tell_story
 
 bp = Blueprint("leads", __name__, url_prefix="/api/v1", description="Buyers pointed out, and what became of them")
+limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)
 
 
 class LeadQuery(PageQuery):

@@ -42,7 +42,8 @@ class MatchOutput(Schema):
     score = fields.Integer(metadata={"description": "Of 100."})
     reward = fields.String(metadata={"description": "What one would earn, in words."})
     reasons = fields.List(fields.String())
-    funded = fields.Boolean(attribute="is_funded")
+    funded = fields.Boolean(attribute="is_funded", allow_none=True, metadata={
+        "description": "Whether there is money for one more lead; null where it pays no money."})
     too_old = fields.Boolean(attribute="is_too_old", metadata={
         "description": "The post is older than the bounty takes without a reason."})
     law = fields.String(metadata={"description": "What the law of your place allows instead, else empty."})

@@ -5,6 +5,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
 from marketplace.foundation.idempotency import once
+from marketplace.foundation.limits import PROGRAMS, caller, limiter
 from marketplace.foundation.paging import Page, PageQuery, page
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals import afterwards, in_kind, sharing
@@ -27,6 +28,7 @@ from marketplace.referrals.reward_schemas import (
 from marketplace.referrals.schemas import LeadOutput
 
 bp = Blueprint("earnings", __name__, url_prefix="/api/v1", description="What leads earned, and what becomes of it")
+limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)
 
 
 class RewardQuery(PageQuery):

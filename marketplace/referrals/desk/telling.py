@@ -14,7 +14,7 @@ from marketplace.foundation.errors import Conflict, Forbidden, require
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
 from marketplace.referrals import lifecycle
-from marketplace.referrals.asking import ask_consent, free_reserved
+from marketplace.referrals.asking import ask_consent
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, add_business_days
 from marketplace.referrals.desk.claims import CLAIM_LASTS, claim_lead
 from marketplace.referrals.desk.record import decide, last_decision, refusal_appealed
@@ -23,6 +23,7 @@ from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Escalation, Lead, Moderation, ReasonCode
 from marketplace.referrals.permissions import may_decide
 from marketplace.referrals.questions import tell_question
+from marketplace.referrals.reserving import free_reserved
 from marketplace.referrals.suppression import Suppressed, hashes_of, refuse_suppressed
 
 GRACE = timedelta(minutes=5)  # Long enough to see a slip, short beside two business days.

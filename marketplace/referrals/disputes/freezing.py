@@ -1,7 +1,6 @@
 """The sum at issue waits until the dispute is over: of a reward that much, of what is not earned yet free funds."""
 from marketplace.bounties.models import For
 from marketplace.bounties.publishing import note_funds_came_free, pause_if_out_of_funds
-from marketplace.bounties.rules import worst_case
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, zero
 from marketplace.payments import ledger
@@ -10,10 +9,10 @@ from marketplace.payments.disputes.freezing import frozen_of
 from marketplace.payments.models import AccountKind
 from marketplace.payments.money_in import funds
 from marketplace.referrals.at_issue import freeze_reward, thaw_what_was_at_issue
-from marketplace.referrals.disputes.subjects import ENDED, NOT_SENT
-from marketplace.referrals.models import Dispute, DisputeKind, Lead, Moderation, Reward
-from marketplace.referrals.queries import find_conversion, rewards_of_lead
-from marketplace.referrals.reserving import kept_for_disputes, still_possible
+from marketplace.referrals.disputes.subjects import NOT_SENT
+from marketplace.referrals.models import Dispute, DisputeKind, Lead, Reward
+from marketplace.referrals.queries import rewards_of_lead
+from marketplace.referrals.reserving import ON_TOP, still_possible, what_stays
 
 
 def freeze(dispute: Dispute, cost: Money) -> None:
@@ -22,9 +21,11 @@ def freeze(dispute: Dispute, cost: Money) -> None:
     for reward, amount in rewards_at_issue(dispute):
         freeze_reward(dispute, reward, amount)
     if cost.minor:
-        is_on_top = dispute.kind is DisputeKind.WRONG_AMOUNT  # Of what is kept for later parts of the sale.
-        set_aside(lead, cost + still_possible(lead) if is_on_top else cost)
-        dispute.reserved_minor = min(cost, funds.reserved_for(lead.id, cost.currency)).minor
+        kept = funds.reserved_for(lead.id, cost.currency)
+        below = min(still_possible(lead), kept) if dispute.kind in ON_TOP else zero(cost.currency)
+        set_aside(lead, cost + below)
+        there = funds.reserved_for(lead.id, cost.currency) - below
+        dispute.reserved_minor = max(min(cost.minor, there.minor), 0)
         pause_if_out_of_funds(lead.bounty)
 
 
@@ -40,9 +41,7 @@ def free_set_aside(dispute: Dispute) -> None:
         return
     lead = db.session.get_one(Lead, dispute.lead_id)
     left = funds.reserved_for(lead.id, dispute.currency) - dispute.reserved
-    needed = zero(dispute.currency) if _is_over(lead) else min(still_possible(lead), worst_case(lead.terms))
-    funds.free_beyond(lead.id, bounty_id=lead.bounty_id, keep=max(left, needed, kept_for_disputes(lead)),
-                      why="the dispute is over")
+    funds.free_beyond(lead.id, bounty_id=lead.bounty_id, keep=max(left, what_stays(lead)), why="the dispute is over")
     note_funds_came_free(lead.bounty)
     dispute.reserved_minor = 0
 
@@ -67,17 +66,16 @@ def set_aside(lead: Lead, cost: Money) -> Money:
     return amount
 
 
-def find_money(dispute: Dispute, lead: Lead, cost: Money) -> bool:
-    """All of ``cost`` is reserved: out of free funds, and what is missing the business owes. True where it owes."""
+def find_money(dispute: Dispute, lead: Lead, cost: Money) -> None:
+    """All of ``cost`` is reserved: out of free funds, and what is missing the business owes."""
     set_aside(lead, cost)
     owed = cost - funds.reserved_for(lead.id, cost.currency) - frozen_of(lead.id, cost.currency)
-    if owed.minor <= 0:
-        return False
-    raise_debt(dispute.id, owed, target=ledger.account(AccountKind.RESERVED, lead.id, cost.currency),
-               business_id=lead.business_id, purpose_id=lead.bounty_id)
-    return True
+    if owed.minor > 0:
+        raise_debt(dispute.id, owed, target=ledger.account(AccountKind.RESERVED, lead.id, cost.currency),
+                   business_id=lead.business_id, purpose_id=lead.bounty_id)
 
 
-def _is_over(lead: Lead) -> bool:
-    is_closed = lead.moderation is not Moderation.ACCEPTED or lead.stage in ENDED
-    return is_closed and find_conversion(lead) is None
+def find_money_on_top(dispute: Dispute, lead: Lead, cost: Money) -> None:
+    """The same, beside what is kept for what may still come of the sale."""
+    there = funds.reserved_for(lead.id, cost.currency) + frozen_of(lead.id, cost.currency) - dispute.reserved
+    find_money(dispute, lead, cost + max(min(still_possible(lead), there), zero(cost.currency)))

@@ -111,7 +111,8 @@ def _keep(lead: Lead, kind: DisputeKind, subject: Subject, by: User | None) -> D
 def was_turned_down(dispute: Dispute) -> bool:
     """An admin ruled on this very claim before. It may be made again, but silence must not undo the ruling."""
     return db.session.scalar(select(Dispute.id).where(
-        Dispute.about_id == dispute.about_id, Dispute.kind == dispute.kind, Dispute.id != dispute.id,
+        Dispute.about_id == dispute.about_id, Dispute.lead_id == dispute.lead_id,  # Several may claim one buyer.
+        Dispute.kind == dispute.kind, Dispute.id != dispute.id,
         Dispute.claimant_side == dispute.claimant_side, Dispute.ended_by == Ending.RULING).limit(1)) is not None
 
 

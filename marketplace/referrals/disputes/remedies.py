@@ -3,6 +3,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
+
 from marketplace.bounties.models import For
 from marketplace.bounties.rules import Event, Happening
 from marketplace.foundation import audit, clock, outbox
@@ -14,9 +15,8 @@ from marketplace.referrals import lifecycle
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import take_back_by_ruling
 from marketplace.referrals.consent import withdraw_consent
-from marketplace.referrals.corrections import preview_correction, record_correction, recorded_value
-from marketplace.referrals.disputes.freezing import find_money, rewards_at_issue
-from marketplace.referrals.holds import hold_reward
+from marketplace.referrals.corrections import cost_of_correction, record_correction
+from marketplace.referrals.disputes.freezing import find_money, find_money_on_top, rewards_at_issue
 from marketplace.referrals.in_kind import LIVES, REMINDED_AFTER
 from marketplace.referrals.lawful import price_for
 from marketplace.referrals.models import (
@@ -38,6 +38,7 @@ from marketplace.referrals.models import (
     Stage,
     WitnessSaid,
 )
+from marketplace.referrals.ownership import counted_for
 from marketplace.referrals.passing_on import pass_on
 from marketplace.referrals.queries import (
     conversions_of,
@@ -46,17 +47,20 @@ from marketplace.referrals.queries import (
     is_found_false,
     rewards_of_lead,
 )
-from marketplace.referrals.reserving import still_possible
-from marketplace.referrals.sharing import find_split
+from marketplace.referrals.sale_value import recorded_value
+from marketplace.referrals.sharing import find_split, share_own_part, why_not_share
 from marketplace.referrals.stages import is_to_qualify, make_sale, previews_of_sale, qualify
 from marketplace.referrals.suppression import hash_email
 
-OWED_BY_RULING = "The business has still to pay for this: a dispute was decided, and its funds did not suffice."
 BY_RULING = "a dispute was decided"
 
 
-class SharedAlready(Conflict):
-    code = "shared_already"
+class MayNotHaveIt(Conflict):
+    code = "may_not_have_it"
+
+
+class CountedElsewhere(Conflict):
+    code = "counted_elsewhere"
 
 
 @dataclass(frozen=True)
@@ -80,39 +84,39 @@ def _sell(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
     amount = finding.sale or dispute.sale
     if amount is None or find_conversion(lead) is not None:
         return
+    if counted_for(lead) is not None:
+        raise CountedElsewhere("What this buyer buys there is counted for another lead by now.",
+                               next_step="An admin can rule for the business; the referrer can say whose buyer it is.")
     dispute.ruled_sale_minor = amount.minor
     before = {one.id for one in conversions_of(lead)}
     previews = previews_of_sale(lead, amount, with_later=True)
-    owes = find_money(dispute, lead, sum(
-        (one.reward + one.buyer_share + one.fee for one in previews), zero(amount.currency)))
+    find_money(dispute, lead, sum((one.reward + one.buyer_share + one.fee for one in previews), zero(amount.currency)))
     if lead.stage is Stage.LOST:
         lifecycle.move_stage(lead, Stage.NEW, by=by, reason=BY_RULING)
     if lead.stage is not Stage.UNQUALIFIED:  # What the business said of it stays; the sale stands beside it.
         lifecycle.move_stage(lead, Stage.WON, by=by, reason=BY_RULING)
     make_sale(lead, amount, finding.sold_on or dispute.happened_on, source=_source(dispute), external_id=dispute.id,
               by=by)
-    _give_part(dispute, lead, [one for one in conversions_of(lead) if one.id not in before], finding, owes=owes, by=by)
+    _give_part(dispute, lead, [one for one in conversions_of(lead) if one.id not in before], finding, by=by)
 
 
 def _correct(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
     sale, total = find_conversion(lead), finding.sale or dispute.sale
-    if sale is None or total is None or total <= recorded_value(lead, sale):
+    if sale is None or total is None or total <= recorded_value(sale):
         return
     dispute.ruled_sale_minor = total.minor
-    more = preview_correction(lead, sale, total)
-    cost = more.reward + more.buyer_share + more.fee
-    owes = find_money(dispute, lead, cost + still_possible(lead))  # What is kept for later parts stays.
+    find_money_on_top(dispute, lead, cost_of_correction(lead, sale, total))
     made = record_correction(lead, sale, total, source=_source(dispute), external_id=dispute.id, by=by)
-    _give_part(dispute, lead, [made], finding, owes=owes, by=by)
+    _give_part(dispute, lead, [made], finding, by=by)
 
 
 def _qualify(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
     if not is_to_qualify(lead):
         return
     earned = price_for(lead, Event(Happening.QUALIFIED), used_up(lead))
-    owes = find_money(dispute, lead, earned.reward + earned.buyer_share + earned.fee)
+    find_money(dispute, lead, earned.reward + earned.buyer_share + earned.fee)
     made = qualify(lead, by=by)
-    _give_part(dispute, lead, [made] if made else [], finding, owes=owes, by=by)
+    _give_part(dispute, lead, [made] if made else [], finding, by=by)
 
 
 def _source(dispute: Dispute) -> ConversionSource:
@@ -122,17 +126,13 @@ def _source(dispute: Dispute) -> ConversionSource:
     return ConversionSource.BUYER_CONFIRMED if is_confirmed else ConversionSource.RULING
 
 
-def _give_part(
-    dispute: Dispute, lead: Lead, made: list[Conversion], finding: Finding, *, owes: bool, by: str
-) -> None:
-    """What it earned is the referrer's as far as the ruling says; odd units are theirs. It waits where it is owed."""
+def _give_part(dispute: Dispute, lead: Lead, made: list[Conversion], finding: Finding, *, by: str) -> None:
+    """What it earned is the referrer's as far as the ruling says; odd units are theirs."""
     ids = {one.id for one in made}
     for reward in [one for one in rewards_of_lead(lead) if one.conversion_id in ids]:
         back = reward.amount.part(BASIS - finding.share_bps, BASIS)
         if back.minor and reward.whom is For.REFERRER:
             take_back_by_ruling(reward, back, dispute_id=dispute.id, by=by)
-        if owes and reward.state in {RewardState.PENDING, RewardState.ON_HOLD}:
-            hold_reward(reward, source_id=dispute.id, reason=OWED_BY_RULING, letter="")
 
 
 def _take_back(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
@@ -143,16 +143,19 @@ def _take_back(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
 
 
 def _share(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
-    """Of what is earned and not sent, at once; of what is still to be earned, by a split."""
+    """The owner's own part: of what is earned and not sent at once, of what is still to be earned by a split.
+
+    What others agreed with the owner is not at issue, and stays theirs.
+    """
     owner, other = db.session.get_one(Lead, dispute.about_id), db.session.get_one(User, dispute.claimant_id)
-    has_earned, split = bool(rewards_of_lead(owner)), find_split(owner)
+    if why := why_not_share(owner, other):
+        raise MayNotHaveIt(why, next_step="An admin can rule for the one who has it.")
     for reward, amount in rewards_at_issue(dispute):
         pass_on(reward, amount.part(finding.share_bps, BASIS), owner, cause_id=dispute.id, to_id=other.id, by=by)
+    split = find_split(owner)
     if split is not None and split.state is SplitState.AGREED:
-        if has_earned:  # It goes on as all of them agreed.
-            return
-        raise SharedAlready("Everybody there agreed meanwhile on how it is shared.",
-                            next_step="Rule once it has earned something.")
+        share_own_part(split, other, second=lead, share_bps=finding.share_bps, by=by)
+        return
     if split is not None:
         lifecycle.move_split(split, SplitState.WITHDRAWN, by=by, reason=BY_RULING)
         db.session.flush()

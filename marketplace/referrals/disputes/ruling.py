@@ -6,7 +6,6 @@ from marketplace.foundation.money import BASIS, Money, show_money
 from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
-from marketplace.referrals.corrections import recorded_value
 from marketplace.referrals.disputes import lifecycle
 from marketplace.referrals.disputes.ending import end_for_claimant, end_for_respondent
 from marketplace.referrals.disputes.kinds import KINDS
@@ -16,6 +15,7 @@ from marketplace.referrals.disputes.queries import lock_dispute
 from marketplace.referrals.disputes.remedies import Finding
 from marketplace.referrals.models import Dispute, DisputeKind, DisputeState, Ending, Lead
 from marketplace.referrals.queries import find_conversion
+from marketplace.referrals.sale_value import recorded_value
 from marketplace.referrals.stages import check_sale_itself
 
 D = DisputeState
@@ -62,7 +62,7 @@ def _check_is_more(dispute: Dispute, lead: Lead, sale: Money) -> None:
     recorded = find_conversion(lead)
     if dispute.kind is not DisputeKind.WRONG_AMOUNT or recorded is None:
         return
-    before = recorded_value(lead, recorded)
+    before = recorded_value(recorded)
     if sale <= before:
         raise Invalid(f"{show_money(before)} is recorded already: to leave it at that, rule for the business.",
                       fields={"amount": [f"More than {show_money(before)}."]})

@@ -13,7 +13,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid
 from marketplace.foundation.money import Money, show_money, zero
 from marketplace.referrals.caps import used_up
-from marketplace.referrals.corrections import preview_correction, recorded_value
+from marketplace.referrals.corrections import cost_of_correction, preview_correction
 from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.in_kind import REMINDED_AFTER, things_of_lead
 from marketplace.referrals.lawful import price_for
@@ -32,14 +32,17 @@ from marketplace.referrals.models import (
     Stage,
     Thing,
 )
+from marketplace.referrals.ownership import counted_for
 from marketplace.referrals.queries import find_conversion, is_found_false, rewards_of_lead
-from marketplace.referrals.sharing import find_split
+from marketplace.referrals.sale_value import recorded_value
+from marketplace.referrals.sharing import find_split, why_not_share
 from marketplace.referrals.stages import check_sale_itself, is_introduced, is_to_qualify, previews_of_sale
 
 OPEN_WITHIN = timedelta(days=30)  # Of the event.
 TALKED = frozenset({Consent.GRANTED, Consent.WITHDRAWN})
 ENDED = frozenset({Stage.LOST, Stage.UNQUALIFIED})
 NOT_SENT = frozenset({RewardState.PENDING, RewardState.ON_HOLD, RewardState.PAYABLE})
+WHOSE = "If it was you who told them, say whose buyer it is."
 K = DisputeKind
 
 
@@ -126,6 +129,12 @@ def _missing_sale(lead: Lead, claim: Claim, since: datetime) -> Subject:
                             next_step="If the buyer said otherwise to you, write to us.")
     if find_conversion(lead) is not None:
         raise NotDisputable("The sale is recorded.", next_step="If its amount is wrong, dispute the amount.")
+    if counted_for(lead) is not None:
+        raise NotDisputable("What this buyer buys there is counted for another lead.",
+                            next_step=WHOSE if lead.duplicate_of_id else "Write to us if it was you who told them.")
+    if lead.consent is Consent.WITHDRAWN and _day(claim) > _last(lead.id, "consent.withdrawn").date():
+        raise NotDisputable("By then the buyer had taken their yes back: a sale after that is not this lead’s.",
+                            next_step="If they bought before that day, say when.")
     amount = _amount(claim)
     check_sale_itself(lead, amount, _day(claim))
     if lead.protected_until and _day(claim) > lead.protected_until.date():
@@ -141,13 +150,12 @@ def _wrong_amount(lead: Lead, claim: Claim) -> Subject:
     sale = find_conversion(lead)
     if sale is None:
         raise NotDisputable("No sale is recorded yet.", next_step="If they bought, say that the sale is not recorded.")
-    amount, recorded = _amount(claim), recorded_value(lead, sale)
+    amount, recorded = _amount(claim), recorded_value(sale)
     if amount.currency != recorded.currency or amount <= recorded:
         raise Invalid(f"The sale is recorded at {show_money(recorded)}.",
                       fields={"amount": [f"More than {show_money(recorded)}, which is what stands there."]})
-    more = preview_correction(lead, sale, amount)
-    return Subject(sale.id, sale.created_at, more.reward, more.reward + more.buyer_share + more.fee,
-                   sale.occurred_on, sale=amount)
+    return Subject(sale.id, sale.created_at, preview_correction(lead, sale, amount).reward,
+                   cost_of_correction(lead, sale, amount), sale.occurred_on, sale=amount)
 
 
 def _rejected_unfairly(lead: Lead, claim: Claim) -> Subject:
@@ -169,12 +177,16 @@ def _duplicate_ownership(lead: Lead, claim: Claim) -> Subject:
                             next_step="Look at the lead’s page for how it stands.")
     rewards = [one for one in rewards_of_lead(owner) if one.whom is For.REFERRER]
     split = find_split(owner)
-    if not rewards and split is not None and split.state is SplitState.AGREED:
-        raise NotDisputable("Everybody there has agreed on how it is shared, and it has earned nothing yet.",
-                            next_step="Come back once it has earned something.")
+    agreed = split if split is not None and split.state is SplitState.AGREED else None
     own = [one for one in rewards if one.beneficiary_id == owner.referrer_id]
-    if any(one.beneficiary_id == lead.referrer_id for one in rewards):
+    sharing = {one.beneficiary_id for one in rewards} | {part.user_id for part in (agreed.parts if agreed else ())}
+    if lead.referrer_id in sharing:
         raise NotDisputable("You share in it already.", next_step="Look at your rewards.")
+    if not rewards and agreed and agreed.own_bps == 0:
+        raise NotDisputable("Who was counted keeps nothing of it: all of it was agreed to be others’.",
+                            next_step="Write to us if you think that this was done to pass you over.")
+    if why := why_not_share(owner, lead.referrer):
+        raise NotDisputable(why, next_step="Write to us if that is not so.")
     if rewards and not any(one.state in NOT_SENT for one in own):
         raise NotDisputable("What it earned was sent already.", next_step="Write to us.")
     since = _last(lead.id, "lead.duplicate", "lead.expired")
@@ -225,9 +237,9 @@ _SUBJECTS: dict[DisputeKind, Callable[[Lead, Claim], Subject]] = {
     K.DATA_MISUSE: _data_misuse,
 }
 _OFFERED: dict[DisputeKind, Callable[[Lead], bool]] = {
-    K.GHOST_CLOSE: lambda lead: _has_ended(lead) and is_introduced(lead) and find_conversion(lead) is None,
-    K.UNTRACKED: lambda lead: (lead.moderation is Moderation.ACCEPTED and not _has_ended(lead)
-                               and is_introduced(lead) and find_conversion(lead) is None),
+    K.GHOST_CLOSE: lambda lead: _has_ended(lead) and _may_be_sold(lead),
+    K.UNTRACKED: lambda lead: (
+        lead.moderation is Moderation.ACCEPTED and not _has_ended(lead) and _may_be_sold(lead)),
     K.WRONG_AMOUNT: lambda lead: find_conversion(lead) is not None,
     K.REJECTED_UNFAIRLY: lambda lead: _is_refused(lead),
     K.DUPLICATE_OWNERSHIP: lambda lead: (lead.duplicate_of_id is not None
@@ -235,6 +247,10 @@ _OFFERED: dict[DisputeKind, Callable[[Lead], bool]] = {
     K.NON_PAYMENT: lambda lead: bool(claimable_things(lead, K.NON_PAYMENT)),
     K.FAVOUR_NOT_KEPT: lambda lead: bool(claimable_things(lead, K.FAVOUR_NOT_KEPT)),
 }
+
+
+def _may_be_sold(lead: Lead) -> bool:
+    return is_introduced(lead) and find_conversion(lead) is None and counted_for(lead) is None
 
 
 def _has_ended(lead: Lead) -> bool:

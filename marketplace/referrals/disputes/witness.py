@@ -9,6 +9,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money
 from marketplace.identity.models import User
+from marketplace.referrals.asking import link_ends
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.contact import is_open_to_business
 from marketplace.referrals.disputes.kinds import KINDS
@@ -60,10 +61,10 @@ def may_be_mailed(lead: Lead) -> bool:
 
 def witness_link(dispute: Dispute, *, is_mailed: bool) -> str:
     """The absolute address of the buyer's page; the mailed one names its address by a mark."""
-    purpose, value, path = PASSED_ON, dispute.id, "/witness"
+    purpose, value, path, lead = PASSED_ON, dispute.id, "/witness", db.session.get_one(Lead, dispute.lead_id)
     if is_mailed:
         purpose, value, path = MAILED, f"{dispute.id}~{_mark(dispute)}", f"/witness/{MAILED}"
-    return f"{current_app.extensions['settings'].public_url}{path}/{sign(purpose, value)}"
+    return f"{current_app.extensions['settings'].public_url}{path}/{sign(purpose, value, until=link_ends(lead))}"
 
 
 def open_witness_link(purpose: str, token: str) -> Dispute:

@@ -68,7 +68,8 @@ def what_follows(dispute: Dispute) -> str:
         DisputeKind.UNTRACKED: "The sale is recorded, and its reward is held for the return period.",
         DisputeKind.WRONG_AMOUNT: "The difference is recorded, and what it earns is held for the return period.",
         DisputeKind.REJECTED_UNFAIRLY: "The lead counts as qualified, and what that earns is held.",
-        DisputeKind.DUPLICATE_OWNERSHIP: "What the lead earns is shared accordingly.",
+        DisputeKind.DUPLICATE_OWNERSHIP: "What the lead earns for who was counted is shared accordingly; what others "
+                                         "had agreed on with them stays theirs.",
         DisputeKind.BAD_LEAD: f"{part} of the reward is taken back.",
         DisputeKind.NON_PAYMENT: "It is owed, and the business says how to have it.",
         DisputeKind.FAVOUR_NOT_KEPT: "The favour is owed again.",

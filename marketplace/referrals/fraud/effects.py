@@ -13,7 +13,7 @@ from marketplace.payments.disputes.freezing import thaw_owner
 from marketplace.payments.models import PLATFORM, Account, AccountKind, PayableState
 from marketplace.payments.money_out import payables, stops
 from marketplace.referrals import lifecycle
-from marketplace.referrals.asking import end_lead, free_reserved
+from marketplace.referrals.asking import end_lead
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.holds import hold_reward, lift_holds
 from marketplace.referrals.models import (
@@ -30,6 +30,7 @@ from marketplace.referrals.models import (
     Stage,
     Verdict,
 )
+from marketplace.referrals.reserving import free_reserved
 
 HELD = "A person at Fingerpost looks at this lead first. Nothing is lost meanwhile."
 UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})

@@ -3,8 +3,10 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, url_for
 
+from marketplace.bounties.rules import worst_case
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import require
+from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
@@ -33,19 +35,22 @@ def queue() -> Any:
 
 @bp.post("/leads/<lead_id>/acceptance")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def acceptance(lead_id: str) -> Any:
     form = Form(DecisionInput())
 
     def accept(lead: Lead, user: User) -> str:
         accept_lead(lead, by=user, **form.fields)
         who = "the buyer is asked" if is_buyer_address_known(lead) else "the referrer gets the private link to pass on"
-        return f"Accepted. The funds are reserved; in {MINUTES} minutes {who}."
+        reserved = "The funds are reserved; in" if worst_case(lead.terms).minor else "In"
+        return f"Accepted. {reserved} {MINUTES} minutes {who}."
 
     return act_on_lead(lead_id, "acceptance", form, accept)
 
 
 @bp.post("/leads/<lead_id>/rejection")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def rejection(lead_id: str) -> Any:
     form = Form(RejectionInput())
 
@@ -58,6 +63,7 @@ def rejection(lead_id: str) -> Any:
 
 @bp.post("/leads/<lead_id>/question")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def question(lead_id: str) -> Any:
     form = Form(QuestionInput())
 
@@ -70,6 +76,7 @@ def question(lead_id: str) -> Any:
 
 @bp.post("/leads/<lead_id>/ruling")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def ruling(lead_id: str) -> Any:
     form = Form(RulingInput())
 
@@ -85,6 +92,7 @@ def ruling(lead_id: str) -> Any:
 
 @bp.post("/rewards/<reward_id>/hold")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def hold(reward_id: str) -> Any:
     user, form = signed_in_user(), Form(FreezeInput())
     require(user.is_admin, "put a reward on hold")
@@ -102,6 +110,7 @@ def hold(reward_id: str) -> Any:
 
 @bp.post("/rewards/<reward_id>/release-hold")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def release_hold(reward_id: str) -> Any:
     user, form = signed_in_user(), Form(DecisionInput())
     require(user.is_admin, "take a reward off hold")

@@ -15,10 +15,12 @@ from marketplace.identity.permissions import may_see_members
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.afterwards import preview_renewal, record_renewal, stop_renewals
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.clawbacks import TakenBack, preview_clawback, refund_sale
 from marketplace.referrals.contact import NoConsent, open_contact
 from marketplace.referrals.figures import leads_with_address, rewards_by_lead
 from marketplace.referrals.models import Conversion, Lead
+from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pages.lead_page import act_on_lead, show_lead
 from marketplace.referrals.pages.receipt_file import receipt_file
 from marketplace.referrals.pages.steps import STAGE_NAMES
@@ -34,7 +36,6 @@ from marketplace.referrals.receipts import receipt_for_business
 from marketplace.referrals.reward_schemas import RenewalInput
 from marketplace.referrals.schemas import DecisionInput, SaleInput, SaleRefundInput, StageInput
 from marketplace.referrals.stages import change_stage, preview_sale, win_lead
-from marketplace.referrals.timeline import Audience, next_step
 
 bp = Blueprint("pipeline", __name__)
 
@@ -83,6 +84,7 @@ def contact(lead_id: str) -> Any:
 
 @bp.post("/leads/<lead_id>/stage")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def stage(lead_id: str) -> Any:
     form = Form(StageInput())
 
@@ -95,6 +97,7 @@ def stage(lead_id: str) -> Any:
 
 @bp.post("/leads/<lead_id>/sale")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def sale(lead_id: str) -> Any:
     form = Form(SaleInput())
 
@@ -109,6 +112,7 @@ def sale(lead_id: str) -> Any:
 
 @bp.route("/leads/<lead_id>/sale/preview", methods=["GET", "POST"])
 @signed_in
+@limiter.limit(WRITING, key_func=caller, methods=["POST"])
 def sale_preview(lead_id: str) -> Any:
     """What the sale would make; nothing is written."""
     user, form, preview = signed_in_user(), Form(SaleInput(), takes_address=True), None
@@ -122,6 +126,7 @@ def sale_preview(lead_id: str) -> Any:
 
 @bp.post("/leads/<lead_id>/refund")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def refund(lead_id: str) -> Any:
     form = Form(SaleRefundInput())
 
@@ -135,6 +140,7 @@ def refund(lead_id: str) -> Any:
 
 @bp.route("/leads/<lead_id>/refund/preview", methods=["GET", "POST"])
 @signed_in
+@limiter.limit(WRITING, key_func=caller, methods=["POST"])
 def refund_preview(lead_id: str) -> Any:
     """What the refund would take back; nothing is written."""
     user, form, preview = signed_in_user(), Form(SaleRefundInput(), takes_address=True), None
@@ -148,6 +154,7 @@ def refund_preview(lead_id: str) -> Any:
 
 @bp.post("/leads/<lead_id>/renewal")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def renewal(lead_id: str) -> Any:
     form = Form(RenewalInput())
 
@@ -160,6 +167,7 @@ def renewal(lead_id: str) -> Any:
 
 @bp.route("/leads/<lead_id>/renewal/preview", methods=["GET", "POST"])
 @signed_in
+@limiter.limit(WRITING, key_func=caller, methods=["POST"])
 def renewal_preview(lead_id: str) -> Any:
     """What the renewal would make; nothing is written."""
     user, form, preview = signed_in_user(), Form(RenewalInput(), takes_address=True), None
@@ -182,6 +190,7 @@ def _show_preview(endpoint: str, name: str, lead: Lead, form: Form, preview: Any
 
 @bp.post("/leads/<lead_id>/renewals-end")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def renewals_end(lead_id: str) -> Any:
     def stop(lead: Lead, user: User) -> str:
         stop_renewals(lead, by=user)

@@ -47,6 +47,7 @@ from marketplace.referrals.disputes.words import (
     title_of,
 )
 from marketplace.referrals.models import Dispute, DisputeKind, DisputeSide, DisputeState, Lead
+from marketplace.referrals.pages.dispute_acts import act_on_dispute
 from marketplace.referrals.queries import get_lead
 from marketplace.referrals.reward_words import part_in_words, thing_at_start
 from marketplace.referrals.schemas import DecisionInput
@@ -147,18 +148,8 @@ def _show(dispute: Dispute, user: User, name: str = "", form: Form | None = None
 
 
 def _act(dispute_id: str, name: str, form: Form, verb: Callable[[Dispute, User], str]) -> Any:
-    """One verb in one transaction, then back to the page; a refusal stands beside its form."""
-    user = signed_in_user()
-    get_dispute(dispute_id, seen_by=user)
-    if form.is_ready:
-        with form.keeping():
-            with transaction():
-                said = verb(get_dispute(dispute_id, seen_by=user), user)
-            flash(said, "ok")
-            return redirect(url_for(".show", dispute_id=dispute_id))
-    dispute = get_dispute(dispute_id, seen_by=user)
-    require(side_of(user, dispute), "act in this dispute")
-    return _show(dispute, user, name, form), form.status
+    return act_on_dispute(dispute_id, form, verb, by=signed_in_user(), may_act=side_of,
+                          show=lambda dispute, user, sent: _show(dispute, user, name, sent))
 
 
 @bp.post("/disputes/<dispute_id>/acceptance")

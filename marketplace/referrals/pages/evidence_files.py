@@ -8,7 +8,15 @@ from marketplace.foundation.db import finish_reading, transaction
 from marketplace.foundation.given_files import MOST_BYTES, SHOWN, GivenFile, read_given
 from marketplace.foundation.limits import DRAWING, caller, limiter
 from marketplace.identity.session import signed_in, signed_in_user
-from marketplace.referrals.evidence_files import MOST_AT_ONCE, TooManyFiles, get_file, neutral_name, open_file
+from marketplace.referrals.evidence_files import (
+    MOST_AT_ONCE,
+    TooManyFiles,
+    get_file,
+    neutral_name,
+    open_file,
+    see_file,
+    was_seen_today,
+)
 from marketplace.referrals.models import EvidenceFile, FileKind
 from marketplace.referrals.queries import get_lead
 
@@ -49,9 +57,14 @@ def take(lead_id: str, file_id: str) -> Any:
 @bp.get("/leads/<lead_id>/files/<file_id>/picture")
 @signed_in
 def picture(lead_id: str, file_id: str) -> Any:
-    """Our own copy of an image, or of a page."""
+    """Our own copy of an image, or of a page. Only the first look of a day has something to write down."""
     user = signed_in_user()
-    file = get_file(get_lead(lead_id, seen_by=user), file_id, by=user)
+    lead = get_lead(lead_id, seen_by=user)
+    if was_seen_today(lead, file_id, by=user):
+        file = get_file(lead, file_id, by=user)
+    else:
+        with transaction():
+            file = see_file(get_lead(lead_id, seen_by=user), file_id, by=user)
     if file.kind is not FileKind.IMAGE:
         return take(lead_id, file_id)
     return _answer(file, SHOWN, "inline")

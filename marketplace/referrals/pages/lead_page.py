@@ -8,6 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 
 from marketplace.bounties.preview import plain_terms, reward_sign
 from marketplace.bounties.rule_words import percent_text
+from marketplace.bounties.rules import worst_case
 from marketplace.foundation import clock
 from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import DomainError
@@ -19,6 +20,7 @@ from marketplace.payments.money_out.bank_payouts import failed_at_bank
 from marketplace.referrals.afterwards import may_renew
 from marketplace.referrals.appeals import may_be_appealed
 from marketplace.referrals.asking import buyer_link
+from marketplace.referrals.audience import Audience, audience_of
 from marketplace.referrals.beside import leads_beside, signals_beside
 from marketplace.referrals.contact import SeenLead, is_open_to_business, note_case_opened, note_post_opened
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, INFO_WAITED_FOR, add_business_days, decision_due
@@ -48,6 +50,7 @@ from marketplace.referrals.models import (
     SplitState,
     Stage,
 )
+from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pages.case_page import desk_of, is_on_desk
 from marketplace.referrals.pages.earned import earned_parts
 from marketplace.referrals.pages.evidence_beside import evidence_beside
@@ -69,7 +72,7 @@ from marketplace.referrals.reward_schemas import ROWS, typed_split
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
 from marketplace.referrals.sharing import UNDECIDED, latest_split, seconds_to_share_with
 from marketplace.referrals.stages import is_introduced
-from marketplace.referrals.timeline import Audience, audience_of, next_step, tell_story
+from marketplace.referrals.timeline import tell_story
 from marketplace.referrals.waiting import why_waiting
 
 bp = Blueprint("lead", __name__)
@@ -144,7 +147,7 @@ def show_lead(
         earned=earned_parts(lead, conversions_of(lead), rewards, things_of_lead(lead)), reward_next=reward_next,
         thing_next=thing_next, thing_in_words=thing_at_start, percent=percent_text,
         plain_terms=plain_terms(lead.terms), reward=promised_in_words(lead), reasons=REASONS,
-        sign=reward_sign(lead.terms), lowered=lowering_of(lead),
+        sign=reward_sign(lead.terms), costs_money=worst_case(lead.terms).minor > 0, lowered=lowering_of(lead),
         evidence=lead.evidence if audience is not Audience.BUSINESS or is_open else None,
         **evidence_beside(lead, is_seen=audience is not Audience.BUSINESS or is_open),
         grant=grant if is_open else None, form=lambda name: sent.get(name, Blank()), is_sent=sent.__contains__,

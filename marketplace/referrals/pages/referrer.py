@@ -25,10 +25,12 @@ from marketplace.identity.models import User
 from marketplace.identity.permissions import EmailUnconfirmed, require_confirmed
 from marketplace.identity.session import find_signed_in_user, signed_in, signed_in_user
 from marketplace.referrals.appeals import appeal_decision
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.desk.as_told import as_told, told_state
 from marketplace.referrals.figures import leads_with_address, pointed_counts, rewards_by_lead
 from marketplace.referrals.models import Acquaintance, Lead, Moderation, ReasonCode
 from marketplace.referrals.moderation import answer_info
+from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pages.evidence_files import MOST_SENT, read_given_files
 from marketplace.referrals.pages.lead_page import act_on_lead
 from marketplace.referrals.pointing import (
@@ -41,7 +43,6 @@ from marketplace.referrals.pointing import (
 )
 from marketplace.referrals.queries import get_lead, leads_pointed_by
 from marketplace.referrals.schemas import AnswerInput, AppealInput, DecisionInput, DraftInput, PointInput
-from marketplace.referrals.timeline import Audience, next_step
 
 bp = Blueprint("pointing", __name__)
 
@@ -185,6 +186,7 @@ def leads() -> Any:
 
 @bp.post("/leads/<lead_id>/withdrawal")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def withdrawal(lead_id: str) -> Any:
     def withdraw(lead: Lead, user: User) -> str:
         withdraw_lead(lead, by=user)

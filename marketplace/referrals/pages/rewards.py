@@ -78,6 +78,7 @@ def split_answer(split_id: str) -> Any:
 
 @bp.post("/splits/<split_id>/withdrawal")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def split_withdrawal(split_id: str) -> Any:
     user, form = signed_in_user(), Form(DecisionInput())
     lead_id = sharing.get_split(split_id, seen_by=user).lead_id
@@ -171,6 +172,7 @@ def fulfilment(kind_id: str) -> Any:
 
 @bp.post("/rewards-in-kind/<kind_id>/thanks")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def thanks(kind_id: str) -> Any:
     return _settle(kind_id, "thing", Form(DecisionInput()), lambda thing, by: in_kind.acknowledge_thing(thing, by=by),
                    "Thank you said.")
@@ -178,6 +180,7 @@ def thanks(kind_id: str) -> Any:
 
 @bp.post("/rewards-in-kind/<kind_id>/refusal")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def refusal(kind_id: str) -> Any:
     return _settle(kind_id, "thing", Form(DecisionInput()), lambda thing, by: in_kind.decline_thing(thing, by=by),
                    "You declined it. The business is told.")
@@ -185,6 +188,7 @@ def refusal(kind_id: str) -> Any:
 
 @bp.post("/rewards-in-kind/<kind_id>/forgiveness")
 @signed_in
+@limiter.limit(WRITING, key_func=caller)
 def forgiveness(kind_id: str) -> Any:
     return _settle(kind_id, "thing", Form(DecisionInput()), lambda thing, by: in_kind.forgive_thing(thing, by=by),
                    "Forgiven: they owe you nothing more. The business is told.")

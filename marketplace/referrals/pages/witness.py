@@ -1,9 +1,10 @@
 """The buyer as witness: one private page with one question. No account; opening it changes nothing."""
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 
 from marketplace.foundation import clock
+from marketplace.foundation.crypto import LinkEnded
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.limits import GUESSING, WRITING, limiter
@@ -21,6 +22,11 @@ SHORT = {"purpose": PASSED_ON}
 def keep_out_of_sight(response: Response) -> Response:
     response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
     return response
+
+
+@bp.errorhandler(LinkEnded)
+def ended(refusal: LinkEnded) -> Any:
+    return render_template("referrals/buyer_ended.html", refusal=refusal, **(request.view_args or {})), refusal.status
 
 
 @bp.errorhandler(DomainError)

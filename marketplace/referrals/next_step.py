@@ -1,0 +1,96 @@
+"""What happens next with a lead, and who has to do it: one sentence for each reader."""
+from marketplace.foundation.money import show_money
+from marketplace.referrals.audience import Audience
+from marketplace.referrals.caps import CREDITED_ANEW
+from marketplace.referrals.models import Consent, Lead, Moderation, Reward, RewardState, Stage
+from marketplace.referrals.queries import is_buyer_address_known
+from marketplace.referrals.reserving import still_possible
+from marketplace.referrals.reward_words import main_reward, reward_next, taking_back
+
+R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYER
+
+
+def next_step(
+    lead: Lead, audience: Audience, rewards: list[Reward], *, is_address_known: bool | None = None
+) -> str:
+    """One sentence: what happens next, and who has to do it. Lists know ``is_address_known`` of all their leads."""
+    if lead.moderation is not Moderation.ACCEPTED:
+        return _before_acceptance(lead, audience)
+    if lead.consent is Consent.ASKED:
+        return _while_asked(lead, audience, is_address_known=is_address_known)
+    if rewards and (lead.stage is Stage.WON or lead.stage in IN_THE_END):
+        return _reward_next(lead, main_reward(rewards))
+    if lead.stage in IN_THE_END:
+        return IN_THE_END[lead.stage]
+    return _in_talks(lead, audience)
+
+
+def _reward_next(lead: Lead, reward: Reward) -> str:
+    if taking := taking_back(reward):
+        return taking
+    if reward.clawbacks and reward.state is not RewardState.VOIDED:
+        cause = reward.clawbacks[-1].dispute_id
+        why = ("for a refund of the sale" if cause is None else "by a dispute" if not cause.startswith(CREDITED_ANEW)
+               else "for an admin found that somebody else had brought them")
+        return f"{_and_then(lead, reward)} {show_money(reward.clawed_back)} was taken back, {why}."
+    return _and_then(lead, reward)
+
+
+def _and_then(lead: Lead, reward: Reward) -> str:
+    if reward.state is RewardState.PAID and still_possible(lead).minor:
+        return "This part is paid. Later parts or renewals may still earn more."
+    return reward_next(reward)
+
+
+def _before_acceptance(lead: Lead, audience: Audience) -> str:
+    is_final = lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE} and lead.appeal is not None
+    if is_final:
+        return "Nothing: it was looked at again, and the second decision stands."
+    if lead.moderation is Moderation.EXPIRED and lead.consent is Consent.REFUSED:
+        return "Nothing: the buyer said no."
+    if audience is A and lead.moderation is Moderation.IN_REVIEW:
+        return "Does it meet the terms? Accept it, reject it with a reason, or ask."
+    return BEFORE[lead.moderation][audience is R]
+
+
+def _in_talks(lead: Lead, audience: Audience) -> str:
+    if lead.is_tracked:
+        return ("When they buy, record the sale, or let your shop tell us." if audience is B
+                else "They came to the business by themselves. If they buy, the reward is earned.")
+    if lead.consent is Consent.WITHDRAWN:
+        return "The buyer took the yes back: nobody contacts them. If they bought already, the sale still counts."
+    if audience is B and lead.stage is not Stage.NEW:
+        return "Keep talking as the buyer allowed. When they buy, record the sale."
+    return ("Get in touch as the buyer allowed, then move the lead on." if audience is B
+            else "The business talks to the buyer. If they buy, the reward is earned.")
+
+
+def _while_asked(lead: Lead, audience: Audience, *, is_address_known: bool | None) -> str:
+    if audience is Y:
+        return "Nothing happens unless you say yes."
+    if is_address_known is None:
+        is_address_known = is_buyer_address_known(lead)
+    if not is_address_known:
+        return ("Pass the private link on to the buyer; they decide." if audience is R else
+                "The referrer passes the private link on to the buyer. Nobody learns who they are before they say yes.")
+    return "The buyer has been asked. Nobody learns who they are before they say yes."
+
+
+IN_THE_END: dict[Stage | None, str] = {
+    Stage.WON: "Nothing: this sale was too small to earn anything.",
+    Stage.LOST: "Nothing, unless the buyer comes back inside the protection window.",
+    Stage.UNQUALIFIED: "Nothing: the business says that it is not a fit; the lead’s page says why.",
+}
+
+
+# moderation -> (what others read, what the referrer reads)
+BEFORE: dict[Moderation, tuple[str, str]] = {
+    Moderation.SUBMITTED: ("The post is being read.", "We are reading the post. This takes a minute."),
+    Moderation.IN_REVIEW: ("A moderator decides.", (
+        "A moderator decides within two business days; after five without a decision it is accepted.")),
+    Moderation.NEEDS_INFO: ("The referrer has a week to answer.", "Answer our question within a week."),
+    Moderation.REJECTED: ("The referrer may appeal.", "You may appeal once."),
+    Moderation.DUPLICATE: ("The referrer may appeal.", "If the buyer says it was you, appeal."),
+    Moderation.WITHDRAWN: ("Nothing.", "Nothing: you took it back."),
+    Moderation.EXPIRED: ("Nothing: it has ended.", "Nothing: it has ended. What was earned stays earned."),
+}

@@ -1,0 +1,77 @@
+"""The page itself: what is asked or was said, the terms in plain words, the receipt; and what every answer carries."""
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request, url_for
+
+from marketplace.foundation.crypto import LinkEnded
+from marketplace.foundation.errors import DomainError
+from marketplace.foundation.limits import GUESSING, limiter
+from marketplace.foundation.web import Form
+from marketplace.referrals.asking import CONFIRMING, PASSED_ON
+from marketplace.referrals.consent import open_buyer_link
+from marketplace.referrals.models import Consent
+from marketplace.referrals.pages.buyer.showing import (
+    known_of_buyer,
+    require_proof,
+    show_answer,
+    show_over,
+    show_question,
+)
+from marketplace.referrals.pages.buyer.words import is_over
+from marketplace.referrals.pages.receipt_file import receipt_file
+from marketplace.referrals.pages.terms import show_terms
+from marketplace.referrals.receipts import receipt_for_buyer
+from marketplace.referrals.schemas import ConsentInput
+
+bp = Blueprint("buyer", __name__, url_prefix="/buyer")
+
+SHORT = {"purpose": PASSED_ON}  # The link that is passed on needs no word for it; the long form is still good.
+
+
+@bp.after_request
+def keep_out_of_sight(response: Response) -> Response:
+    response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    return response
+
+
+@bp.errorhandler(LinkEnded)
+def ended(refusal: LinkEnded) -> Any:
+    """Signed by us, and too old: a new one by mail is one tap away."""
+    opened: dict[str, Any] = {"purpose": CONFIRMING, **(request.view_args or {})}
+    return render_template("referrals/buyer_ended.html", refusal=refusal, purpose=opened["purpose"],
+                           token=opened["token"]), refusal.status
+
+
+@bp.errorhandler(DomainError)
+def closed(refusal: DomainError) -> Any:
+    """Forged, cut off, over: a page of the same calm kind, with what to do."""
+    return render_template("referrals/buyer_closed.html", refusal=refusal), refusal.status
+
+
+@bp.get("/<token>", defaults=SHORT)
+@bp.get("/<purpose>/<token>")
+def show(purpose: str, token: str) -> Any:
+    lead = open_buyer_link(purpose, token)
+    if is_over(lead):
+        return show_over(lead)
+    if lead.consent is not Consent.ASKED:
+        return show_answer(lead, purpose, token), 200
+    return show_question(lead, purpose, token, Form(ConsentInput(), initial=known_of_buyer(lead, purpose, token)))
+
+
+@bp.get("/<token>/receipt.json", defaults=SHORT)
+@bp.get("/<purpose>/<token>/receipt.json")
+@limiter.limit(GUESSING)
+def receipt(purpose: str, token: str) -> Any:
+    """The yes as data, to keep: what the business has of it too."""
+    lead = open_buyer_link(purpose, token)
+    require_proof(lead, purpose, token)
+    return receipt_file(receipt_for_buyer(lead), lead)
+
+
+@bp.get("/<token>/terms", defaults=SHORT)
+@bp.get("/<purpose>/<token>/terms")
+def terms(purpose: str, token: str) -> Any:
+    lead = open_buyer_link(purpose, token)
+    back = {"href": url_for(".show", purpose=purpose, token=token), "label": "Your page"}
+    return show_terms(lead.bounty, lead.terms, back=back, is_buyers=True)

@@ -1,0 +1,101 @@
+"""What the buyer's pages need to be shown: the question, the answer that was given, and that it is too late."""
+from datetime import timedelta
+from typing import Any
+
+from flask import render_template
+
+from marketplace.bounties.models import For
+from marketplace.foundation import clock, jurisdictions
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import DomainError, Forbidden
+from marketplace.foundation.web import Form
+from marketplace.referrals.asking import LONGEST_CONSENT, MAILED, is_mailed_to
+from marketplace.referrals.audience import Audience
+from marketplace.referrals.buyers_place import asks_for_place
+from marketplace.referrals.buyers_share import is_open, shares_of_buyer
+from marketplace.referrals.consent import AlreadyAnswered
+from marketplace.referrals.data_link import data_link
+from marketplace.referrals.in_kind import things_of_lead
+from marketplace.referrals.lawful import lowering_of, pays_in_money, promised_in_words, ruling_of
+from marketplace.referrals.models import Buyer, Channel, Lead
+from marketplace.referrals.other_answers import LATER_WEEKS
+from marketplace.referrals.ownership import rivals_of
+from marketplace.referrals.pages.buyer.words import find_grant, is_never, kinds_of_channel
+from marketplace.referrals.queries import find_live_grant
+from marketplace.referrals.reward_words import (
+    buyer_share_in_words,
+    part_in_words,
+    reward_next,
+    thing_at_start,
+    thing_next,
+)
+from marketplace.referrals.timeline import tell_story
+
+USUAL_CONSENT = timedelta(days=14)
+
+
+class NotProven(Forbidden):
+    code = "not_proven"
+
+
+def require_proof(lead: Lead, purpose: str, token: str) -> None:
+    """What is the buyer's own is theirs who read their mail; a link that was passed on proves nothing."""
+    if not is_theirs(lead, purpose, token):
+        raise NotProven("This link does not show that it is you.", next_step="Open the link in the mail we sent you.")
+
+
+def is_theirs(lead: Lead, purpose: str, token: str) -> bool:
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    return lead.stage is not None and is_mailed_to(buyer.email or "", purpose=purpose, token=token)
+
+
+def places_to_choose(lead: Lead) -> list[tuple[str, str]]:
+    """To say where they live; none where it would change nothing."""
+    return jurisdictions.choices() if asks_for_place(lead) else []
+
+
+def show_question(lead: Lead, purpose: str, token: str, form: Form, *, other: Form | None = None) -> Any:
+    today = clock.now().date()
+    return render_template(
+        "referrals/buyer_ask.html", lead=lead, purpose=purpose, token=token, form=form, channels=list(Channel),
+        reward=promised_in_words(lead), promised=buyer_share_in_words(lead.terms, ruling_of(lead)), earliest=today,
+        is_paid=pays_in_money(lead),
+        latest=today + LONGEST_CONSENT, other=other, later_weeks=LATER_WEEKS,
+        rivals=rivals_of(lead), places=places_to_choose(lead) if purpose == MAILED else [],
+        unconfirmed=find_live_grant(lead)), (other or form).status
+
+
+def show_answer(
+    lead: Lead, purpose: str, token: str, *, is_second_click: bool = False, refusal: DomainError | None = None
+) -> str:
+    grant = find_grant(lead)
+    return render_template(
+        "referrals/buyer_receipt.html", lead=lead, purpose=purpose, token=token, grant=grant,
+        is_second_click=is_second_click, refusal=refusal, is_theirs=is_theirs(lead, purpose, token),
+        data_href=data_link(db.session.get_one(Buyer, lead.buyer_id)) if is_theirs(lead, purpose, token) else None,
+        shares=shares_of_buyer(lead), things=[one for one in things_of_lead(lead) if one.whom is For.BUYER],
+        is_open=is_open, part=part_in_words, next=reward_next, what=thing_at_start, thing_next=thing_next,
+        promised=buyer_share_in_words(lead.terms, ruling_of(lead)), is_never=is_never(lead), lowered=lowering_of(lead),
+        story=tell_story(lead, Audience.BUYER),
+        has_ended=grant is not None and grant.until < clock.now().date(),
+        channel=kinds_of_channel(grant.channel) if grant else "")
+
+
+def show_answered_before(lead: Lead, purpose: str, token: str) -> Any:
+    """A second click changes nothing and shows what was said."""
+    db.session.refresh(lead)
+    return show_answer(lead, purpose, token, is_second_click=True), AlreadyAnswered.status
+
+
+def show_over(lead: Lead) -> Any:
+    return render_template("referrals/buyer_over.html", lead=lead), 410
+
+
+def known_of_buyer(lead: Lead, purpose: str, token: str) -> dict[str, str]:
+    """Filled in only for whoever reads the mail of that very address; whoever has another link may be anybody."""
+    until = (clock.now().date() + USUAL_CONSENT).isoformat()
+    blank = {"channel": Channel.EMAIL.value, "until": until}
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    if not is_mailed_to(buyer.email or "", purpose=purpose, token=token):
+        return blank
+    return {**blank, "name": buyer.name or "", "email": buyer.email or ""}
