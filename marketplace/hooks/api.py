@@ -4,6 +4,7 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from marketplace.foundation.idempotency import once, once_without
+from marketplace.foundation.limits import PROGRAMS, caller, limiter
 from marketplace.foundation.paging import Page, page
 from marketplace.hooks import endpoints, trying
 from marketplace.hooks.models import WebhookDelivery, WebhookEndpoint
@@ -26,6 +27,7 @@ from marketplace.identity.queries import get_business
 from marketplace.identity.session import require_scope, signed_in_user
 
 bp = Blueprint("webhook", __name__, url_prefix="/api/v1", description="Your programs are told what happens")
+limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)
 
 
 def _mine(endpoint_id: str) -> WebhookEndpoint:

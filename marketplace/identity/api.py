@@ -6,6 +6,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
 from marketplace.foundation.idempotency import once, once_without
+from marketplace.foundation.limits import PROGRAMS, caller, limiter
 from marketplace.foundation.paging import Page, PageQuery, page
 from marketplace.identity.api_keys import create_key, revoke_key
 from marketplace.identity.models import ApiKey, Business, MemberRole
@@ -14,6 +15,7 @@ from marketplace.identity.schemas import ApiKeyInput
 from marketplace.identity.session import require_scope, signed_in_user
 
 bp = Blueprint("identity", __name__, url_prefix="/api/v1", description="Your businesses and your API keys")
+limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)
 
 BLUEPRINTS = [bp]
 

@@ -15,6 +15,7 @@ from marketplace.bounties.rules import worst_case
 from marketplace.foundation.errors import Invalid, require
 from marketplace.foundation.fields import Amount
 from marketplace.foundation.idempotency import once
+from marketplace.foundation.limits import PROGRAMS, caller, limiter
 from marketplace.foundation.money import parse_amount, zero
 from marketplace.foundation.outbox import do_now
 from marketplace.identity.session import require_scope, signed_in_user
@@ -27,6 +28,7 @@ from marketplace.payments.schemas import FundingInput, TopUpInput
 from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
 
 bp = Blueprint("bounty_funds", __name__, url_prefix="/api/v1", description="The money behind a bounty")
+limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)
 
 
 class FundsOutput(Schema):

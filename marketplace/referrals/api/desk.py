@@ -4,6 +4,7 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from marketplace.foundation.idempotency import once
+from marketplace.foundation.limits import PROGRAMS, caller, limiter
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals.contact import SeenLead
 from marketplace.referrals.desk import claims, escalating, telling
@@ -12,6 +13,7 @@ from marketplace.referrals.queries import get_lead
 from marketplace.referrals.schemas import DecisionInput, EscalationInput, LeadOutput
 
 bp = Blueprint("desk_api", __name__, url_prefix="/api/v1", description="For admins: cases and decisions")
+limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)
 
 
 def _case(lead_id: str) -> Lead:

@@ -12,9 +12,11 @@ from marketplace.foundation.limits import PROGRAMS, caller, limiter
 from marketplace.foundation.paging import PageQuery, page
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals import appeals, clawbacks, in_kind, moderation, pointing, stages
+from marketplace.referrals.audience import Audience, audience_of
 from marketplace.referrals.contact import Contact, SeenLead, note_case_opened, note_post_opened, open_contact
 from marketplace.referrals.desk.as_told import as_told, told_state
 from marketplace.referrals.models import Consent, Conversion, Lead, Moderation, Stage
+from marketplace.referrals.next_step import next_step
 from marketplace.referrals.permissions import is_referrer, may_moderate
 from marketplace.referrals.queries import (
     find_conversion,
@@ -43,7 +45,7 @@ from marketplace.referrals.schemas import (
     StageInput,
     StoryOutput,
 )
-from marketplace.referrals.timeline import Audience, audience_of, next_step, tell_story
+from marketplace.referrals.timeline import tell_story
 
 bp = Blueprint("leads", __name__, url_prefix="/api/v1", description="Buyers pointed out, and what became of them")
 limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)

@@ -8,6 +8,7 @@ from marshmallow import Schema, ValidationError, fields
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import DomainError, Invalid, NotFound
 from marketplace.foundation.idempotency import once
+from marketplace.foundation.limits import PROGRAMS, caller, limiter
 from marketplace.foundation.paging import PageQuery, page
 from marketplace.foundation.web import takes_up_to
 from marketplace.identity.models import Business, User
@@ -22,6 +23,7 @@ from marketplace.tracking.standing import rewards_by_conversion, state_of
 
 bp = Blueprint("conversions", __name__, url_prefix="/api/v1",
                description="What happened at your business, and whom it paid")
+limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)
 LARGEST_BATCH = 2 * 1024 * 1024  # Bytes: a thousand items of two kilobytes.
 ITEM = ReportedInput()
 
