@@ -3,6 +3,7 @@
 Answers: ``yes`` (done, or a refusal that only somebody allowed can get: 409, 410, 422), ``in`` (sent to sign in),
 ``401``, ``403``, ``404``. The order is that of PEOPLE.
 """
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,8 +71,9 @@ from marketplace.referrals.queries import find_live_grant, rewards_of_lead
 from marketplace.referrals.sharing import propose_split
 from marketplace.tracking.business_stripe.doors import open_door
 from marketplace.tracking.intake import take_conversion
-from marketplace.tracking.models import ReportKind
+from marketplace.tracking.models import PartnerInvitation, ReportKind, UploadPurpose
 from marketplace.tracking.reported import Reported
+from marketplace.tracking.uploads.receiving import keep_upload, receive
 from tests import canary
 from tests import factories as make
 from tests.browsing import Browser
@@ -257,6 +259,25 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /businesses/<business_id>/stripe/secret": (OWNS_THERE, {"secret": "no secret"}),
     "POST /businesses/<business_id>/stripe/closure": OWNS_THERE,
     "POST /hooks/stripe/<door_id>": "400 400 400 400 400 400",
+
+    # files, what is brought from elsewhere, and what is taken along
+    "GET /businesses/<business_id>/uploads": OWNS_THERE,
+    "POST /businesses/<business_id>/uploads": (OWNS_THERE, {"purpose": "conversions"}),
+    "GET /uploads/<upload_id>": "in 404 404 yes 404 404",
+    "GET /uploads/<upload_id>/rows.csv": "in 404 404 yes 404 404",
+    "POST /uploads/<upload_id>/spelling": ("in 404 404 yes 404 404", {"encoding": "utf-8", "separator": "comma"}),
+    "POST /uploads/<upload_id>/check": ("in 404 404 yes 404 404", {"column_day": "0"}),
+    "POST /uploads/<upload_id>/columns": "in 404 404 yes 404 404",
+    "POST /uploads/<upload_id>/taking": ("in 404 404 yes 404 404", {"outcomes": "kept"}),
+    "POST /uploads/<upload_id>/removal": "in 404 404 yes 404 404",
+    "GET /businesses/<business_id>/partners": OWNS_THERE,
+    "POST /businesses/<business_id>/partners": (OWNS_THERE, {"bounty": "no_such"}),
+    "POST /invitations/<invitation_id>/removal": "in 404 404 yes 404 404",
+    "GET /invitation/<token>": "404 404 404 404 404 404",  # A buyer's token opens none.
+    "POST /invitation/<token>/acceptance": "in 404 404 404 404 404",
+    "POST /invitation/<token>/refusal": "404 404 404 404 404 404",
+    "GET /businesses/<business_id>/takeaway": OWNS_THERE,
+    "POST /businesses/<business_id>/takeaway": OWNS_THERE,
 
     # webhooks out
     "GET /businesses/<business_id>/webhooks": OWNS_THERE,
@@ -594,7 +615,7 @@ def _make_world(mails: Path) -> World:
     mail.send(mail.Mail("someone@example.com", "Hello", "A letter."), dedupe_id="x")
     disputed = _disputed(won, ana)
     names = money_out | _bad_days(funding) | _listening(business, wes) | {
-        "report_id": _reported(business, open_lead, wes),
+        "report_id": _reported(business, open_lead, wes), **_brought(business, wes),
         "file_id": _with_file(open_lead, ana), "dispute_id": disputed.id, "witness": sign("witness", disputed.id),
         "name": mail.list_kept(mails)[0].name,
         "business_id": business.id, "slug": business.slug, "bounty_id": bounty.id, "other_lead_id": open_lead.id, "funding_id": funding.id,
@@ -619,6 +640,17 @@ def _listening(business: Business, owner: User) -> dict[str, str]:
     with transaction():
         return {"endpoint_id": endpoint.id, "delivery_id": send_test(endpoint, by=owner),
                 "door_id": open_door(business, by=owner).id}
+
+
+def _brought(business: Business, owner: User) -> dict[str, str]:
+    """A file that waits for its columns, and somebody of an earlier programme."""
+    with receive(io.BytesIO(b"id,date,amount\n1,2026-11-02,5\n")) as received, transaction():
+        upload = keep_upload(business, received, purpose=UploadPurpose.CONVERSIONS, file_name="orders.csv", by=owner)
+    with transaction():
+        partner = PartnerInvitation(business_id=business.id, programme="other", name="Pia", email="pia@example.com",
+                                    email_hash="0")
+        db.session.add(partner)
+    return {"upload_id": upload.id, "invitation_id": partner.id}
 
 
 def _reported(business: Business, lead: Lead, owner: User) -> str:

@@ -130,7 +130,7 @@ def test_the_buyer_says_i_bought_it_and_the_business_confirms(introduced, bounty
     assert "Open this page from our mail" in anonymous.get(passed_on).text
     with pytest.raises(Conflict):
         say(introduced, is_proven=False)
-    page = anonymous.submit(path, {"amount": "30000", "currency": "usd", "bought_on": time.now().date().isoformat()},)
+    page = anonymous.submit(path, {"amount": "30000", "currency": "usd", "bought_on": time.now().date().isoformat()})
     assert "Thank you" in page.text and live_rewards() == []
     work()
     owner = make.owner_of(bounty.business)

@@ -139,6 +139,26 @@ class TestTaking:
         assert ledger.check_ledger() == []
 
 
+class TestTwoFilesAtOnce:
+    def test_what_another_file_took_meanwhile_is_counted_once(self, shop, work, later):
+        business, code = shop
+        file = orders(f"1,2026-11-02,30000.00,{code},,c1", "2,2026-11-02,20.50,,,")
+        first, second = checked(business, file, work), checked(business, file, work)
+        take(first, work)
+        end_reading()
+        from marketplace.foundation.db import transaction
+        from marketplace.identity.models import User
+        from marketplace.tracking.uploads.starting import begin_taking
+        with transaction():
+            begin_taking(db.session.get_one(Upload, second.id), outcomes=["earns", "kept"], left_out="",
+                         by=db.session.get_one(User, second.uploaded_by))
+        work(may_fail=True)
+        later(minutes=1)
+        work()
+        assert came_of(fresh(second.id)) == {2: "before", 3: "before"}
+        assert (db.session.query(Report).count(), db.session.query(Reward).count()) == (2, 1)
+
+
 def audit_of(action, *subjects):
     found = db.session.query(audit.AuditEvent).filter(audit.AuditEvent.action.startswith(action))
     return [one for one in found if not subjects or one.subject_id in subjects]

@@ -20,7 +20,7 @@ from marketplace.foundation.limits import DRAWING, WRITING, caller, limiter
 from marketplace.foundation.money import CURRENCIES, Money
 from marketplace.foundation.web import Form, takes_up_to
 from marketplace.identity.models import Business
-from marketplace.identity.permissions import is_manager
+from marketplace.identity.permissions import is_manager, is_owner
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.tracking.models import Upload, UploadState
@@ -76,7 +76,7 @@ def index(business_id: str) -> Any:
             return redirect(url_for(".show", upload_id=upload.id))
     return render_template(
         "tracking/uploads.html", business=business, form=form, uploads=uploads_of(business.id, seen_by=user),
-        programmes=PROGRAMMES, most_rows=MOST_ROWS, most_mb=MOST_BYTES // 1024 // 1024), form.status
+        programmes=PROGRAMMES, may_take_along=is_owner(user, business.id), most_rows=MOST_ROWS, most_mb=MOST_BYTES // 1024 // 1024), form.status
 
 
 @bp.get("/uploads/<upload_id>")
