@@ -71,7 +71,7 @@ from marketplace.referrals.queries import find_live_grant, rewards_of_lead
 from marketplace.referrals.sharing import propose_split
 from marketplace.tracking.business_stripe.doors import open_door
 from marketplace.tracking.intake import take_conversion
-from marketplace.tracking.models import PartnerInvitation, ReportKind, UploadPurpose
+from marketplace.tracking.models import InvitationState, PartnerInvitation, ReportKind, UploadPurpose
 from marketplace.tracking.reported import Reported
 from marketplace.tracking.uploads.receiving import keep_upload, receive
 from tests import canary
@@ -273,9 +273,9 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /businesses/<business_id>/partners": OWNS_THERE,
     "POST /businesses/<business_id>/partners": (OWNS_THERE, {"bounty": "no_such"}),
     "POST /invitations/<invitation_id>/removal": "in 404 404 yes 404 404",
-    "GET /invitation/<token>": "404 404 404 404 404 404",  # A buyer's token opens none.
-    "POST /invitation/<token>/acceptance": "in 404 404 404 404 404",
-    "POST /invitation/<token>/refusal": "404 404 404 404 404 404",
+    "GET /invitation/<token>": EVERYONE,  # Who has the mail.
+    "POST /invitation/<token>/acceptance": "in yes yes 403 yes yes",
+    "POST /invitation/<token>/refusal": EVERYONE,
     "GET /businesses/<business_id>/takeaway": OWNS_THERE,
     "POST /businesses/<business_id>/takeaway": OWNS_THERE,
 
@@ -615,7 +615,7 @@ def _make_world(mails: Path) -> World:
     mail.send(mail.Mail("someone@example.com", "Hello", "A letter."), dedupe_id="x")
     disputed = _disputed(won, ana)
     names = money_out | _bad_days(funding) | _listening(business, wes) | {
-        "report_id": _reported(business, open_lead, wes), **_brought(business, wes),
+        "report_id": _reported(business, open_lead, wes), **_brought(business, bounty.id, wes),
         "file_id": _with_file(open_lead, ana), "dispute_id": disputed.id, "witness": sign("witness", disputed.id),
         "name": mail.list_kept(mails)[0].name,
         "business_id": business.id, "slug": business.slug, "bounty_id": bounty.id, "other_lead_id": open_lead.id, "funding_id": funding.id,
@@ -642,15 +642,17 @@ def _listening(business: Business, owner: User) -> dict[str, str]:
                 "door_id": open_door(business, by=owner).id}
 
 
-def _brought(business: Business, owner: User) -> dict[str, str]:
+def _brought(business: Business, bounty_id: str, owner: User) -> dict[str, str]:
     """A file that waits for its columns, and somebody of an earlier programme."""
     with receive(io.BytesIO(b"id,date,amount\n1,2026-11-02,5\n")) as received, transaction():
         upload = keep_upload(business, received, purpose=UploadPurpose.CONVERSIONS, file_name="orders.csv", by=owner)
     with transaction():
         partner = PartnerInvitation(business_id=business.id, programme="other", name="Pia", email="pia@example.com",
                                     email_hash="0")
-        db.session.add(partner)
-    return {"upload_id": upload.id, "invitation_id": partner.id}
+        asked = PartnerInvitation(business_id=business.id, programme="other", name="Tia", email="tia@example.com",
+                                  email_hash="1", state=InvitationState.INVITED, bounty_id=bounty_id)
+        db.session.add_all([partner, asked])
+    return {"upload_id": upload.id, "invitation_id": partner.id, "invitation": sign("partner-invitation", asked.id)}
 
 
 def _reported(business: Business, lead: Lead, owner: User) -> str:
@@ -755,7 +757,7 @@ def _parameters(rule: str, arguments: set[str], world: World) -> dict[str, str]:
         given["lead_id"] = world.in_review if rule.rsplit("/", 1)[-1] in IN_REVIEW else world.open
     if "token" in arguments:
         given["token"] = world.names[next(k for k, part in (
-            ("witness", "/witness/"), ("data", "/your-data/"), ("consent", "/buyer/confirm/"), ("buyer", "/buyer/"), ("buyer", "/bought/"), ("confirm", "/confirm/"), ("reset", "/reset/"))
+            ("witness", "/witness/"), ("invitation", "/invitation/"), ("data", "/your-data/"), ("consent", "/buyer/confirm/"), ("buyer", "/buyer/"), ("buyer", "/bought/"), ("confirm", "/confirm/"), ("reset", "/reset/"))
             if part in rule)]
     if "filename" in arguments:
         given["filename"] = "swagger-ui.css" if rule.startswith("/api") else "app.css"
