@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from marketplace.bounties.models import For, GateRule, NonCash, RewardKind
+from marketplace.bounties.models import Bounty, For, GateRule, NonCash, RewardKind
 from marketplace.foundation import clock, mail, outbox
 from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db, transaction
@@ -70,7 +70,9 @@ from marketplace.referrals.models import (
 from marketplace.referrals.queries import find_live_grant, rewards_of_lead
 from marketplace.referrals.sharing import propose_split
 from marketplace.tracking.business_stripe.doors import open_door
+from marketplace.tracking.domains import add_domain
 from marketplace.tracking.intake import take_conversion
+from marketplace.tracking.links import link_of
 from marketplace.tracking.models import InvitationState, PartnerInvitation, ReportKind, UploadPurpose
 from marketplace.tracking.reported import Reported
 from marketplace.tracking.uploads.receiving import keep_upload, receive
@@ -376,6 +378,22 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /your-data/<token>/erasure": EVERYONE,
     "POST /your-data/<token>/erasure": EVERYONE,
 
+    # links and clicks
+    "GET /links": SIGNED_IN,
+    "GET /bounties/<bounty_id>/link": SIGNED_IN,
+    "POST /bounties/<bounty_id>/link": "in yes yes 403 yes yes",
+    "GET /links/<link_id>/card": "in yes 404 404 404 404",
+    "GET /links/<link_id>/code.<any(svg, png):kind>": "in yes 404 404 404 404",
+    "POST /links/<link_id>/end": "in yes 404 404 404 404",
+    "GET /r/<said>": EVERYONE,
+    "GET /r/<code>/on": EVERYONE,
+    "GET /bounties/<bounty_id>/links": "in 403 403 yes 403 yes",
+    "POST /bounties/<bounty_id>/links": (OWNS_THERE, {"url": "https://westside.example"}),
+    "GET /businesses/<business_id>/domains": OWNS_THERE,
+    "POST /businesses/<business_id>/domains": (OWNS_THERE, {"domain": "westside.example"}),
+    "POST /domains/<domain_id>/check": "in 404 404 yes 404 403",
+    "POST /domains/<domain_id>/removal": "in 404 404 yes 404 403",
+
     # operators
     "GET /admin/jobs": ADMIN,
     "POST /admin/jobs/<job_id>/revival": ADMIN,
@@ -618,6 +636,7 @@ def _make_world(mails: Path) -> World:
         "report_id": _reported(business, open_lead, wes), **_brought(business, bounty.id, wes),
         "file_id": _with_file(open_lead, ana), "dispute_id": disputed.id, "witness": sign("witness", disputed.id),
         "name": mail.list_kept(mails)[0].name,
+        **_link_and_domain(bounty, ana, wes),
         "business_id": business.id, "slug": business.slug, "bounty_id": bounty.id, "other_lead_id": open_lead.id, "funding_id": funding.id,
         "split_id": split_id, "share_id": share_id, "kind_id": kind_id, "reward_id": rewards_of_lead(won)[0].id, "user_id": ana.id, "key_id": key.id, "job_id": dead.id, "purpose": "buyer",
         "membership_id": db.session.query(Membership.id).filter_by(user_id=agent.id).scalar(),
@@ -660,6 +679,13 @@ def _reported(business: Business, lead: Lead, owner: User) -> str:
     with transaction():
         said = Reported(external_id="L-1", kind=ReportKind.LEAD, lead_id=lead.id)
         return take_conversion(business, said, source=ConversionSource.MANUAL, by=owner).report.id
+
+
+def _link_and_domain(bounty: Bounty, referrer: User, owner: User) -> dict[str, str]:
+    with transaction():
+        link = link_of(bounty, by=referrer)
+        domain = add_domain(bounty.business, "shop.westside.example", by=owner)
+    return {"link_id": link.id, "said": link.spoken, "code": link.code, "domain_id": domain.id, "kind": "svg"}
 
 
 def _with_file(lead: Lead, referrer: User) -> str:

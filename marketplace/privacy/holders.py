@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, Select, Table, or_, select
 from marketplace.foundation.db import Base
 
 OF_USER = {
-    "users": "id", "memberships": "user_id", "api_keys": "user_id", "api_answers": "owner_id",
+    "users": "id", "referral_links": "referrer_id", "bounty_destinations": "set_by", "business_domains": "added_by",
+    "memberships": "user_id", "api_keys": "user_id", "api_answers": "owner_id",
     "leads": "referrer_id decided_by", "split_parts": "user_id", "rewards": "beneficiary_id",
     "rewards_in_kind": "beneficiary_id", "payables": "payee_id", "transfers": "payee_id",
     "transfer_batch_lines": "payee_id", "connected_accounts": "user_id", "fundings": "requested_by",
