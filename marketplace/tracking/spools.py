@@ -36,7 +36,7 @@ class Spool:
     """Threads share it. The file is begun with the first click, so a process that forks has one for each child."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._lock = threading.Lock()
         self._file: int | None = None
         self._path: Path | None = None
@@ -84,8 +84,8 @@ class Spool:
 
     def _begin(self) -> int:
         """Under another name until it is locked: no worker takes it for one that is over."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._folder / f"{new_id('spool')}-{os.getpid()}{ENDING}"
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.folder / f"{new_id('spool')}-{os.getpid()}{ENDING}"
         begun = path.with_suffix(_BEGUN)
         file = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,7 +1,10 @@
 """The other way of keeping clicks (CLICKS=sync): each is in the database before its redirect is answered."""
+import fcntl
 import logging
+import os
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Engine
@@ -35,6 +38,26 @@ _SQLITE_DAY = _DAY + "VALUES (:code, :day, :counted, :bots, :prefetches, :repeat
 log = logging.getLogger(__name__)
 
 
+class _Turns:
+    """Of this machine’s processes one writes: SQLite lets who waits sleep, this lock wakes the next one at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+        self._process = 0
+
+    def __enter__(self) -> None:
+        if self._file is None or self._process != os.getpid():  # A child of a fork has its own.
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._process = os.getpid()
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        assert self._file is not None
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
 class WritingAtOnce:
     """Each thread has a connection of its own. With the database away a click goes to the spool instead."""
 
@@ -42,7 +65,8 @@ class WritingAtOnce:
         self._engine = engine
         self._spool = spool
         self._of_thread = threading.local()
-        self._one_writer = threading.Lock()  # SQLite lets those who wait sleep; a lock wakes the next one at once.
+        self._one_writer = threading.Lock()
+        self._turns = _Turns(spool.folder / "writing.lock")
 
     def write(self, code: str, milliseconds: int, visitor: str, mark: ClickMark, sub: str | None) -> None:
         at = EPOCH + milliseconds * _MILLISECOND
@@ -61,7 +85,7 @@ class WritingAtOnce:
     def _on_sqlite(self, given: dict[str, Any]) -> None:
         given |= {name: as_kept(given[name]) for name in ("at", "since", "until")} | {"day": given["day"].isoformat()}
         connection = self._connection()
-        with self._one_writer:
+        with self._one_writer, self._turns:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 mark = connection.execute(_SQLITE, given).fetchone()[0]
