@@ -1,4 +1,4 @@
-"""Everything that a business owns here, to take along: one zip, made while it is sent, with each table as CSV and as JSON.
+"""Everything that a business owns here, to take along: one zip, made while it is sent, each table as CSV and as JSON.
 
 What stands in it is listed column by column: what a moderator, a buyer or a referrer said to others is theirs. Contact
 data of buyers is not in it: that is opened lead by lead, and leaves a trace.
@@ -24,20 +24,26 @@ OWNED = {
     "businesses": "id name slug about place website created_at",
     "memberships": "id business_id user_id role created_at",
     "business_domains": "id business_id domain proof verified_at last_seen_at created_at",
-    "bounties": "id business_id title offer state category place currency terms_number published_at paused_because created_at",
-    "terms": "id bounty_id number criteria currency fee_bps hold_days protection_days consent_days evidence_days category "
+    "bounties": "id business_id title offer state category place currency terms_number published_at paused_because "
+        "created_at",
+    "terms": "id bounty_id number criteria currency fee_bps hold_days protection_days consent_days evidence_days "
+        "category "
              "place jurisdiction cause created_at",
     "reward_rules": "id terms_id position happening whom kind amount_minor rate_bps cap_minor words",
     "bounty_destinations": "bounty_id url utm",
     "referral_links": "id code spoken bounty_id referrer_id ended_at created_at",
-    "leads": "id bounty_id terms_id business_id referrer_id source moderation consent stage accepted_at protected_until "
+    "leads": "id bounty_id terms_id business_id referrer_id source moderation consent stage accepted_at "
+        "protected_until "
              "created_at",
-    "reports": "id business_id source external_id kind state amount_minor currency happened_at code link_code clicked_at "
+    "reports": "id business_id source external_id kind state amount_minor currency happened_at code link_code "
+        "clicked_at "
                "refund_of payload reason reasons lead_id conversion_id created_at",
-    "conversions": "id business_id bounty_id lead_id kind sale_id number source external_id amount_minor currency occurred_on "
+    "conversions": "id business_id bounty_id lead_id kind sale_id number source external_id amount_minor currency "
+        "occurred_on "
                    "refunded_minor state created_at",
     "sale_refunds": "id conversion_id external_id amount_minor recorded_by created_at",
-    "rewards": "id conversion_id lead_id bounty_id business_id part number whom beneficiary_id amount_minor fee_minor currency "
+    "rewards": "id conversion_id lead_id bounty_id business_id part number whom beneficiary_id amount_minor "
+        "fee_minor currency "
                "state release_at void_reason created_at",
     "rewards_in_kind": "id conversion_id lead_id business_id whom beneficiary_id state words created_at",
     "clawbacks": "id reward_id sale_refund_id amount_minor fee_minor currency state created_at",
@@ -47,23 +53,27 @@ OWNED = {
     "chargebacks": "id funding_id business_id amount_minor currency reason state created_at",
     "disputes": "id lead_id business_id kind state created_at",
     "webhook_endpoints": "id business_id url note kinds created_at",
-    "uploads": "id business_id uploaded_by purpose state size_bytes line_count counts earns checked_at taken_at created_at",
+    "uploads": "id business_id uploaded_by purpose state size_bytes line_count counts earns checked_at taken_at "
+        "created_at",
     "column_memories": "business_id purpose columns choices",
     "partner_invitations": "id business_id bounty_id programme name email code state invited_at created_at",
     "past_rewards": "id business_id programme external_id earned_on amount_minor currency said",
 }
 # By which row of another table a row is the business's, where it does not name the business itself.
 BY_WAY_OF = {
-    "terms": ("bounty_id", "bounties"), "reward_rules": ("terms_id", "terms"), "bounty_destinations": ("bounty_id", "bounties"),
+    "terms": ("bounty_id", "bounties"), "reward_rules": ("terms_id", "terms"),
+    "bounty_destinations": ("bounty_id", "bounties"),
     "referral_links": ("bounty_id", "bounties"), "sale_refunds": ("conversion_id", "conversions"),
     "clawbacks": ("reward_id", "rewards"), "refunds": ("funding_id", "fundings"),
 }
 NOT_TAKEN = {
     "auto_top_ups": "an agreement with a card: its page says it", "business_debts": "in the statements",
     "consent_grants": "the buyer's: each lead has its receipt", "fraud_warnings": "Stripe's word to us",
-    "known_contacts": "scrambled: the list itself is with the business", "payables": "ours to the referrer; see rewards",
+    "known_contacts": "scrambled: the list itself is with the business",
+    "payables": "ours to the referrer; see rewards",
     "stripe_customers": "the card is at Stripe", "transfer_batch_lines": "our own list of what goes when",
-    "bindings": "scrambled marks of customers; see reports", "stripe_doors": "secrets", "webhook_events": "see deliveries",
+    "bindings": "scrambled marks of customers; see reports", "stripe_doors": "secrets",
+    "webhook_events": "see deliveries",
 }
 
 
@@ -148,7 +158,9 @@ def _owned(table: Table, business_id: str) -> ColumnElement[bool]:
 def _read_me(name: str) -> str:
     return (
         f"What {name} owns on Fingerpost, as of {clock.now():%-d %B %Y, %H:%M} UTC.\n\n"
-        "Each table twice: .csv for spreadsheets, .jsonl for programs (one JSON object a line). Amounts are in the smallest "
+        "Each table twice: .csv for spreadsheets, .jsonl for programs (one JSON object a line). Amounts are in the "
+        "smallest "
         "unit of their currency; times are UTC. Rows of different tables belong together by their ids.\n\n"
-        "Contact data of buyers is not in here: open it at each lead, for as long as the buyer agrees. Your own list of "
+        "Contact data of buyers is not in here: open it at each lead, for as long as the buyer agrees. Your own "
+        "list of "
         "known contacts is kept as scrambled marks that nobody can read back.\n")

@@ -1,8 +1,8 @@
-"""Many reports at once: those that can be nobody's, the most of a long file, are kept by a statement a table; the others
-go the way of ``intake``, one after the other, by the same rules.
+"""Many reports at once: what can be nobody's, the most of a long file, is kept by a statement a table.
 
-That a report is nobody's is found by what ``resolving`` would look up for it: no link, no code, no lead, no customer who
-is bound; and no order of that id is counted.
+The others go the way of ``intake``, one after the other, by the same rules. That a report is nobody's is found by what
+``resolving`` would look up for it: no link, no code, no lead, no customer who is bound; and no order of that id is
+counted.
 """
 import json
 from collections.abc import Collection, Iterable, Sequence
@@ -28,8 +28,8 @@ from marketplace.tracking.models import Binding, ReferralLink, Report, ReportKin
 from marketplace.tracking.reported import Reported, fingerprint_of, hash_customer
 
 REPORTS = ("id", "business_id", "source", "external_id", "fingerprint", "kind", "state", "amount_minor", "currency",
-           "happened_at", "customer_hash", "email_hash", "known_since", "code", "payload", "reported_by", "reason", "reasons",
-           "created_at", "version")
+           "happened_at", "customer_hash", "email_hash", "known_since", "code", "payload", "reported_by", "reason",
+           "reasons", "created_at", "version")
 TRAIL = ("id", "actor_id", "action", "subject_id", "details", "created_at")
 WHY_NOBODYS = attribute((), (), None, {}, at=datetime(2000, 1, 1, tzinfo=UTC)).reasons  # In the words of who decides.
 FEW = 2_000  # Marks of a business that are held while a part is looked at; of more, each is looked up.
@@ -119,24 +119,25 @@ def part_nobodys(world: World, many: Sequence[Marked]) -> tuple[list[Marked], li
     grown = 0
     while len(ones) != grown:  # What one of them brings along may be the others', if they are of one customer.
         grown = len(ones)
-        marks = {mark for one in many if one.said.external_id in ones for mark in (one.customer_hash, one.email_hash) if mark}
+        marks = {mark for one in many if one.said.external_id in ones for mark in (one.customer_hash, one.email_hash)
+                 if mark}
         ones |= {one.said.external_id for one in many if one.customer_hash in marks or one.email_hash in marks}
     return ([one for one in many if one.said.external_id not in ones],
             [one for one in many if one.said.external_id in ones])
 
 
 def keep_unmatched(world: World, many: Iterable[Marked], *, source: ConversionSource, by: str) -> None:
-    """Kept, and asked again when a lead or a click arrives: as ``intake`` keeps what is nobody's, with its row in the trail."""
+    """Kept, and asked again when a lead or a click arrives: as ``intake`` keeps it, with an audit row."""
     kept, as_kept = list(many), keeper()
     now, why, ids = as_kept(clock.now()), json.dumps(list(WHY_NOBODYS)), new_ids("report", len(kept))
     details = json.dumps({"was": ReportState.RECEIVED, "reason": NOBODY, "source": source})
     known = _known_since(world, kept)
     write_at_once("reports", REPORTS, (
-        (report_id, world.business_id, source.value, one.said.external_id, fingerprint_of(one.said), one.said.kind.value,
-         ReportState.UNMATCHED.value, one.said.amount.minor if one.said.amount else None,
+        (report_id, world.business_id, source.value, one.said.external_id, fingerprint_of(one.said),
+         one.said.kind.value, ReportState.UNMATCHED.value, one.said.amount.minor if one.said.amount else None,
          one.said.amount.currency if one.said.amount else None, as_kept(one.said.at) if one.said.at else now,
-         one.customer_hash, one.email_hash, known.get(one.said.email or ""), one.said.code, json.dumps(one.said.raw), by,
-         NOBODY, why, now, 1)
+         one.customer_hash, one.email_hash, known.get(one.said.email or ""), one.said.code, json.dumps(one.said.raw),
+         by, NOBODY, why, now, 1)
         for report_id, one in zip(ids, kept, strict=True)))
     write_at_once("audit_events", TRAIL, (
         (audit_id, by, "report.unmatched", report_id, details, now)
@@ -147,7 +148,8 @@ def _known_since(world: World, many: Sequence[Marked]) -> dict[str, str]:
     """Addresses on the business's own list, to when they came onto it."""
     if not world.has_known:
         return {}
-    spelled = {spelling: one.said.email for one in many if one.said.email for spelling in spellings_of_email(one.said.email)}
+    spelled = {spelling: one.said.email for one in many if one.said.email
+               for spelling in spellings_of_email(one.said.email)}
     rows = db.session.execute(select(KnownContact.hash, KnownContact.created_at).where(
         KnownContact.business_id == world.business_id, among(KnownContact.hash, spelled)))
     found: dict[str, str] = {}
@@ -193,7 +195,8 @@ def _of_the_known(world: World, many: Sequence[Marked]) -> set[str]:
         return set()
     customers, emails = world.customers, world.emails
     if customers is None:
-        customers = _asked(Binding.customer_hash, (one.customer_hash for one in many), Binding.business_id == world.business_id)
+        customers = _asked(Binding.customer_hash, (one.customer_hash for one in many),
+                           Binding.business_id == world.business_id)
     if emails is None:
         wanted = {one.email_hash for one in many}
         emails = _asked(Binding.email_hash, wanted, Binding.business_id == world.business_id) | _asked(

@@ -16,7 +16,7 @@ from tests.browsing import end_reading
 from tests.tracking.report_steps import link, report
 
 ITS_OWN = {"partner_invitations.name", "partner_invitations.email", "partner_invitations.code", "fundings.paid_with",
-           "reports.code", "reports.link_code", "reports.payload"}
+           "reports.code", "reports.link_code", "reports.payload", "referral_links.spoken"}
 
 
 @pytest.mark.once

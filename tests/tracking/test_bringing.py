@@ -1,12 +1,13 @@
 """Coming from another programme: its partners are invited when the business says so, keep their codes, find their history."""
 import pytest
 
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, transaction
 from marketplace.payments.models import LedgerEntry
+from marketplace.privacy.retention import partners_never_agreed
 from marketplace.referrals.models import Reward
 from marketplace.referrals.suppression import hash_email, suppress
-from marketplace.tracking.models import InvitationState, PartnerInvitation, PastReward
-from marketplace.tracking.partners.inviting import get_invited, invitation_link
+from marketplace.tracking.models import InvitationState, PartnerInvitation, PastReward, ReferralLink
+from marketplace.tracking.partners.inviting import invitation_link
 from marketplace.tracking.uploads.columns import guess_columns
 from marketplace.tracking.uploads.partner_rows import COLUMNS as PARTNER_COLUMNS
 from marketplace.tracking.uploads.partner_rows import wanted_code
@@ -85,7 +86,6 @@ class TestBringing:
         end_reading()
         invitation = of("pia@example.com")
         assert (invitation.state, invitation.user_id) == (InvitationState.ACCEPTED, pia.id)
-        from marketplace.tracking.models import ReferralLink
         assert db.session.query(ReferralLink).filter_by(referrer_id=pia.id).one().spoken == "PIA-2020"
 
     def test_whoever_says_no_is_left_alone(self, bounty, work, mailbox, as_user, anonymous):
@@ -112,8 +112,6 @@ class TestBringing:
         as_user(make.owner_of(bounty.business)).submit(
             f"/businesses/{bounty.business_id}/partners", action=f"/invitations/{of('pia@example.com').id}/removal")
         later(days=181)
-        from marketplace.foundation.db import transaction
-        from marketplace.privacy.retention import partners_never_agreed
         with transaction():
             assert partners_never_agreed() == 2
         assert {(one.name, one.email, one.state.value) for one in db.session.query(PartnerInvitation)} == {("", "", "removed")}
@@ -125,7 +123,6 @@ def of(email):
 
 
 def with_never(email):
-    from marketplace.foundation.db import transaction
     end_reading()
     with transaction():
         suppress(hash_email(email))

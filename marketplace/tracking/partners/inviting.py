@@ -1,4 +1,4 @@
-"""The business invites whom it brought; they go on here with their code, or do not. Nobody is written to unasked twice."""
+"""The business invites whom it brought; they go on here with their code, or do not. Nobody is written to twice."""
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -131,5 +131,6 @@ def _who_said_never(invitations: Sequence[PartnerInvitation]) -> set[str]:
     marks = [one.email_hash for one in invitations]
     found: set[str] = set()
     for start in range(0, len(marks), 1_000):
-        found |= set(db.session.scalars(select(Suppression.hash).where(Suppression.hash.in_(marks[start:start + 1_000]))))
+        some = marks[start:start + 1_000]
+        found |= set(db.session.scalars(select(Suppression.hash).where(Suppression.hash.in_(some))))
     return found

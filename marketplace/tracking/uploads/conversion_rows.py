@@ -39,7 +39,8 @@ COLUMNS = (
     Column("code", "Code that was said", "The spoken code of a referrer, or a coupon that is one.", (
         "referral code", "code", "ref", "via", "coupon", "coupon code", "discount code", "promo code", "promotion code",
         "voucher")),
-    Column("email", "Customer’s e-mail", "It is scrambled at once, and finds the lead that said yes with this address.", (
+    Column("email", "Customer’s e-mail",
+           "It is scrambled at once, and finds the lead that said yes with this address.", (
         "customer email", "email", "e mail", "buyer email", "billing email", "email address")),
     Column("customer", "Customer’s own id", "Your id for whoever bought: scrambled at once.", (
         "customer id", "customer", "client id", "client reference id", "user id", "account id")),
@@ -101,7 +102,8 @@ def _read(upload: Upload, rows: Sequence[Row]) -> tuple[list[RowResult], dict[in
             said = read_report(row, writing, now, {"upload": upload.id, "row": row.number})
             check_reported(said)
         except Odd as wrong:
-            odd.append(RowResult(row.number, RowOutcome.UNREADABLE, row.cells.get("external_id", ""), wrong.why, wrong.next_step))
+            odd.append(RowResult(row.number, RowOutcome.UNREADABLE, row.cells.get("external_id", ""), wrong.why,
+                                 wrong.next_step))
         except Invalid as wrong:
             why = " ".join(sentence for sentences in wrong.fields.values() for sentence in sentences) or wrong.message
             odd.append(RowResult(row.number, RowOutcome.UNREADABLE, row.cells.get("external_id", ""), why,
@@ -172,7 +174,8 @@ def _result(outcome: Outcome, said: Reported, row: int) -> RowResult:
         return RowResult(row, RowOutcome.REFUSED, said.external_id, why, "Nothing more; its page says how to object.",
                          about=report.id)
     if report.state is ReportState.UNMATCHED:
-        return RowResult(row, RowOutcome.KEPT, said.external_id, "" if report.reason == NOBODY else why, about=report.id)
+        return RowResult(row, RowOutcome.KEPT, said.external_id, "" if report.reason == NOBODY else why,
+                         about=report.id)
     earned = tuple((_name(one.beneficiary_id), one.amount_minor, one.currency) for one in outcome.rewards)
     return RowResult(row, RowOutcome.EARNS if earned else RowOutcome.COUNTED, said.external_id, why, earns=earned,
                      about=report.id)
