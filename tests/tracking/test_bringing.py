@@ -109,12 +109,14 @@ class TestBringing:
 
     def test_removed_or_silent_they_are_forgotten(self, bounty, work, later, as_user):
         taken(bounty.business, PARTNERS, work, purpose="partners")
+        taken(bounty.business, HISTORY + "c3,only@example.com,2025-03-04,1,USD,due\n", work, purpose="past_rewards")
         as_user(make.owner_of(bounty.business)).submit(
             f"/businesses/{bounty.business_id}/partners", action=f"/invitations/{of('pia@example.com').id}/removal")
         later(days=181)
         with transaction():
             assert partners_never_agreed() == 2
         assert {(one.name, one.email, one.state.value) for one in db.session.query(PartnerInvitation)} == {("", "", "removed")}
+        assert [(one.partner_hash, one.amount_minor) for one in db.session.query(PastReward)] == [("removed", 12_050), ("removed", 100)]
 
 
 def of(email):
