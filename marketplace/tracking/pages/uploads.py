@@ -23,7 +23,7 @@ from marketplace.identity.models import Business
 from marketplace.identity.permissions import is_manager, is_owner
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
-from marketplace.tracking.models import Upload, UploadState
+from marketplace.tracking.models import Upload, UploadPurpose, UploadState
 from marketplace.tracking.uploads.columns import Sheet, guess_choices, guess_columns, remembered_columns
 from marketplace.tracking.uploads.outcomes import page_of_results, write_results
 from marketplace.tracking.uploads.programmes import PROGRAMMES
@@ -64,7 +64,7 @@ BUSY = frozenset({UploadState.CHECKING, UploadState.TAKING})
 def index(business_id: str) -> Any:
     user, business = signed_in_user(), get_business(business_id)
     require(is_manager(user, business.id), "upload files for this business")
-    form = Form(UploadInput(), initial={"purpose": request.args.get("purpose", "")})
+    form = Form(UploadInput(), initial={"purpose": request.args.get("purpose", UploadPurpose.CONVERSIONS)})
     if form.is_ready:
         with form.keeping():
             file = request.files.get("file")
