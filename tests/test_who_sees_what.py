@@ -384,6 +384,9 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /bounties/<bounty_id>/link": "in yes yes 403 yes yes",
     "GET /links/<link_id>/card": "in yes 404 404 404 404",
     "GET /links/<link_id>/code.<any(svg, png):kind>": "in yes 404 404 404 404",
+    "GET /links/<link_id>/claims/new": "in yes 404 404 404 404",
+    "POST /links/<link_id>/claims/new": ("in yes 404 404 404 404", {
+        "order_number": "none", "bought_on": "2026-11-02", "text": "I told them at the fair."}),
     "POST /links/<link_id>/end": "in yes 404 404 404 404",
     "GET /r/<said>": EVERYONE,
     "GET /r/<code>/on": EVERYONE,

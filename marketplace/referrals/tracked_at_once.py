@@ -97,7 +97,7 @@ def free_of(bounty: Bounty) -> Money:
 def sell_at_once(
     sales: Sequence[tuple[Came, RewardPreview, Ruling]], *, left: Mapping[str, Money], by: str
 ) -> list[Sold]:
-    """In the order given. The caller holds the funds' locks, has seen that they suffice, and what is ``left`` of each."""
+    """In the order given. The caller holds the funds' locks, has seen that they suffice, and says what is ``left``."""
     now = clock.now()
     ids = [(new_id("lead"), new_id("buyer"), new_id("conversion"), new_id("reward")) for _ in sales]
     rows: dict[Any, list[dict[str, Any]]] = {one: [] for one in (BUYERS, LEADS, EVIDENCE, CONVERSIONS, REWARDS)}
@@ -195,7 +195,8 @@ def _post(sales: Sequence[tuple[Came, RewardPreview, Ruling]], made: Sequence[So
     funds = ledger.accounts(AccountKind.FUNDS, currency)
     reserved = ledger.open_accounts(
         AccountKind.RESERVED, {one.lead_id: currency[came.bounty.id] for came, _, one, _ in paid})
-    held = ledger.open_accounts(AccountKind.HELD, {reward_id: currency[came.bounty.id] for came, _, _, reward_id in paid})
+    held = ledger.open_accounts(
+        AccountKind.HELD, {reward_id: currency[came.bounty.id] for came, _, _, reward_id in paid})
     movements = []
     for came, preview, sold, reward_id in paid:
         cost, own = preview.reward + preview.fee, reserved[sold.lead_id]
