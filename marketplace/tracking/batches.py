@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, insert, select, text, union_all
+from sqlalchemy import BindParameter, CompoundSelect, bindparam, insert, select, text, union_all
 
 from marketplace.bounties.rules import RewardPreview
 from marketplace.foundation import audit, clock
@@ -30,12 +30,12 @@ MARKS = ("customer_hash", "email_hash")
 REPORTS, BINDINGS = insert(rows_of(Report)), insert(rows_of(Binding))
 _IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _SOURCES = [one.value for one in ConversionSource]
-_OWN = bindparam("business_id")
+_OWN: BindParameter[str] = bindparam("business_id")
 _CUSTOMERS: BindParameter[str] = bindparam("customers", expanding=True)
 _EMAILS: BindParameter[str] = bindparam("emails", expanding=True)
 _WAITING = (text(f"reports.{WAITS}"),)  # In the words of the indexes: with parameters none of them would serve.
 # Ids of which something is known: counted, reported from anywhere, refunded before they came.
-KNOWN_IDS = union_all(
+KNOWN_IDS: CompoundSelect[Any] = union_all(
     select(Conversion.external_id).where(
         Conversion.business_id == _OWN, Conversion.source.in_(_SOURCES), Conversion.external_id.in_(_IDS)),
     select(Report.external_id).where(

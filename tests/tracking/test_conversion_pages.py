@@ -241,7 +241,7 @@ def test_a_refused_claim_and_a_refused_answer_stand_on_their_pages(bounty, peopl
     sold = report(bounty.business, customer="cus_1", click=click(anas))
     wrong = as_user(mona).submit(f"/conversions/{sold.report.id}", {"code": "NOBODY", "reason": "Tom brought them by telephone."},
                                  action="/reattribution")
-    assert wrong.status_code == 422 and "no such code" in wrong.text.lower() or "A code of one of its referrers" in wrong.text
+    assert wrong.status_code == 422 and "A code of one of its referrers" in wrong.text
     typed = {"kind": "refund", "external_id": "r", "amount": "1", "currency": "usd", "occurred_on": time.now().date().isoformat()}
     again = as_user(make.owner_of(bounty.business)).submit(f"/businesses/{bounty.business.id}/conversions/new", typed)
     assert again.status_code == 422 and "external id of the sale" in again.text
