@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Text, any_, bindparam, delete, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from marketplace.foundation import clock, outbox
@@ -108,15 +108,22 @@ def _counted_around(seen: Sequence[Seen]) -> dict[tuple[str, str], list[int]]:
     wanted = {click.visitor for click in seen if click.mark is ClickMark.COUNTED}
     found: dict[tuple[str, str], list[int]] = defaultdict(list)
     if wanted:
-        asked, times = listed({"": sorted(wanted)}), [click.milliseconds for click in seen]
-        rows = facts(select(clicks.c.visitor, clicks.c.code, clicks.c.at).join_from(
-            asked, clicks, clicks.c.visitor == asked.c.key).where(
+        times = [click.milliseconds for click in seen]
+        rows = facts(select(clicks.c.visitor, clicks.c.code, clicks.c.at).where(
+                _is_one_of(sorted(wanted)),
                 clicks.c.at.between(EPOCH + min(times) * MILLISECOND - REPEAT_WITHIN,
                                     EPOCH + max(times) * MILLISECOND + REPEAT_WITHIN),
                 clicks.c.mark == ClickMark.COUNTED), {})
         for visitor, code, at in rows:
             found[visitor, code].append((at - EPOCH) // MILLISECOND)
     return dict(found)
+
+
+def _is_one_of(visitors: list[str]) -> ColumnElement[bool]:
+    """By one parameter. Joined to a list, PostgreSQL may read that anew for each row, without figures yet."""
+    if db.engine.dialect.name == "sqlite":
+        return clicks.c.visitor.in_(select(listed({"": visitors}).c.key))
+    return clicks.c.visitor == any_(literal(visitors, postgresql.ARRAY(Text)))
 
 
 def _insert(seen: Sequence[Seen], marks: Sequence[ClickMark]) -> None:
