@@ -3,6 +3,7 @@
 Answers: ``yes`` (done, or a refusal that only somebody allowed can get: 409, 410, 422), ``in`` (sent to sign in),
 ``401``, ``403``, ``404``. The order is that of PEOPLE.
 """
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from marketplace.bounties.models import For, GateRule, NonCash, RewardKind
+from marketplace.bounties.models import Bounty, For, GateRule, NonCash, RewardKind
 from marketplace.foundation import clock, mail, outbox
 from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db, transaction
@@ -69,9 +70,12 @@ from marketplace.referrals.models import (
 from marketplace.referrals.queries import find_live_grant, rewards_of_lead
 from marketplace.referrals.sharing import propose_split
 from marketplace.tracking.business_stripe.doors import open_door
+from marketplace.tracking.domains import add_domain
 from marketplace.tracking.intake import take_conversion
-from marketplace.tracking.models import ReportKind
+from marketplace.tracking.links import link_of
+from marketplace.tracking.models import InvitationState, PartnerInvitation, ReportKind, UploadPurpose
 from marketplace.tracking.reported import Reported
+from marketplace.tracking.uploads.receiving import keep_upload, receive
 from tests import canary
 from tests import factories as make
 from tests.browsing import Browser
@@ -258,6 +262,25 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /businesses/<business_id>/stripe/closure": OWNS_THERE,
     "POST /hooks/stripe/<door_id>": "400 400 400 400 400 400",
 
+    # files, what is brought from elsewhere, and what is taken along
+    "GET /businesses/<business_id>/uploads": OWNS_THERE,
+    "POST /businesses/<business_id>/uploads": (OWNS_THERE, {"purpose": "conversions"}),
+    "GET /uploads/<upload_id>": "in 404 404 yes 404 404",
+    "GET /uploads/<upload_id>/rows.csv": "in 404 404 yes 404 404",
+    "POST /uploads/<upload_id>/spelling": ("in 404 404 yes 404 404", {"encoding": "utf-8", "separator": "comma"}),
+    "POST /uploads/<upload_id>/check": ("in 404 404 yes 404 404", {"column_day": "0"}),
+    "POST /uploads/<upload_id>/columns": "in 404 404 yes 404 404",
+    "POST /uploads/<upload_id>/taking": ("in 404 404 yes 404 404", {"outcomes": "kept"}),
+    "POST /uploads/<upload_id>/removal": "in 404 404 yes 404 404",
+    "GET /businesses/<business_id>/partners": OWNS_THERE,
+    "POST /businesses/<business_id>/partners": (OWNS_THERE, {"bounty": "no_such"}),
+    "POST /invitations/<invitation_id>/removal": "in 404 404 yes 404 404",
+    "GET /invitation/<token>": EVERYONE,  # Who has the mail.
+    "POST /invitation/<token>/acceptance": "in yes yes 403 yes yes",
+    "POST /invitation/<token>/refusal": EVERYONE,
+    "GET /businesses/<business_id>/takeaway": OWNS_THERE,
+    "POST /businesses/<business_id>/takeaway": OWNS_THERE,
+
     # webhooks out
     "GET /businesses/<business_id>/webhooks": OWNS_THERE,
     "POST /businesses/<business_id>/webhooks": (OWNS_THERE, {"url": "https://hooks.example/other"}),
@@ -355,6 +378,25 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /your-data/<token>/misuse/<lead_id>": (EVERYONE, {"text": "x"}),
     "GET /your-data/<token>/erasure": EVERYONE,
     "POST /your-data/<token>/erasure": EVERYONE,
+
+    # links and clicks
+    "GET /links": SIGNED_IN,
+    "GET /bounties/<bounty_id>/link": SIGNED_IN,
+    "POST /bounties/<bounty_id>/link": "in yes yes 403 yes yes",
+    "GET /links/<link_id>/card": "in yes 404 404 404 404",
+    "GET /links/<link_id>/code.<any(svg, png):kind>": "in yes 404 404 404 404",
+    "GET /links/<link_id>/claims/new": "in yes 404 404 404 404",
+    "POST /links/<link_id>/claims/new": ("in yes 404 404 404 404", {
+        "order_number": "none", "bought_on": "2026-11-02", "text": "I told them at the fair."}),
+    "POST /links/<link_id>/end": "in yes 404 404 404 404",
+    "GET /r/<said>": EVERYONE,
+    "GET /r/<code>/on": EVERYONE,
+    "GET /bounties/<bounty_id>/links": "in 403 403 yes 403 yes",
+    "POST /bounties/<bounty_id>/links": (OWNS_THERE, {"url": "https://westside.example"}),
+    "GET /businesses/<business_id>/domains": OWNS_THERE,
+    "POST /businesses/<business_id>/domains": (OWNS_THERE, {"domain": "westside.example"}),
+    "POST /domains/<domain_id>/check": "in 404 404 yes 404 403",
+    "POST /domains/<domain_id>/removal": "in 404 404 yes 404 403",
 
     # operators
     "GET /admin/jobs": ADMIN,
@@ -599,9 +641,10 @@ def _make_world(mails: Path) -> World:
     mail.send(mail.Mail("someone@example.com", "Hello", "A letter."), dedupe_id="x")
     disputed = _disputed(won, ana)
     names = money_out | _bad_days(funding) | _listening(business, wes) | {
-        "report_id": _reported(business, open_lead, wes),
+        "report_id": _reported(business, open_lead, wes), **_brought(business, bounty.id, wes),
         "file_id": _with_file(open_lead, ana), "dispute_id": disputed.id, "witness": sign("witness", disputed.id, until=clock.now().date()),
         "name": mail.list_kept(mails)[0].name,
+        **_link_and_domain(bounty, ana, wes),
         "business_id": business.id, "slug": business.slug, "bounty_id": bounty.id, "other_lead_id": open_lead.id, "funding_id": funding.id,
         "split_id": split_id, "share_id": share_id, "kind_id": kind_id, "reward_id": rewards_of_lead(won)[0].id, "user_id": ana.id, "key_id": key.id, "job_id": dead.id, "purpose": "buyer",
         "membership_id": db.session.query(Membership.id).filter_by(user_id=agent.id).scalar(),
@@ -626,11 +669,31 @@ def _listening(business: Business, owner: User) -> dict[str, str]:
                 "door_id": open_door(business, by=owner).id}
 
 
+def _brought(business: Business, bounty_id: str, owner: User) -> dict[str, str]:
+    """A file that waits for its columns, and somebody of an earlier programme."""
+    with receive(io.BytesIO(b"id,date,amount\n1,2026-11-02,5\n")) as received, transaction():
+        upload = keep_upload(business, received, purpose=UploadPurpose.CONVERSIONS, file_name="orders.csv", by=owner)
+    with transaction():
+        partner = PartnerInvitation(business_id=business.id, programme="other", name="Pia", email="pia@example.com",
+                                    email_hash="0")
+        asked = PartnerInvitation(business_id=business.id, programme="other", name="Tia", email="tia@example.com",
+                                  email_hash="1", state=InvitationState.INVITED, bounty_id=bounty_id)
+        db.session.add_all([partner, asked])
+    return {"upload_id": upload.id, "invitation_id": partner.id, "invitation": sign("partner-invitation", asked.id)}
+
+
 def _reported(business: Business, lead: Lead, owner: User) -> str:
     """That the buyer of this lead is a customer now."""
     with transaction():
         said = Reported(external_id="L-1", kind=ReportKind.LEAD, lead_id=lead.id)
         return take_conversion(business, said, source=ConversionSource.MANUAL, by=owner).report.id
+
+
+def _link_and_domain(bounty: Bounty, referrer: User, owner: User) -> dict[str, str]:
+    with transaction():
+        link = link_of(bounty, by=referrer)
+        domain = add_domain(bounty.business, "shop.westside.example", by=owner)
+    return {"link_id": link.id, "said": link.spoken, "code": link.code, "domain_id": domain.id, "kind": "svg"}
 
 
 def _with_file(lead: Lead, referrer: User) -> str:
@@ -728,7 +791,7 @@ def _parameters(rule: str, arguments: set[str], world: World) -> dict[str, str]:
         given["lead_id"] = world.in_review if rule.rsplit("/", 1)[-1] in IN_REVIEW else world.open
     if "token" in arguments:
         given["token"] = world.names[next(k for k, part in (
-            ("witness", "/witness/"), ("data", "/your-data/"), ("consent", "/buyer/confirm/"), ("buyer", "/buyer/"), ("buyer", "/bought/"), ("confirm", "/confirm/"), ("reset", "/reset/"))
+            ("witness", "/witness/"), ("invitation", "/invitation/"), ("data", "/your-data/"), ("consent", "/buyer/confirm/"), ("buyer", "/buyer/"), ("buyer", "/bought/"), ("confirm", "/confirm/"), ("reset", "/reset/"))
             if part in rule)]
     if "filename" in arguments:
         given["filename"] = "swagger-ui.css" if rule.startswith("/api") else "app.css"

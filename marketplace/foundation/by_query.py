@@ -45,8 +45,8 @@ def among(column_of_text: Any, values: Iterable[str | None]) -> ColumnElement[bo
         said = func.json_each(literal(json.dumps(wanted), Text)).table_valued(column("value", Text))
         found: ColumnElement[bool] = column_of_text.in_(select(said.c.value))
         return found
-    found = column_of_text == any_(literal(wanted, ARRAY(Text)))
-    return found
+    is_one: ColumnElement[bool] = column_of_text == any_(literal(wanted, ARRAY(Text)))
+    return is_one
 
 
 def _is_lite() -> bool:

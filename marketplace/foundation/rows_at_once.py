@@ -12,7 +12,8 @@ from marketplace.foundation.db import db
 def write_at_once(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """In the caller's transaction. Cells as the database keeps them: text, whole numbers, None; moments by ``keeper``.
 
-    No text is empty: that would be NULL. ``table`` and ``columns`` are words of ours. What breaks a rule of the table breaks the transaction.
+    No text is empty: that would be NULL. ``table`` and ``columns`` are words of ours. What breaks a rule of the table
+    breaks the transaction.
     """
     db.session.flush()
     connection = db.session.connection()
@@ -24,7 +25,8 @@ def write_at_once(table: str, columns: Sequence[str], rows: Iterable[Sequence[An
     written = io.StringIO(newline="")
     csv.writer(written).writerows(rows)  # None as nothing, which CSV says to be NULL.
     said = f"COPY {table} ({named}) FROM STDIN WITH (FORMAT csv)"
-    with connection.connection.cursor() as cursor, cursor.copy(said) as copy:
+    driver: Any = connection.connection
+    with driver.cursor() as cursor, cursor.copy(said) as copy:
         copy.write(written.getvalue())
 
 

@@ -15,7 +15,7 @@ from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import add_row, db, rows_of, write_rows
 from marketplace.foundation.ids import new_id
-from marketplace.hooks.contents import SAID, Subject, Told, read_told
+from marketplace.hooks.contents import AT_ONCE, SAID, Subject, Told, read_told
 from marketplace.hooks.listeners import LISTENS, listening_businesses
 from marketplace.hooks.models import DeliveryState, EndpointState, WebhookDelivery, WebhookEndpoint, WebhookEvent
 
@@ -68,7 +68,7 @@ def note_changes(trail: Sequence[Row]) -> None:
         return
     db.session.flush()
     write_rows()
-    kept = _kept(row["id"] for row in news)  # A savepoint may have taken some back.
+    kept = _kept([row["id"] for row in news])  # A savepoint may have taken some back.
     happened = list(_happenings(row for row in news if row["id"] in kept))
     told = _tell(happened, listening)
     endpoints = _endpoints({one.business_id for one in told.values()}) if told else {}
@@ -120,8 +120,10 @@ def _may_concern(row: Row, listening: frozenset[str]) -> bool:
     return False
 
 
-def _kept(ids: Iterable[str]) -> set[str]:
-    return set(db.session.scalars(select(AuditEvent.id).where(AuditEvent.id.in_(list(ids)))))
+def _kept(ids: Sequence[str]) -> set[str]:
+    """A night's transfers are thousands in one transaction."""
+    return {kept for start in range(0, len(ids), AT_ONCE) for kept in db.session.scalars(
+        select(AuditEvent.id).where(AuditEvent.id.in_(ids[start:start + AT_ONCE])))}
 
 
 def _happenings(rows: Iterable[Row]) -> Iterable[Happening]:

@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, Select, Table, or_, select
 from marketplace.foundation.db import Base
 
 OF_USER = {
-    "users": "id", "memberships": "user_id", "api_keys": "user_id", "api_answers": "owner_id",
+    "users": "id", "referral_links": "referrer_id", "bounty_destinations": "set_by", "business_domains": "added_by",
+    "memberships": "user_id", "api_keys": "user_id", "api_answers": "owner_id",
     "leads": "referrer_id decided_by", "split_parts": "user_id", "rewards": "beneficiary_id",
     "rewards_in_kind": "beneficiary_id", "payables": "payee_id", "transfers": "payee_id",
     "transfer_batch_lines": "payee_id", "connected_accounts": "user_id", "fundings": "requested_by",
@@ -25,6 +26,7 @@ BY_WAY_OF = {
     "splits": ("lead_id", "leads", "id"), "bank_payouts": ("payee_id", "connected_accounts", "id"),
     "transfer_reversals": ("transfer_id", "transfers", "id"), "clawbacks": ("reward_id", "rewards", "id"),
     "reward_holds": ("reward_id", "rewards", "id"),
+    "past_rewards": ("partner_hash", "partner_invitations", "email_hash"),
 }
 # Somebody else's rows that only name this person's id; each owner exports their own. What an admin decided, ruled or
 # was passed stands in their decisions and in the trail, not as other people's leads, disputes, appeals and notes.
@@ -36,7 +38,7 @@ LEFT_OUT = frozenset({
     "leads.handle_hash", "leads.buyer_id", "leads.buyer_jurisdiction", "split_parts.email_hash", "evidence.author",
     "evidence.title", "evidence.text", "evidence.quote_prefix", "evidence.quote_suffix", "evidence_files.content",
     "traces.hash", "bindings.customer_hash", "bindings.email_hash", "reports.customer_hash", "reports.email_hash",
-    "reports.fingerprint", "partner_invitations.email_hash",
+    "reports.fingerprint", "partner_invitations.email_hash", "past_rewards.partner_hash",
 })
 
 

@@ -6,6 +6,7 @@ IMPERSONAL: dict[str, dict[str, str]] = {
         "decisions": "decided_by", "dispute_statements": "said_by", "disputes": "ruled_by",
         "fraud_cases": "decided_by", "leads": "decided_by", "money_orders": "asked_by decided_by",
         "open_items": "resolved_by", "reconciliations": "asked_by",
+        "bounty_destinations": "set_by", "business_domains": "added_by",
         "reports": "reported_by", "sale_refunds": "recorded_by",
         "transfer_batches": "asked_by decided_by"},
     "codes, names of things and currencies": {
@@ -29,6 +30,7 @@ IMPERSONAL: dict[str, dict[str, str]] = {
         "past_rewards": "programme currency said",
         "partner_invitations": "programme"},
     "keys, references and fingerprints that nothing can be read from": {
+        "business_domains": "token", "click_days": "code", "click_spools": "name", "referral_links": "code",
         "chargeback_answers": "idempotency_key", "connected_accounts": "idempotency_key",
         "evidence_checks": "sha256", "fundings": "idempotency_key", "ledger_entries": "fingerprint reference",
         "outbox_messages": "key", "payables": "rest_of", "reconciliations": "cursor", "refunds": "idempotency_key",
@@ -44,6 +46,7 @@ IMPERSONAL: dict[str, dict[str, str]] = {
         "uploads": "columns counts earns chosen",
         "upload_parts": "counts"},
     "an organisation's public words, and the law's": {
+        "bounty_destinations": "url utm", "business_domains": "domain",
         "bounties": "title offer place paused_because", "bounty_words": "words reading",
         "businesses": "name slug about place website", "consent_grants": "purpose",
         "decisions": "missed_criterion", "leads": "missed_criterion",

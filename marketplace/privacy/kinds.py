@@ -80,6 +80,11 @@ CUSTOMERS = Kind(
     "To know a customer again whom a link or a code brought, by scrambled marks: no name and no address.",
     "three years after the last that was reported of them", timedelta(days=3 * 365))
 
+CLICKS = Kind(
+    "clicks on links", Whose.BUYER, {"clicks": "code visitor sub"},
+    "To credit whose link it was: a mark of the day or of chance, and no address. The numbers by day stay.",
+    "400 days after the click", timedelta(days=400))
+
 ACCOUNT = Kind(
     "account", Whose.HOLDER, {"users": "email name password_hash jurisdiction session_stamp"},
     "To sign in, to be told, and to be paid.", "until you close it; never confirmed, 90 days", timedelta(days=90))
@@ -104,6 +109,9 @@ CASES = Kind(
 BANK = Kind(
     "words to a bank", Whose.HOLDER, {"chargeback_answers": "text"},
     "Who paid in for a business, for the bank that asks its money back.", "with the account of who paid in")
+LINKS = Kind(
+    "links of a referrer", Whose.HOLDER, {"referral_links": "spoken spoken_key"},
+    "The code that is said aloud has the referrer's first name in it.", "until you close your account")
 CARD = Kind(
     "card of a business", Whose.HOLDER,
     {"stripe_customers": "card_brand card_last4 card_expires", "fundings": "paid_with checkout_url"},
@@ -128,8 +136,8 @@ BOUGHT = Kind(
     "To know whose customer bought at a business’s own Stripe account.",
     "until the event is handled; one whose sale never comes, 30 days", timedelta(days=30))
 
-KINDS = (CONTACT, POST, WORDS, MARKS, TRACES, SHARE, CONSENT, NEVER, KNOWN, CUSTOMERS, ACCOUNT, KEYS, ANSWERS, PARTS, PAYEE,
-         CASES, BANK, CARD, SECRETS, BOUGHT, UPLOADS, INVITED)
+KINDS = (CONTACT, POST, WORDS, MARKS, TRACES, SHARE, CONSENT, NEVER, KNOWN, CUSTOMERS, CLICKS, ACCOUNT, KEYS, ANSWERS,
+         PARTS, PAYEE, CASES, BANK, LINKS, CARD, SECRETS, BOUGHT, UPLOADS, INVITED)
 
 SOLD_RESTS = timedelta(days=180)  # A card's bank may ask its money back for so long.
 PROMISES_KEPT = timedelta(days=90)  # Jobs done: names and ids, no words of a person.

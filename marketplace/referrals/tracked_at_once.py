@@ -4,7 +4,7 @@ What ``open_tracked_lead`` and ``sell`` make one by one, in a handful of stateme
 plain case alone: terms that pay one sale in money, without caps, where no law and no doubt stands between; all others
 go the way of every day. The sums are those of ``bounties/rules.py``; a test holds that both ways write the same.
 """
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -94,8 +94,10 @@ def free_of(bounty: Bounty) -> Money:
     return free_funds(bounty.id, bounty.currency)
 
 
-def sell_at_once(sales: Sequence[tuple[Came, RewardPreview, Ruling]], *, by: str) -> list[Sold]:
-    """In the order given. The caller holds the funds' locks and has seen that they suffice."""
+def sell_at_once(
+    sales: Sequence[tuple[Came, RewardPreview, Ruling]], *, left: Mapping[str, Money], by: str
+) -> list[Sold]:
+    """In the order given. The caller holds the funds' locks, has seen that they suffice, and says what is ``left``."""
     now = clock.now()
     ids = [(new_id("lead"), new_id("buyer"), new_id("conversion"), new_id("reward")) for _ in sales]
     rows: dict[Any, list[dict[str, Any]]] = {one: [] for one in (BUYERS, LEADS, EVIDENCE, CONVERSIONS, REWARDS)}
@@ -116,7 +118,8 @@ def sell_at_once(sales: Sequence[tuple[Came, RewardPreview, Ruling]], *, by: str
             connection.execute(statement, some)
     _post(sales, made)
     for bounty in {came.bounty.id: came.bounty for came, _, _ in sales}.values():
-        pause_if_out_of_funds(bounty)
+        if left[bounty.id] < worst_case(bounty.terms):
+            pause_if_out_of_funds(bounty)
     return made
 
 
@@ -190,9 +193,10 @@ def _post(sales: Sequence[tuple[Came, RewardPreview, Ruling]], made: Sequence[So
         return
     currency = {came.bounty.id: came.bounty.currency for came, _, _, _ in paid}
     funds = ledger.accounts(AccountKind.FUNDS, currency)
-    reserved = ledger.accounts(
+    reserved = ledger.open_accounts(
         AccountKind.RESERVED, {one.lead_id: currency[came.bounty.id] for came, _, one, _ in paid})
-    held = ledger.accounts(AccountKind.HELD, {reward_id: currency[came.bounty.id] for came, _, _, reward_id in paid})
+    held = ledger.open_accounts(
+        AccountKind.HELD, {reward_id: currency[came.bounty.id] for came, _, _, reward_id in paid})
     movements = []
     for came, preview, sold, reward_id in paid:
         cost, own = preview.reward + preview.fee, reserved[sold.lead_id]

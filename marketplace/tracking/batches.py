@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, insert, or_, select
+from sqlalchemy import BindParameter, CompoundSelect, bindparam, insert, select, text, union_all
 
 from marketplace.bounties.rules import RewardPreview
 from marketplace.foundation import audit, clock
@@ -23,32 +23,34 @@ from marketplace.referrals.tracked import check_may_bind
 from marketplace.referrals.tracked_at_once import Came, PlainBounty, Sold, free_of, sell_at_once
 from marketplace.tracking.attribution import Attribution, attribute
 from marketplace.tracking.binding import SOURCES
-from marketplace.tracking.models import Binding, ReferralLink, Report, ReportKind, ReportState
+from marketplace.tracking.models import WAITS, Binding, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.resolving import LinkBook, touches_of, windows_of
 
 MARKS = ("customer_hash", "email_hash")
 REPORTS, BINDINGS = insert(rows_of(Report)), insert(rows_of(Binding))
 _IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _SOURCES = [one.value for one in ConversionSource]
-COUNTED = select(Conversion.external_id).where(
-    Conversion.business_id == bindparam("business_id"), Conversion.source.in_(_SOURCES),
-    Conversion.external_id.in_(_IDS))
-REPORTED_ELSEWHERE = select(Report.external_id).where(
-    Report.business_id == bindparam("business_id"), Report.source.in_(_SOURCES), Report.external_id.in_(_IDS))
-REFUNDED = select(Report.refund_of).where(
-    Report.business_id == bindparam("business_id"), Report.refund_of.in_(_IDS))
-BOUND = select(Binding.customer_hash, Binding.email_hash).where(Binding.business_id == bindparam("business_id"), or_(
-    Binding.customer_hash.in_(bindparam("customers", expanding=True)),
-    Binding.email_hash.in_(bindparam("emails", expanding=True))))
-REPORTED = select(Report.customer_hash, Report.email_hash).where(
-    Report.business_id == bindparam("business_id"), Report.reason.is_not(None),
-    Report.state.in_([ReportState.UNMATCHED, ReportState.MATCHED]), or_(
-        Report.customer_hash.in_(bindparam("customers", expanding=True)),
-        Report.email_hash.in_(bindparam("emails", expanding=True))))
-POINTED = select(Buyer.email_hash).join(Lead, Lead.buyer_id == Buyer.id).where(
-    Lead.business_id == bindparam("business_id"), Buyer.email_hash.in_(bindparam("emails", expanding=True)))
-FIRST = select(Lead.buyer_hash).where(
-    Lead.business_id == bindparam("business_id"), Lead.buyer_hash.in_(bindparam("emails", expanding=True)))
+_OWN: BindParameter[str] = bindparam("business_id")
+_CUSTOMERS: BindParameter[str] = bindparam("customers", expanding=True)
+_EMAILS: BindParameter[str] = bindparam("emails", expanding=True)
+_WAITING = (text(f"reports.{WAITS}"),)  # In the words of the indexes: with parameters none of them would serve.
+# Ids of which something is known: counted, reported from anywhere, refunded before they came.
+KNOWN_IDS: CompoundSelect[Any] = union_all(
+    select(Conversion.external_id).where(
+        Conversion.business_id == _OWN, Conversion.source.in_(_SOURCES), Conversion.external_id.in_(_IDS)),
+    select(Report.external_id).where(
+        Report.business_id == _OWN, Report.source.in_(_SOURCES), Report.external_id.in_(_IDS)),
+    select(Report.refund_of).where(Report.business_id == _OWN, Report.refund_of.in_(_IDS)))
+# Marks of customers who are bound, or of whom something waits.
+KNOWN_CUSTOMERS = union_all(*(
+    select(column).where(table.business_id == _OWN, column.in_(_CUSTOMERS), *more)
+    for table, column, more in ((Binding, Binding.customer_hash, ()), (Report, Report.customer_hash, _WAITING))))
+KNOWN_EMAILS = union_all(
+    select(Binding.email_hash).where(Binding.business_id == _OWN, Binding.email_hash.in_(_EMAILS)),
+    select(Report.email_hash).where(Report.business_id == _OWN, Report.email_hash.in_(_EMAILS), *_WAITING),
+    select(Buyer.email_hash).join(Lead, Lead.buyer_id == Buyer.id).where(
+        Lead.business_id == _OWN, Buyer.email_hash.in_(_EMAILS)),
+    select(Lead.buyer_hash).where(Lead.business_id == _OWN, Lead.buyer_hash.in_(_EMAILS)))
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def count_plain(business_id: str, drafts: Mapping[int, dict[str, Any]], *, by: s
     chosen = {place: one for place, one in plain.items() if _can_pay(one, of_bounty, free)}
     if not chosen:
         return {}
-    made = sell_at_once([(_came(one), _preview(one), of_bounty[_key(one)].ruling) for one in chosen.values()], by=by)
+    made = sell_at_once([(_came(one), _preview(one), of_bounty[_key(one)].ruling) for one in chosen.values()],
+                        left=free, by=by)
     return dict(zip(chosen, _keep(business_id, list(chosen.values()), made, by=by), strict=True))
 
 
@@ -109,17 +112,16 @@ def _may_be_plain(columns: Mapping[str, Any], own: Counter[str]) -> bool:
             and all(own[columns[name]] == 1 for name in ("external_id", *MARKS) if columns[name]))
 
 
-def _seen_before(business_id: str, drafts: Iterable[Mapping[str, Any]]) -> set[str | None]:
+def _seen_before(business_id: str, drafts: Iterable[Mapping[str, Any]]) -> set[str]:
     """Ids and marks of which something is known already."""
     drafts = list(drafts)
-    ids = [one["external_id"] for one in drafts]
-    marks = {name: [one[name] for one in drafts if one[name]] for name in MARKS}
-    given = {"business_id": business_id, "ids": ids, "customers": marks["customer_hash"], "emails": marks["email_hash"]}
-    seen: set[str | None] = set()
-    for statement in (COUNTED, REPORTED_ELSEWHERE, REFUNDED, *((BOUND, REPORTED) if any(marks.values()) else ()),
-                      *((POINTED, FIRST) if marks["email_hash"] else ())):
-        seen |= {mark for row in facts(statement, given) for mark in row}
-    return seen - {None}
+    seen: set[str] = set()
+    for statement, parameter, name in (
+            (KNOWN_IDS, "ids", "external_id"), (KNOWN_CUSTOMERS, "customers", "customer_hash"),
+            (KNOWN_EMAILS, "emails", "email_hash")):
+        if wanted := [one[name] for one in drafts if one[name]]:
+            seen.update(facts(statement, {"business_id": business_id, parameter: wanted}).scalars())
+    return seen
 
 
 def _may_bind(columns: Mapping[str, Any], found: Attribution, link: ReferralLink) -> bool:
@@ -169,11 +171,10 @@ def _keep(business_id: str, plain: Sequence[_Plain], made: Sequence[Sold], *, by
         report = {**one.columns, "id": new_id("report"), "state": ReportState.APPROVED, "reason": None,
                   "reasons": list(one.found.reasons), "binding_id": binding["id"] if binding else None,
                   "lead_id": sold.lead_id, "conversion_id": sold.conversion_id, "created_at": now, "version": 1}
-        audit.record("report.received", report["id"], by=by, kind=report["kind"], source=report["source"])
         if binding:
             bindings.append(binding)
             audit.record("customer.bound", binding["id"], by=by, link=one.link.id, report=report["id"])
-        audit.record("report.approved", report["id"], by=by, was=ReportState.RECEIVED)
+        audit.record("report.approved", report["id"], by=by, was=ReportState.RECEIVED, source=report["source"])
         counted.append(Counted(report, sold.reward, sold.conversion_id))
     connection = db.session.connection()
     if bindings:

@@ -59,7 +59,6 @@ def say_bought(lead: Lead, *, amount: Money, bought_on: date, is_proven: bool) -
     report.reasons = ["The buyer says who told them, and that they bought. Their own answer beats everything."]
     db.session.add(report)
     db.session.flush()
-    audit.record("report.received", report.id, by=BUYER, kind=report.kind, source=report.source)
     move_report(report, S.MATCHED, by=BUYER, reason=WAITS_FOR_BUSINESS)
     now = clock.now()
     outbox.promise("send_letter", letter="buyer_says_bought", report_id=report.id)

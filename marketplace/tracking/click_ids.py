@@ -4,9 +4,11 @@
 """
 import hmac
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 
 from flask import current_app
 
@@ -17,7 +19,8 @@ CLICK_COOKIE = "fp_click"  # On our own site.
 CLICK_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{8}[A-Za-z0-9_-]{40}")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TAG_BYTES = 12
-_MILLISECOND = timedelta(milliseconds=1)
+_FOR_ADDRESSES = bytes.maketrans(b"+/", b"-_")
+MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
@@ -36,17 +39,22 @@ class ClickSigner:
         self._key = key
 
     def sign(self, code: str, milliseconds: int, visitor: str) -> str:
-        said = f"{code}{urlsafe_b64encode(milliseconds.to_bytes(6, 'big')).decode()}{visitor}"
+        said = f"{code}{spell(milliseconds.to_bytes(6, 'big'))}{visitor}"
         return said + self._tag(said)
 
     def read(self, text: str) -> Click | None:
         if not CLICK_ID.fullmatch(text) or not hmac.compare_digest(text[32:], self._tag(text[:32])):
             return None
         milliseconds = int.from_bytes(urlsafe_b64decode(text[8:16]), "big")
-        return Click(text[:8], EPOCH + milliseconds * _MILLISECOND, text[16:32])
+        return Click(text[:8], EPOCH + milliseconds * MILLISECOND, text[16:32])
 
     def _tag(self, said: str) -> str:
-        return urlsafe_b64encode(hmac.digest(self._key, said.encode(), "sha256")[:_TAG_BYTES]).decode()
+        return spell(blake2b(said.encode(), key=self._key, digest_size=_TAG_BYTES).digest())
+
+
+def spell(said: bytes) -> str:
+    """Base 64 for addresses, of three bytes or a multiple: faster than the library's, for it is made at each click."""
+    return b2a_base64(said, newline=False).translate(_FOR_ADDRESSES).decode()
 
 
 def signer() -> ClickSigner:
@@ -59,7 +67,7 @@ def signer() -> ClickSigner:
 
 def sign_click(link_code: str, at: datetime, visitor: str) -> str:
     """``visitor``: 16 letters, digits, ``-`` and ``_``."""
-    return signer().sign(link_code, (at - EPOCH) // _MILLISECOND, visitor)
+    return signer().sign(link_code, (at - EPOCH) // MILLISECOND, visitor)
 
 
 def read_click(text: str) -> Click | None:

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, text
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.exc import IntegrityError
 
 from marketplace.bounties.models import Bounty
@@ -40,9 +40,11 @@ NOBODY, NO_FUNDS = "nobody", "funds_gone"
 OF_IDS = select(Report).where(
     Report.business_id == bindparam("business_id"), Report.source == bindparam("source"),
     Report.external_id.in_(bindparam("ids", expanding=True)))
-OTHERS_WAITING = select(Report.id).where(
-    Report.business_id == bindparam("business_id"), text(f"reports.{WAITS}"), Report.id != bindparam("own"), or_(
-        Report.customer_hash == bindparam("customer_hash"), Report.email_hash == bindparam("email_hash"))).limit(1)
+# One statement for each mark: asked as one condition with OR, a database may read all that waits.
+OTHERS_WAITING = {name: select(Report.id).where(
+    Report.business_id == bindparam("business_id"), text(f"reports.{WAITS}"), column == bindparam("mark"),
+    Report.id != bindparam("own")).limit(1)
+    for name, column in (("customer_hash", Report.customer_hash), ("email_hash", Report.email_hash))}
 
 
 class ReportedOtherwise(Conflict):
@@ -152,7 +154,6 @@ def _take(business_id: str, said: Reported, columns: dict[str, Any], *, by: str)
     report: Report | None = db.session.scalar(insert_unless_there(Report, Report), {**columns, "state": S.RECEIVED})
     if report is None:  # Its twin was faster, or stands before it among these.
         return _again(_get_report(business_id, columns["source"], said.external_id), said)
-    audit.record("report.received", report.id, by=by, kind=report.kind, source=report.source)
     settle(report, found, by=by)
     return outcome_of(report)
 
@@ -239,10 +240,11 @@ def _wake_others(report: Report) -> None:
     """Of the same customer, what waited for a link, a sale or funds: one look-up by index, then one job."""
     if report.binding_id is None and report.lead_id is None:
         return
-    marks = {"customer_hash": report.customer_hash, "email_hash": report.email_hash}
-    if any(marks.values()) and facts(
-            OTHERS_WAITING, {"business_id": report.business_id, "own": report.id, **marks}).first():
-        outbox.promise("match_reports", report_id=report.id)
+    for name, statement in OTHERS_WAITING.items():
+        mark = getattr(report, name)
+        if mark and facts(statement, {"business_id": report.business_id, "own": report.id, "mark": mark}).first():
+            outbox.promise("match_reports", report_id=report.id)
+            return
 
 
 def _lock(found: Found | None) -> Found | None:

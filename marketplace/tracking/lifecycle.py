@@ -24,5 +24,5 @@ def move_report(report: Report, target: ReportState, *, by: str, reason: str | N
     if report.state is target:
         return
     check_move(REPORT_MOVES, report.state, target)
-    audit.record(f"report.{target}", report.id, by=by, was=report.state, reason=reason or "")
+    audit.record(f"report.{target}", report.id, by=by, was=report.state, reason=reason or "", source=report.source)
     report.state = target

@@ -69,6 +69,15 @@ def end_link(link: ReferralLink, *, by: User) -> None:
         audit.record("link.ended", link.id, by=by.id)
 
 
+def forget_links(referrer_id: str, *, by: str) -> None:
+    """With their account: each ends, and the name in what was said aloud goes. What it brought stays credited."""
+    for link in db.session.scalars(select(ReferralLink).where(ReferralLink.referrer_id == referrer_id)):
+        link.spoken, link.spoken_key = "", f"erased:{link.id}"
+        if link.ended_at is None:
+            link.ended_at = clock.now()
+            audit.record("link.ended", link.id, by=by)
+
+
 def find_link(bounty: Bounty, referrer: User) -> ReferralLink | None:
     """The one that runs."""
     return db.session.scalar(select(ReferralLink).where(

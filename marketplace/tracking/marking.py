@@ -1,9 +1,8 @@
 """Which clicks do not count: programs and prefetches, told by the request; repeats, told by what was before."""
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import crawleruseragents
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 REPEAT_WITHIN = timedelta(hours=1)  # Of a visitor and a link: counted once.
+_WITHIN = REPEAT_WITHIN // timedelta(milliseconds=1)
 _EARLY = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 _EARLY_WORDS = ("prefetch", "prerender", "preview")
 
@@ -32,19 +32,18 @@ def is_program(names_itself: str) -> bool:
     return not names_itself or crawleruseragents.is_crawler(names_itself)
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """One click as it was written."""
 
     code: str
-    at: datetime
+    milliseconds: int  # Since 1970: dates are dear where there are thousands.
     visitor: str
     mark: ClickMark
     sub: str | None
 
 
-def mark_repeats(seen: Iterable[Seen], counted: dict[tuple[str, str], list[datetime]]) -> list[ClickMark]:
-    """The mark of each. ``counted``: when the same visitor and link were counted around then; filled in as it goes.
+def mark_repeats(seen: Iterable[Seen], counted: dict[tuple[str, str], list[int]]) -> list[ClickMark]:
+    """The mark of each. ``counted``: when (ms) the same visitor and link were counted around then; filled as it goes.
 
     Processes write files of their own, so a click may be taken in after a later one: both sides are looked at.
     """
@@ -52,10 +51,13 @@ def mark_repeats(seen: Iterable[Seen], counted: dict[tuple[str, str], list[datet
     for click in seen:
         mark = click.mark
         if mark is ClickMark.COUNTED:
-            times = counted.setdefault((click.visitor, click.code), [])
-            if any(abs(click.at - time) < REPEAT_WITHIN for time in times):
+            key, moment = (click.visitor, click.code), click.milliseconds
+            times = counted.get(key)
+            if times is None:
+                counted[key] = [moment]
+            elif any(abs(moment - time) < _WITHIN for time in times):
                 mark = ClickMark.REPEAT
             else:
-                times.append(click.at)
+                times.append(moment)
         marks.append(mark)
     return marks

@@ -2,18 +2,17 @@
 
 What it does not know at once (a code that nobody has, a spoken one, a link that ended) the application answers.
 """
-import hmac
 import os
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs
 
 from marketplace.foundation import clock
-from marketplace.tracking.click_ids import CLICK_COOKIE, EPOCH, ClickSigner
+from marketplace.tracking.click_ids import CLICK_COOKIE, EPOCH, ClickSigner, spell
 from marketplace.tracking.destinations import SUB
 from marketplace.tracking.marking import mark_of_request
 from marketplace.tracking.models import ClickMark
@@ -27,6 +26,7 @@ CODE_IN_PATH = re.compile(r"/r/([0-9a-hjkmnp-tv-z]{8})")
 LONGEST_QUERY = 4096
 _COOKIE = re.compile(rf"(?:^|;\s*){CLICK_COOKIE}=([A-Za-z0-9_-]{{48}})(?:;|$)")
 _KEPT = f"Max-Age={COOKIE_KEPT // timedelta(seconds=1)}; Path=/; HttpOnly; SameSite=Lax"
+_ONLY_SUB = re.compile(rf"sub=({SUB.pattern})")
 _MILLISECOND = timedelta(milliseconds=1)
 _DAY_BYTES, _MARK_BYTES = 2, 10  # Of a visitor: the day since 1970, then what tells one from another.
 
@@ -46,14 +46,16 @@ class Visitors:
     def of(self, environ: "WSGIEnvironment", day: int) -> str:
         """The same for one browser at one address all day, and another one tomorrow."""
         seen = f"{day}\n{environ.get('REMOTE_ADDR', '')}\n{environ.get('HTTP_USER_AGENT', '')}"
-        return _spelled(day, hmac.digest(self.key, seen.encode("utf-8", "replace"), "sha256")[:_MARK_BYTES])
+        return visitor_of(day, blake2b(
+            seen.encode("utf-8", "replace"), key=self.key, digest_size=_MARK_BYTES).digest())
 
     def by_chance(self, day: int) -> str:
-        return _spelled(day, os.urandom(_MARK_BYTES))
+        return visitor_of(day, os.urandom(_MARK_BYTES))
 
 
-def _spelled(day: int, rest: bytes) -> str:
-    return urlsafe_b64encode(day.to_bytes(_DAY_BYTES, "big") + rest).decode()
+def visitor_of(day: int, rest: bytes) -> str:
+    """The day first: what is new stands together in the database's index."""
+    return spell(day.to_bytes(_DAY_BYTES, "big") + rest)
 
 
 def asks_not_to_be_tracked(environ: "WSGIEnvironment") -> bool:
@@ -115,6 +117,8 @@ def _asked(query: str) -> tuple[str | None, str]:
     """``?sub=`` and ``?to=``; what is not as it should be is as if it were not there."""
     if not query or len(query) > LONGEST_QUERY:
         return None, ""
+    if found := _ONLY_SUB.fullmatch(query):
+        return found[1], ""
     said = parse_qs(query, max_num_fields=50, errors="replace") if query.count("&") < 50 else {}
     sub = said.get("sub", [""])[-1]
     return (sub if SUB.fullmatch(sub) else None), said.get("to", [""])[-1]

@@ -3,7 +3,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import joinedload
 
 from marketplace.foundation.db import db
 from marketplace.referrals.models import (
@@ -19,9 +20,11 @@ from marketplace.tracking.attribution import Attribution, Bound, Touch, TouchKin
 from marketplace.tracking.links import find_by_code
 from marketplace.tracking.models import Binding, ReferralLink, Report
 
-OF_MARKS = select(Binding).where(Binding.business_id == bindparam("business_id"), or_(
-    Binding.customer_hash == bindparam("customer_hash"), Binding.email_hash == bindparam("email_hash")))
+OF_MARK = {name: select(Binding).where(Binding.business_id == bindparam("business_id"), column == bindparam("mark"))
+           for name, column in (("customer_hash", Binding.customer_hash), ("email_hash", Binding.email_hash))}
 SAID = ("link_code", "clicked_at", "code", "happened_at")
+OF_CLICK = select(ReferralLink).where(ReferralLink.code == bindparam("code")).options(
+    joinedload(ReferralLink.bounty), joinedload(ReferralLink.referrer))
 INTRODUCED = (Consent.GRANTED, Consent.WITHDRAWN)
 
 
@@ -56,21 +59,14 @@ def resolve(report: Report) -> Found:
                  next((link for touch, link in links if touch == found.touch), None))
 
 
-def find_binding(business_id: str, customer_hash: str | None, email_hash: str | None) -> Binding | None:
-    """The earliest of those that one of the marks names."""
-    if not (customer_hash or email_hash):
-        return None
-    found = db.session.scalars(OF_MARKS, {
-        "business_id": business_id, "customer_hash": customer_hash, "email_hash": email_hash}).all()
-    return min(found, key=lambda one: (one.touched_at, one.id), default=None)
-
-
-def _bindings_of(report: Report) -> Sequence[Binding]:
-    if not (report.customer_hash or report.email_hash):
-        return []
-    return db.session.scalars(OF_MARKS, {
-        "business_id": report.business_id, "customer_hash": report.customer_hash,
-        "email_hash": report.email_hash}).all()
+def _bindings_of(report: Report) -> list[Binding]:
+    """By either mark; there may be two."""
+    found: dict[str, Binding] = {}
+    for name, statement in OF_MARK.items():
+        if mark := getattr(report, name):
+            found |= {one.id: one for one in db.session.scalars(
+                statement, {"business_id": report.business_id, "mark": mark})}
+    return list(found.values())
 
 
 def _of_binding(binding: Binding) -> Bound:
@@ -118,9 +114,11 @@ class LinkBook:
     def __init__(self) -> None:
         self._known: dict[str, ReferralLink | None] = {}
 
-    def find(self, said: str) -> ReferralLink | None:
+    def find(self, said: str, kind: TouchKind) -> ReferralLink | None:
+        """Of a click that we signed the code is what it is; a code that was said may be spelled in any way."""
         if said not in self._known:
-            self._known[said] = find_by_code(said)
+            self._known[said] = (find_by_code(said) if kind is TouchKind.CODE else
+                                 db.session.scalar(OF_CLICK, {"code": said}))
         return self._known[said]
 
 
@@ -129,7 +127,7 @@ def touches_of(said: Mapping[str, Any], business_id: str, book: LinkBook) -> lis
     found = []
     for code, kind, at in ((said["link_code"], TouchKind.CLICK, said["clicked_at"]),
                            (said["code"], TouchKind.CODE, said["happened_at"])):
-        link = book.find(code) if code else None
+        link = book.find(code, kind) if code else None
         if link is not None and at is not None and link.bounty.business_id == business_id:
             name = link.spoken if kind is TouchKind.CODE else link.code
             found.append((Touch(kind, at, link.referrer_id, link.bounty_id, link.id, name), link))

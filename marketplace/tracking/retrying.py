@@ -1,7 +1,8 @@
 """What waits is asked again when something arrives: a link, a lead, a sale, funds. By an index, with no scan."""
+from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, or_, select, text
+from sqlalchemy import ColumnElement, select, text
 
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
@@ -19,7 +20,7 @@ def match_reports(report_id: str) -> None:
     marks = [column == mark for column, mark in (
         (Report.customer_hash, report.customer_hash), (Report.email_hash, report.email_hash)) if mark]
     if marks:
-        _ask_again(report.business_id, or_(*marks), "match_reports", report_id=report_id)
+        _ask_again(report.business_id, marks, "match_reports", report_id=report_id)
 
 
 def match_lead(lead_id: str) -> None:
@@ -27,24 +28,27 @@ def match_lead(lead_id: str) -> None:
     lead = db.session.get_one(Lead, lead_id)
     mark = db.session.get_one(Buyer, lead.buyer_id).email_hash
     if mark is not None:
-        _ask_again(lead.business_id, Report.email_hash == mark, "match_lead", lead_id=lead_id)
+        _ask_again(lead.business_id, [Report.email_hash == mark], "match_lead", lead_id=lead_id)
 
 
 def count_what_waited(business_id: str) -> None:
     """Job, promised when a bounty of this business was paid for."""
-    _ask_again(business_id, Report.reason == NO_FUNDS, "count_what_waited", business_id=business_id)
+    _ask_again(business_id, [Report.reason == NO_FUNDS], "count_what_waited", business_id=business_id)
 
 
-def _ask_again(business_id: str, which: ColumnElement[bool], job: str, /, **arguments: str) -> None:
-    """In the order in which it happened. More than fits is left for another time, as long as something changes."""
-    waiting = db.session.scalars(select(Report).where(
-        Report.business_id == business_id, text(f"reports.{WAITS}"), which)
-        .order_by(Report.happened_at, Report.id).limit(AT_ONCE)).all()
-    changed = 0
+def _ask_again(business_id: str, which: Sequence[ColumnElement[bool]], job: str, /, **arguments: str) -> None:
+    """In the order in which it happened. More than fits is left for another time, as long as something changes.
+
+    By an order that no index has: else a database may go along the one that has it, through all that was ever reported.
+    """
+    found = {one.id: one for condition in which for one in db.session.scalars(select(Report).where(
+        Report.business_id == business_id, text(f"reports.{WAITS}"), condition)
+        .order_by(Report.happened_at, Report.id).limit(AT_ONCE))}
+    waiting, changed = sorted(found.values(), key=lambda one: (one.happened_at, one.id)), 0
     for report in waiting:
         before = (report.state, report.reason)
         if report.state is ReportState.UNMATCHED or report.reason == NO_FUNDS:
             settle(report, None, by=audit.SYSTEM)
         changed += before != (report.state, report.reason)
-    if len(waiting) == AT_ONCE and changed:
+    if len(waiting) >= AT_ONCE and changed:
         outbox.promise(job, after=AGAIN, **arguments)

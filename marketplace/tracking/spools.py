@@ -27,8 +27,7 @@ ENDING = ".clicks"
 _BEGUN = ".begun"
 _MARKS = {ClickMark.COUNTED: "c", ClickMark.BOT: "b", ClickMark.PREFETCH: "p"}
 _BY_LETTER = {letter: mark for mark, letter in _MARKS.items()}
-_WHOLE = re.compile(rf"\d{{10,15}} [0-9a-z]{{8}} [A-Za-z0-9_-]{{16}} [cbp] ({SUB.pattern})?")
-_MILLISECOND = timedelta(milliseconds=1)
+_LINE = re.compile(rf"^(\d{{10,15}}) ([0-9a-z]{{8}}) ([A-Za-z0-9_-]{{16}}) ([cbp]) ({SUB.pattern}|)$", re.MULTILINE)
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ class Spool:
     """Threads share it. The file is begun with the first click, so a process that forks has one for each child."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._lock = threading.Lock()
         self._file: int | None = None
         self._path: Path | None = None
@@ -85,8 +84,8 @@ class Spool:
 
     def _begin(self) -> int:
         """Under another name until it is locked: no worker takes it for one that is over."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._folder / f"{new_id('spool')}-{os.getpid()}{ENDING}"
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.folder / f"{new_id('spool')}-{os.getpid()}{ENDING}"
         begun = path.with_suffix(_BEGUN)
         file = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -137,11 +136,6 @@ def read_clicks(path: Path, start: int, most: int) -> tuple[list[Seen], int]:
 
 
 def _parsed(lines: bytes) -> Iterator[Seen]:
-    for line in lines.decode("ascii", "replace").splitlines():
-        try:
-            at, code, visitor, mark, sub = line.split(" ")
-            if not _WHOLE.fullmatch(line):
-                raise ValueError(line)
-            yield Seen(code, EPOCH + int(at) * _MILLISECOND, visitor, _BY_LETTER[mark], sub or None)
-        except (ValueError, KeyError):  # Torn by a power cut.
-            log.warning("a line of clicks could not be read")
+    """A line that a power cut tore is no line, and left out."""
+    for at, code, visitor, mark, sub in _LINE.findall(lines.decode("ascii", "replace")):
+        yield Seen(code, int(at), visitor, _BY_LETTER[mark], sub or None)

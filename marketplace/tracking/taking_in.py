@@ -10,22 +10,25 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Text, any_, bindparam, delete, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from marketplace.foundation import clock
+from marketplace.foundation import clock, outbox
 from marketplace.foundation.by_query import listed
 from marketplace.foundation.db import db, facts, insert_unless_there, rows_of, transaction
+from marketplace.tracking.click_ids import EPOCH, MILLISECOND
 from marketplace.tracking.marking import REPEAT_WITHIN, Seen, mark_repeats
 from marketplace.tracking.models import ClickMark, ClickSpool, click_days, clicks
 from marketplace.tracking.spools import is_over, read_clicks, spooled
 
 AT_ONCE = 256 * 1024  # Bytes in one transaction: some four thousand clicks, a twentieth of a second of the write lock.
 ROUND_SECONDS = 1.0
+FORGOTTEN_AT_ONCE = 20_000
 KEPT_FOR = timedelta(days=400)  # The longest window of a click is 365; the days' numbers stay.
 COLUMN_OF = {
     ClickMark.COUNTED: "counted", ClickMark.BOT: "bots", ClickMark.PREFETCH: "prefetches", ClickMark.REPEAT: "repeats"}
 
+_DAY = 86_400_000  # Milliseconds.
 _SPOOLS = rows_of(ClickSpool)
 _TAKEN = select(_SPOOLS.c.taken).where(_SPOOLS.c.name == bindparam("of")).with_for_update()
 _MOVE = update(_SPOOLS).where(_SPOOLS.c.name == bindparam("of")).values(taken=bindparam("to"))
@@ -90,40 +93,55 @@ def _remove(path: Path) -> None:
 def write_clicks(seen: Sequence[Seen]) -> None:
     """Rows, and the numbers of their days, in the caller's transaction."""
     marks = mark_repeats(seen, _counted_around(seen))
-    _insert([(click.code, click.at, click.visitor, mark, click.sub) for click, mark in zip(seen, marks, strict=True)])
-    days: dict[tuple[str, date], Counter[str]] = defaultdict(Counter)
-    for click, mark in zip(seen, marks, strict=True):
-        days[click.code, click.at.date()][COLUMN_OF[mark]] += 1
+    _insert(seen, marks)
+    counts: dict[tuple[str, date], Counter[str]] = defaultdict(Counter)
+    numbers = Counter((click.code, click.milliseconds // _DAY, mark) for click, mark in zip(seen, marks, strict=True))
+    for (code, day, mark), number in numbers.items():
+        counts[code, (EPOCH + day * timedelta(days=1)).date()][COLUMN_OF[mark]] += number
     none = dict.fromkeys(COLUMN_OF.values(), 0)
     facts(_adding(db.engine.dialect.name), [  # In one order, so that two workers do not wait for each other.
-        {"code": code, "day": day, **none, **counts} for (code, day), counts in sorted(days.items())])
+        {"code": code, "day": day, **none, **some} for (code, day), some in sorted(counts.items())])
 
 
-def _counted_around(seen: Sequence[Seen]) -> dict[tuple[str, str], list[datetime]]:
-    """When these visitors were counted within an hour of these clicks, by visitor and link."""
+def _counted_around(seen: Sequence[Seen]) -> dict[tuple[str, str], list[int]]:
+    """When (ms) these visitors were counted within an hour of these clicks, by visitor and link."""
     wanted = {click.visitor for click in seen if click.mark is ClickMark.COUNTED}
-    times = [click.at for click in seen]
-    found: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+    found: dict[tuple[str, str], list[int]] = defaultdict(list)
     if wanted:
-        asked = listed({"": sorted(wanted)})
-        rows = facts(select(clicks.c.visitor, clicks.c.code, clicks.c.at).join_from(
-            asked, clicks, clicks.c.visitor == asked.c.key).where(
-                clicks.c.at.between(min(times) - REPEAT_WITHIN, max(times) + REPEAT_WITHIN),
+        times = [click.milliseconds for click in seen]
+        rows = facts(select(clicks.c.visitor, clicks.c.code, clicks.c.at).where(
+                _is_one_of(sorted(wanted)),
+                clicks.c.at.between(EPOCH + min(times) * MILLISECOND - REPEAT_WITHIN,
+                                    EPOCH + max(times) * MILLISECOND + REPEAT_WITHIN),
                 clicks.c.mark == ClickMark.COUNTED), {})
         for visitor, code, at in rows:
-            found[visitor, code].append(at)
-    return found
+            found[visitor, code].append((at - EPOCH) // MILLISECOND)
+    return dict(found)
 
 
-def _insert(rows: Sequence[tuple[str, datetime, str, ClickMark, str | None]]) -> None:
+def _is_one_of(visitors: list[str]) -> ColumnElement[bool]:
+    """By one parameter. Joined to a list, PostgreSQL may read that anew for each row, without figures yet."""
+    if db.engine.dialect.name == "sqlite":
+        return clicks.c.visitor.in_(select(listed({"": visitors}).c.key))
+    return clicks.c.visitor == any_(literal(visitors, postgresql.ARRAY(Text)))
+
+
+def _insert(seen: Sequence[Seen], marks: Sequence[ClickMark]) -> None:
     """In the drivers' own words: a statement that builds parameters row by row costs four times as much."""
     connection = db.session.connection()
+    seconds: dict[int, str] = {}
+    rows = []
+    for (code, at, visitor, _, sub), mark in zip(seen, marks, strict=True):
+        second, rest = divmod(at, 1000)
+        if (said := seconds.get(second)) is None:
+            said = seconds[second] = as_kept(EPOCH + second * timedelta(seconds=1))[:20]
+        rows.append((code, f"{said}{rest:03}000", visitor, mark.value, sub))
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_INSERT, [(code, as_kept(at), *rest) for code, at, *rest in rows])
+        connection.exec_driver_sql(_INSERT, rows)
         return
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-        copy.write("".join(f"{code}\t{at.isoformat()}\t{visitor}\t{mark}\t{sub or chr(92) + 'N'}\n"
+        copy.write("".join(f"{code}\t{at}+00\t{visitor}\t{mark}\t{sub or chr(92) + 'N'}\n"
                            for code, at, visitor, mark, sub in rows))
 
 
@@ -141,5 +159,12 @@ def _adding(dialect: str) -> Any:
 
 
 def forget_clicks() -> None:
-    """Job, daily: rows of clicks that nobody can be credited for any more."""
-    facts(delete(clicks).where(clicks.c.at < clock.now() - KEPT_FOR), {})
+    """Job, daily: rows of clicks that nobody can be credited for any more, and itself again while there are more.
+
+    They came in the order of time, give or take some minutes, so no index of times is kept for it.
+    """
+    first = select(clicks.c.id).order_by(clicks.c.id).limit(FORGOTTEN_AT_ONCE).subquery()
+    gone = facts(delete(clicks).where(
+        clicks.c.id.in_(select(first.c.id)), clicks.c.at < clock.now() - KEPT_FOR), {}).rowcount
+    if gone == FORGOTTEN_AT_ONCE:
+        outbox.promise("forget_clicks")

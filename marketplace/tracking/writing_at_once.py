@@ -1,7 +1,12 @@
 """The other way of keeping clicks (CLICKS=sync): each is in the database before its redirect is answered."""
+import fcntl
 import logging
+import os
 import threading
+from collections import deque
+from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Engine
@@ -35,14 +40,45 @@ _SQLITE_DAY = _DAY + "VALUES (:code, :day, :counted, :bots, :prefetches, :repeat
 log = logging.getLogger(__name__)
 
 
+class _Turns:
+    """Of this machine’s processes one writes: SQLite lets who waits sleep, this lock wakes the next one at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+        self._process = 0
+
+    def __enter__(self) -> None:
+        if self._file is None or self._process != os.getpid():  # A child of a fork has its own.
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._process = os.getpid()
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        assert self._file is not None
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+@dataclass
+class _Waiting:
+    given: dict[str, Any]
+    is_written: bool = False
+    error: Exception | None = None
+
+
 class WritingAtOnce:
-    """Each thread has a connection of its own. With the database away a click goes to the spool instead."""
+    """On PostgreSQL each thread has its own connection. With the database away a click goes to the spool instead."""
 
     def __init__(self, engine: Engine, spool: Spool) -> None:
         self._engine = engine
         self._spool = spool
         self._of_thread = threading.local()
-        self._one_writer = threading.Lock()  # SQLite lets those who wait sleep; a lock wakes the next one at once.
+        self._kept: list[Any] = []
+        self._lite: Any = None  # SQLite's: one for all threads, in turns.
+        self._waiting: deque[_Waiting] = deque()
+        self._one_writer = threading.Lock()
+        self._turns = _Turns(spool.folder / "writing.lock")
 
     def write(self, code: str, milliseconds: int, visitor: str, mark: ClickMark, sub: str | None) -> None:
         at = EPOCH + milliseconds * _MILLISECOND
@@ -59,29 +95,58 @@ class WritingAtOnce:
             self._spool.write(code, milliseconds, visitor, mark, sub)
 
     def _on_sqlite(self, given: dict[str, Any]) -> None:
+        """Whose turn it is writes for all who wait, in one commit."""
         given |= {name: as_kept(given[name]) for name in ("at", "since", "until")} | {"day": given["day"].isoformat()}
-        connection = self._connection()
+        mine = _Waiting(given)
+        self._waiting.append(mine)
         with self._one_writer:
-            connection.execute("BEGIN IMMEDIATE")
+            if not mine.is_written and mine.error is None:
+                self._write_all_who_wait()
+        if mine.error is not None:
+            raise mine.error
+
+    def _write_all_who_wait(self) -> None:
+        some: list[_Waiting] = []
+        with self._turns:
+            while self._waiting:
+                some.append(self._waiting.popleft())
             try:
-                mark = connection.execute(_SQLITE, given).fetchone()[0]
+                self._write_on_sqlite([one.given for one in some])
+            except Exception as error:  # noqa: BLE001 - each of them raises it, and goes to the spool
+                for one in some:
+                    one.error = error
+            else:
+                for one in some:
+                    one.is_written = True
+
+    def _write_on_sqlite(self, some: list[dict[str, Any]]) -> None:
+        if self._lite is None:
+            self._lite = self._borrowed()
+        self._lite.execute("BEGIN IMMEDIATE")
+        try:
+            for given in some:
+                mark = self._lite.execute(_SQLITE, given).fetchone()[0]
                 counts = {column: int(mark == word) for word, column in COLUMN_OF.items()}
-                connection.execute(_SQLITE_DAY, given | counts)
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
+                self._lite.execute(_SQLITE_DAY, given | counts)
+            self._lite.execute("COMMIT")
+        except BaseException:
+            self._lite.execute("ROLLBACK")
+            raise
 
     def _connection(self) -> Any:
-        """Prepared like every other one, but not of the pool: that looks at each before it gives it."""
+        """Of this thread."""
         found = getattr(self._of_thread, "connection", None)
         if found is None:
-            borrowed = self._engine.raw_connection()
-            found = self._of_thread.connection = borrowed.driver_connection
-            borrowed.detach()
-            self._of_thread.borrowed = borrowed  # Let go, it would be rolled back and closed.
-            if self._engine.dialect.name != "sqlite":
-                found.autocommit = True
+            found = self._of_thread.connection = self._borrowed()
+            found.autocommit = True
+        return found
+
+    def _borrowed(self) -> Any:
+        """Prepared like every other one, but not of the pool: that looks at each before it gives it."""
+        borrowed = self._engine.raw_connection()
+        found = borrowed.driver_connection
+        borrowed.detach()
+        self._kept.append(borrowed)  # Let go, it would be rolled back and closed.
         return found
 
     def close(self) -> None:
@@ -91,7 +156,11 @@ class WritingAtOnce:
 
     def _hang_up(self) -> None:
         found, self._of_thread.connection = getattr(self._of_thread, "connection", None), None
+        if self._engine.dialect.name == "sqlite":
+            with self._one_writer:
+                found, self._lite = self._lite, None
         if found is not None:
+            self._kept = [one for one in self._kept if one.dbapi_connection is not found]
             try:
                 found.close()
             except Exception as error:  # noqa: BLE001 - it is given up anyway

@@ -72,7 +72,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id', name='clicks_pk')
     )
     op.create_index('clicks_visitor_idx', 'clicks', ['visitor', 'at'], unique=False)
-    op.create_index('clicks_at_idx', 'clicks', ['at'], unique=False, postgresql_using='brin')
     op.create_table('click_days',
         sa.Column('code', sa.String(length=8), nullable=False),
         sa.Column('day', sa.Date(), nullable=False),

@@ -106,8 +106,8 @@ def upgrade() -> None:
         sa.UniqueConstraint('business_id', 'source', 'external_id', name='reports_business_id_source_external_id_key')
     )
     op.create_index('reports_business_idx', 'reports', ['business_id', 'id'], unique=False)
-    for name, column in (('waiting', 'id'), ('of_customer', 'customer_hash'), ('of_email', 'email_hash')):
-        op.create_index(f'reports_{name}_idx', 'reports', ['business_id', column], unique=False,
+    for name, *columns in (('waiting', 'reason', 'id'), ('of_customer', 'customer_hash'), ('of_email', 'email_hash')):
+        op.create_index(f'reports_{name}_idx', 'reports', ['business_id', *columns], unique=False,
                         postgresql_where=sa.text(WAITS), sqlite_where=sa.text(WAITS))
     refund = sa.text('refund_of IS NOT NULL')
     op.create_index('reports_of_sale_idx', 'reports', ['business_id', 'refund_of'], unique=False,

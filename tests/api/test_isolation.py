@@ -1,6 +1,7 @@
 """The key of one business and the rows of another: every operation of the URL map, with ids of theirs, and every list."""
 import re
 
+import pytest
 from flask import Flask
 from sqlalchemy import select
 
@@ -8,6 +9,8 @@ from marketplace.foundation.db import Base, db
 from marketplace.foundation.limits import limiter
 from tests import test_who_sees_what as who
 from tests.browsing import end_reading
+
+pytestmark = pytest.mark.once
 
 OPEN_TO_ALL = {  # What businesses show to everybody; all else of theirs is theirs.
     "GET /api/v1/businesses/<business_id>", "GET /api/v1/businesses/<business_id>/bounties",

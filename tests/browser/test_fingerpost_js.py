@@ -103,12 +103,12 @@ def test_who_asks_not_to_be_tracked_is_not(shop, visit, sign):
     assert shop.heard == [{"form": "checkout", "fp_click": ""}]
 
 
-@pytest.mark.parametrize("said", ["short", "a" * 129, CLICK + "%3BDomain%3Dexample.com", "%3Cscript%3E" + "a" * 40])
-def test_what_is_no_click_is_not_kept(shop, visit, said):
+def test_what_is_no_click_is_not_kept(shop, visit):
     page = visit()
-    page.goto(f"{shop.address}/?fp_click={said}")
-    page.wait_for_function("window.fingerpost")
-    assert cookies(page) == {} and page.evaluate("fingerpost.click()") == ""
+    for said in ("short", "a" * 129, CLICK + "%3BDomain%3Dexample.com", "%3Cscript%3E" + "a" * 40):
+        page.goto(f"{shop.address}/?fp_click={said}")
+        page.wait_for_function("window.fingerpost")
+        assert cookies(page) == {} and page.evaluate("fingerpost.click()") == "", said
 
 
 def test_nothing_is_sent_to_another_site(shop, visit):

@@ -26,6 +26,8 @@ from tests.sandbox_server import SandboxServer
 from tests.serving import served
 from tests.tracking.link_steps import FIREFOX, make_link
 
+pytestmark = pytest.mark.once
+
 SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop" / "shop.py"
 SECRET = "whsec_of_the_shop"
 

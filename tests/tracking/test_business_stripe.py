@@ -128,6 +128,7 @@ def test_sent_n_times_it_counts_once(shop, work):
     assert len(conversions()) == 1 and outcomes() == [("checkout", "counted"), ("checkout", "ignored")]
 
 
+@pytest.mark.once
 def test_what_is_not_paid_yet_waits_for_its_payment(shop, work):
     shop.sells(payment_status="unpaid")
     work()
@@ -161,6 +162,7 @@ def test_the_order_of_arrival_changes_nothing(shop, work, order):
     assert rewards()[0].clawed_back.minor == 200
 
 
+@pytest.mark.once
 def test_a_refund_that_is_not_through_or_failed_takes_nothing(shop, work):
     shop.sells()
     shop.says("refund.created", refund(2_300, status="pending"))
@@ -193,6 +195,7 @@ def test_a_subscription_counts_its_first_invoice_once_and_then_renews(renewing, 
     assert conversions()[1] == ("renewal", "in_2", 10_000, 5_000, "partially_reversed")
 
 
+@pytest.mark.once
 def test_a_trial_is_a_sign_up_and_its_first_payment_the_sale(renewing, work, later):
     renewing.sells(mode="subscription", payment_intent=None, subscription="sub_1", invoice="in_0", amount_total=0,
                    payment_status="no_payment_required", total_details={"amount_tax": 0, "amount_shipping": 0})
@@ -204,6 +207,7 @@ def test_a_trial_is_a_sign_up_and_its_first_payment_the_sale(renewing, work, lat
     assert conversions() == [("sale", "in_1", 10_000, 0, "approved")]
 
 
+@pytest.mark.once
 def test_a_promotion_code_credits_whoever_says_it(shop, work):
     spoken = db.session.get_one(ReferralLink, shop.ids.link).spoken
     shop.says("promotion_code.created", {"id": "promo_1", "object": "promotion_code", "code": spoken})
@@ -227,6 +231,7 @@ def test_while_the_bank_decides_the_reward_waits_and_a_loss_is_a_refund(shop, wo
     assert rewards()[0].state is RewardState.PENDING and conversions()[0][3:] == (5_000, "partially_reversed")
 
 
+@pytest.mark.once
 def test_forged_old_foreign_truncated_and_other_modes_events_are_refused_alike(shop, keep):
     body = json.dumps({"id": "evt_x", "type": "checkout.session.completed", "livemode": False, "created": 1,
                        "data": {"object": checkout()}}).encode()
@@ -264,6 +269,7 @@ def test_what_is_odd_is_kept_and_counts_nothing(shop, work):
     assert conversions() == []
 
 
+@pytest.mark.once
 def test_a_secret_is_exchanged_while_both_count_for_a_day(shop, work, later):
     with transaction():
         wes = db.session.get_one(User, shop.ids.wes)
@@ -274,6 +280,7 @@ def test_a_secret_is_exchanged_while_both_count_for_a_day(shop, work, later):
     assert shop.sells().status_code == 400
 
 
+@pytest.mark.once
 def test_on_its_page_the_account_is_connected_read_and_disconnected(keep, as_user, work, anonymous):
     ids = keep("a business without a Stripe", _without)
     wes, here = as_user(db.session.get_one(User, ids.wes)), f"/businesses/{ids.business}/stripe"

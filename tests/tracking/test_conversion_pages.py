@@ -130,7 +130,7 @@ def test_the_buyer_says_i_bought_it_and_the_business_confirms(introduced, bounty
     assert "Open this page from our mail" in anonymous.get(passed_on).text
     with pytest.raises(Conflict):
         say(introduced, is_proven=False)
-    page = anonymous.submit(path, {"amount": "30000", "currency": "usd", "bought_on": time.now().date().isoformat()},)
+    page = anonymous.submit(path, {"amount": "30000", "currency": "usd", "bought_on": time.now().date().isoformat()})
     assert "Thank you" in page.text and live_rewards() == []
     work()
     owner = make.owner_of(bounty.business)
@@ -230,3 +230,18 @@ def test_a_claim_gives_one_answer_for_all_that_is_not_there(bounty, people):
     assert len(answers) == 1
     with pytest.raises(Forbidden):  # Nobody is paid for their own purchase.
         claim(anas, ana, order_number="own")
+
+
+def test_a_refused_claim_and_a_refused_answer_stand_on_their_pages(bounty, people, as_user):
+    ana, _, mona = people
+    anas = link(bounty, ana)
+    refused = as_user(ana).submit(f"/links/{anas.id}/claims/new", {
+        "order_number": "nothing", "bought_on": time.now().date().isoformat(), "text": "I told them at the fair on Saturday."})
+    assert refused.status_code == 409 and "We know of no such sale" in refused.text
+    sold = report(bounty.business, customer="cus_1", click=click(anas))
+    wrong = as_user(mona).submit(f"/conversions/{sold.report.id}", {"code": "NOBODY", "reason": "Tom brought them by telephone."},
+                                 action="/reattribution")
+    assert wrong.status_code == 422 and "A code of one of its referrers" in wrong.text
+    typed = {"kind": "refund", "external_id": "r", "amount": "1", "currency": "usd", "occurred_on": time.now().date().isoformat()}
+    again = as_user(make.owner_of(bounty.business)).submit(f"/businesses/{bounty.business.id}/conversions/new", typed)
+    assert again.status_code == 422 and "external id of the sale" in again.text

@@ -22,7 +22,7 @@ def shop(app, keep):
 
 
 def test_a_sale_answers_the_reward_that_it_made_and_why(shop):
-    business, program, anas, ana = shop
+    business, program, anas, _ = shop
     answer = program.post("/conversions", {**SALE, "click": anas}).json
     assert (answer["state"], answer["source"], answer["kind"], answer["business_id"]) == (
         "pending", "api", "sale", business.id)

@@ -11,6 +11,7 @@ from marketplace.foundation import audit
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.urls import BadUrl
+from marketplace.privacy.closing import forget_user
 from marketplace.tracking.click_figures import counts_of
 from marketplace.tracking.destinations import BadTemplate, check_utm, lay_out, lead_links
 from marketplace.tracking.links import NotRunning, end_link, find_by_code, link_of
@@ -73,6 +74,15 @@ def test_a_link_that_was_ended_stays_ended_and_a_new_one_has_other_codes(app, an
     new = make_link(bounty, by=ana)
     assert new.id != old.id and new.spoken != old.spoken and follow(anonymous, old).status_code == 404
     assert [event.action for event in db.session.scalars(audit.events_about(old.id))] == ["link.made", "link.ended"]
+
+
+def test_with_an_account_its_links_end_and_the_name_in_their_codes_goes(app, anonymous):
+    ana = make.make_user()
+    link = make_link(by=ana)
+    with transaction():
+        forget_user(db.session.get_one(make.User, ana.id), by=ana.id)
+    assert follow(anonymous, link).status_code == 404 and find_by_code("ANA-WESTSIDE") is None
+    assert find_by_code(link.code).spoken == ""
 
 
 def led_to(app, anonymous, link, query=""):

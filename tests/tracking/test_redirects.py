@@ -1,6 +1,7 @@
 """/r/<code> in front of the application: where it leads, what it writes down, and of whom it writes nothing."""
 import re
 from datetime import timedelta
+from threading import Thread
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -21,7 +22,7 @@ from marketplace.tracking.taking_in import forget_clicks, take_in
 from marketplace.tracking.ways import Ways
 from marketplace.tracking.writing_at_once import WritingAtOnce
 from tests import factories as make
-from tests.tracking.link_steps import SHOP, ask_anew, follow, make_link, show_domain
+from tests.tracking.link_steps import FIREFOX, SHOP, ask_anew, follow, make_link, show_domain
 
 GOOGLE = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
@@ -125,6 +126,16 @@ def test_clicks_of_an_ended_link_and_of_a_paused_bounty_stop_within_five_seconds
     assert ways.find(link.code) is ways.find(other.code) is ways.find("00000000") is None
     ask_anew(app)
     assert {follow(anonymous, one).status_code for one in (link, other, "00000000", "ANA-NOBODY")} == {404}
+
+
+def test_a_redirect_needs_no_application_around_it_also_on_a_connection_that_rested(app, monkeypatch):
+    monkeypatch.setattr("marketplace.foundation.db.RESTED_SECONDS", -1)
+    link, answers = make_link(), []
+    environ = {"PATH_INFO": f"/r/{link.code}", "REQUEST_METHOD": "GET", "HTTP_USER_AGENT": FIREFOX, "REMOTE_ADDR": "203.0.113.7"}
+    thread = Thread(target=lambda: redirects_of(app)(environ, lambda status, headers: answers.append(status)))
+    thread.start()
+    thread.join()
+    assert answers == ["302 Found"]
 
 
 def test_one_answer_to_all_guesses_and_no_more_than_twenty_of_them(app, anonymous):

@@ -1,9 +1,14 @@
 """The pages of uploads, as a person goes through them; and files that are none."""
 import io
+import zlib
+from datetime import timedelta
 
 import pytest
+from lxml import html as lxml_html
 
-from marketplace.foundation.db import db
+from marketplace.foundation import clock as product_clock
+from marketplace.foundation.db import db, transaction
+from marketplace.privacy.retention import uploaded_files
 from marketplace.tracking.models import Report, Upload, UploadPart, UploadState, upload_keys
 from marketplace.tracking.uploads import receiving
 from marketplace.tracking.uploads.receiving import BadUpload, receive
@@ -89,8 +94,6 @@ class TestPages:
         upload = taken(westside, "id,date,amount\n1,2026-11-02,5\n", work)
         waiting = uploaded(westside, "id,date,amount\n1,2026-11-02,5\n")
         later(days=31)
-        from marketplace.foundation.db import transaction
-        from marketplace.privacy.retention import uploaded_files
         with transaction():
             assert uploaded_files() == 2
         assert {fresh(one).state for one in (upload.id, waiting)} == {UploadState.DISCARDED}
@@ -105,7 +108,6 @@ class TestPages:
 
 
 def html(response):
-    from lxml import html as lxml_html
     return lxml_html.fromstring(response.text)
 
 
@@ -146,7 +148,6 @@ class TestBadFiles:
     def test_parts_are_cut_between_rows_never_within_a_quoted_cell(self, monkeypatch):
         monkeypatch.setattr(receiving, "ROWS_A_PART", 2)
         monkeypatch.setattr(receiving, "encrypt_bytes", lambda content: content)
-        import zlib
         with receive(io.BytesIO(b'a,b\n1,"x\ny\nz"\n2,w\n3,v\n')) as received:
             parts = [zlib.decompress(one).decode() for one in received.parts()]
         assert [row for part in parts for row in read_rows(part, ",")] == [["a", "b"], ["1", "x\ny\nz"], ["2", "w"], ["3", "v"]]
@@ -171,15 +172,13 @@ class TestCells:
         ("November 2nd, 2026", "ymd", "2026-11-02"), ("2026/11/02 23:30 -05:00", "ymd", "2026-11-03"),
         ("11/1/2026 11:30 PM", "mdy", "2026-11-01"), ("1793577600", "ymd", "2026-11-02"), ("2026-11-02 10:00:00 UTC", "ymd", "2026-11-02")])
     def test_days_as_people_and_programs_write_them(self, cell, order, day, clock):
-        clock.move(__import__("datetime").timedelta(days=3))
-        from marketplace.foundation import clock as now
-        assert moment_of(cell, order, now.now()).date().isoformat() == day
+        clock.move(timedelta(days=3))
+        assert moment_of(cell, order, product_clock.now()).date().isoformat() == day
 
     @pytest.mark.parametrize("cell", ["yesterday", "13/13/2026", "2027-01-01", "99999999999999999999", "", "1", "2026-02-30"])
     def test_what_is_no_day_is_refused(self, cell, clock):
-        from marketplace.foundation import clock as now
         with pytest.raises(Odd):
-            moment_of(cell, "dmy", now.now())
+            moment_of(cell, "dmy", product_clock.now())
 
     def test_where_a_day_may_be_two_nothing_is_guessed(self):
         assert guess_days(["02/11/2026", "05/10/2026"]) is None

@@ -1,16 +1,19 @@
 """A file of sales: every row is looked at, then the chosen ones are counted, once, however often and however it is cut short."""
 import pytest
 
-from marketplace.foundation import audit
-from marketplace.foundation.db import db
+from marketplace.bounties.models import Bounty
+from marketplace.foundation import audit, outbox
+from marketplace.foundation.db import db, transaction
+from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.referrals.models import Conversion, Reward
 from marketplace.tracking.models import Report, ReportState, Upload, UploadState
 from marketplace.tracking.uploads import chunks, receiving
+from marketplace.tracking.uploads.starting import begin_taking
 from tests import factories as make
 from tests.browsing import end_reading
 from tests.tracking.report_steps import link, report
-from tests.tracking.upload_steps import came_of, checked, do_one_job, fresh, rows_of, take, taken, uploaded
+from tests.tracking.upload_steps import came_of, checked, fresh, rows_of, take, taken
 
 HEAD = "Order number,Date,Amount,Code,Customer email,Customer ID\n"
 
@@ -22,7 +25,6 @@ def shop(keep):
         ana = make.make_user()
         return bounty.id, link(bounty, ana).spoken
     bounty_id, spoken = keep("a bounty with Ana's link", build)
-    from marketplace.bounties.models import Bounty
     bounty = db.session.get_one(Bounty, bounty_id)
     return bounty.business, spoken
 
@@ -126,10 +128,7 @@ class TestTaking:
         with pytest.raises(SystemExit):
             take(upload, work)
         assert fresh(upload.id).parts_done == 1 and db.session.query(Report).count() == 2
-        import datetime
-        from marketplace.foundation import outbox
         db.session.rollback()
-        from marketplace.foundation.db import transaction
         with transaction():  # Its lease runs out.
             db.session.query(outbox.OutboxMessage).filter_by(done_at=None).update({"leased_until": None})
         work()
@@ -137,6 +136,23 @@ class TestTaking:
         assert upload.state is UploadState.TAKEN and upload.counts == {"earns": 2, "kept": 6}
         assert (db.session.query(Report).count(), db.session.query(Reward).count()) == (8, 2)
         assert ledger.check_ledger() == []
+
+
+class TestTwoFilesAtOnce:
+    def test_what_another_file_took_meanwhile_is_counted_once(self, shop, work, later):
+        business, code = shop
+        file = orders(f"1,2026-11-02,30000.00,{code},,c1", "2,2026-11-02,20.50,,,")
+        first, second = checked(business, file, work), checked(business, file, work)
+        take(first, work)
+        end_reading()
+        with transaction():
+            begin_taking(db.session.get_one(Upload, second.id), outcomes=["earns", "kept"], left_out="",
+                         by=db.session.get_one(User, second.uploaded_by))
+        work(may_fail=True)
+        later(minutes=1)
+        work()
+        assert came_of(fresh(second.id)) == {2: "before", 3: "before"}
+        assert (db.session.query(Report).count(), db.session.query(Reward).count()) == (2, 1)
 
 
 def audit_of(action, *subjects):

@@ -3,7 +3,6 @@ import json
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from marshmallow import Schema
 
 from marketplace.foundation import outbox
 from marketplace.foundation.db import transaction
@@ -39,7 +38,7 @@ def show(business_id: str) -> Any:
         with form.keeping(), transaction():
             added, secret = endpoints.add_endpoint(get_business(business_id), by=user, **form.fields)
         if secret and form.is_ready:
-            return _page(added, secret=secret)
+            return _page(added, form=form, secret=secret)
         there = endpoints_of(business_id, seen_by=user)
     return render_template(
         "hooks/endpoints.html", business=business, endpoints=there, form=form, kinds=KINDS, most=MOST_ENDPOINTS,
@@ -155,7 +154,7 @@ def _back(business_id: str, endpoint_id: str) -> Any:
 def _page(
     endpoint: WebhookEndpoint, *, form: Form | None = None, secret: str | None = None, is_exchanged: bool = False
 ) -> Any:
-    form = form or Form(Schema())
+    form = form or Form(EndpointChange())
     log = page(deliveries_to(endpoint), WebhookDelivery.id, cursor=request.args.get("cursor"))
     return render_template(
         "hooks/endpoint.html", business=get_business(endpoint.business_id), endpoint=endpoint, form=form, secret=secret,

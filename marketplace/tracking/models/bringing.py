@@ -1,4 +1,4 @@
-"""Tables of what a business brings from another programme: partners to invite, and what was earned there. Facts only."""
+"""Tables of what a business brings from another programme: partners to invite, and what was earned there."""
 from datetime import date, datetime
 from enum import StrEnum
 

@@ -28,7 +28,6 @@ clicks = Table(
     Column("mark", state_column(ClickMark).column.type, nullable=False),
     Column("sub", Text(), nullable=True),  # The referrer's own note of the place: ?sub=newsletter.
     Index("clicks_visitor_idx", "visitor", "at"),
-    Index("clicks_at_idx", "at", postgresql_using="brin"),
 )
 
 

@@ -68,7 +68,7 @@ class Report(Versioned, Base):
     __table_args__ = (
         UniqueConstraint("business_id", "source", "external_id"),
         Index("reports_business_idx", "business_id", "id"),
-        Index("reports_waiting_idx", "business_id", "id",
+        Index("reports_waiting_idx", "business_id", "reason", "id",
               postgresql_where=text(WAITS), sqlite_where=text(WAITS)),
         Index("reports_of_customer_idx", "business_id", "customer_hash",
               postgresql_where=text(WAITS), sqlite_where=text(WAITS)),

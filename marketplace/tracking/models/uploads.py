@@ -1,4 +1,4 @@
-"""Tables of files that a business uploads: the file in encrypted parts, what came of each row, its columns. Facts only."""
+"""Tables of files that a business uploads: encrypted parts, what came of each row, what its columns are. Facts only."""
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -40,7 +40,10 @@ class UploadState(StrEnum):
 
 
 class Upload(Versioned, Base):
-    """One file. ``counts``: outcome to number of rows, of the check and then of the taking; ``earns``: currency to minor."""
+    """One file.
+
+    ``counts``: outcome to number of rows, of the check, then of the taking; ``earns``: currency to smallest units.
+    """
 
     __tablename__ = "uploads"
     __table_args__ = (

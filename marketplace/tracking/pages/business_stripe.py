@@ -68,7 +68,7 @@ def close(business_id: str) -> Any:
 def _door(business_id: str) -> StripeDoor:
     door = doors.find_door(get_business(business_id), seen_by=signed_in_user())
     if door is None:
-        raise NotFound("Your Stripe account is not connected.", next_step="Begin on the page Stripe of your business.")
+        raise NotFound("Your Stripe account is not connected.", next_step="Begin on the page Own Stripe.")
     return door
 
 

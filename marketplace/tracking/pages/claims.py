@@ -30,7 +30,7 @@ class ClaimInput(Schema):
 @limiter.limit(GUESSING, key_func=caller, methods=["POST"])
 def new(link_id: str) -> Any:
     user, form = signed_in_user(), Form(ClaimInput())
-    link = get_link(link_id, seen_by=user)
+    get_link(link_id, seen_by=user)
     if form.is_ready:
         with form.keeping():
             with transaction():
@@ -38,4 +38,5 @@ def new(link_id: str) -> Any:
                 dispute_id = claim_sale(get_link(link_id, seen_by=user), by=user, **form.fields).id
             flash("Claimed. The business has five business days to answer.", "ok")
             return redirect(url_for("disputes.show", dispute_id=dispute_id))
+    link = get_link(link_id, seen_by=signed_in_user())
     return render_template("tracking/claim.html", link=link, form=form, today=clock.now().date()), form.status

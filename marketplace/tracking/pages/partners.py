@@ -39,7 +39,8 @@ def index(business_id: str) -> Any:
     if form.is_ready:
         with form.keeping():
             with transaction():
-                bounty = db.session.query(Bounty).filter_by(id=form.fields["bounty"], business_id=business.id).one_or_none()
+                bounty = db.session.query(Bounty).filter_by(
+                    id=form.fields["bounty"], business_id=business.id).one_or_none()
                 count = invite_partners(get_business(business_id), bounty, by=user) if bounty else None
             if count is not None:
                 flash(f"{count} invitations are on their way.", "ok")
@@ -68,7 +69,8 @@ def show(token: str) -> Any:
     invitation = get_invited(token)
     return render_template(
         "tracking/invitation.html", invitation=invitation, token=token, user=find_signed_in_user(),
-        business=db.session.get_one(Business, invitation.business_id), bounty=db.session.get_one(Bounty, invitation.bounty_id),
+        business=db.session.get_one(Business, invitation.business_id),
+        bounty=db.session.get_one(Bounty, invitation.bounty_id),
         past=past_rewards_of(invitation), programme=PROGRAMMES.get(invitation.programme),
         is_open=invitation.state is InvitationState.INVITED)
 

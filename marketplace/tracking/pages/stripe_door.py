@@ -13,7 +13,7 @@ from marketplace.tracking.business_stripe.reading import read_event
 bp = Blueprint("stripe_door", __name__)
 bp.register_error_handler(EventRefused, answer_refusal)
 
-IF_UNSIGNED = ("Copy the endpoint's signing secret from Stripe into the page Stripe of your business; "
+IF_UNSIGNED = ("Copy the endpoint's signing secret from Stripe into the page Own Stripe; "
                 "each business has an address and a secret of its own.")
 
 

@@ -1,6 +1,6 @@
-"""For the business: files with what it sold, and with what it brings from elsewhere; looked at first, taken when it says so."""
+"""For the business: files with what it sold, or brings from elsewhere; looked at first, taken when it says so."""
 from contextlib import closing
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from flask import (
     Blueprint,
@@ -20,10 +20,10 @@ from marketplace.foundation.limits import DRAWING, WRITING, caller, limiter
 from marketplace.foundation.money import CURRENCIES, Money
 from marketplace.foundation.web import Form, takes_up_to
 from marketplace.identity.models import Business
-from marketplace.identity.permissions import is_manager
+from marketplace.identity.permissions import is_manager, is_owner
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
-from marketplace.tracking.models import Upload, UploadState
+from marketplace.tracking.models import Upload, UploadPurpose, UploadState
 from marketplace.tracking.uploads.columns import Sheet, guess_choices, guess_columns, remembered_columns
 from marketplace.tracking.uploads.outcomes import page_of_results, write_results
 from marketplace.tracking.uploads.programmes import PROGRAMMES
@@ -64,19 +64,21 @@ BUSY = frozenset({UploadState.CHECKING, UploadState.TAKING})
 def index(business_id: str) -> Any:
     user, business = signed_in_user(), get_business(business_id)
     require(is_manager(user, business.id), "upload files for this business")
-    form = Form(UploadInput(), initial={"purpose": request.args.get("purpose", "")})
+    form = Form(UploadInput(), initial={"purpose": request.args.get("purpose", UploadPurpose.CONVERSIONS)})
     if form.is_ready:
         with form.keeping():
             file = request.files.get("file")
             if file is None or not file.filename:
                 raise Invalid("There is no file.", fields={"file": ["Choose the CSV file."]})
             finish_reading()
-            with closing(file), receive(file.stream) as received, transaction():
-                upload = keep_upload(get_business(business_id), received, by=user, file_name=file.filename, **form.fields)
+            with closing(file), receive(cast("BinaryIO", file.stream)) as received, transaction():
+                upload = keep_upload(get_business(business_id), received, by=user, file_name=file.filename,
+                                     **form.fields)
             return redirect(url_for(".show", upload_id=upload.id))
     return render_template(
         "tracking/uploads.html", business=business, form=form, uploads=uploads_of(business.id, seen_by=user),
-        programmes=PROGRAMMES, most_rows=MOST_ROWS, most_mb=MOST_BYTES // 1024 // 1024), form.status
+        programmes=PROGRAMMES, may_take_along=is_owner(user, business.id), most_rows=MOST_ROWS,
+        most_mb=MOST_BYTES // 1024 // 1024), form.status
 
 
 @bp.get("/uploads/<upload_id>")
@@ -202,8 +204,9 @@ def _results(upload: Upload, form: Form) -> Any:
     asked = Form(ResultsInput(), takes_address=True).fields if request.method == "GET" else {}
     outcome, after = asked.get("outcome"), asked.get("after", 0)
     return render_template(
-        "tracking/upload.html", upload=upload, business=_business(upload), form=form, words=WORDS, takes=TAKES, wrong=WRONG,
-        outcomes=[one for one in RowOutcome if upload.counts.get(one)], outcome=outcome, is_busy=upload.state in BUSY,
+        "tracking/upload.html", upload=upload, business=_business(upload), form=form, words=WORDS, takes=TAKES,
+        outcomes=[one for one in RowOutcome if upload.counts.get(one)], outcome=outcome,
+        is_busy=upload.state in BUSY,
         page=page_of_results(upload, outcome=outcome, after=after),
         earns=[Money(minor, currency) for currency, minor in sorted(upload.earns.items())]), form.status
 

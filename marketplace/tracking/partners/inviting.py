@@ -1,8 +1,8 @@
-"""The business invites whom it brought; they go on here with their code, or do not. Nobody is written to unasked twice."""
+"""The business invites whom it brought; they go on here with their code, or do not. Nobody is written to twice."""
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import joinedload
 
 from marketplace.bounties.models import Bounty, BountyState
@@ -21,6 +21,7 @@ from marketplace.tracking.partners.lifecycle import move_invitation
 S = InvitationState
 PURPOSE = "partner-invitation"
 MOST_SHOWN = 200
+NOBODYS = "removed"  # What was earned stays as the business's own figure, without whose it was.
 
 
 def invitations_of(business_id: str, *, seen_by: User) -> Sequence[PartnerInvitation]:
@@ -59,13 +60,16 @@ def invite_partners(business: Business, bounty: Bounty, *, by: User) -> int:
 
 
 def remove_invitation(invitation: PartnerInvitation, *, by: User) -> None:
-    """Name and address go; the code comes free."""
+    """Name and address go, here and with what they earned elsewhere; the code comes free."""
     require(is_manager(by, invitation.business_id), "remove this person")
     forget_invitation(invitation, by=by.id)
 
 
 def forget_invitation(invitation: PartnerInvitation, *, by: str) -> None:
     move_invitation(invitation, S.REMOVED, by=by)
+    db.session.execute(update(PastReward).where(
+        PastReward.business_id == invitation.business_id, PastReward.partner_hash == invitation.email_hash
+    ).values(partner_hash=NOBODYS))
     invitation.name = invitation.email = ""
     invitation.email_hash, invitation.code, invitation.code_key = f"removed:{invitation.id}", None, None
     invitation.user_id = None
@@ -78,6 +82,13 @@ def forget_old_invitations(kept_for: timedelta, most: int) -> int:
         PartnerInvitation.created_at < clock.now() - kept_for).order_by(PartnerInvitation.id).limit(most)).all()
     for invitation in old:
         forget_invitation(invitation, by=audit.SYSTEM)
+    db.session.flush()
+    known = exists(select(PartnerInvitation.id).where(
+        PartnerInvitation.business_id == PastReward.business_id,
+        PartnerInvitation.email_hash == PastReward.partner_hash))
+    db.session.execute(update(PastReward).where(
+        PastReward.created_at < clock.now() - kept_for, PastReward.partner_hash != NOBODYS, ~known
+    ).values(partner_hash=NOBODYS))
     return len(old)
 
 
@@ -131,5 +142,6 @@ def _who_said_never(invitations: Sequence[PartnerInvitation]) -> set[str]:
     marks = [one.email_hash for one in invitations]
     found: set[str] = set()
     for start in range(0, len(marks), 1_000):
-        found |= set(db.session.scalars(select(Suppression.hash).where(Suppression.hash.in_(marks[start:start + 1_000]))))
+        some = marks[start:start + 1_000]
+        found |= set(db.session.scalars(select(Suppression.hash).where(Suppression.hash.in_(some))))
     return found

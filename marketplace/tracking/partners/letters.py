@@ -14,7 +14,8 @@ def partner_invited(invitation_id: str) -> list[Mail]:
     invitation = db.session.get_one(PartnerInvitation, invitation_id)
     if invitation.state is not InvitationState.INVITED or invitation.bounty_id is None:
         return []
-    business, bounty = db.session.get_one(Business, invitation.business_id), db.session.get_one(Bounty, invitation.bounty_id)
+    business = db.session.get_one(Business, invitation.business_id)
+    bounty = db.session.get_one(Bounty, invitation.bounty_id)
     code = [f"You may go on saying {invitation.code}."] if invitation.code else []
     return [compose(
         invitation.email, f"{business.name} invites you to go on recommending them",

@@ -6,7 +6,7 @@
     values       days, amounts and words of a cell as what they mean
     purposes     the three things that rows can be: conversion_rows, partner_rows, past_reward_rows
     starting     the verbs: begin the check, choose, begin the taking, discard
-    chunks       the job: one part of the file after the other, a transaction each, so that it goes on where it was killed
+    chunks       the job: one part of the file after the other, a transaction each, so that nothing is done twice
     outcomes     what came of each row: kept with its part, paged, given as a file of errors
     lifecycle    the states of an upload
     ending       a file that nobody needs any more goes

@@ -1,5 +1,4 @@
-"""The jobs: some parts of a file, a transaction, then the next ones. Killed anywhere, they go on with the first part that
-is not done."""
+"""The jobs: some parts of a file, a transaction, then the next. Killed anywhere, they go on with what is not done."""
 from collections.abc import Iterable, Sequence
 
 from marketplace.foundation import audit, clock, outbox
@@ -78,7 +77,8 @@ def _split_repeats(upload: Upload, purpose: Purpose, rows: Sequence[Row]) -> tup
         if above >= row.number:
             new.append(row)
             continue
-        why = f"The same id stands in row {above}." if is_own else f"It says the same as row {above}, and neither has an id."
+        why = (f"The same id stands in row {above}." if is_own
+               else f"It says the same as row {above}, and neither has an id.")
         repeated.append(RowResult(
             row.number, RowOutcome.REPEATED, row.cells.get("external_id", ""), why,
             "Give each its own id if they are two." if not is_own else "Nothing, if it is one."))

@@ -1,4 +1,4 @@
-"""What the columns of a file are: guessed from its heading, corrected by a person, remembered for the business's next file."""
+"""What the columns of a file are: guessed from its heading, corrected by a person, remembered for the next file."""
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,7 +65,9 @@ def guess_columns(heading: Sequence[str], columns: Sequence[Column], remembered:
     return found
 
 
-def guess_choices(sheet: Sheet, columns: Mapping[str, int], remembered: Mapping[str, str], currency: str) -> dict[str, str]:
+def guess_choices(
+    sheet: Sheet, columns: Mapping[str, int], remembered: Mapping[str, str], currency: str
+) -> dict[str, str]:
     """How days and amounts are written. What can be read in two ways is left out: the person says it."""
     days = guess_days(sheet.cells(columns["day"])) if "day" in columns else "ymd"
     decimals = guess_decimals(sheet.cells(columns["amount"])) if "amount" in columns else "point"

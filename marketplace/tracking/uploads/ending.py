@@ -1,4 +1,4 @@
-"""A file that nobody needs any more goes by itself: some days after it was taken, or after nobody did anything with it."""
+"""A file that nobody needs any more goes by itself: some days after it was taken, or uploaded and left."""
 from datetime import timedelta
 
 from sqlalchemy import select

@@ -24,7 +24,8 @@ def _letter(upload_id: str, subject: str, begin: str, label: str) -> list[Mail]:
         return []
     said = ", ".join(f"{WORDS[one]}: {upload.counts[one]:,}" for one in RowOutcome if upload.counts.get(one))
     return [compose(
-        user.email, subject, f"It is about the file with {upload.row_count - 1:,} rows that you uploaded for {business.name}.",
+        user.email, subject, f"It is about the file with {upload.row_count - 1:,} rows that you uploaded for "
+        f"{business.name}.",
         f"{begin}: {said or 'none'}.", name=user.name, action=(label, public_url(f"/uploads/{upload.id}")))]
 
 

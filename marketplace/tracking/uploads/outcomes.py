@@ -27,7 +27,8 @@ class RowPage:
 
 def pack_results(results: Sequence[RowResult]) -> bytes:
     """Column by column: a thousand rows are a handful of lists."""
-    written = json.dumps([[one.row for one in results], [one.outcome for one in results], [one.label for one in results],
+    written = json.dumps([[one.row for one in results], [one.outcome for one in results],
+                          [one.label for one in results],
                           {one.row: [one.why, one.next_step, one.earns, one.about] for one in results
                            if one.why or one.earns or one.about}], ensure_ascii=False, separators=(",", ":"))
     return zlib.compress(written.encode(), 1)
@@ -38,7 +39,8 @@ def unpack_results(packed: bytes) -> list[RowResult]:
     found = []
     for row, outcome, label in zip(rows, outcomes, labels, strict=True):
         why, next_step, earns, about = more.get(str(row), _NO_MORE)
-        found.append(RowResult(row, OUTCOMES[outcome], label, why, next_step, tuple(tuple(part) for part in earns), about))
+        found.append(RowResult(row, OUTCOMES[outcome], label, why, next_step, tuple(tuple(part) for part in earns),
+                               about))
     return found
 
 

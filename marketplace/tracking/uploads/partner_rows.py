@@ -1,4 +1,4 @@
-"""Rows of people who pointed at this business in another programme: each becomes an invitation that nobody has sent yet."""
+"""Rows of people who pointed at this business in another programme: each an invitation that nobody has sent yet."""
 import re
 from collections.abc import Collection, Iterable, Sequence
 from urllib.parse import parse_qsl, urlsplit
@@ -24,7 +24,8 @@ COLUMNS = (
     Column("first_name", "First name", "", programmes.FIRST_NAME),
     Column("last_name", "Last name", "", programmes.LAST_NAME),
     Column("name", "Whole name", "Where it stands in one column.", programmes.NAME),
-    Column("code", "Their code or link", "They may keep it as the code they say, where nobody has it yet.", programmes.CODE),
+    Column("code", "Their code or link", "They may keep it as the code they say, where nobody has it yet.",
+           programmes.CODE),
 )
 LONGEST_CODE = 40
 
@@ -54,7 +55,8 @@ class PartnerRows:
 def _look(upload: Upload, rows: Sequence[Row]) -> list[tuple[RowResult, PartnerInvitation | None]]:
     marks = {row.number: hash_email(row.cells["email"]) for row in rows if _is_address(row.cells.get("email", ""))}
     codes = {row.number: key_of(code) for row in rows if (code := wanted_code(row.cells.get("code", "")))}
-    known, taken, seen = _known(upload.business_id, marks.values()), _taken(upload.business_id, codes.values()), set[str]()
+    known, taken = _known(upload.business_id, marks.values()), _taken(upload.business_id, codes.values())
+    seen: set[str] = set()
     found: list[tuple[RowResult, PartnerInvitation | None]] = []
     for row in rows:
         try:

@@ -42,7 +42,8 @@ class PastRewardRows:
         if kept:
             db.session.execute(insert(rows_of(PastReward)), [
                 {"id": past_id, **columns} for past_id, columns in zip(new_ids("past", len(kept)), kept, strict=True)])
-            audit.record("past_rewards.brought", upload.business_id, by=upload.uploaded_by, upload=upload.id, count=len(kept))
+            audit.record("past_rewards.brought", upload.business_id, by=upload.uploaded_by, upload=upload.id,
+                         count=len(kept))
         return [result for result, _ in looked]
 
 
@@ -77,4 +78,5 @@ def _look(upload: Upload, rows: Sequence[Row]) -> list[tuple[RowResult, dict[str
 
 def _external_id(row: Row) -> str:
     own = row.cells.get("external_id", "")[:200]
-    return own or "row-" + keyed_hash("past row", "\0".join(f"{key}={row.cells[key]}" for key in sorted(row.cells)))[:40]
+    said = "\0".join(f"{key}={row.cells[key]}" for key in sorted(row.cells))
+    return own or "row-" + keyed_hash("past row", said)[:40]

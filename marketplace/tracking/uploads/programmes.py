@@ -1,4 +1,4 @@
-"""What the files of other programmes call their columns, as their public documents say; where from: docs/bringing.md."""
+"""What the files of other programmes call their columns, as their public documents say (docs/bringing.md)."""
 from dataclasses import dataclass
 
 
@@ -27,8 +27,11 @@ FIRST_NAME = ("partner first", "affiliate first name", "first name", "first", "f
 LAST_NAME = ("partner last", "affiliate last name", "last name", "last", "lastname", "family name")
 NAME = ("partner name", "affiliate name", "promoter name", "full name", "name", "partner")
 CODE = ("coupon", "coupon code", "promo code", "promotion code", "token", "link token", "default ref id", "ref id",
-        "referral id", "ref token", "partner key", "link value", "value", "slug", "via", "link", "referral link", "url", "code")
+        "referral id", "ref token", "partner key", "link value", "value", "slug", "via", "link",
+        "referral link", "url", "code")
 PAST_ID = ("commission id", "reward id", "reward key", "id", "key", "transaction id")
-PAST_DAY = ("created at", "created", "earned on", "created date", "date", "reward date", "sale date", "due at", "approved at")
-PAST_AMOUNT = ("commission", "commission amount", "reward amount", "reward", "amount", "earnings", "promoter earnings amount")
+PAST_DAY = ("created at", "created", "earned on", "created date", "date", "reward date", "sale date", "due at",
+            "approved at")
+PAST_AMOUNT = ("commission", "commission amount", "reward amount", "reward", "amount", "earnings",
+               "promoter earnings amount")
 PAST_STATE = ("state", "status", "reward status", "commission status", "payment status", "approved")

@@ -1,4 +1,4 @@
-"""A file arrives: refused where it is no list, else cut between rows into parts that are kept compressed and encrypted."""
+"""A file arrives: refused where it is no list, else cut between rows into parts, kept compressed and encrypted."""
 import codecs
 import hashlib
 import tempfile
@@ -62,7 +62,8 @@ class Received:
 
 @contextmanager
 def receive(file: BinaryIO) -> Iterator[Received]:
-    """Read to its end, in constant memory; gone afterwards. BadUpload says what it is instead. Outside a transaction."""
+    """Read to its end, in constant memory; gone afterwards. BadUpload says what it is instead. Outside a
+    transaction."""
     with tempfile.SpooledTemporaryFile(max_size=KEPT_IN_MEMORY) as packed:
         yield _read(file, Received(packed))  # type: ignore[arg-type]
 
@@ -146,7 +147,8 @@ def _text(file: BinaryIO, received: Received) -> Iterator[bytes]:
             try:
                 yield decoder.decode(block).encode()
             except (UnicodeDecodeError, UnicodeEncodeError):
-                raise BadUpload("This is no text to its end.", "Save the list as CSV in UTF-8 and upload that.") from None
+                raise BadUpload("This is no text to its end.",
+                                "Save the list as CSV in UTF-8 and upload that.") from None
         elif b"\0" in block:
             raise BadUpload("This is no text.", "Save the list as CSV and upload that.")
         else:
@@ -176,7 +178,8 @@ def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _refuse_endless(line: bytes) -> None:
     if len(line) > LONGEST_LINE:
-        raise BadUpload("A line of it is longer than a row can be.", "Save the list as CSV, a row to a line, and upload that.")
+        raise BadUpload("A line of it is longer than a row can be.",
+                        "Save the list as CSV, a row to a line, and upload that.")
 
 
 def _parts(lines: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Which rows of a file say the same as one further up: a million of them are known again without being held in memory."""
+"""Which rows of a file say the same as one further up: a million are known again, and none is held in memory."""
 import hashlib
 import json
 from collections.abc import Mapping
@@ -11,7 +11,8 @@ from marketplace.tracking.models import Upload, upload_keys
 IN_ONE_STATEMENT = 1_000
 _NOTE = {
     "sqlite": text(
-        "INSERT INTO upload_keys (upload_id, key, row) SELECT :upload, CAST(key AS INTEGER), value FROM json_each(:said) "
+        "INSERT INTO upload_keys (upload_id, key, row) SELECT :upload, CAST(key AS INTEGER), value FROM "
+        "json_each(:said) "
         "WHERE true ON CONFLICT DO NOTHING RETURNING key"),
     "postgresql": text(
         "INSERT INTO upload_keys (upload_id, key, row) SELECT :upload, key::bigint, value::integer "

@@ -28,7 +28,8 @@ WRONG = (RowOutcome.REFUSED, RowOutcome.UNREADABLE)
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """``row`` as a spreadsheet counts. ``earns``: (who, smallest units, currency). ``about``: what was made, as an id."""
+    """``row`` as a spreadsheet counts. ``earns``: (who, smallest units, currency). ``about``: what was made, as an
+    id."""
 
     row: int
     outcome: RowOutcome
@@ -52,7 +53,8 @@ class Row:
 
 
 class Purpose(Protocol):
-    """``check`` writes nothing that stays; ``take`` works in the caller's transaction. A result for each row, in order."""
+    """``check`` writes nothing that stays; ``take`` works in the caller's transaction. A result for each row, in
+    order."""
 
     @property
     def columns(self) -> Sequence[Column]: ...

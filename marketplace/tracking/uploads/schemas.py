@@ -1,4 +1,6 @@
 """What comes over the wire about uploads: the file's purpose, its columns, what is taken of it."""
+from typing import Any
+
 from marshmallow import Schema, fields, validate
 
 from marketplace.foundation.fields import clean_text
@@ -44,8 +46,8 @@ class InvitingInput(Schema):
 
 def columns_input(purpose: UploadPurpose) -> Schema:
     """``column_<what>`` is the place of its column, from 0; the rest as ``columns.check_choices`` asks for it."""
-    asked: dict[str, fields.Field[object]] = {
+    asked: dict[str, Any] = {
         f"column_{column.key}": fields.Integer(load_default=None) for column in PURPOSES[purpose].columns}
-    choices = {"days": DAY_ORDERS, "decimals": DECIMALS, "currency": CURRENCIES}
-    asked |= {name: fields.String(load_default=None, validate=validate.OneOf(list(known))) for name, known in choices.items()}
-    return Schema.from_dict(asked)()  # type: ignore[arg-type]
+    choices = {"days": [*DAY_ORDERS], "decimals": [*DECIMALS], "currency": [*CURRENCIES]}
+    asked |= {name: fields.String(load_default=None, validate=validate.OneOf(known)) for name, known in choices.items()}
+    return Schema.from_dict(asked)()

@@ -9,7 +9,8 @@ import charset_normalizer
 SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 # UTF-16 is turned into UTF-8 as it arrives; which of the others it is, only a reader can tell for sure.
 ENCODINGS = {"utf-8": "UTF-8", "cp1252": "Western (Windows-1252)", "cp1250": "Central European (Windows-1250)",
-             "cp1251": "Cyrillic (Windows-1251)", "mac_roman": "Western (old Macintosh)", "cp932": "Japanese (Shift JIS)",
+             "cp1251": "Cyrillic (Windows-1251)", "mac_roman": "Western (old Macintosh)",
+             "cp932": "Japanese (Shift JIS)",
              "gb18030": "Chinese (GB 18030)"}
 MOST_CELLS = 500  # Of a row.
 LOOKED_AT = 200  # Rows, to find the separator.
@@ -29,8 +30,10 @@ def wide_encoding(beginning: bytes) -> str | None:
 
 
 def guess_encoding(lines: bytes) -> str:
-    """For a file that is no UTF-8, from some lines that show it. One of ENCODINGS; the person sees it and may correct it."""
-    best = charset_normalizer.from_bytes(lines[:20_000], cp_isolation=[one for one in ENCODINGS if one != "utf-8"]).best()
+    """For a file that is no UTF-8, from some lines that show it. One of ENCODINGS; the person sees it and may correct
+    it."""
+    known = [one for one in ENCODINGS if one != "utf-8"]
+    best = charset_normalizer.from_bytes(lines[:20_000], cp_isolation=known).best()
     return best.encoding if best and best.encoding in ENCODINGS else "cp1252"
 
 

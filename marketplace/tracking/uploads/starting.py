@@ -65,7 +65,8 @@ def change_spelling(upload: Upload, *, encoding: str, separator: str, by: User) 
 def begin_check(
     upload: Upload, *, columns: Mapping[str, int], choices: Mapping[str, str], by: User
 ) -> None:
-    """Every row is looked at, by a job. BadColumns (422) says what is missing. The answers are kept for the next file."""
+    """Every row is looked at, by a job. BadColumns (422) says what is missing. The answers are kept for the next
+    file."""
     require(is_manager(by, upload.business_id), "check this upload")
     sheet = read_sheet(upload)
     check_columns(columns, purpose_of(upload).columns, sheet)
@@ -86,7 +87,8 @@ def change_columns(upload: Upload, *, by: User) -> None:
 
 
 def begin_taking(upload: Upload, *, outcomes: Sequence[str], left_out: str, by: User) -> None:
-    """Rows that would come to ``outcomes``, but the ones that ``left_out`` names (``12, 40-60``). NothingChosen (422)."""
+    """Rows that would come to ``outcomes``, but the ones that ``left_out`` names (``12, 40-60``). NothingChosen
+    (422)."""
     require(is_manager(by, upload.business_id), "take this upload")
     chosen = [one.value for one in TAKES if one.value in outcomes]
     rows = read_row_numbers(left_out)

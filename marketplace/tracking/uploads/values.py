@@ -1,5 +1,7 @@
-"""What a cell means: a day, an amount, a word, however people and programs write them. Where it may mean two things, the
-person has said which (``Writing``)."""
+"""What a cell means: a day, an amount, a word, however people and programs write them.
+
+Where it may mean two things, the person has said which (``Writing``).
+"""
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +17,8 @@ SYMBOLS = {"$": ("usd", "cad"), "€": ("eur",), "£": ("gbp",), "¥": ("jpy",),
 _MONTHS = {name: number for number, name in enumerate(
     ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1)}
 _PARTED = re.compile(r"(\d{1,4})[-/. ](\d{1,2})[-/. ](\d{1,4})(?:[T ,]+(.+))?", re.ASCII)
-_NAMED = re.compile(r"(?:(\d{1,2})\.?[ -]+)?([a-z]{3,9})\.?[ -]+(?:(\d{1,2})(?:st|nd|rd|th)?,?[ -]+)?(\d{4})(?:,? +(.+))?",
+_NAMED = re.compile(r"(?:(\d{1,2})\.?[ -]+)?([a-z]{3,9})\.?[ -]+(?:(\d{1,2})(?:st|nd|rd|th)?,?[ -]+)?(\d{4})"
+                    r"(?:,? +(.+))?",
                     re.ASCII | re.IGNORECASE)
 _HOUR = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?\s*(am|pm)?\s*(z|utc|gmt|[+-]\d{2}:?\d{2})?",
                    re.ASCII | re.IGNORECASE)
@@ -152,7 +155,8 @@ def _read_spelled(cell: str, order: str) -> datetime:
             return _at(int(found[4]), month, int(found[1] or found[3] or 0), found[5])
     except ValueError:
         pass
-    raise Odd(f"“{_short(cell)}” is no day.", "Write days like 2026-11-02, or change how they are written in this file.")
+    raise Odd(f"“{_short(cell)}” is no day.",
+              "Write days like 2026-11-02, or change how they are written in this file.")
 
 
 def _at(year: int, month: int, day: int, hour: str | None) -> datetime:
