@@ -35,6 +35,7 @@ from marketplace.bounties.rules import THANKS
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
+from marketplace.foundation.jurisdictions import name_of
 from marketplace.identity.models import User
 
 
@@ -100,6 +101,16 @@ def read_law(bounty: Bounty, home: str) -> Law:
     return Law(ruling.rule, bool(forbidden_parts(terms, ruling)),
                not terms.jurisdiction and is_gated(terms.category),
                " and ".join(what_in_words(RewardRule(**rule), terms.currency) for rule in rules))
+
+
+def less_elsewhere(bounty: Bounty) -> dict[str, list[str]]:
+    """What it would become -> the places whose law leaves no more of it; "" for nothing. For who has not said where."""
+    found: dict[str, list[str]] = {}
+    for rule in rules_in_force(bounty.terms.category):
+        law = read_law(bounty, rule.jurisdiction)
+        if rule.jurisdiction and law.is_forbidden:
+            found.setdefault(law.lowered, []).append(name_of(rule.jurisdiction))
+    return {left: sorted(set(places)) for left, places in found.items()}
 
 
 def apply_gate(category: str) -> None:

@@ -26,6 +26,7 @@ _QUOTE_MARKS = frozenset("'\"`´‘’‚‛“”„‟‹›«»「」『』�
 _DASHES = frozenset("-‐‑‒–—―−﹘﹣－")  # noqa: RUF001  # likewise
 # what people put around a sentence they copied: quote marks, dots of omission, dashes
 _OUTER = re.compile(r"^[\s'.\-]+|[\s'.\-]+$")
+_MARKS = (3, 2, 1)  # So many such marks at an end, the most first.
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,11 @@ def find_quote(text: str, quote: str) -> QuoteMatch:
     place = locate_quote(text, quote)
     if place is None:
         return QuoteMatch(found=False, prefix="", suffix="")
-    return QuoteMatch(found=True, prefix=_before(text[:place[0]]), suffix=_after(text[place[1]:]))
+    before, after, words = text[:place[0]], text[place[1]:], quote.strip()
+    # What was copied around the words stands there once: a full stop of the quote is not said again after it.
+    begun = next((n for n in _MARKS if _is_outer(before[-n:]) and words.startswith(before[-n:])), 0)
+    ended = next((n for n in _MARKS if _is_outer(after[:n]) and words.endswith(after[:n])), 0)
+    return QuoteMatch(found=True, prefix=_before(before[:len(before) - begun]), suffix=_after(after[ended:]))
 
 
 def locate_quote(text: str, quote: str) -> tuple[int, int] | None:
@@ -123,6 +128,10 @@ def _whole_words(letters: str, start: int, end: int) -> tuple[int, int]:
     while end < len(letters) and _is_in_word(letters[end - 1]) and _is_in_word(letters[end]):
         end += 1
     return start, end
+
+
+def _is_outer(marks: str) -> bool:
+    return bool(marks) and not any(mark.isspace() for mark in marks) and not _wanted(marks)
 
 
 def _wanted(quote: str) -> str:

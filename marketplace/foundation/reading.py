@@ -160,12 +160,12 @@ def _canonical(tree: HtmlElement | None, url: str) -> str | None:
 
 
 def _feed(tree: HtmlElement | None, url: str) -> str | None:
-    """The first that the page links on its own site, but for that of the comments."""
+    """The first that the page links on its own site, but for that of the comments; none less safe on the way."""
     links = tree.iter("link") if tree is not None else ()
     for link in islice(filter(_is_feed, links), MOST_FEEDS):
         try:
             there = split_web_url(urljoin(url, link.get("href") or "")).geturl()
-            if same_site(there, url):
+            if same_site(there, url) and there.startswith(("https:", f"{urlsplit(url).scheme}:")):
                 return there
         except (BadUrl, ValueError):
             continue

@@ -109,3 +109,13 @@ def test_a_large_feed_is_read_in_bounded_time() -> None:
     begun = time.process_time()
     entry = find_entry(rss("<title>x</title>" + "<content>" + "word " * 200_000 + "</content>").replace("</channel>", "<item><link>x</link></item>" * 20_000 + "</channel>"), FEED, {POST})
     assert entry and time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize("feed", [
+    '<rss version="2.0"><channel>' + "".join(f"<x{n}:a xmlns:x{n}='u{n}'/>" for n in range(20_000)) + rss("").partition("<channel>")[2],
+    rss("<title>x</title>" + "<link>http://b</link>" * 40_000),
+], ids=["names beside the entries", "addresses in one entry"])
+def test_what_a_hostile_feed_has_too_much_of_costs_no_time(feed: str) -> None:
+    begun = time.process_time()
+    find_entry(feed, FEED, {POST})
+    assert time.process_time() - begun < 1.5

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from marketplace.foundation.quotes import EXACT, Anchor, find_anchor, find_quote
+from marketplace.foundation.quotes import EXACT, Anchor, QuoteMatch, find_anchor, find_quote
 
 pytestmark = pytest.mark.once  # No database in here.
 
@@ -117,3 +117,13 @@ def test_a_text_made_to_be_slow_is_searched_in_time(text: str) -> None:
     begun = time.process_time()
     find_anchor(text, Anchor((QUOTE + " ") * 9, FOUND.prefix, FOUND.suffix))
     assert time.process_time() - begun < 4  # seconds of CPU
+
+
+@pytest.mark.parametrize(("quote", "prefix", "suffix"), [
+    ("I need a car.", "So: “", "” He does."),
+    ("“I need a car.”", "So:", "He does."),
+    ("I need a car", "So: “", ".” He does."),
+    ("... I need a car ...", "So: “", "” He does."),
+])
+def test_marks_that_were_copied_with_the_sentence_are_not_shown_twice(quote: str, prefix: str, suffix: str) -> None:
+    assert find_quote("So: “I need a car.” He does.", quote) == QuoteMatch(found=True, prefix=prefix, suffix=suffix)

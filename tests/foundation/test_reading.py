@@ -170,6 +170,7 @@ def test_one_name_is_a_name(meta: str, author: str) -> None:
     ('<link rel="alternate" type="application/rss+xml" title="Comments" href="/c"><link rel="alternate" type="application/feed+json" href="f.json">', "https://blog.example/2026/11/f.json"),
     ('<link rel="alternate" type="application/json" href="/wp-json/7">', None), ('<link rel="alternate" hreflang="de" href="/de">', None),
     ('<link rel="alternate" type="application/rss+xml" href="https://other.example/feed">', None),
+    ('<link rel="alternate" type="application/rss+xml" href="http://blog.example/feed">', None),
 ])
 def test_the_feed_of_its_own_site_is_found(link: str, feed: str | None) -> None:
     assert read_page(f"<html><head>{link}</head><body><p>I want a car</p></body></html>", URL).feed_url == feed

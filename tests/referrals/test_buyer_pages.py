@@ -313,7 +313,7 @@ class TestTooOld:
         assert max(LONGEST_CONSENT, LIVES, CHOICE_WAITED_FOR, DONATION_WAITED_FOR) < LINK_LASTS
         assert link_ends(mailed) == mailed.protected_until.date() + LINK_LASTS
 
-    def test_a_new_one_comes_by_mail_once_an_hour_and_takes_a_yes_back(self, mailed, anonymous, work, later, mailbox):
+    def test_a_new_one_comes_by_mail_once_a_day_and_takes_a_yes_back(self, mailed, anonymous, work, later, mailbox):
         anonymous.submit(address(mailed, MAILED), answer(), action="/yes")
         links = [address(again(mailed), MAILED), address(again(mailed))]
         with transaction():
@@ -346,6 +346,16 @@ class TestTooOld:
         self.ask_anew(anonymous, old)
         work()
         assert [str(one["Subject"]) for one in mailbox.to(DAVID)].count("Please confirm that this is you") == 2
+
+    def test_whoever_holds_a_link_that_opens_still_cannot_have_the_buyer_mailed_with_it(self, mailed, anonymous, work, mailbox, app, monkeypatch):
+        monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
+        work()
+        before = len(mailbox.to(DAVID))
+        for link in (address(mailed), address(mailed, MAILED)):
+            purpose, token = link.split("/")[-2:]
+            assert "Look in your mail" in anonymous.post(f"/buyer/new-link/{purpose}/{token}").text
+        work()
+        assert len(mailbox.to(DAVID)) == before
 
     @pytest.mark.parametrize("path", ["buyer/{id}", "buyer/{id}.b48fa.forged", "other/{token}", "consent-confirm/{token}"])
     def test_what_we_never_signed_sends_nothing(self, asked, anonymous, path, app, monkeypatch):

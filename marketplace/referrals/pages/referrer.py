@@ -7,7 +7,7 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from werkzeug.wrappers import Response
 
 from marketplace.bounties.gate import is_gated
-from marketplace.bounties.lowering import read_law
+from marketplace.bounties.lowering import less_elsewhere, read_law
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.preview import plain_terms
 from marketplace.bounties.queries import get_bounty
@@ -135,7 +135,8 @@ def _form_of(bounty_id: str) -> str:
 def _show(bounty: Bounty, user: User, form: Form | Begun, obstacle: DomainError | None) -> str:
     law = read_law(bounty, user.jurisdiction)
     return render_template(
-        "referrals/point.html", law=law, places=_places(bounty, user), form=form, bounty=bounty,
+        "referrals/point.html", law=law, places=_places(bounty, user), less=less_elsewhere(bounty), form=form,
+        bounty=bounty,
         sign=law.sign(bounty.terms), known=KNOWN, plain_terms=plain_terms(bounty.terms), obstacle=obstacle,
         known_lead=form.refusal.lead_id if isinstance(form.refusal, AlreadyPointed) else "",
         is_unconfirmed=isinstance(obstacle, EmailUnconfirmed))
