@@ -1,4 +1,4 @@
-"""`/r/<code>` with its click recorded beside a Flask view that only answers 302: same server, workers and load; then what
+"""`/r/<code>` with its click recorded beside a Flask view that only answers 302: same server, workers, load; then what
 becomes of it after ten million clicks, when a link ends, when the processes are killed, and under tricks."""
 import contextlib
 import os
@@ -88,20 +88,23 @@ def _world() -> tuple[list[str], list[bytes]]:
     """Links of as many referrers, all to a site that is shown, and what so many visitors' browsers would send."""
     shops, now = make_shops(LINKS), clock.now()
     links = [{"id": new_id("link"), "code": new_code(), "spoken": (said := f"ANA-{secrets.token_hex(4)}"), "version": 1,
-              "spoken_key": key_of(said), "bounty_id": shop.bounty_id, "referrer_id": shop.referrer_id} for shop in shops]
+              "spoken_key": key_of(said), "bounty_id": shop.bounty_id, "referrer_id": shop.referrer_id}
+             for shop in shops]
     with transaction():
         db.session.execute(insert(ReferralLink), links)
         db.session.execute(insert(BountyDestination), [
             {"bounty_id": shop.bounty_id, "url": "https://westside.example/cars", "version": 1, "set_by": shop.owner_id,
              "utm": "utm_source=fingerpost&utm_content={sub}"} for shop in shops])
         db.session.execute(insert(BusinessDomain), [
-            {"id": new_id("domain"), "business_id": shop.business_id, "domain": "westside.example", "token": "-", "version": 1,
+            {"id": new_id("domain"), "business_id": shop.business_id, "domain": "westside.example", "token": "-",
+             "version": 1,
              "proof": DomainProof.DNS, "verified_at": now, "added_by": shop.owner_id} for shop in shops])
     db.session.remove()
     codes = [str(link["code"]) for link in links]
     visitors = [secrets.token_urlsafe(12) for _ in range(VISITORS)]
     return codes, [
-        (f"GET /r/{codes[place % LINKS]}?sub=blog HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {FIREFOX}\r\nAccept: text/html\r\n"
+        (f"GET /r/{codes[place % LINKS]}?sub=blog HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {FIREFOX}\r\n"
+         "Accept: text/html\r\n"
          f"Cookie: {CLICK_COOKIE}={sign_click(codes[place % LINKS], now, visitor)}\r\n\r\n").encode()
         for place, visitor in enumerate(visitors)]
 
@@ -114,20 +117,25 @@ def _beside_the_bare_view(on: str, env: dict[str, str], requests: list[bytes]) -
         costs: dict[str, list[Cost]] = {name: [] for name in ways}
         for number in range(ROUNDS + 1):
             for name, ((port, process), others) in ways.items():
-                cost = _cost(port, requests, [process.pid, *others], seconds=SECONDS if number else 1.0, is_recorded=name != "bare")
+                cost = _cost(port, requests, [process.pid, *others], seconds=SECONDS if number else 1.0,
+                             is_recorded=name != "bare")
                 if number:
                     costs[name].append(cost)
     best = {name: max(cost.ran.a_second for cost in some) for name, some in costs.items()}
     cpu = {name: min(cost.cpu for cost in some) for name, some in costs.items()}
     p99 = {name: min(cost.ran.p99_ms for cost in some) for name, some in costs.items()}
     said = (f"answers a second {best['bare']:.0f}, {best['spool']:.0f}, at once {best['sync']:.0f}; "
-            f"CPU of one {cpu['bare']:.0f}, {cpu['spool']:.0f}, {cpu['sync']:.0f} us; p99 {p99['bare']:.0f}, {p99['spool']:.0f}, {p99['sync']:.0f} ms")
+            f"CPU of one {cpu['bare']:.0f}, {cpu['spool']:.0f}, {cpu['sync']:.0f} us; "
+            f"p99 {p99['bare']:.0f}, {p99['spool']:.0f}, {p99['sync']:.0f} ms")
     spool, sync = REACH[on]
     return [
-        Figure(f"{on}: redirect with its click, answers a second / bare view", round(best["spool"] / best["bare"], 2), "x", spool, "higher", said),
-        Figure(f"{on}: the same, CPU of app, worker and database / bare view", round(cpu["spool"] / cpu["bare"], 2), "x", 0.35, "lower"),
+        Figure(f"{on}: redirect with its click, answers a second / bare view",
+               round(best["spool"] / best["bare"], 2), "x", spool, "higher", said),
+        Figure(f"{on}: the same, CPU of app, worker and database / bare view",
+               round(cpu["spool"] / cpu["bare"], 2), "x", 0.35, "lower"),
         Figure(f"{on}: the same, p99 / bare view", round(p99["spool"] / p99["bare"], 2), "x", 1.0, "lower"),
-        Figure(f"{on}: CLICKS=sync, answers a second / bare view", round(best["sync"] / best["bare"], 2), "x", sync, "higher"),
+        Figure(f"{on}: CLICKS=sync, answers a second / bare view", round(best["sync"] / best["bare"], 2), "x", sync,
+               "higher"),
     ]
 
 
@@ -155,7 +163,8 @@ def _wait_until(is_so: object, seconds: float = 60.0) -> None:
 
 @contextlib.contextmanager
 def _worker(env: dict[str, str]) -> Iterator[int]:
-    worker = subprocess.Popen([sys.executable, "-c", WORKER], cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.PIPE)
+    worker = subprocess.Popen([sys.executable, "-c", WORKER], cwd=ROOT, env={**os.environ, **env},
+                              stdout=subprocess.PIPE)
     assert worker.stdout
     try:
         assert worker.stdout.readline() == b"ready\n"
@@ -192,12 +201,13 @@ def _ending(on: str, env: dict[str, str], codes: list[str], requests: list[bytes
 def _asked_once(port: int, code: str) -> bytes:
     """By a connection of its own, so that each process is asked in turn."""
     with socket.create_connection(("127.0.0.1", port), 10) as one:
-        one.sendall(f"GET /r/{code} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {FIREFOX}\r\nConnection: close\r\n\r\n".encode())
+        one.sendall((f"GET /r/{code} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {FIREFOX}\r\n"
+                     "Connection: close\r\n\r\n").encode())
         return one.recv(4096)
 
 
 def _killed(on: str, env: dict[str, str], requests: list[bytes]) -> Figure:
-    """kill -9 of the server and of the worker under load: whatever was answered is taken in by the next worker, once."""
+    """kill -9 of the server and of the worker under load: what was answered is taken in by the next worker, once."""
     rows = _rows()
     with serving("wsgi:app", env) as (port, server), _worker(env):
         threading.Timer(1.5, lambda: os.killpg(server.pid, signal.SIGKILL)).start()
@@ -207,10 +217,11 @@ def _killed(on: str, env: dict[str, str], requests: list[bytes]) -> Figure:
     with db.engine.connect() as connection:
         kept = int(connection.scalar(select(func.count()).where(clicks.c.id > rows)) or 0)
     return Figure(f"{on}: clicks lost when all processes are killed", max(answered - kept, 0), "", 0, "lower",
-                  f"{answered} answered, {kept} in the database: {kept - answered} were written and not answered any more")
+                  f"{answered} answered, {kept} in the database: {kept - answered} were written, not answered")
 
 
-BITS = ("https:", "//", "/\\", "\\\\", "@", "%40", "#", "?", "evil.example", "westside.example", "%00", "%0d%0aLocation:", "\t", ".",
+BITS = ("https:", "//", "/\\", "\\\\", "@", "%40", "#", "?", "evil.example", "westside.example", "%00",
+        "%0d%0aLocation:", "\t", ".",
         "javascript:", "\u3002", ":443")
 
 
@@ -222,9 +233,10 @@ def _tricks(app: Flask, code: str) -> Figure:
     tricks = ["".join(parts) for length in (2, 3, 4) for parts in pairs_of(BITS, repeat=length)][:10_000]
     for trick in tricks:
         headers = dict(redirects.lead_on(way, {
-            "REQUEST_METHOD": "GET", "QUERY_STRING": f"to={quote(trick)}", "HTTP_USER_AGENT": FIREFOX, "REMOTE_ADDR": "203.0.113.7"}))
+            "REQUEST_METHOD": "GET", "QUERY_STRING": f"to={quote(trick)}", "HTTP_USER_AGENT": FIREFOX,
+            "REMOTE_ADDR": "203.0.113.7"}))
         there = urlsplit(headers["Location"])
-        safe = there.netloc.removesuffix(":443").endswith("westside.example") and "evil" not in there.netloc or (
+        safe = (there.netloc.removesuffix(":443").endswith("westside.example") and "evil" not in there.netloc) or (
             not there.netloc and not there.scheme and headers["Location"].startswith(f"/r/{code}/on?"))
         won += not safe or any(odd in headers["Location"] for odd in "\r\n\t\\")
         tried += 1

@@ -66,7 +66,8 @@ def _batch_cost() -> float:
     spent = []
     for number in range(ROUNDS + 2):
         now = clock.now()
-        seen = [Seen(CODES[place % 5_000], (now - EPOCH) // MILLISECOND, _visitor(now - timedelta(days=place % 90 if place % 10 == 0 else 0)),
+        seen = [Seen(CODES[place % 5_000], (now - EPOCH) // MILLISECOND,
+                     _visitor(now - timedelta(days=place % 90 if place % 10 == 0 else 0)),
                      ClickMark.COUNTED, None) for place in range(BATCH)]
         began = time.perf_counter()
         with transaction():

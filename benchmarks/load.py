@@ -1,4 +1,4 @@
-"""A server under load: prepared requests over kept connections, answers counted, and the CPU time of whose work it is."""
+"""A server under load: prepared requests over kept connections, answers counted, the CPU time of whose work it is."""
 import os
 import re
 import selectors
@@ -36,7 +36,8 @@ def serving(app: str, env: Mapping[str, str]) -> Iterator[tuple[int, subprocess.
     """``module:app`` on granian: its port and process. A process group of its own."""
     port = free_port()
     server = subprocess.Popen(
-        [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", str(WORKERS),
+        [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+         "--workers", str(WORKERS),
          "--blocking-threads", str(THREADS), "--http", "1", "--no-ws", "--log-level", "error", app],
         cwd=ROOT, env={**os.environ, **env}, start_new_session=True)
     try:

@@ -22,7 +22,8 @@ same key with the same body is done once and answered alike for 30 days; with an
 Lists come in pages with `next_cursor`, newest first. Each GET has an `ETag`: send it back as `If-None-Match`, and what
 has not changed is a 304 without a body. Refusals are `application/problem+json` (RFC 9457) with a `code`, a sentence,
 and what to do next. Most operations that write are taken {PROGRAMS}; `RateLimit` says what is left to you,
-`RateLimit-Policy` how much there is; after a 429 wait for `Retry-After` seconds. Amounts are decimal text in the currency's main unit, and whole `minor` units beside it.
+`RateLimit-Policy` how much there is; after a 429 wait for `Retry-After` seconds. Amounts are decimal text in the
+currency's main unit, and whole `minor` units beside it.
 New fields may come at any time. What goes is `deprecated` here first, and answers with `Deprecation` and `Sunset` for
 at least 180 days."""
 

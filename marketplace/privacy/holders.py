@@ -17,7 +17,8 @@ OF_USER = {
     "decisions": "decided_by", "chargeback_answers": "given_by", "audit_events": "actor_id subject_id",
     "traces": "subject_id", "gate_rules": "proposed_by reviewed_by", "buyer_rulings": "ruled_by",
     "money_orders": "asked_by decided_by", "transfer_batches": "asked_by decided_by", "open_items": "resolved_by",
-    "bindings": "referrer_id", "uploads": "uploaded_by", "partner_invitations": "user_id", "reattributions": "from_id to_id decided_by", "reports": "reported_by",
+    "bindings": "referrer_id", "uploads": "uploaded_by", "partner_invitations": "user_id",
+    "reattributions": "from_id to_id decided_by", "reports": "reported_by",
     "reconciliations": "asked_by", "sale_refunds": "recorded_by", "transfer_stops": "subject_id",
 }
 # Table: (its column, the table it belongs to, the column there).

@@ -129,8 +129,10 @@ INVITED = Kind(
     "180 days after they were brought, where they did not say yes", timedelta(days=180))
 
 SECRETS = Kind(
-    "secrets of a business", Whose.HOLDER, {"webhook_endpoints": "secret old_secret", "stripe_doors": "secret old_secret"},
-    "To sign what its programs are told, and to know that its own Stripe account speaks.", "until its people remove them")
+    "secrets of a business", Whose.HOLDER,
+    {"webhook_endpoints": "secret old_secret", "stripe_doors": "secret old_secret"},
+    "To sign what its programs are told, and to know that its own Stripe account speaks.",
+    "until its people remove them")
 BOUGHT = Kind(
     "names in Stripe’s events", Whose.BUYER, {"stripe_door_events": "who"},
     "To know whose customer bought at a business’s own Stripe account.",

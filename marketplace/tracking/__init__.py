@@ -1,4 +1,4 @@
-"""How what a referrer sets off comes back to them: links and clicks out, conversions in. Read the modules in this order:
+"""How what a referrer sets off comes back to them: links and clicks out, conversions in. In this order:
 
     links        a referrer's link for a bounty, and the code that is said aloud
     destinations where a bounty's links lead, with UTM templates; domains: whose site that is

@@ -32,16 +32,16 @@ class NoSuchSale(Conflict):
 
 
 def claim_sale(link: ReferralLink, *, by: User, order_number: str, bought_on: date, text: str) -> Dispute:
-    """unmatched -> disputed: the business has five business days; without an answer it counts. NoSuchSale (409) gives one
-    answer for an order that is not there, was credited, or was bought on another day: nobody learns which."""
+    """unmatched -> disputed: the business has five business days; without an answer it counts. NoSuchSale (409) gives
+    one answer for an order that is not there, was credited, or was bought on another day: nobody learns which."""
     require(by.id == link.referrer_id and may_end_link(by, link), "claim a sale with this link")
     bounty = link.bounty
     lock_funds((bounty.id, bounty.currency))
     report = _find(bounty.business_id, order_number.strip(), bought_on)
     if report is None or report.currency != bounty.currency:
         raise NoSuchSale("We know of no such sale that nobody was credited with.",
-                         next_step="Check the order number and the day with the buyer. A sale that the shop has not told "
-                                   "us yet can be claimed once it has.")
+                         next_step="Check the order number and the day with the buyer. A sale that the shop has not "
+                                   "told us yet can be claimed once it has.")
     check_may_bind(bounty, by, email_hash=report.email_hash, known_since=report.known_since,
                    touched_at=report.happened_at)
     lead = open_tracked_lead(bounty, bounty.terms, by, source=LeadSource.LINK, name=link.code,

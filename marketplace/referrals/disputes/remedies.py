@@ -3,7 +3,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-
 from marketplace.bounties.models import For
 from marketplace.bounties.rules import Event, Happening
 from marketplace.foundation import audit, clock, outbox

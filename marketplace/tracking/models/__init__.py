@@ -4,7 +4,14 @@ from marketplace.tracking.models.business_stripe import DoorEventState, StripeDo
 from marketplace.tracking.models.clicks import ClickMark, ClickSpool, click_days, clicks
 from marketplace.tracking.models.conversions import WAITS, Binding, Reattribution, Report, ReportKind, ReportState
 from marketplace.tracking.models.links import BountyDestination, BusinessDomain, DomainProof, ReferralLink
-from marketplace.tracking.models.uploads import ColumnMemory, Upload, UploadPart, UploadPurpose, UploadState, upload_keys
+from marketplace.tracking.models.uploads import (
+    ColumnMemory,
+    Upload,
+    UploadPart,
+    UploadPurpose,
+    UploadState,
+    upload_keys,
+)
 
 __all__ = [
     "WAITS", "Binding", "BountyDestination", "BusinessDomain", "ClickMark", "ClickSpool", "ColumnMemory",
