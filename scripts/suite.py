@@ -29,7 +29,6 @@ COVERAGE = BUILD / "test" / "coverage.json"
 NEEDED_BRANCHES = 95.0  # percent of the branches of the verbs: see is_verb()
 RUNNING: set[subprocess.Popen[bytes]] = set()
 LEAVING = threading.Event()
-CORES = os.cpu_count() or 1
 CHECKS = {
     "lint": ["-m", "ruff", "check", "."],
     "types": ["-m", "mypy"],
@@ -155,21 +154,19 @@ def check_models(result: Result, name: str, env: dict[str, str]) -> None:
 
 # ---- tests -------------------------------------------------------------------------------------------------------
 
-def parallel(workers: int) -> list[str]:
-    """More processes than cores only take turns, and each turn finds the caches full of another's."""
-    return ["-n", str(max(1, min(4, workers))), "--dist", "loadgroup"]
+def parallel() -> list[str]:
+    return ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadgroup"]
 
 
 def test_on_sqlite(more: list[str]) -> Result:
     """Measured: which branches are taken does not depend on the database."""
     return run_tests("SQLite", [*MEASURED, "-m", "pytest", *QUIET_ABOUT_MEASURING, "--database", "sqlite",
-                                "-m", "not browser", *parallel(CORES // 2), *more])
+                                "-m", "not browser", *parallel(), *more])
 
 
 def test_on_postgresql(more: list[str]) -> Result:
-    """They wait for their server half of the time."""
     return run_tests("PostgreSQL", ["-m", "pytest", "--database", "postgresql", "-m", "not browser",
-                                    *parallel(CORES), *more])
+                                    *parallel(), *more])
 
 
 def browse(more: list[str]) -> Result:
