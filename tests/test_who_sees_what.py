@@ -679,7 +679,7 @@ def _brought(business: Business, bounty_id: str, owner: User) -> dict[str, str]:
         asked = PartnerInvitation(business_id=business.id, programme="other", name="Tia", email="tia@example.com",
                                   email_hash="1", state=InvitationState.INVITED, bounty_id=bounty_id)
         db.session.add_all([partner, asked])
-    return {"upload_id": upload.id, "invitation_id": partner.id, "invitation": sign("partner-invitation", asked.id)}
+    return {"upload_id": upload.id, "invitation_id": partner.id, "invitation": sign("partner-invitation", asked.id, until=clock.now().date())}
 
 
 def _reported(business: Business, lead: Lead, owner: User) -> str:

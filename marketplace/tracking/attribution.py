@@ -179,5 +179,5 @@ def _how(one: Bound | Touch) -> str:
     return f"A click on the link {one.name} on {day_in_words(one.at)}."
 
 
-def _when(touch: Touch) -> tuple[datetime, str, str, str]:
-    return touch.at, touch.link_id, touch.kind, touch.name
+def _when(touch: Touch) -> tuple[datetime, str, str, str, str]:
+    return touch.at, touch.link_id, touch.kind, touch.name, touch.bounty_id

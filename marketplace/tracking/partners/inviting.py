@@ -21,6 +21,7 @@ from marketplace.tracking.partners.lifecycle import move_invitation
 S = InvitationState
 PURPOSE = "partner-invitation"
 MOST_SHOWN = 200
+LINK_LASTS = timedelta(days=180)  # As long as who did not say yes is kept: privacy/kinds.py.
 NOBODYS = "removed"  # What was earned stays as the business's own figure, without whose it was.
 
 
@@ -94,7 +95,8 @@ def forget_old_invitations(kept_for: timedelta, most: int) -> int:
 
 def invitation_link(invitation: PartnerInvitation) -> str:
     """Whoever has it reads the mail of this address."""
-    return public_url(f"/invitation/{sign(PURPOSE, invitation.id)}")
+    until = (invitation.created_at + LINK_LASTS).date()
+    return public_url(f"/invitation/{sign(PURPOSE, invitation.id, until=until)}")
 
 
 def get_invited(token: str) -> PartnerInvitation:
