@@ -1,5 +1,6 @@
 """A referrer's link as a picture to scan, for a card to print: SVG and PNG."""
 from io import BytesIO
+from typing import Any
 
 import segno
 from flask import current_app
@@ -25,7 +26,7 @@ def qr_png(link: ReferralLink) -> bytes:
     return _drawn(link, kind="png", scale=PNG_MODULE)
 
 
-def _drawn(link: ReferralLink, **options: object) -> bytes:
+def _drawn(link: ReferralLink, **options: Any) -> bytes:
     """Level M: a sixth of the picture may be worn off."""
     out = BytesIO()
     segno.make_qr(address_of(link, sub=ON_CARD), error="m", boost_error=True).save(

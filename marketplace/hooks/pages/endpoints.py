@@ -160,7 +160,7 @@ def _page(
         "hooks/endpoint.html", business=get_business(endpoint.business_id), endpoint=endpoint, form=form, secret=secret,
         is_exchanged=is_exchanged, both_hours=int(BOTH_VALID.total_seconds()) // 3600, kinds=KINDS,
         chosen=request.form.getlist("kinds") or endpoint.kinds, log=log, states=STATES, as_json=_as_json), (
-            201 if secret else form.status)
+            200 if is_exchanged else 201 if secret else form.status)
 
 
 def _as_json(body: str) -> str:

@@ -51,7 +51,7 @@ def onward(code: str) -> Any:
     return render_template(
         "tracking/onward.html", bounty=link.bounty, business=business, first_name=link.referrer.name.split()[0],
         disclosure=disclosure_beside(link.bounty, link.referrer), href=href,
-        there=urlsplit(target).netloc if target else "", is_shown=bool(target) and is_shown(target, way.shown))
+        there=urlsplit(target).netloc if target else "", is_shown=target is not None and is_shown(target, way.shown))
 
 
 def _found(said: str) -> tuple[Way, ReferralLink]:
