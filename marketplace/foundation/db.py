@@ -80,14 +80,17 @@ class Versioned:
         return {"version_id_col": cls.version}
 
 
-def state_column(enum: type[StrEnum], **options: Any) -> Mapped[Any]:
+def state_type(enum: type[StrEnum]) -> Enum:
     """Text with a CHECK of the enum's values: readable in psql, and the database refuses typos."""
     words = "".join("_" + c.lower() if c.isupper() else c for c in enum.__name__).lstrip("_")
-    values = Enum(
+    return Enum(
         enum, native_enum=False, create_constraint=True, validate_strings=True, length=40,
         name=f"{words}_known", values_callable=lambda e: [m.value for m in e],
     )
-    return mapped_column(values, **options)
+
+
+def state_column(enum: type[StrEnum], **options: Any) -> Mapped[Any]:
+    return mapped_column(state_type(enum), **options)
 
 
 class SessionWithRows(SessionOfApp):
@@ -210,7 +213,7 @@ def _session() -> SessionWithRows:
     return cast("SessionWithRows", db.session())
 
 
-def facts(statement: Executable, given: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> CursorResult[Any]:
+def facts(statement: Executable, given: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> CursorResult[*tuple[Any, ...]]:
     """Columns, by a statement made once with ``bindparam``: an eighth of the cost of one that is built to load objects.
 
     What the session has changed is written first.

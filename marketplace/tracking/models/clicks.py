@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import BigInteger, Column, Date, Index, Integer, PrimaryKeyConstraint, String, Table, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from marketplace.foundation.db import Base, UtcDateTime, state_column
+from marketplace.foundation.db import Base, UtcDateTime, state_type
 
 
 class ClickMark(StrEnum):
@@ -25,7 +25,7 @@ clicks = Table(
     Column("code", String(8), nullable=False),  # Of the link. No reference: a click costs no look-up.
     Column("at", UtcDateTime(), nullable=False),
     Column("visitor", String(16), nullable=False),
-    Column("mark", state_column(ClickMark).column.type, nullable=False),
+    Column("mark", state_type(ClickMark), nullable=False),
     Column("sub", Text(), nullable=True),  # The referrer's own note of the place: ?sub=newsletter.
     Index("clicks_visitor_idx", "visitor", "at"),
 )
