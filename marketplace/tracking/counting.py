@@ -1,4 +1,6 @@
 """What a report makes once it is known whose it is: by the verbs that earn anyway. No sum is made here."""
+from datetime import timedelta
+
 from sqlalchemy import select
 
 from marketplace.bounties.models import Happening
@@ -22,6 +24,9 @@ from marketplace.tracking.models import Report, ReportKind, ReportState
 
 S = ReportState
 NO_SALE_YET, FIRST_SALE_ONLY, NOT_GENUINE = "no_sale_yet", "first_sale_only", "not_genuine"
+COUNTED_KINDS = frozenset({ReportKind.SALE, ReportKind.RENEWAL})
+PEOPLES_WORD = frozenset({ConversionSource.LEAD_WON, ConversionSource.BUYER_CONFIRMED, ConversionSource.RULING})
+DAYS_OFF = timedelta(days=3)  # Nobody remembers the day of a purchase exactly.
 
 
 def count(report: Report, lead: Lead, *, by: str) -> Conversion | None:
@@ -53,7 +58,12 @@ def _sign_up(report: Report, lead: Lead, by: str) -> Conversion | None:
 
 def _sale(report: Report, lead: Lead, by: str) -> Conversion | None:
     """The first sale; what they buy later is a renewal, where the terms pay for those."""
-    if find_conversion(lead) is not None:
+    first = find_conversion(lead)
+    if first is not None:
+        if _is_the_same(report, first):
+            note_duplicate(
+                report, first.id, "This sale was counted before, by the word of people; now the shop says it.", by=by)
+            return None
         if any(rule.happening is Happening.RENEWAL for rule in lead.terms.rules):
             say(report, "They bought before, so it counts as a renewal.")
             return _renewal(report, lead, by)
@@ -86,6 +96,22 @@ def _renewal(report: Report, lead: Lead, by: str) -> Conversion | None:
         return None
 
 
+def _is_the_same(report: Report, first: Conversion) -> bool:
+    """A sale that people told of has no number of the shop's. What the shop first says of those days is that sale."""
+    has_number = first.source is ConversionSource.LEAD_WON and first.external_id != first.lead_id
+    if first.source not in PEOPLES_WORD or has_number or abs(
+            report.happened_at.date() - first.occurred_on) > DAYS_OFF:
+        return False
+    return db.session.scalar(select(Report.id).where(
+        Report.lead_id == first.lead_id, Report.first_id == first.id, Report.id != report.id).limit(1)) is None
+
+
+def note_duplicate(report: Report, first_id: str, why: str, *, by: str) -> None:
+    report.first_id = first_id
+    say(report, why)
+    move_report(report, S.DUPLICATE, by=by)
+
+
 _COUNTED = {ReportKind.LEAD: _lead, ReportKind.SIGN_UP: _sign_up, ReportKind.SALE: _sale,
             ReportKind.RENEWAL: _renewal}
 
@@ -95,7 +121,7 @@ def find_counted(business_id: str, external_id: str) -> Conversion | None:
     counted under the name of its dispute."""
     claimed = db.session.scalar(select(Report.conversion_id).where(
         Report.business_id == business_id, Report.source.in_(list(ConversionSource)),
-        Report.external_id == external_id, Report.state == S.APPROVED, Report.kind != ReportKind.REFUND).limit(1))
+        Report.external_id == external_id, Report.state == S.APPROVED, Report.kind.in_(COUNTED_KINDS)).limit(1))
     if claimed is not None:
         return db.session.get(Conversion, claimed)
     return db.session.scalar(select(Conversion).where(
