@@ -141,6 +141,7 @@ JOBS: Jobs = {
     "check_upload": chunks.check_upload,
     "take_upload": chunks.take_upload,
     "match_lead": retrying.match_lead,
+    "match_order": retrying.match_order,
     "count_what_waited": retrying.count_what_waited,
     "count_buyers_word": buyers_word.count_buyers_word,
     "note_claim_ended": claims.note_claim_ended,

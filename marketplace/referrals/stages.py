@@ -14,7 +14,7 @@ from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.afterwards import promise_what_follows
 from marketplace.referrals.caps import used_up
-from marketplace.referrals.conversion import record_conversion
+from marketplace.referrals.conversion import note_order, record_conversion
 from marketplace.referrals.deadlines import ACTIVITY_EXTENDS
 from marketplace.referrals.lawful import price_for
 from marketplace.referrals.locks import lock_funds_of
@@ -67,6 +67,9 @@ def win_lead(
 ) -> Conversion:
     """The sale: stage won, conversion and reward, all in this transaction or none."""
     check_sale(lead, by=by, amount=amount, occurred_on=occurred_on, version=version)
+    lock_funds_of(lead)
+    if order_number:
+        note_order(lead, order_number)
     return sell(lead, amount, occurred_on, source=ConversionSource.LEAD_WON, external_id=order_number or lead.id,
                 by=by.id)
 

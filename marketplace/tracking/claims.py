@@ -1,9 +1,9 @@
 """A referrer claims a sale that nobody was credited with: through the dispute “a sale that is not recorded”."""
-from datetime import date, timedelta
+from datetime import date
 
 from sqlalchemy import select
 
-from marketplace.foundation import audit
+from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db, insert_unless_there
 from marketplace.foundation.errors import Conflict, require
 from marketplace.identity.models import User
@@ -15,15 +15,13 @@ from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import ConversionSource, Dispute, DisputeKind, Lead, LeadSource, Moderation, Stage
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.tracked import check_may_bind, open_tracked_lead
-from marketplace.tracking.counting import say
-from marketplace.tracking.intake import NOBODY
+from marketplace.tracking.counting import DAYS_OFF, find_counted, say
+from marketplace.tracking.intake import CLAIMED, NOBODY, find_twin
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import Binding, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_end_link
 from marketplace.tracking.refunds import apply_waiting_refunds
 
-DAYS_OFF = timedelta(days=3)  # Nobody remembers the day of somebody else's purchase exactly.
-CLAIMED = "claimed"
 S = ReportState
 
 
@@ -62,6 +60,7 @@ def note_claim_ended(dispute_id: str) -> None:
         return
     lead = db.session.get_one(Lead, dispute.lead_id)
     lock_funds_of(lead)
+    outbox.promise("match_order", business_id=report.business_id, external_id=report.external_id)
     sale = find_conversion(lead)
     if sale is not None:
         report.conversion_id = sale.id
@@ -82,7 +81,10 @@ def _find(business_id: str, order_number: str, bought_on: date) -> Report | None
         Report.business_id == business_id, Report.source.in_(list(ConversionSource)),
         Report.external_id == order_number, Report.kind == ReportKind.SALE, Report.state == S.UNMATCHED,
         Report.reason == NOBODY).with_for_update(key_share=True)).all()
-    return next((one for one in found if abs(one.happened_at.date() - bought_on) <= DAYS_OFF), None)
+    one = next((one for one in found if abs(one.happened_at.date() - bought_on) <= DAYS_OFF), None)
+    if one is None or find_twin(one, S.DISPUTED, S.MATCHED, S.APPROVED) or find_counted(business_id, order_number):
+        return None  # Somebody's already, by another way.
+    return one
 
 
 def _bind(report: Report, lead: Lead) -> None:

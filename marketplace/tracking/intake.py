@@ -18,7 +18,7 @@ from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.tracked import CannotCount
 from marketplace.tracking.batches import Counted, count_plain
 from marketplace.tracking.binding import bind, lead_of_binding, lead_of_touch, learn_marks
-from marketplace.tracking.counting import count, find_counted, reject
+from marketplace.tracking.counting import COUNTED_KINDS, count, find_counted, note_duplicate, reject, say
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import WAITS, Binding, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_give_back, may_report
@@ -35,8 +35,7 @@ from marketplace.tracking.resolving import Found, resolve
 from marketplace.tracking.standing import PENDING, rewards_of, state_of
 
 S = ReportState
-COUNTED_KINDS = frozenset({ReportKind.SALE, ReportKind.RENEWAL})
-NOBODY, NO_FUNDS = "nobody", "funds_gone"
+NOBODY, NO_FUNDS, CLAIMED = "nobody", "funds_gone", "claimed"
 OF_IDS = select(Report).where(
     Report.business_id == bindparam("business_id"), Report.source == bindparam("source"),
     Report.external_id.in_(bindparam("ids", expanding=True)))
@@ -224,16 +223,31 @@ def _name(binding: Binding, found: Found) -> str:
 
 
 def _is_counted_elsewhere(report: Report, *, by: str) -> bool:
-    """The same order by another way: by hand, or by another source. It is counted once."""
-    if report.kind not in COUNTED_KINDS:
-        return False
-    first = find_counted(report.business_id, report.external_id)
+    """The same order, or sign-up, by another way: by hand, or by another source. It is counted once."""
+    first: Conversion | Report | None
+    if report.kind in COUNTED_KINDS:
+        if find_twin(report, S.DISPUTED) is not None:
+            say(report, "A referrer claims this order; what becomes of that is awaited.")
+            move_report(report, S.UNMATCHED, by=by, reason=CLAIMED)
+            return True
+        first = find_counted(report.business_id, report.external_id)
+    else:
+        first = find_twin(report, S.APPROVED, S.MATCHED)
     if first is None:
         return False
-    report.first_id, report.lead_id = first.id, first.lead_id
-    report.reasons = [f"The order {report.external_id} was counted before, from another source ({first.source})."]
-    move_report(report, S.DUPLICATE, by=by)
+    report.lead_id, report.reasons = first.lead_id, []
+    note_duplicate(report, first.id, f"{report.external_id} was counted before, from another source ({first.source}).",
+                   by=by)
     return True
+
+
+def find_twin(report: Report, *states: ReportState) -> Report | None:
+    """Of the same id and kind, from another source."""
+    kinds = COUNTED_KINDS if report.kind in COUNTED_KINDS else [report.kind]
+    return db.session.scalar(select(Report).where(
+        Report.business_id == report.business_id, Report.source.in_(list(ConversionSource)),
+        Report.external_id == report.external_id, Report.kind.in_(kinds), Report.state.in_(states),
+        Report.id != report.id).limit(1))
 
 
 def _wake_others(report: Report) -> None:

@@ -64,7 +64,15 @@ def _sale_of(report: Report) -> Conversion | None:
     own = db.session.scalar(select(Conversion).where(
         Conversion.business_id == report.business_id, Conversion.source == report.source,
         Conversion.external_id == report.refund_of))
-    return own or find_counted(report.business_id, str(report.refund_of))
+    return own or find_counted(report.business_id, str(report.refund_of)) or _counted_by_word(report)
+
+
+def _counted_by_word(report: Report) -> Conversion | None:
+    """Under another name: people told of the sale before the shop did."""
+    first_id = db.session.scalar(select(Report.first_id).where(
+        Report.business_id == report.business_id, Report.source.in_(list(ConversionSource)),
+        Report.external_id == report.refund_of, Report.state == S.DUPLICATE, Report.kind != ReportKind.REFUND).limit(1))
+    return db.session.get(Conversion, first_id) if first_id else None
 
 
 def _was_refused(report: Report) -> bool:

@@ -2,7 +2,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -15,11 +15,12 @@ from marketplace.foundation.money import CURRENCIES, LARGEST_MINOR, Money, plain
 from marketplace.referrals.contact_list import spellings_of_email
 from marketplace.referrals.models import ConversionSource, KnownContact
 from marketplace.referrals.suppression import hash_email
-from marketplace.tracking.click_ids import read_click
+from marketplace.tracking.click_ids import Click, read_click
 from marketplace.tracking.models import ReportKind
 
 LONGEST_ID = 200
 AHEAD = timedelta(minutes=10)  # A clock that is a little fast.
+SOMEWHERE_STILL_THAT_DAY = timedelta(hours=36)  # Of a day without an hour: until it is over everywhere.
 OLDEST = timedelta(days=3 * 365)
 WITH_AMOUNT = frozenset({ReportKind.SALE, ReportKind.RENEWAL, ReportKind.REFUND})
 KNOWN_SINCE = select(KnownContact.hash, KnownContact.created_at).where(
@@ -94,9 +95,15 @@ def columns_of(
         "customer_hash": hash_customer(business_id, said.customer) if said.customer else None,
         "email_hash": hash_email(said.email) if said.email else None,
         "known_since": known.get(said.email) if said.email else None,
-        "link_code": click.link_code if click else None, "clicked_at": min(click.at, at) if click else None,
+        "link_code": click.link_code if click else None, "clicked_at": _clicked_at(click, at) if click else None,
         "code": said.code.strip()[:100] if said.code else None, "lead_said": said.lead_id, "refund_of": said.refund_of,
         "payload": dict(said.raw), "reported_by": by, "reason": None, "reasons": []}
+
+
+def _clicked_at(click: Click, at: datetime) -> datetime:
+    """Two clocks differ a little, and a file says a day without an hour. A click after that came after the sale."""
+    is_day_alone = at.timetz().replace(tzinfo=None) == time(0)
+    return min(click.at, at) if click.at <= at + (SOMEWHERE_STILL_THAT_DAY if is_day_alone else AHEAD) else click.at
 
 
 def fingerprint_of(said: Reported) -> str:

@@ -2,11 +2,11 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, select, text
+from sqlalchemy import ColumnElement, and_, select, text
 
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
-from marketplace.referrals.models import Buyer, Lead
+from marketplace.referrals.models import Buyer, ConversionSource, Lead
 from marketplace.tracking.intake import NO_FUNDS, settle
 from marketplace.tracking.models import WAITS, Report, ReportState
 
@@ -29,6 +29,13 @@ def match_lead(lead_id: str) -> None:
     mark = db.session.get_one(Buyer, lead.buyer_id).email_hash
     if mark is not None:
         _ask_again(lead.business_id, [Report.email_hash == mark], "match_lead", lead_id=lead_id)
+
+
+def match_order(business_id: str, external_id: str) -> None:
+    """Job, promised when an order was recorded by hand, or a claim of it is over: what other ways said of it before."""
+    _ask_again(business_id, [
+        and_(Report.external_id == external_id, Report.source.in_(list(ConversionSource))),
+        Report.refund_of == external_id], "match_order", business_id=business_id, external_id=external_id)
 
 
 def count_what_waited(business_id: str) -> None:
