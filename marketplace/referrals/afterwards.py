@@ -17,7 +17,7 @@ from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import catch_up_with_refunds
 from marketplace.referrals.conversion import note_order, record_conversion
 from marketplace.referrals.lawful import price_for
-from marketplace.referrals.locks import lock_funds_of
+from marketplace.referrals.locks import lock_funds_of, lock_orders_of
 from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, Lead
 from marketplace.referrals.permissions import may_work
 from marketplace.referrals.queries import find_conversion, is_found_false
@@ -85,6 +85,7 @@ def record_renewal(lead: Lead, *, by: User, amount: Money, occurred_on: date, or
     NotEnoughMoney (409) for one that comes so late that its money is gone.
     """
     require(may_work(by, lead), "record a renewal of this sale")
+    lock_orders_of(lead.business_id)
     lock_funds_of(lead)
     note_order(lead, order_number)
     return renew(lead, amount, occurred_on, source=ConversionSource.MANUAL, external_id=order_number, by=by.id)

@@ -17,7 +17,7 @@ from marketplace.referrals.caps import used_up
 from marketplace.referrals.conversion import note_order, record_conversion
 from marketplace.referrals.deadlines import ACTIVITY_EXTENDS
 from marketplace.referrals.lawful import price_for
-from marketplace.referrals.locks import lock_funds_of
+from marketplace.referrals.locks import lock_funds_of, lock_orders_of
 from marketplace.referrals.models import (
     Consent,
     Conversion,
@@ -67,6 +67,8 @@ def win_lead(
 ) -> Conversion:
     """The sale: stage won, conversion and reward, all in this transaction or none."""
     check_sale(lead, by=by, amount=amount, occurred_on=occurred_on, version=version)
+    if order_number:
+        lock_orders_of(lead.business_id)
     lock_funds_of(lead)
     if order_number:
         note_order(lead, order_number)

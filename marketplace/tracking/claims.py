@@ -11,7 +11,7 @@ from marketplace.payments.locks import lock_funds
 from marketplace.referrals.asking import end_lead
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
-from marketplace.referrals.locks import lock_funds_of
+from marketplace.referrals.locks import lock_funds_of, lock_orders_of
 from marketplace.referrals.models import ConversionSource, Dispute, DisputeKind, Lead, LeadSource, Moderation, Stage
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.tracked import check_may_bind, open_tracked_lead
@@ -34,6 +34,7 @@ def claim_sale(link: ReferralLink, *, by: User, order_number: str, bought_on: da
     one answer for an order that is not there, was credited, or was bought on another day: nobody learns which."""
     require(by.id == link.referrer_id and may_end_link(by, link), "claim a sale with this link")
     bounty = link.bounty
+    lock_orders_of(bounty.business_id)
     lock_funds((bounty.id, bounty.currency))
     report = _find(bounty.business_id, order_number.strip(), bought_on)
     if report is None or report.currency != bounty.currency:
@@ -59,6 +60,7 @@ def note_claim_ended(dispute_id: str) -> None:
     if report is None or dispute.ended_at is None:
         return
     lead = db.session.get_one(Lead, dispute.lead_id)
+    lock_orders_of(report.business_id)
     lock_funds_of(lead)
     outbox.promise("match_order", business_id=report.business_id, external_id=report.external_id)
     sale = find_conversion(lead)

@@ -12,6 +12,7 @@ from marketplace.foundation.db import db, facts, insert_unless_there, write_rows
 from marketplace.foundation.errors import Conflict, DomainError, require
 from marketplace.identity.models import Business, User
 from marketplace.payments.locks import lock_funds
+from marketplace.referrals.locks import lock_orders_of
 from marketplace.referrals.models import Conversion, ConversionSource, Lead, LeadSource, Reward
 from marketplace.referrals.moderation import FundsGone
 from marketplace.referrals.pointing import SelfReferral
@@ -103,6 +104,8 @@ def take_conversions(
         except DomainError as refusal:
             results[place] = refusal
     left = {place: said for place, said in enumerate(items) if place not in results}
+    if left:
+        lock_orders_of(business.id)
     since = known_since(business.id, [said.email for said in left.values() if said.email])
     drafts = {place: columns_of(business.id, said, source=source, by=actor, known=since)
               for place, said in left.items()}

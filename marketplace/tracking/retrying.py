@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, and_, select, text
 
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
+from marketplace.referrals.locks import lock_orders_of
 from marketplace.referrals.models import Buyer, ConversionSource, Lead
 from marketplace.tracking.intake import NO_FUNDS, settle
 from marketplace.tracking.models import WAITS, Report, ReportState
@@ -48,6 +49,7 @@ def _ask_again(business_id: str, which: Sequence[ColumnElement[bool]], job: str,
 
     By an order that no index has: else a database may go along the one that has it, through all that was ever reported.
     """
+    lock_orders_of(business_id)
     found = {one.id: one for condition in which for one in db.session.scalars(select(Report).where(
         Report.business_id == business_id, text(f"reports.{WAITS}"), condition)
         .order_by(Report.happened_at, Report.id).limit(AT_ONCE))}

@@ -1,8 +1,11 @@
 """A job: an event of a business's own Stripe becomes the sale, the renewal, the refund or the dispute that it is."""
+from sqlalchemy import select
+
 from marketplace.foundation import outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid
 from marketplace.identity.models import Business
+from marketplace.referrals.locks import lock_orders_of
 from marketplace.tracking.business_stripe.giving_back import GIVING_BACK, count_giving_back, waiting_for
 from marketplace.tracking.business_stripe.lifecycle import move_event
 from marketplace.tracking.business_stripe.promotions import learn_code
@@ -15,13 +18,15 @@ HANDLED = frozenset({S.COUNTED, S.IGNORED})
 
 def handle_event(event_id: str) -> None:
     """What nobody can count (a currency that we do not handle, an old one) is ignored, with the reason in words."""
+    business_id = db.session.scalars(select(StripeDoor.business_id).join(
+        StripeDoorEvent, StripeDoorEvent.door_id == StripeDoor.id).where(StripeDoorEvent.id == event_id)).one()
+    lock_orders_of(business_id)
     event = db.session.get_one(StripeDoorEvent, event_id, populate_existing=True, with_for_update=True)
     if event.state in HANDLED:
         return
-    door = db.session.get_one(StripeDoor, event.door_id)
     try:
         with db.session.begin_nested():
-            _count(event, db.session.get_one(Business, door.business_id))
+            _count(event, db.session.get_one(Business, business_id))
     except (Conflict, Invalid) as refusal:
         why = [sentence for said in refusal.fields.values() for sentence in said] or [refusal.message]
         move_event(event, S.IGNORED, outcome=" ".join(why))
