@@ -1,4 +1,4 @@
-"""The first locks of whoever moves a lead's money: its business's orders, then its bounty's funds (payments/locks.py)."""
+"""The first locks of whoever moves a lead's money: orders of its business, funds of its bounty (payments/locks.py)."""
 from sqlalchemy import bindparam, func, select
 
 from marketplace.foundation.db import db, facts

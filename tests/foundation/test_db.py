@@ -254,6 +254,7 @@ def test_only_writers_take_the_write_lock(app):
 def test_a_rested_connection_whose_server_hung_up_is_replaced_unseen(app, monkeypatch):
     monkeypatch.delattr(db.engine.dialect, "do_ping")  # As the product has it.
     monkeypatch.setattr("marketplace.foundation.db.RESTED_SECONDS", -1.0)  # Any rest is a long one.
+    db.engine.dispose()  # Else another one's turn may come first, and this one dies in a later test.
     with db.engine.connect() as resting:
         backend = resting.exec_driver_sql("SELECT pg_backend_pid()").scalar()
     killer = sqlalchemy.create_engine(db.engine.url)
