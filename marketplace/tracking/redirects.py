@@ -94,14 +94,16 @@ class Redirects:
         visitor = self.visitors.by_chance(day) if untracked else self._visitor(environ, day)
         sub, asked = _asked(environ.get("QUERY_STRING", ""))
         self.sink.write(way.code, milliseconds, visitor, mark, sub)
-        click_id = self.signer.sign(way.code, milliseconds, visitor)
+        # What a business reads has a mark of its own: two of them cannot find out that the same person came to both.
+        click_id = self.signer.sign(way.code, milliseconds, self.visitors.by_chance(day))
         headers = [
             ("Location", way.location(click_id, sub, asked, allow=self.allow)),
             ("Cache-Control", "no-store"), ("Content-Length", "0"),
             ("Referrer-Policy", "strict-origin"), ("X-Robots-Tag", "noindex, nofollow"),
         ]
         if mark is ClickMark.COUNTED and not untracked:  # Nobody clicked, or they asked not to be known again.
-            headers.append(("Set-Cookie", f"{CLICK_COOKIE}={click_id}; {_KEPT}{'; Secure' if self.secure else ''}"))
+            own = self.signer.sign(way.code, milliseconds, visitor)
+            headers.append(("Set-Cookie", f"{CLICK_COOKIE}={own}; {_KEPT}{'; Secure' if self.secure else ''}"))
         if self.secure:
             headers.append(("Strict-Transport-Security", "max-age=31536000; includeSubDomains"))
         return headers
