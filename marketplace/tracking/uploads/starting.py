@@ -116,7 +116,8 @@ def give_up(upload: Upload, *, by: User) -> None:
 def read_row_numbers(text: str) -> list[int]:
     """``12, 40-60`` as numbers. Invalid (422) for what is no such list."""
     rows: set[int] = set()
-    for said in re.sub(r"\s*[-\u2013]\s*", "-", text).replace(",", " ").replace(";", " ").split():
+    plain = " ".join(re.sub(r"[,;]", " ", text.replace("\u2013", "-")).split())
+    for said in plain.replace(" -", "-").replace("- ", "-").split():
         found = _RANGE.fullmatch(said)
         first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
         if not found or last < first or last - first > MOST_LEFT_OUT or len(rows) > MOST_LEFT_OUT:
