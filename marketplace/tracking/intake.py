@@ -62,6 +62,15 @@ class Outcome:
     rewards: Sequence[Reward] = ()
     reasons: Sequence[str] = field(default_factory=tuple)
     is_repeat: bool = False
+    tells_orders: bool = True  # Order numbers are the business's own affair.
+
+    @property
+    def external_id(self) -> str | None:
+        return self.report.external_id if self.tells_orders else None
+
+    @property
+    def refund_of(self) -> str | None:
+        return self.report.refund_of if self.tells_orders else None
 
     @property
     def reason(self) -> str | None:
@@ -239,8 +248,7 @@ def _is_counted_elsewhere(report: Report, *, by: str) -> bool:
     if first is None:
         return False
     report.lead_id, report.reasons = first.lead_id, []
-    note_duplicate(report, first.id, f"{report.external_id} was counted before, from another source ({first.source}).",
-                   by=by)
+    note_duplicate(report, first.id, f"It was counted before, from another source ({first.source}).", by=by)
     return True
 
 

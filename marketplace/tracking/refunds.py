@@ -90,7 +90,7 @@ def _is_known_elsewhere(report: Report, *, by: str) -> bool:
     if first is None:
         return False
     report.first_id = first.id
-    say(report, f"The refund {report.external_id} was taken off before, from another source ({first.source}).")
+    say(report, f"This refund was taken off before, from another source ({first.source}).")
     move_report(report, S.DUPLICATE, by=by)
     return True
 

@@ -107,7 +107,7 @@ class ReportOutput(Schema):
     """A conversion as it was reported, and what became of it. ``why`` says in words how it was decided whose it is."""
 
     id = fields.String(attribute="report.id")
-    external_id = fields.String(attribute="report.external_id")
+    external_id = fields.String(allow_none=True, metadata={"description": "Null for the referrer."})
     source = fields.Enum(ConversionSource, by_value=True, attribute="report.source")
     kind = fields.Enum(ReportKind, by_value=True, attribute="report.kind")
     state = fields.String(metadata={"description": (
@@ -116,7 +116,7 @@ class ReportOutput(Schema):
     reason = fields.String(allow_none=True, metadata={"description": "Why it waits, or was not counted: a code."})
     why = fields.List(fields.String(), attribute="reasons")
     amount = Amount(attribute="report.amount", allow_none=True)
-    refund_of = fields.String(attribute="report.refund_of", allow_none=True)
+    refund_of = fields.String(allow_none=True)
     business_id = fields.String(attribute="report.business_id")
     lead_id = fields.String(attribute="report.lead_id", allow_none=True)
     conversion_id = fields.String(attribute="report.conversion_id", allow_none=True)

@@ -4,11 +4,12 @@ import pytest
 from marketplace.bounties.models import Bounty
 from marketplace.foundation.db import db
 from marketplace.identity.models import User
+from marketplace.referrals.models import ConversionSource
 from tests import factories as make
 from tests.api.program import Program
 from tests.browsing import end_reading
 from tests.privacy.everything import places_of
-from tests.tracking.report_steps import click, link
+from tests.tracking.report_steps import click, link, report
 
 SALE = {"external_id": "order-1", "amount": "30000.00", "currency": "usd", "customer": "cus_1"}
 
@@ -34,6 +35,18 @@ def test_a_sale_answers_the_reward_that_it_made_and_why(shop):
     assert program.get(f"/conversions/{answer['id']}").json == answer
     listed = program.get("/conversions", state="approved", external_id="order-1").json["data"]
     assert [one["id"] for one in listed] == [answer["id"]] and program.get("/conversions", state="unmatched").json["data"] == []
+
+
+def test_the_referrer_reads_why_it_is_theirs_and_not_the_shops_order_numbers(app, shop):
+    business, program, anas, ana = shop
+    sold = program.must("/conversions", {**SALE, "click": anas})
+    program.must("/conversions", {"external_id": "back-1", "kind": "refund", "refund_of": "order-1", "amount": "10.00",
+                                  "currency": "usd"})
+    twice = report(business, source=ConversionSource.CSV, external_id="order-1").report.id
+    for one in (sold["id"], twice):
+        read = Program(app, ana).get(f"/conversions/{one}")
+        assert read.json["external_id"] is None and read.json["why"] and "order-1" not in read.text
+    assert program.get(f"/conversions/{twice}").json["external_id"] == "order-1"
 
 
 def test_a_batch_answers_each_item_in_its_place(shop):

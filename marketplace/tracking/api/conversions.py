@@ -1,5 +1,6 @@
 """Conversions for programs: report one or a thousand, read what became of them and why."""
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask_smorest import Blueprint
@@ -16,6 +17,7 @@ from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals.models import Conversion, ConversionSource
 from marketplace.tracking.intake import Outcome, outcome_of, take_conversion, take_conversions
 from marketplace.tracking.models import Report, ReportKind, ReportState
+from marketplace.tracking.permissions import may_see_reports
 from marketplace.tracking.report_queries import get_report, reports_visible_to
 from marketplace.tracking.report_schemas import BatchInput, BatchOutput, OneInput, ReportedInput, ReportOutput
 from marketplace.tracking.reported import Reported
@@ -95,8 +97,10 @@ def list_reported_conversions(asked: dict[str, Any]) -> dict[str, Any]:
 @require_scope("conversions:read")
 @bp.response(200, ReportOutput)
 def read_conversion(report_id: str) -> Outcome:
-    """One of them, with what it earned and why."""
-    return outcome_of(get_report(report_id, seen_by=signed_in_user()))
+    """One of them, with what it earned and why; also for the referrer it was credited to, without the order numbers."""
+    user = signed_in_user()
+    report = get_report(report_id, seen_by=user)
+    return replace(outcome_of(report), tells_orders=may_see_reports(user, report.business_id))
 
 
 def _read(item: Mapping[str, Any]) -> Reported | dict[str, Any]:
