@@ -231,6 +231,22 @@ def test_while_the_bank_decides_the_reward_waits_and_a_loss_is_a_refund(shop, wo
     assert rewards()[0].state is RewardState.PENDING and conversions()[0][3:] == (5_000, "partially_reversed")
 
 
+@pytest.mark.parametrize("ending", ["won", "prevented"])
+def test_a_dispute_that_is_over_holds_nothing_whatever_order_it_is_told_in(shop, work, ending):
+    shop.sells()
+    dispute = {"id": "dp_1", "object": "dispute", "amount": 11_500, "currency": "usd", "charge": "ch_1", "payment_intent": "pi_1"}
+    now = int(clock.now().timestamp())
+    shop.says("charge.dispute.created", dispute | {"status": "needs_response"}, created=now - 90)
+    work()
+    assert rewards()[0].state is RewardState.ON_HOLD
+    shop.says("charge.dispute.closed", dispute | {"status": ending}, created=now - 30)
+    work()
+    assert rewards()[0].state is RewardState.PENDING
+    shop.says("charge.dispute.updated", dispute | {"status": "under_review"}, created=now - 60)
+    work()
+    assert rewards()[0].state is RewardState.PENDING
+
+
 @pytest.mark.once
 def test_forged_old_foreign_truncated_and_other_modes_events_are_refused_alike(shop, keep):
     body = json.dumps({"id": "evt_x", "type": "checkout.session.completed", "livemode": False, "created": 1,

@@ -31,8 +31,8 @@ def count_giving_back(event: StripeDoorEvent, business: Business) -> None:
     if sale is None:
         move_event(event, S.WAITING, outcome="It waits for the sale that it is about.")
         return
-    if event.told is Told.DISPUTE and event.facts.get("status") != LOST:
-        _hold(event, sale, business)
+    if event.told is Told.DISPUTE and (status := _last_word(event)) != LOST:
+        _hold(event, status, sale, business)
         return
     gross, net = sale.facts["gross"], sale.facts["net"]
     back = min(_given_back(event.door_id, str(sale.sale)), gross)
@@ -51,9 +51,17 @@ def count_giving_back(event: StripeDoorEvent, business: Business) -> None:
         lift_holds(_source(event), why="the bank decided")
 
 
-def _hold(event: StripeDoorEvent, sale: StripeDoorEvent, business: Business) -> None:
+def _last_word(event: StripeDoorEvent) -> str:
+    """Of this dispute, in whatever order its events arrived: one that is over makes nobody wait any more."""
+    said = db.session.scalars(select(E).where(
+        E.door_id == event.door_id, E.told == Told.DISPUTE, _is_of([event.payment], [event.charge]))).all()
+    own = [one for one in said if one.facts["id"] == event.facts["id"]]
+    last = max(own, key=lambda one: (one.happened_at, one.facts.get("status") not in OPEN, one.id), default=event)
+    return str(last.facts.get("status", ""))
+
+
+def _hold(event: StripeDoorEvent, status: str, sale: StripeDoorEvent, business: Business) -> None:
     """While the bank decides, what the sale earned and was not sent yet waits."""
-    status = event.facts.get("status")
     if status == WON:
         lift_holds(_source(event), why="the bank decided for the business")
         move_event(event, S.COUNTED, outcome="The bank decided for you; rewards go on.")
@@ -62,12 +70,14 @@ def _hold(event: StripeDoorEvent, sale: StripeDoorEvent, business: Business) -> 
         for reward in _rewards(report):
             hold_reward(reward, source_id=_source(event), reason=DISPUTED)
         move_event(event, S.COUNTED, outcome="Rewards of this sale wait until the bank has decided.")
-    else:
-        move_event(event, S.IGNORED, outcome="Only a question of the bank: nothing follows from it.")
+    else:  # A question of the bank, or one that was settled otherwise.
+        lift_holds(_source(event), why="the bank does not dispute it any more")
+        move_event(event, S.IGNORED, outcome="The bank only asks, or asks no more: nothing follows from it.")
 
 
 def _rewards(report: Report | None) -> list[Reward]:
-    return rewards_of(db.session.get(Conversion, report.conversion_id) if report and report.conversion_id else None)
+    counted_as = (report.conversion_id or report.first_id) if report else None  # Perhaps by another way before.
+    return rewards_of(db.session.get(Conversion, counted_as) if counted_as else None)
 
 
 def _source(event: StripeDoorEvent) -> str:
