@@ -7,7 +7,7 @@ from marketplace.privacy.retention import partners_never_agreed
 from marketplace.referrals.models import Reward
 from marketplace.referrals.suppression import hash_email, suppress
 from marketplace.tracking.models import InvitationState, PartnerInvitation, PastReward, ReferralLink
-from marketplace.tracking.partners.inviting import invitation_link
+from marketplace.tracking.partners.inviting import MOST_A_DAY, EnoughForToday, invitation_link, invite_partners
 from marketplace.tracking.uploads.columns import guess_columns
 from marketplace.tracking.uploads.partner_rows import COLUMNS as PARTNER_COLUMNS
 from marketplace.tracking.uploads.partner_rows import wanted_code
@@ -97,6 +97,37 @@ class TestBringing:
         assert "You said no" in words_of(anonymous.page(anonymous.submit(path, action="/refusal").request.path))
         assert not owner.page(f"/businesses/{bounty.business_id}/partners").xpath("//button[contains(., 'Send the invitations')]")
         assert len(mailbox.to("tom@example.com")) == 1
+
+    def test_who_was_written_to_gets_no_second_mail_by_being_removed_and_brought_anew(self, bounty, work, as_user, later):
+        owner, path = as_user(make.owner_of(bounty.business)), f"/businesses/{bounty.business_id}/partners"
+        taken(bounty.business, PARTNERS, work, purpose="partners")
+        owner.submit(path, {"bounty": bounty.id})
+        work()
+        owner.submit(path, action=f"/invitations/{of('tom@example.com').id}/removal")
+        assert came_of(checked(bounty.business, PARTNERS, work, purpose="partners"))[3] == "before"
+        assert (of("tom@example.com").name, of("tom@example.com").email) == ("", "")
+        later(days=181)
+        with transaction():
+            partners_never_agreed()
+        assert not db.session.query(PartnerInvitation).filter_by(email_hash=hash_email("tom@example.com")).count()
+
+    def test_a_thousand_strangers_a_day_are_written_to_at_most(self, bounty, later):
+        owner = make.owner_of(bounty.business)
+        with transaction():
+            db.session.add_all(PartnerInvitation(
+                business_id=bounty.business_id, programme="other", name="", email="x@example.com", email_hash=f"mark {number}")
+                for number in range(MOST_A_DAY + 3))
+
+        def invite():
+            end_reading()
+            with transaction():
+                return invite_partners(bounty.business, db.session.merge(bounty, load=False), by=owner)
+
+        assert invite() == MOST_A_DAY
+        with pytest.raises(EnoughForToday):
+            invite()
+        later(days=1, hours=1)
+        assert invite() == 3
 
     def test_what_was_earned_elsewhere_is_history_and_pays_nothing(self, bounty, work):
         entries = db.session.query(LedgerEntry).count()

@@ -12,6 +12,7 @@ from marketplace.identity.queries import get_business
 from marketplace.identity.session import find_signed_in_user, signed_in, signed_in_user
 from marketplace.tracking.models import InvitationState
 from marketplace.tracking.partners.inviting import (
+    MOST_A_DAY,
     accept_invitation,
     count_invitations,
     decline_invitation,
@@ -43,12 +44,17 @@ def index(business_id: str) -> Any:
                     id=form.fields["bounty"], business_id=business.id).one_or_none()
                 count = invite_partners(get_business(business_id), bounty, by=user) if bounty else None
             if count is not None:
-                flash(f"{count} invitations are on their way.", "ok")
+                flash(f"{count} invitations are on their way.{_rest(business.id)}", "ok")
                 return redirect(url_for(".index", business_id=business_id))
             form.errors = {"bounty": ["Choose one of your bounties."]}
     live = db.session.query(Bounty).filter_by(business_id=business.id, state=BountyState.LIVE).order_by(Bounty.id).all()
     return render_template("tracking/partners.html", business=business, partners=partners, form=form, bounties=live,
                            counts=count_invitations(business.id), programmes=PROGRAMMES), form.status
+
+
+def _rest(business_id: str) -> str:
+    left = count_invitations(business_id).get(InvitationState.BROUGHT, 0)
+    return f" {left} more can be sent tomorrow: {MOST_A_DAY:,} a day are the most." if left else ""
 
 
 @bp.post("/invitations/<invitation_id>/removal")

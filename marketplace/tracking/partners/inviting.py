@@ -2,7 +2,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.orm import joinedload
 
 from marketplace.bounties.models import Bounty, BountyState
@@ -21,8 +21,14 @@ from marketplace.tracking.partners.lifecycle import move_invitation
 S = InvitationState
 PURPOSE = "partner-invitation"
 MOST_SHOWN = 200
+MOST_A_DAY = 1_000  # Mails to strangers, of one business.
 LINK_LASTS = timedelta(days=180)  # As long as who did not say yes is kept: privacy/kinds.py.
+GONE = "removed:"  # Begins the mark of a person of whom not even that is kept.
 NOBODYS = "removed"  # What was earned stays as the business's own figure, without whose it was.
+
+
+class EnoughForToday(Conflict):
+    code = "enough_invitations"
 
 
 def invitations_of(business_id: str, *, seen_by: User) -> Sequence[PartnerInvitation]:
@@ -40,14 +46,20 @@ def count_invitations(business_id: str) -> dict[InvitationState, int]:
 
 
 def invite_partners(business: Business, bounty: Bounty, *, by: User) -> int:
-    """Everybody who was not written to yet gets one mail, about this bounty. How many. NotRunning (409)."""
+    """Whoever was not written to yet gets one mail, about this bounty, MOST_A_DAY of them. How many. NotRunning,
+    EnoughForToday (409)."""
     require(is_manager(by, business.id), "invite partners")
     require(bounty.business_id == business.id, "invite to this bounty")
     if bounty.state is not BountyState.LIVE:
         raise NotRunning("This bounty is not open now.", next_step="Publish it first, or choose another one.")
+    lately = db.session.scalar(select(func.count()).where(
+        PartnerInvitation.business_id == business.id, PartnerInvitation.invited_at > clock.now() - timedelta(days=1)))
+    room = MOST_A_DAY - (lately or 0)
+    if room <= 0:
+        raise EnoughForToday(f"{MOST_A_DAY:,} invitations a day are the most.", next_step="Send the others tomorrow.")
     waiting = db.session.scalars(select(PartnerInvitation).where(
         PartnerInvitation.business_id == business.id, PartnerInvitation.state == S.BROUGHT)
-        .order_by(PartnerInvitation.id)).all()
+        .order_by(PartnerInvitation.id).limit(room)).all()
     never = _who_said_never(waiting)
     for invitation in waiting:
         if invitation.email_hash in never:
@@ -61,25 +73,29 @@ def invite_partners(business: Business, bounty: Bounty, *, by: User) -> int:
 
 
 def remove_invitation(invitation: PartnerInvitation, *, by: User) -> None:
-    """Name and address go, here and with what they earned elsewhere; the code comes free."""
+    """Name and address go, here and with what they earned elsewhere; the code comes free. Of whom was written to, the
+    scrambled mark of the address stays for its time, so that bringing them anew writes no second mail."""
     require(is_manager(by, invitation.business_id), "remove this person")
-    forget_invitation(invitation, by=by.id)
+    forget_invitation(invitation, by=by.id, keeps_mark=invitation.invited_at is not None)
 
 
-def forget_invitation(invitation: PartnerInvitation, *, by: str) -> None:
-    move_invitation(invitation, S.REMOVED, by=by)
+def forget_invitation(invitation: PartnerInvitation, *, by: str, keeps_mark: bool = False) -> None:
+    if invitation.state is not S.REMOVED:
+        move_invitation(invitation, S.REMOVED, by=by)
     db.session.execute(update(PastReward).where(
         PastReward.business_id == invitation.business_id, PastReward.partner_hash == invitation.email_hash
     ).values(partner_hash=NOBODYS))
     invitation.name = invitation.email = ""
-    invitation.email_hash, invitation.code, invitation.code_key = f"removed:{invitation.id}", None, None
-    invitation.user_id = None
+    invitation.code = invitation.code_key = invitation.user_id = None
+    if not keeps_mark:
+        invitation.email_hash = f"{GONE}{invitation.id}"
 
 
 def forget_old_invitations(kept_for: timedelta, most: int) -> int:
     """Of people who never said yes: how many."""
     old = db.session.scalars(select(PartnerInvitation).where(
-        PartnerInvitation.state.in_([S.BROUGHT, S.INVITED, S.DECLINED]),
+        or_(PartnerInvitation.state.in_([S.BROUGHT, S.INVITED, S.DECLINED]), and_(
+            PartnerInvitation.state == S.REMOVED, ~PartnerInvitation.email_hash.startswith(GONE))),
         PartnerInvitation.created_at < clock.now() - kept_for).order_by(PartnerInvitation.id).limit(most)).all()
     for invitation in old:
         forget_invitation(invitation, by=audit.SYSTEM)
