@@ -108,7 +108,7 @@ def _note_attempt(delivery: WebhookDelivery, outcome: Posted) -> None:
                                   milliseconds=outcome.milliseconds))
     is_test = delivery.event.type == TEST
     if outcome.is_taken:
-        failing.note_success(endpoint)
+        failing.note_success(endpoint, outcome)
         _end(delivery, DeliveryState.DELIVERED)
     elif is_test:
         _end(delivery, DeliveryState.GIVEN_UP)

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from marketplace.foundation import audit
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Invalid
+from marketplace.foundation.posting import Posted
 from marketplace.hooks import endpoints, trying
 from marketplace.hooks.contents import KINDS, TYPES
 from marketplace.hooks.forgetting import forget_webhooks
@@ -20,6 +21,7 @@ from marketplace.hooks.models import (
     WebhookEvent,
 )
 from marketplace.hooks.queries import get_delivery, get_endpoint
+from marketplace.hooks.sending import settle_delivery
 from marketplace.referrals import lifecycle
 from marketplace.referrals.models import Lead, Reward, Stage
 from marketplace.referrals.moderation import accept_lead
@@ -229,6 +231,20 @@ def test_who_does_not_answer_at_all_is_left_alone_for_a_while(listening, receive
     stage(listening, Stage.QUALIFIED)
     work()
     assert len(db.session.scalars(select(WebhookAttempt)).all()) == 1 and endpoint_of(listening).rests_until
+
+
+def test_who_takes_ten_seconds_for_each_is_left_alone_for_a_while_too(listening, receiver, work, later):
+    """Or one business's slow program would keep the workers from everybody's transfers and mails."""
+    make.accept(lead_of(listening))
+    for delivery in deliveries(DeliveryState.WAITING):
+        with transaction():
+            settle_delivery(Posted(204, None, 9_900), delivery.id)
+    stage(listening, Stage.QUALIFIED)
+    work()
+    assert receiver.taken == []
+    later(seconds=200)
+    work()
+    assert receiver.types() == ["stage.qualified"] and endpoint_of(listening).rests_until is None
 
 
 def test_a_secret_is_exchanged_and_both_are_valid_for_a_day(listening, receiver, work, later):
