@@ -111,6 +111,7 @@ class TestBringing:
             partners_never_agreed()
         assert not db.session.query(PartnerInvitation).filter_by(email_hash=hash_email("tom@example.com")).count()
 
+    @pytest.mark.once
     def test_a_thousand_strangers_a_day_are_written_to_at_most(self, bounty, later):
         owner = make.owner_of(bounty.business)
         with transaction():
