@@ -23,6 +23,8 @@ from marketplace.tracking.permissions import may_end_link
 from marketplace.tracking.refunds import apply_waiting_refunds
 
 S = ReportState
+CHECK = ("Check the order number and the day with the buyer. A sale that the shop has not told us yet can be claimed "
+         "once it has.")
 
 
 class NoSuchSale(Conflict):
@@ -38,9 +40,8 @@ def claim_sale(link: ReferralLink, *, by: User, order_number: str, bought_on: da
     lock_funds((bounty.id, bounty.currency))
     report = _find(bounty.business_id, order_number.strip(), bought_on)
     if report is None or report.currency != bounty.currency:
-        raise NoSuchSale("We know of no such sale that nobody was credited with.",
-                         next_step="Check the order number and the day with the buyer. A sale that the shop has not "
-                                   "told us yet can be claimed once it has.")
+        raise NoSuchSale("We know of no such sale that nobody was credited with.", next_step=CHECK,
+                         fields={"order_number": [f"We know of no such sale that nobody was credited with. {CHECK}"]})
     check_may_bind(bounty, by, email_hash=report.email_hash, known_since=report.known_since,
                    touched_at=report.happened_at)
     lead = open_tracked_lead(bounty, bounty.terms, by, source=LeadSource.LINK, name=link.code,

@@ -55,7 +55,8 @@ def lead_links(bounty: Bounty, url: str, utm: str, *, by: User, allow: frozenset
     try:
         url = web_address(url, allow=allow)
     except BadUrl as refusal:
-        raise BadUrl(refusal.message, refusal.next_step) from None
+        refusal.fields = {"url": [f"{refusal.message} {refusal.next_step}"]}
+        raise
     utm = check_utm(utm)
     if found is None:
         db.session.add(BountyDestination(bounty_id=bounty.id, url=url, utm=utm, set_by=by.id))

@@ -71,6 +71,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "POST /businesses/<business_id>/stripe/secret": {"secret": "whsec_" + "0" * 24},
     "POST /businesses/<business_id>/conversions/new": {"kind": "sale", "amount": "49.00", "currency": "usd"},
     "POST /conversions/<report_id>/reattribution": {"code": "<other_code>"},
+    "POST /bounties/<bounty_id>/links": {"utm": "utm_source=fingerpost"},
+    "POST /uploads/<upload_id>/check": {
+        "column_external_id": "0", "column_day": "1", "column_amount": "2", "days": "ymd", "decimals": "point", "currency": "usd"},
     "POST /links/<link_id>/claims/new": {"order_number": "<order_of_nobody>", "bought_on": "<today>"},
 }
 

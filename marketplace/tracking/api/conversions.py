@@ -135,7 +135,8 @@ def _business(user: User, business_id: str | None) -> Business:
     if business_id is not None:
         found = next((one for one in own if one.id == business_id), None)
         if found is None:
-            raise NotFound("There is no such business of yours.", next_step="Look at your businesses.")
+            raise NotFound("There is no such business of yours.", next_step="Look at your businesses.",
+                           fields={"business_id": ["The id of one of your businesses."]})
         return found
     if len(own) != 1:
         raise WhichBusiness("Say for which business it is." if own else "You work for no business.",

@@ -95,13 +95,16 @@ def show(upload_id: str) -> Any:
 @signed_in
 @limiter.limit(WRITING, key_func=caller)
 def spelling(upload_id: str) -> Any:
-    form = Form(SpellingInput())
+    user, form = signed_in_user(), Form(SpellingInput())
     if form.is_ready:
-        with form.keeping(), transaction():
-            user = signed_in_user()
-            change_spelling(get_upload(upload_id, seen_by=user), encoding=form.fields["encoding"],
-                            separator=SEPARATOR_NAMES[form.fields["separator"]], by=user)
-    return redirect(url_for(".show", upload_id=upload_id))
+        with form.keeping():
+            with transaction():
+                change_spelling(get_upload(upload_id, seen_by=user), encoding=form.fields["encoding"],
+                                separator=SEPARATOR_NAMES[form.fields["separator"]], by=user)
+            return redirect(url_for(".show", upload_id=upload_id))
+    upload = get_upload(upload_id, seen_by=user)
+    page, _ = _ask_columns(upload, None) if upload.state is UploadState.RECEIVED else _results(upload, form)
+    return page, form.status
 
 
 @bp.post("/uploads/<upload_id>/check")
