@@ -1,5 +1,5 @@
 """The buyer says “I bought it”: the business says yes or no; silence is for the buyer's word."""
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
@@ -10,10 +10,11 @@ from marketplace.referrals.consent import BUYER
 from marketplace.referrals.deadlines import add_business_days
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import ConversionSource, Lead, Moderation
+from marketplace.referrals.moderation import FundsGone
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.stages import check_sale_itself, is_introduced
 from marketplace.tracking.counting import count, say
-from marketplace.tracking.intake import find_report
+from marketplace.tracking.intake import NO_FUNDS, find_report
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_report
@@ -61,8 +62,11 @@ def say_bought(lead: Lead, *, amount: Money, bought_on: date, is_proven: bool) -
     db.session.flush()
     move_report(report, S.MATCHED, by=BUYER, reason=WAITS_FOR_BUSINESS)
     now = clock.now()
+    wait = add_business_days(now, ANSWERED_WITHIN) - now
     outbox.promise("send_letter", letter="buyer_says_bought", report_id=report.id)
-    outbox.promise("count_buyers_word", after=add_business_days(now, ANSWERED_WITHIN) - now, report_id=report.id)
+    outbox.promise("count_buyers_word", after=wait, report_id=report.id)
+    if lead.protected_until is not None:  # Its money is not freed while an answer is awaited.
+        lead.protected_until = max(lead.protected_until, now + wait + timedelta(days=7))
     return report
 
 
@@ -97,7 +101,11 @@ def _count(report: Report, *, by: str) -> None:
         say(report, "The sale was recorded meanwhile.")
         move_report(report, S.REJECTED, by=by, reason=RECORDED)
         return
-    count(report, lead, by=by)
+    try:
+        count(report, lead, by=by)
+    except FundsGone as short:  # The business had given the lead up, and its money went elsewhere.
+        say(report, f"{short.message} It is counted once there are some.")
+        move_report(report, S.MATCHED, by=by, reason=NO_FUNDS)
 
 
 def _check_waits(report: Report) -> None:

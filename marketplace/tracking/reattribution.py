@@ -13,7 +13,7 @@ from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Lead, PartState, Reward, RewardState, Split, SplitPart, SplitState
 from marketplace.referrals.passing_on import pass_on
 from marketplace.referrals.pointing import SelfReferral
-from marketplace.referrals.sharing import find_split
+from marketplace.referrals.sharing import find_split, why_not_share
 from marketplace.referrals.suppression import hash_email
 from marketplace.tracking.links import find_by_code
 from marketplace.tracking.models import Binding, Reattribution, ReferralLink, Report, ReportKind, ReportState
@@ -91,6 +91,8 @@ def _check(report: Report, lead: Lead, link: ReferralLink, by: User) -> None:
     if referrer.role_in(lead.business_id) is not None or report.email_hash == hash_email(referrer.email):
         raise SelfReferral("They work there, or are the customer themselves.")
     require(referrer.id != by.id, "credit yourself")
+    if why := why_not_share(lead, referrer):
+        raise NotMovable(why, next_step="What it earned stays as it is.")
     split = find_split(lead)
     if split is not None and split.state is SplitState.AGREED:
         raise NotMovable("What this lead earns is shared, or was credited anew before.",

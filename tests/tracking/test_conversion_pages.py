@@ -15,12 +15,14 @@ from marketplace.payments import ledger
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link
 from marketplace.referrals.disputes.answering import withdraw_claim
-from marketplace.referrals.models import ConversionSource, Dispute, Lead, Reward, RewardState
+from marketplace.referrals.models import ConversionSource, Dispute, Lead, Reward, RewardState, Stage
+from marketplace.referrals.stages import change_stage
 from marketplace.tracking.buyers_word import confirm_word, deny_word, say_bought
 from marketplace.tracking.claims import NoSuchSale, claim_sale
 from marketplace.tracking.models import Reattribution, Report, ReportState
 from marketplace.tracking.queries import get_link
 from marketplace.tracking.reattribution import reattribute
+from marketplace.tracking.retrying import count_what_waited
 from tests import factories as make
 from tests.browsing import end_reading
 from tests.tracking.report_steps import click, fresh, link, report
@@ -111,6 +113,20 @@ def test_what_was_sent_stays_and_nobody_is_credited_twice_or_with_their_own(boun
     assert db.session.query(Reattribution).count() == 1
 
 
+def test_nobody_is_credited_anew_with_what_the_law_of_their_place_forbids(bounty, people):
+    ana, tom, mona = people
+    sold = report(bounty.business, customer="cus_1", click=click(link(bounty, ana)))
+    toms = link(bounty, tom).spoken
+    end_reading()
+    with transaction():
+        db.session.get_one(User, tom.id).jurisdiction = "US-CA"  # Cars; he may be paid nothing there.
+    end_reading()
+    with pytest.raises(Conflict, match="law of the place"), transaction():
+        reattribute(db.session.get_one(Report, sold.report.id), by=db.session.get_one(User, mona.id), code=toms,
+                    reason="Tom brought them by telephone.")
+    assert live_rewards() == [(ana.id, 100_000)]
+
+
 @pytest.fixture
 def introduced(bounty, people):
     return make.consent(make.accept(make.make_lead(bounty, by=people[0])))
@@ -163,6 +179,37 @@ def test_silence_is_for_the_buyers_word_and_a_no_says_why(introduced, bounty, pe
     assert (kept.state, kept.reason) == (ReportState.REJECTED, "business_says_no") and "They never came." in kept.reasons[-1]
     with pytest.raises(Conflict), transaction():
         confirm_word(db.session.get_one(Report, said.id), by=db.session.get_one(User, owner.id))
+
+
+def test_the_protection_does_not_end_while_the_business_is_asked(introduced, people, clock, work):
+    clock.move(days=88)
+    work()
+    say(introduced)
+    clock.move(days=8)
+    work()
+    assert live_rewards() == [(people[0].id, 100_000)]
+
+
+def test_a_lead_that_was_given_up_and_its_money_spent_waits_for_money(introduced, bounty, people, clock, work):
+    said = say(introduced)
+    end_reading()
+    with transaction():
+        change_stage(db.session.get_one(Lead, introduced.id), Stage.LOST, by=make.owner_of(bounty.business), reason="They went quiet.")
+    for number in range(3):
+        report(bounty.business, external_id=f"o{number}", customer=f"c{number}", click=click(link(bounty, people[1])))
+    clock.move(days=8)
+    work()
+    kept = fresh_report(said)
+    assert (kept.state, kept.reason) == (ReportState.MATCHED, "funds_gone")
+    make.fund_bounty(db.session.get_one(Bounty, bounty.id))
+    with transaction():
+        count_what_waited(bounty.business_id)
+    assert (people[0].id, 100_000) in live_rewards() and fresh_report(said).state is ReportState.APPROVED
+
+
+def fresh_report(one):
+    end_reading()
+    return db.session.get_one(Report, one.id, populate_existing=True)
 
 
 def test_a_sale_recorded_meanwhile_is_counted_once(introduced, clock, work):
