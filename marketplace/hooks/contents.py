@@ -33,12 +33,12 @@ from marketplace.referrals.models import (
 from marketplace.tracking.models import Report, ReportState
 
 KINDS = {  # What an endpoint can be told of, in its people's words.
-    "lead": "leads: accepted, each stage, won, lost, expired",
+    "lead": "accepted, each stage, won, lost, expired",
     "consent": "what the buyer said: asked, yes, no, no answer, taken back",
-    "conversion": "conversions: reported, unmatched, counted, taken back in part or whole",
-    "reward": "rewards: earned, held, released, paid, voided, taken back; things that are owed",
-    "transfer": "transfers to the people who referred",
-    "dispute": "disputes that your business is a side of",
+    "conversion": "reported, unmatched, counted, taken back in part or whole",
+    "reward": "earned, held, released, paid, voided, taken back; things that are owed",
+    "transfer": "money on its way to the people who referred: sent, failed, taken back",
+    "dispute": "opened, answered, decided: of those that your business is a side of",
 }
 AT_ONCE = 500  # Ids in one statement.
 
