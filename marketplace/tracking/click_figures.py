@@ -1,9 +1,9 @@
 """How often links were clicked: counted, and what was not counted and why."""
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from marketplace.bounties.models import Bounty
 from marketplace.foundation import clock
@@ -30,35 +30,42 @@ class ClickCount:
     def not_counted(self) -> int:
         return self.repeats + self.prefetches + self.bots
 
-    def __add__(self, other: "ClickCount") -> "ClickCount":
-        return ClickCount(self.counted + other.counted, self.lately + other.lately, self.repeats + other.repeats,
-                          self.prefetches + other.prefetches, self.bots + other.bots)
-
 
 NONE = ClickCount()
 
 
 def counts_of(codes: Iterable[str]) -> dict[str, ClickCount]:
     """By code of the link; those never clicked are missing. Some seconds behind."""
-    since = (clock.now() - LATELY).date()
-    sums = [func.sum(click_days.c[name]) for name in ("counted", "repeats", "prefetches", "bots")]
-    lately = func.sum(click_days.c.counted).filter(click_days.c.day > since)
-    rows = db.session.execute(select(click_days.c.code, lately, *sums).where(
+    rows = db.session.execute(select(click_days.c.code, *_sums()).where(
         click_days.c.code.in_(sorted(codes))).group_by(click_days.c.code))
-    return {code: ClickCount(int(counted), int(recent or 0), int(repeats), int(early), int(bots))
-            for code, recent, counted, repeats, early, bots in rows}
+    return {row.code: _count(row[1:]) for row in rows}
+
+
+def _sums() -> list[ColumnElement[int]]:
+    """In the order of ClickCount."""
+    since = (clock.now() - LATELY).date()
+    counted, *others = (func.sum(click_days.c[name]) for name in ("counted", "repeats", "prefetches", "bots"))
+    return [counted, func.sum(click_days.c.counted).filter(click_days.c.day > since), *others]
+
+
+def _count(sums: Sequence[int | None]) -> ClickCount:
+    return ClickCount(*(int(one or 0) for one in sums))
 
 
 def most_clicked(
     bounty: Bounty, *, seen_by: User, most: int = 50,
 ) -> tuple[list[tuple[ReferralLink, ClickCount]], ClickCount]:
-    """The links of a bounty, most counted first, and what all of them together have."""
+    """The links of a bounty, most counted first, and what all of them together have. However many there are, only
+    those that are shown are read."""
     require(may_see_clicks(seen_by, bounty), "see the clicks of this bounty")
-    links = {link.code: link for link in db.session.scalars(
-        select(ReferralLink).where(ReferralLink.bounty_id == bounty.id))}
-    counts = counts_of(links)
-    shown = sorted(links.values(), key=lambda link: (-counts.get(link.code, NONE).counted, link.id))[:most]
-    return [(link, counts.get(link.code, NONE)) for link in shown], sum(counts.values(), NONE)
+    counted, of_bounty = func.coalesce(func.sum(click_days.c.counted), 0), ReferralLink.bounty_id == bounty.id
+    links = db.session.scalars(
+        select(ReferralLink).outerjoin(click_days, click_days.c.code == ReferralLink.code).where(of_bounty)
+        .group_by(ReferralLink.id).order_by(counted.desc(), ReferralLink.id).limit(most)).all()
+    counts = counts_of([link.code for link in links])
+    total = db.session.execute(select(*_sums()).join_from(
+        click_days, ReferralLink, ReferralLink.code == click_days.c.code).where(of_bounty)).one()
+    return [(link, counts.get(link.code, NONE)) for link in links], _count(total)
 
 
 def own_links(referrer: User) -> list[tuple[ReferralLink, ClickCount]]:

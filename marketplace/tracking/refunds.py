@@ -86,7 +86,7 @@ def _is_known_elsewhere(report: Report, *, by: str) -> bool:
     first = db.session.scalar(select(Report).where(
         Report.business_id == report.business_id, Report.source.in_(list(ConversionSource)),
         Report.external_id == report.external_id, Report.kind == ReportKind.REFUND, Report.id != report.id,
-        Report.state == S.APPROVED).limit(1))
+        Report.refund_of == report.refund_of, Report.state == S.APPROVED).limit(1))
     if first is None:
         return False
     report.first_id = first.id

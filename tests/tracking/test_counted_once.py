@@ -138,6 +138,18 @@ def test_a_refund_that_came_first_is_taken_off_the_sale_that_is_recorded_by_hand
     assert live_rewards() == [(ana.id, 50_000)] and fresh(early).state is ReportState.APPROVED
 
 
+def test_two_ways_that_number_their_refunds_alike_give_back_two_sales_and_one_sale_once(bounty, people):
+    ana, tom = people
+    for number, one in enumerate(people):
+        report(bounty.business, external_id=f"o{number}", code=link(bounty, one).spoken)
+    back = {"external_id": "1", "amount": Money(1_500_000, "usd")}
+    report(bounty.business, "refund", refund_of="o0", **back)
+    twice = report(bounty.business, "refund", refund_of="o0", source=ConversionSource.STRIPE, **back)
+    other = report(bounty.business, "refund", refund_of="o1", source=ConversionSource.MANUAL, **back)
+    assert (twice.state, other.state) == ("duplicate", "approved")
+    assert live_rewards() == [(ana.id, 50_000), (tom.id, 50_000)]
+
+
 def test_a_click_after_the_sale_earns_nothing_but_a_day_without_an_hour_is_that_whole_day(bounty, people, clock):
     clock.move(hours=15 - time.now().hour)
     anas = click(link(bounty, people[0]))
