@@ -139,7 +139,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Refused by the database once a conversion came in by a new source."""
+    """Refused, before anything is dropped, once a conversion came in by a new source."""
+    listed = ", ".join(f"'{source}'" for source in OLD_SOURCES)
+    if op.get_bind().exec_driver_sql(f"SELECT 1 FROM conversions WHERE source NOT IN ({listed}) LIMIT 1").scalar():
+        raise RuntimeError("Conversions came in by a link, a code, the API, Stripe or a file: without 0022 they have no place.")
     for table in ('reattributions', 'reports', 'bindings'):
         op.drop_table(table)
     drop_check('terms', 'terms_click_days_within_check')

@@ -50,7 +50,7 @@ def onward(code: str) -> Any:
     href = lay_out(target, way.utm, way.known).fill(click_id, sub if SUB.fullmatch(sub) else None) if target else None
     return render_template(
         "tracking/onward.html", bounty=link.bounty, business=business, first_name=link.referrer.name.split()[0],
-        disclosure=disclosure_beside(link.bounty, link.referrer), href=href,
+        disclosure=disclosure_beside(link.bounty, link.referrer), href=href, spoken=link.spoken,
         there=urlsplit(target).netloc if target else "", is_shown=target is not None and is_shown(target, way.shown))
 
 
