@@ -1,7 +1,7 @@
 """A referrer claims a sale that nobody was credited with: through the dispute “a sale that is not recorded”."""
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db, insert_unless_there
@@ -27,14 +27,27 @@ CHECK = ("Check the order number and the day with the buyer. A sale that the sho
          "once it has.")
 
 
+MOST_OPEN = 5  # Of one person: each keeps money from others, and silence pays; nobody lives by guessing order numbers.
+
+
+class TooManyClaims(Conflict):
+    code = "too_many_claims"
+
+
 class NoSuchSale(Conflict):
     code = "no_such_sale"
 
 
 def claim_sale(link: ReferralLink, *, by: User, order_number: str, bought_on: date, text: str) -> Dispute:
     """unmatched -> disputed: the business has five business days; without an answer it counts. NoSuchSale (409) gives
-    one answer for an order that is not there, was credited, or was bought on another day: nobody learns which."""
+    one answer for an order that is not there, was credited, or was bought on another day: nobody learns which.
+    TooManyClaims (409): five of theirs are not decided yet."""
     require(by.id == link.referrer_id and may_end_link(by, link), "claim a sale with this link")
+    is_open = select(func.count()).select_from(Report).join(Lead, Lead.id == Report.lead_id).where(
+        Lead.referrer_id == by.id, Report.state == S.DISPUTED)
+    if (db.session.scalar(is_open) or 0) >= MOST_OPEN:
+        raise TooManyClaims(f"{MOST_OPEN} of your claims are not decided yet: that is the most at a time.",
+                            next_step="Wait until one of them is.")
     bounty = link.bounty
     lock_orders_of(bounty.business_id)
     lock_funds((bounty.id, bounty.currency))

@@ -4,7 +4,7 @@ import secrets
 import unicodedata
 from collections.abc import Iterator
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
@@ -25,6 +25,15 @@ LITTLE_WORDS = frozenset({
     "THE", "A", "AN", "DER", "DIE", "DAS", "LE", "LA", "LES", "EL", "LOS", "DR", "MR", "MRS", "MS"})
 MISREAD = str.maketrans("ilo", "110")  # What people take these digits for; no code has the letters.
 TRIES = 5
+
+
+# JSON as its text; a spoken code is capitals, digits and dashes, so it stands there as it is.
+_UNSAID = {
+    "sqlite": text("UPDATE reports SET reasons = replace(reasons, :spoken, :code) "
+                   "WHERE business_id = :business_id AND instr(reasons, :spoken)"),
+    "postgresql": text("UPDATE reports SET reasons = replace(reasons::text, :spoken, :code)::json "
+                       "WHERE business_id = :business_id AND strpos(reasons::text, :spoken) > 0"),
+}
 
 
 class NotRunning(Conflict):
@@ -70,8 +79,13 @@ def end_link(link: ReferralLink, *, by: User) -> None:
 
 
 def forget_links(referrer_id: str, *, by: str) -> None:
-    """With their account: each ends, and the name in what was said aloud goes. What it brought stays credited."""
-    for link in db.session.scalars(select(ReferralLink).where(ReferralLink.referrer_id == referrer_id)):
+    """With their account: each ends, and the name in what was said aloud goes, also from why sales were credited. What
+    it brought stays credited."""
+    for link in db.session.scalars(select(ReferralLink).where(ReferralLink.referrer_id == referrer_id).options(
+            joinedload(ReferralLink.bounty))).all():
+        if link.spoken:
+            db.session.execute(_UNSAID[db.engine.dialect.name], {
+                "business_id": link.bounty.business_id, "spoken": link.spoken, "code": link.code})
         link.spoken, link.spoken_key = "", f"erased:{link.id}"
         if link.ended_at is None:
             link.ended_at = clock.now()

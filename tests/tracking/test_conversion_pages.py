@@ -18,8 +18,9 @@ from marketplace.referrals.disputes.answering import withdraw_claim
 from marketplace.referrals.models import ConversionSource, Dispute, Lead, Reward, RewardState, Stage
 from marketplace.referrals.stages import change_stage
 from marketplace.tracking.buyers_word import confirm_word, deny_word, say_bought
-from marketplace.tracking.claims import NoSuchSale, claim_sale
-from marketplace.tracking.models import Reattribution, Report, ReportState
+from marketplace.tracking.claims import MOST_OPEN, NoSuchSale, TooManyClaims, claim_sale
+from marketplace.tracking.links import forget_links
+from marketplace.tracking.models import Reattribution, ReferralLink, Report, ReportState
 from marketplace.tracking.queries import get_link
 from marketplace.tracking.reattribution import reattribute
 from marketplace.tracking.retrying import count_what_waited
@@ -263,6 +264,33 @@ def test_a_claim_that_is_not_upheld_leaves_the_sale_to_others(bounty, people, wo
     report(bounty.business, "lead", external_id="l", customer="cus_1", click=click(link(bounty, tom)))
     work()
     assert live_rewards() == [(tom.id, 100_000)] and ledger.check_ledger() == []
+
+
+def test_five_claims_at_a_time_are_the_most(bounty, people):
+    for number in range(MOST_OPEN + 1):
+        report(bounty.business, external_id=f"o{number}", amount=Money(100, "usd"))
+    make.fund_bounty(bounty, leads=MOST_OPEN)
+    anas = link(bounty, people[0])
+    for number in range(MOST_OPEN):
+        claim(anas, people[0], order_number=f"o{number}")
+    with pytest.raises(TooManyClaims):
+        claim(anas, people[0], order_number=f"o{MOST_OPEN}")
+    claim(link(bounty, people[1]), people[1], order_number=f"o{MOST_OPEN}")
+
+
+def test_the_name_in_a_code_goes_from_the_reasons_with_its_account(bounty, people):
+    ana, tom, _ = people
+    toms = report(bounty.business, customer="cus_1", code=link(bounty, tom).spoken)
+    both = report(bounty.business, external_id="o2", customer="cus_1", code=link(bounty, ana).spoken)
+    with transaction():
+        forget_links(ana.id, by=ana.id)
+    said = " ".join(fresh(both).reasons)
+    assert "ANA" not in said and f"code {link_of_person(ana).code} was said" in said
+    assert "TOM-WESTSIDE" in fresh(toms).reasons[0]
+
+
+def link_of_person(user):
+    return db.session.scalars(select(ReferralLink).where(ReferralLink.referrer_id == user.id)).one()
 
 
 def test_a_claim_gives_one_answer_for_all_that_is_not_there(bounty, people):
