@@ -72,7 +72,7 @@ windows = st.fixed_dictionaries({"bounty": st.builds(Window, st.integers(1, 365)
                                  "other": st.builds(Window, st.integers(1, 365), st.sampled_from(Pick))})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(touches, leads, words, windows, st.randoms(use_true_random=False))
 def test_the_order_of_arrival_changes_nothing(some, bound, word, given_windows, random):
     told = attribute(some, bound, word, given_windows, at=NOW)

@@ -151,7 +151,7 @@ def test_a_part_that_is_given_back_takes_its_part_and_both_ways_of_saying_so_are
     assert conversions()[0][3:] == (10_000, "reversed") and rewards()[0].net.minor == 0
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(4)))[::5])
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4)))[::8])
 def test_the_order_of_arrival_changes_nothing(shop, work, order):
     events = [("checkout.session.completed", checkout(client_reference_id=shop.click)), ("refund.created", refund(1_150)),
               ("charge.refunded", charge(2_300)), ("refund.created", refund(1_150, "re_2"))]
