@@ -3,7 +3,7 @@ from marketplace.referrals.models import ConversionSource
 from marketplace.referrals.reward_words import main_reward, reward_next
 from marketplace.tracking.buyers_word import WAITS_FOR_BUSINESS
 from marketplace.tracking.counting import NO_SALE_YET
-from marketplace.tracking.intake import NO_FUNDS, Outcome
+from marketplace.tracking.intake import CLAIMED, NO_FUNDS, Outcome
 from marketplace.tracking.models import ReportKind, ReportState
 from marketplace.tracking.refunds import SALE_UNKNOWN
 
@@ -19,6 +19,7 @@ WAITING = {
     NO_FUNDS: "It is counted as soon as the bounty has funds again.",
     NO_SALE_YET: "It waits for the sale that it renews.",
     SALE_UNKNOWN: "It waits for the sale that it is of.",
+    CLAIMED: "A referrer claims this order, as another way told of it. Once that is decided, so is this.",
     WAITS_FOR_BUSINESS: "The business says yes or no. Without an answer it counts as the buyer says.",
 }
 STANDING = {
@@ -36,4 +37,6 @@ STANDING = {
 def next_in_words(outcome: Outcome) -> str:
     if outcome.rewards:
         return reward_next(main_reward(outcome.rewards))
+    if outcome.report.state is ReportState.DISPUTED:
+        return STANDING[ReportState.DISPUTED]
     return WAITING.get(outcome.reason or "", "") or STANDING[outcome.report.state]

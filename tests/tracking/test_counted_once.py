@@ -17,6 +17,7 @@ from marketplace.tracking.buyers_word import confirm_word, say_bought
 from marketplace.tracking.claims import NoSuchSale, claim_sale
 from marketplace.tracking.models import Report, ReportState
 from marketplace.tracking.queries import get_link
+from marketplace.tracking.report_words import next_in_words
 from tests import factories as make
 from tests.browsing import end_reading
 from tests.tracking.report_steps import SALE, click, fresh, link, report
@@ -75,6 +76,7 @@ def test_an_order_that_is_claimed_earns_nobody_else_by_another_way(bounty, peopl
     claim(link(bounty, ana), ana)
     toms = report(bounty.business, source=ConversionSource.CSV, code=link(bounty, tom).spoken)
     assert (toms.state, toms.reason) == ("unmatched", "claimed") and live_rewards() == []
+    assert "Once that is decided" in next_in_words(toms)
     with pytest.raises(NoSuchSale):
         claim(link(bounty, tom), tom)
     clock.move(days=9)
