@@ -231,6 +231,20 @@ def test_while_the_bank_decides_the_reward_waits_and_a_loss_is_a_refund(shop, wo
     assert rewards()[0].state is RewardState.PENDING and conversions()[0][3:] == (5_000, "partially_reversed")
 
 
+def test_a_checkout_that_comes_long_after_its_invoice_still_says_who_brought_them(shop, work, later):
+    shop.says("invoice.paid", invoice("in_1", "subscription_create"))
+    work()
+    later(minutes=11)
+    work()
+    assert conversions() == [] and outcomes() == [("invoice", "counted")]  # Nobody's, so far.
+    late = {"mode": "subscription", "subscription": "sub_1", "invoice": "in_1", "payment_intent": None}
+    for _ in range(2):
+        shop.sells(amount_total=10_000, total_details={}, **late)
+        work()
+    assert conversions() == [("sale", "in_1", 10_000, 0, "approved")]
+    assert [one.beneficiary_id for one in rewards()] == [shop.ids.ana]
+
+
 @pytest.mark.parametrize("ending", ["won", "prevented"])
 def test_a_dispute_that_is_over_holds_nothing_whatever_order_it_is_told_in(shop, work, ending):
     shop.sells()

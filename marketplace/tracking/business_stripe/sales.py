@@ -12,8 +12,9 @@ from marketplace.identity.models import Business
 from marketplace.referrals.models import ConversionSource
 from marketplace.tracking.business_stripe.lifecycle import move_event
 from marketplace.tracking.business_stripe.promotions import find_code
+from marketplace.tracking.counting import COUNTED_KINDS
 from marketplace.tracking.intake import Outcome, find_report, take_conversion
-from marketplace.tracking.models import DoorEventState, Report, ReportKind, StripeDoorEvent, Told
+from marketplace.tracking.models import DoorEventState, Report, ReportKind, ReportState, StripeDoorEvent, Told
 from marketplace.tracking.reported import Reported
 
 S = DoorEventState
@@ -56,11 +57,16 @@ def _report(
 ) -> None:
     """``brought``: what says who pointed."""
     said, name = event.facts, external_id or str(event.sale)
-    if find_report(business.id, ConversionSource.STRIPE, name) is not None:
+    known = find_report(business.id, ConversionSource.STRIPE, name)
+    if (known is not None and known.state is ReportState.UNMATCHED and event.told is Told.CHECKOUT
+            and any(brought.get(one) for one in BROUGHT)):
+        # Its checkout came late, and alone knows the click: that binds the customer, and then the sale is counted.
+        kind, name, known = ReportKind.LEAD, str(said["id"]), None
+    if known is not None:
         _ignore(event, "Counted before: checkout and invoice are one sale.")
         return
     who = json.loads(event.who) if event.who else {}
-    amount = Money(said["net"], str(said.get("currency", ""))) if kind is not ReportKind.SIGN_UP else None
+    amount = Money(said["net"], str(said.get("currency", ""))) if kind in COUNTED_KINDS else None
     promotion = brought.get("promotion")
     code = brought.get("code") or (find_code(event.door_id, promotion) if promotion else None)
     taken = take_conversion(business, Reported(
