@@ -264,8 +264,10 @@ def _nav(user: User | None, hat: str) -> list[dict[str, Any]]:
                  (url_for("payouts.show"), "Payouts")]
     elif hat == ADMIN:
         links = [(_dashboard_of(hat), "Dashboard"), (url_for("moderation.queue"), "Queue"),
+                 (url_for("rulings.index"), "Disputes"), (url_for("fraud.index"), "Fraud"),
+                 (url_for("gate.index"), "Gate"), (url_for("privacy_room.show"), "Personal data"),
                  (url_for("admin.jobs"), "Jobs"), (url_for("admin.ledger_explorer"), "Ledger"),
-                 (url_for("admin.audit"), "Audit"), board]
+                 (url_for("admin.audit"), "Audit")]
     else:
         payments = [(url_for("fundings.index", business_id=hat), "Payments")] if may_see_funding(user, hat) else []
         links = [(_dashboard_of(hat), "Dashboard"), (url_for("pipeline.leads", business_id=hat), "Leads"), *payments,

@@ -34,7 +34,8 @@ from marketplace.referrals import (
     rechecks,
     rewards,
 )
-from marketplace.referrals.desk import telling
+from marketplace.referrals.buyer_letters import LETTERS as BUYER_LETTERS
+from marketplace.referrals.desk import ruling, telling
 from marketplace.referrals.desk.letters import LETTERS as DESK_LETTERS
 from marketplace.referrals.disputes import clocks as dispute_clocks
 from marketplace.referrals.disputes.letters import LETTERS as CLAIM_LETTERS
@@ -52,9 +53,9 @@ from marketplace.tracking.uploads import chunks
 from marketplace.tracking.uploads.letters import LETTERS as UPLOAD_LETTERS
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
-    **IDENTITY_LETTERS, **BOUNTIES_LETTERS, **REFERRALS_LETTERS, **REWARD_LETTERS, **PAYEE_LETTERS, **TRANSFER_LETTERS,
-    **CLAIM_LETTERS, **DISPUTES_LETTERS, **BOOKS_LETTERS, **FRAUD_LETTERS, **PRIVACY_LETTERS, **DESK_LETTERS,
-    **WEBHOOK_LETTERS, **REPORT_LETTERS, **PARTNER_LETTERS, **UPLOAD_LETTERS,
+    **IDENTITY_LETTERS, **BOUNTIES_LETTERS, **REFERRALS_LETTERS, **BUYER_LETTERS, **REWARD_LETTERS, **PAYEE_LETTERS,
+    **TRANSFER_LETTERS, **CLAIM_LETTERS, **DISPUTES_LETTERS, **BOOKS_LETTERS, **FRAUD_LETTERS, **PRIVACY_LETTERS,
+    **DESK_LETTERS, **WEBHOOK_LETTERS, **REPORT_LETTERS, **PARTNER_LETTERS, **UPLOAD_LETTERS,
 }
 
 
@@ -103,6 +104,7 @@ JOBS: Jobs = {
     "note_overdue": moderation.note_overdue,
     "accept_by_default": moderation.accept_by_default,
     "tell_decision": telling.tell_decision,
+    "tell_ruling": ruling.tell_ruling,
     "expire_unanswered": moderation.expire_unanswered,
     "remind_buyer": asking.remind_buyer,
     "end_asking": asking.end_asking,

@@ -80,6 +80,7 @@ def moderate(story: Story, lead: str) -> None:
     check("David" in page.text or "blog" in page.text, "the moderator does not see the evidence")
     check("One buyer, or two?" in page.text, "the moderator does not see Ben's lead beside it")
     page = story.mona.send(page, "/ruling", is_same="true")
+    page = story.mona.send(page, "/ruling/now")
     story.tell("Mona, a moderator, sees both leads side by side: one buyer, and Ana's because she was first.")
     page = story.mona.send(page, "/acceptance")
     check("Undo" in page.text, "the moderator cannot undo what was told to nobody")

@@ -22,7 +22,7 @@ from xml.etree import ElementTree as ET
 
 from browser import get_browser, why_no_browser
 from postgres import NoPostgres, temporary_postgres
-from processes import ROOT, environment, flask, free_port
+from processes import ROOT, environment, free_port
 
 BUILD = ROOT / "build"
 COVERAGE = BUILD / "test" / "coverage.json"
@@ -142,11 +142,17 @@ def check_migrations(result: Result) -> None:
                 check_models(result, "PostgreSQL", environment(Path(folder), free_port(), {"DATABASE_URL": url}))
 
 
+UP_AND_COMPARED = """
+import flask_migrate
+from wsgi import app
+with app.app_context():
+    flask_migrate.upgrade()
+    flask_migrate.check()
+"""
+
+
 def check_models(result: Result, name: str, env: dict[str, str]) -> None:
-    for arguments in (("db", "upgrade"), ("db", "check")):
-        done = subprocess.run(flask(*arguments), cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-        if done.returncode:
-            break
+    done = run_python(["-c", UP_AND_COMPARED], env)
     result.check("models = migrations", good=done.returncode == 0, note=f"on {name}")
     if done.returncode:
         say((done.stdout + done.stderr)[-6000:])

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import flask_migrate
 import pytest
 from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import select
 
 from scripts.postgres import NoPostgres, temporary_postgres
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 SHARED = contextlib.ExitStack()  # the PostgreSQL of the whole run; closed by the process that opened it
 ROOT = Path(__file__).resolve().parent.parent
+COMPILED = ROOT / "build" / "templates"  # By one test process for all: each template is known there by what it says.
 LONGEST = ("properties", "setup")  # folders; beside what is marked as long
 ONLY_ONCE = ("setup", "browser", "contract")  # folders of tests that do not care which database there is
 
@@ -134,6 +136,8 @@ def _application(settings_env: dict[str, str]) -> Iterator[Flask]:
     application = create_app(Settings.from_env(settings_env))
     application.testing = True  # an unforeseen error reaches the test with its traceback
     application.test_client_class = Browser
+    COMPILED.mkdir(parents=True, exist_ok=True)
+    application.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(COMPILED))
     with application.app_context():
         flask_migrate.upgrade(directory=str(ROOT / "migrations"))
         db.session.remove()

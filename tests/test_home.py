@@ -333,3 +333,10 @@ def test_the_menu_offers_every_hat_and_marks_the_one_worn(as_user):
 
 def test_the_sandbox_is_named_on_every_page(anonymous):
     assert "no real money moves here" in words_of(anonymous.page("/how-it-works"))
+
+
+def test_an_admins_menu_leads_to_every_room_that_is_worked_in_daily(as_user):
+    page = as_user(make_user("Mona", is_admin=True)).page("/dashboard/admin")
+    menu = page.xpath("//nav[@aria-label='Main']//a")
+    assert [link.text for link in menu] == [
+        "Dashboard", "Queue", "Disputes", "Fraud", "Gate", "Personal data", "Jobs", "Ledger", "Audit"]

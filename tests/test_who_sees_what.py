@@ -230,6 +230,8 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /leads/<lead_id>/rejection": (MODERATOR, {"reason_code": "spam"}),
     "POST /leads/<lead_id>/question": (MODERATOR, {"question": "Where does he live?"}),
     "POST /leads/<lead_id>/ruling": (MODERATOR, {"other_id": "<other_lead_id>", "is_same": "false"}),
+    "POST /leads/<lead_id>/ruling/end": (MODERATOR, {"other_id": "<other_lead_id>"}),
+    "POST /leads/<lead_id>/ruling/now": (MODERATOR, {"other_id": "<other_lead_id>"}),
     "GET /businesses/<business_id>/known-contacts": OWNS_THERE,
     "POST /businesses/<business_id>/known-contacts": (OWNS_THERE, {"step": "check"}),
     "POST /businesses/<business_id>/known-contacts/removal": OWNS_THERE,
@@ -567,7 +569,7 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
 # Which of the world's leads a route is tried on; the others are tried on the one that is open to the business.
 IN_REVIEW = ("claim", "undoing", "telling", "escalation", "end", "withdrawal", "answer", "answers", "appeal", "appeals",
              "acceptance", "rejection", "question", "questions",
-             "ruling")
+             "ruling", "now")
 
 
 # Where the name, address or number of a planted buyer may come out, and to whom: their own pages, to whoever holds the

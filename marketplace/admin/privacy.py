@@ -12,6 +12,7 @@ from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.privacy.kinds import KINDS
 from marketplace.privacy.untold import look, untold
 from marketplace.referrals.audience import Audience
+from marketplace.referrals.figures import leads_with_address
 from marketplace.referrals.models import Buyer, Lead
 from marketplace.referrals.next_step import next_step
 
@@ -35,11 +36,13 @@ def show() -> Any:
     asked = list(db.session.scalars(
         select(Lead).join(Buyer, Buyer.id == Lead.buyer_id)
         .where(Buyer.erasure_asked_at.is_not(None), Buyer.erased_at.is_(None)).order_by(Buyer.erasure_asked_at)))
+    known = leads_with_address([one.lead for one in waiting])
     told = select(Lead, Buyer).join(Buyer, Buyer.id == Lead.buyer_id).where(Buyer.told_at.is_not(None))
     return render_template(
         "admin/privacy.html", waiting=waiting, asked=asked, counts=_counts(),
         told=db.session.execute(told.order_by(Buyer.told_at.desc()).limit(20)).all(),
-        next_step=lambda lead: next_step(lead, Audience.ADMIN, []), kinds=KINDS, newest=newest_key())
+        next_step=lambda lead: next_step(lead, Audience.ADMIN, [], is_address_known=lead.id in known), kinds=KINDS,
+        newest=newest_key())
 
 
 def _counts() -> dict[str, int]:

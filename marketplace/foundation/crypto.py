@@ -167,13 +167,18 @@ def sign(purpose: str, value: str, *, until: date) -> str:
 
 
 def unsign(purpose: str, token: str) -> str:
-    """The value of a link made by ``sign`` for the same purpose. Raises BadLink, and LinkEnded after its last day."""
+    """The value of a link made by ``sign`` for the same purpose. Raises BadLink, and LinkEnded after its last day.
+
+    One that was made before links had a last day, ``value.tag``, has ended.
+    """
     signed, _, tag = token.rpartition(".")
     value, _, end = signed.rpartition(".")
-    if (not _LINK_VALUE.fullmatch(value) or not _LINK_END.fullmatch(end)
-            or not hmac.compare_digest(tag.encode(), _tag(purpose, signed).encode())):
+    is_dated = _LINK_END.fullmatch(end) is not None
+    if not is_dated:
+        value = signed
+    if not _LINK_VALUE.fullmatch(value) or not hmac.compare_digest(tag.encode(), _tag(purpose, signed).encode()):
         raise BadLink
-    if int(end, 16) < clock.now().date().toordinal():
+    if not is_dated or int(end, 16) < clock.now().date().toordinal():
         raise LinkEnded(value)
     return value
 

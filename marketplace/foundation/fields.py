@@ -66,7 +66,7 @@ class JurisdictionCode(fields.String):
         code = (super()._deserialize(value, attr, data, **options) or "").strip().upper()
         if code and code not in jurisdictions.known():
             raise ValidationError("Choose a country or state from the list (ISO 3166, like US-CO).")
-        return code
+        return jurisdictions.plain_code(code)
 
 
 class Lines(fields.Field[list[str]]):

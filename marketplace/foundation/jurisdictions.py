@@ -1,6 +1,7 @@
 """Where law is made: countries and the parts of some of them, by their ISO 3166 codes (``US``, ``US-CA``)."""
 from functools import cache
 
+TERRITORIES = ("AS", "GU", "MP", "PR", "UM", "VI")  # Of the US, which ISO 3166 lists as countries as well.
 PARTED = ("US", "CA")  # Countries whose parts make such law themselves; elsewhere the country is asked alone.
 
 
@@ -26,6 +27,13 @@ def covers(wide: str, narrow: str) -> bool:
     return wide in {"", narrow} or narrow.startswith(f"{wide}-")
 
 
+def plain_code(code: str) -> str:
+    """One code for one place: a territory is a part of its country, whose law holds there too."""
+    return f"US-{code}" if code in TERRITORIES else code
+
+
 def choices() -> list[tuple[str, str]]:
-    """For a form: the parts of the countries that have them stand with their country's name, all by name."""
-    return sorted(known().items(), key=lambda item: item[1])
+    """For a form, each place once: the parts of the countries that have them stand with their country's name, all by
+    name."""
+    once = [(code, name) for code, name in known().items() if plain_code(code) == code]
+    return sorted(once, key=lambda item: item[1])

@@ -3,15 +3,29 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
+
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import public_url
+from marketplace.foundation.money import show_money
 from marketplace.foundation.sheets import write_sheet
 from marketplace.foundation.show import day_in_words
 from marketplace.privacy.buyers import is_only_typed, leads_about, why_wait
 from marketplace.privacy.kinds import KINDS, Whose
 from marketplace.referrals.contact import CASE_OPENED, CONTACT_OPENED, POST_OPENED, is_open_to_business
-from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Lead, Moderation, Suppression
+from marketplace.referrals.models import (
+    Buyer,
+    Channel,
+    Consent,
+    ConsentGrant,
+    Dispute,
+    DisputeSide,
+    Lead,
+    Moderation,
+    Suppression,
+    WitnessSaid,
+)
 from marketplace.referrals.queries import consents_of
 from marketplace.referrals.suppression import hash_email
 
@@ -26,6 +40,10 @@ SAID = {
     Consent.WITHDRAWN: "You took your yes back",
 }
 
+SAID_AS_WITNESS = {
+    WitnessSaid.BOUGHT: "Yes, I bought from them.", WitnessSaid.NOT_BOUGHT: "No, I did not buy from them.",
+    WitnessSaid.RATHER_NOT: "I would rather not say."}
+
 
 @dataclass(frozen=True)
 class Held:
@@ -38,6 +56,7 @@ class Held:
     is_open: bool  # The business may open the contact data today.
     looks: list[tuple[datetime, str]]
     waits: str | None
+    in_disputes: list[dict[str, Any]]  # Their own words there.
     is_only_typed: bool  # By whoever had a link that was passed on: what was written may be somebody else's.
 
     @property
@@ -71,7 +90,7 @@ def _held(lead: Lead) -> Held:
     if is_only_typed(lead):
         said = "Somebody gave your address with a yes. Without your confirmation it does not count"
     return Held(lead, buyer, said, grant, is_open_to_business(lead, grant), _looks(lead), why_wait(lead),
-                is_only_typed(lead))
+                [] if is_only_typed(lead) else _said_in_disputes(lead), is_only_typed(lead))
 
 
 def _looks(lead: Lead) -> list[tuple[datetime, str]]:
@@ -116,8 +135,25 @@ def _entry(held: Held) -> dict[str, Any]:
             "id": grant.id, "to": lead.business.name, "purpose": grant.purpose, "channel": HOW[grant.channel],
             "until": grant.until.isoformat(), "note": grant.note, "confirmed_at": _time(grant.confirmed_at),
             "withdrawn_at": _time(grant.withdrawn_at)} for grant in consents_of(lead)],
+        "said_in_disputes": held.in_disputes,
         "looked_at": [{"at": _time(at), "by": who} for at, who in held.looks],
     }
+
+
+def _said_in_disputes(lead: Lead) -> list[dict[str, Any]]:
+    """Their own words: as a witness, where the link of our mail shows that it was they; and in a report of misuse."""
+    found: list[dict[str, Any]] = []
+    for dispute in db.session.scalars(select(Dispute).where(Dispute.lead_id == lead.id).order_by(Dispute.id)):
+        answer = dispute.witness
+        if answer is not None and answer.is_proven:
+            found.append({
+                "as": "witness", "said": SAID_AS_WITNESS[answer.said], "note": answer.note,
+                "bought_on": answer.bought_on.isoformat() if answer.bought_on else None,
+                "amount": show_money(answer.amount) if answer.amount else None, "at": _time(answer.created_at)})
+        found += [{"as": "report of misuse", "said": one.text, "note": None, "bought_on": None, "amount": None,
+                   "at": _time(one.created_at)}
+                  for one in dispute.statements if one.side is DisputeSide.BUYER and one.text]
+    return found
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -3,8 +3,9 @@ from collections.abc import Callable
 
 from marketplace.foundation.db import db
 from marketplace.foundation.mail import Mail
+from marketplace.referrals.buyer_letters import to_buyer
 from marketplace.referrals.data_link import data_link
-from marketplace.referrals.letters import to_buyer, to_members
+from marketplace.referrals.letters import to_members
 from marketplace.referrals.models import Buyer, Lead
 
 ASKED_WHY = ("You get this mail because somebody, probably you, asked on Fingerpost what we hold about this address. "

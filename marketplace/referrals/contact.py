@@ -1,4 +1,5 @@
 """The only door through which a buyer's contact data leaves: consent, purpose, channel, day, then the audit row."""
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,7 +15,7 @@ from marketplace.referrals.disclosure import disclosure_of
 from marketplace.referrals.legal_clocks import note_disclosed
 from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Evidence, Lead, Suppression
 from marketplace.referrals.permissions import is_referrer, may_moderate, may_work
-from marketplace.referrals.queries import find_live_grant
+from marketplace.referrals.queries import find_live_grant, live_grants
 
 PURPOSE = "to contact me about the need described in my post, and nothing else"
 # In the trail: who had a buyer's data before them.
@@ -80,18 +81,31 @@ def note_post_opened(*leads: Lead, by: User) -> None:
     """People of the business have the post before them, with its author's name: the buyer can see that too."""
     for lead in leads:
         require(may_work(by, lead), "read this post")
-        if SeenLead(lead, by=by).shows_evidence:
-            audit.record(POST_OPENED, lead.id, by=by.id)
+    for seen in see_leads(leads, by=by):
+        if seen.shows_evidence:
+            audit.record(POST_OPENED, seen.id, by=by.id)
+
+
+def see_leads(leads: Sequence[Lead], *, by: User) -> "list[SeenLead]":
+    """As many statements for a hundred as for one."""
+    grants = live_grants([lead for lead in leads if not _is_theirs_to_read(lead, by)])
+    return [SeenLead(lead, by=by, shows_evidence=_is_theirs_to_read(lead, by) or is_open_to_business(
+        lead, grants.get(lead.id))) for lead in leads]
+
+
+def _is_theirs_to_read(lead: Lead, user: User) -> bool:
+    return may_moderate(user, lead) or is_referrer(user, lead)
 
 
 class SeenLead:
     """A lead as one reader may see it: the evidence names the buyer, so a business sees it after their yes."""
 
-    def __init__(self, lead: Lead, *, by: User) -> None:
+    def __init__(self, lead: Lead, *, by: User, shows_evidence: bool | None = None) -> None:
+        """Of many leads ``see_leads`` knows ``shows_evidence``."""
         self.lead = lead if may_moderate(by, lead) else as_told(lead)
         self.is_pointed_by_reader = is_referrer(by, lead)
-        self.shows_evidence = (
-            may_moderate(by, lead) or is_referrer(by, lead) or is_open_to_business(lead, find_live_grant(lead)))
+        self.shows_evidence = shows_evidence if shows_evidence is not None else (
+            _is_theirs_to_read(lead, by) or is_open_to_business(lead, find_live_grant(lead)))
 
     @property
     def evidence(self) -> Evidence | None:

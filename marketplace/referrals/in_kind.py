@@ -12,7 +12,7 @@ from marketplace.referrals import lifecycle
 from marketplace.referrals.buyers_share import reopen_choice, settle_donation
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.locks import lock_funds_of
-from marketplace.referrals.models import Conversion, KindState, Lead, RewardInKind, Thing
+from marketplace.referrals.models import Conversion, KindState, Lead, RewardInKind, Split, SplitPart, SplitState, Thing
 from marketplace.referrals.permissions import may_give_money_back, may_receive, may_work
 
 LIVES = timedelta(days=365)  # Then what was never offered expires, with notice to both.
@@ -26,7 +26,7 @@ def owe_thing(lead: Lead, conversion: Conversion, share: Share, *, by: str) -> R
     assert share.thing is not None
     owed = RewardInKind(
         conversion_id=conversion.id, lead_id=lead.id, business_id=lead.business_id, whom=share.whom,
-        beneficiary_id=lead.referrer_id if share.whom == "referrer" else None, rule_id=share.rule.id,
+        beneficiary_id=_whose(lead) if share.whom == "referrer" else None, rule_id=share.rule.id,
         thing=Thing(share.thing.value), words=share.words, expires_at=clock.now() + LIVES)
     db.session.add(owed)
     db.session.flush()
@@ -35,6 +35,23 @@ def owe_thing(lead: Lead, conversion: Conversion, share: Share, *, by: str) -> R
     outbox.promise("remind_of_kind", after=REMINDED_AFTER, kind_id=owed.id)
     outbox.promise("end_kind", after=LIVES, kind_id=owed.id)
     return owed
+
+
+def _whose(lead: Lead) -> str:
+    """The referrer's; or, once their own part of the lead was given away whole, that of the other who pointed too."""
+    second = select(SplitPart.user_id).join(Split).where(
+        Split.lead_id == lead.id, Split.state == SplitState.AGREED, Split.own_bps == 0,
+        SplitPart.second_id.is_not(None)).order_by(SplitPart.id).limit(1)
+    return db.session.scalar(second) or lead.referrer_id
+
+
+def pass_things_on(lead: Lead, *, to: User, by: str) -> None:
+    """What its referrer is owed and was not offered yet is owed to ``to``. A thing is not divided."""
+    for owed in things_of_lead(lead):
+        if owed.state is S.OWED and owed.beneficiary_id == lead.referrer_id:
+            owed.beneficiary_id = to.id
+            audit.record("kind.passed_on", owed.id, by=by)
+            outbox.promise("send_letter", letter="kind_owed", kind_id=owed.id)
 
 
 def offer_thing(owed: RewardInKind, *, by: User, offer: str) -> None:

@@ -1,4 +1,4 @@
-"""What the parties of a lead are told by mail. Each letter is composed from ids when it is sent.
+"""What referrers and businesses are told of a lead by mail. Each letter is composed from ids when it is sent.
 
 A letter that no longer applies when its turn comes is not sent: the function answers an empty list.
 """
@@ -13,23 +13,17 @@ from marketplace.foundation.letters import compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import Business, Membership, User
-from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link, confirming_link
-from marketplace.referrals.data_link import data_link
+from marketplace.referrals.asking import PASSED_ON, buyer_link
 from marketplace.referrals.disclosure import disclosure_of
-from marketplace.referrals.lawful import lowering_of, promised_in_words, ruling_of
+from marketplace.referrals.lawful import lowering_of, promised_in_words
 from marketplace.referrals.models import (
     Buyer,
-    Channel,
     Consent,
-    ConsentGrant,
     Lead,
     Moderation,
     ReasonCode,
 )
-from marketplace.referrals.queries import find_live_grant
-from marketplace.referrals.reward_words import buyer_share_in_words
 
-HOW = {Channel.EMAIL: "by e-mail", Channel.PHONE: "by phone"}
 UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
 REASONS = {
     ReasonCode.NOT_A_BUYER: "The post does not show somebody who is looking to buy.",
@@ -46,26 +40,10 @@ REASONS = {
     ReasonCode.SPAM: "It looks like spam.",
     ReasonCode.OTHER: "See the note.",
 }
-BUYER_WHY = ("You get this mail because someone pointed a business at a post of yours on Fingerpost. "
-             "We never write again unless you say yes; “never contact me” on the page ends it for good.")
-YOUR_DATA = "What we hold about you, who has it, and how to have it erased"
-CONFIRM_WHY = ("You get this mail because somebody gave this address with a yes on Fingerpost. "
-               "If it was not you, do nothing: without your confirmation the yes does not count.")
-NEW_LINK_WHY = ("You get this mail because somebody, probably you, asked for it with an older link to Fingerpost. "
-                "If it was not you, nothing has changed.")
-RECEIPT_WHY = "You get this mail because you said yes to being introduced to a business on Fingerpost."
 
 
 def _lead(lead_id: str) -> Lead:
     return db.session.get_one(Lead, lead_id)
-
-
-def to_buyer(buyer: Buyer, subject: str, *paragraphs: str, action: tuple[str, str], why: str) -> list[Mail]:
-    """To the address that we have of them now; with the way to their own data, like every mail to a buyer."""
-    if not buyer.email:
-        return []
-    return [compose(buyer.email, subject, *paragraphs, name=buyer.name or "", action=action, why=why,
-                    foot=(YOUR_DATA, data_link(buyer)))]
 
 
 def to_referrer(lead: Lead, subject: str, *paragraphs: str, label: str = "Open your lead") -> list[Mail]:
@@ -146,7 +124,7 @@ def referrer_wrong_person(lead_id: str) -> list[Mail]:
                         "Whoever opened the buyer's page says that they are not the one who wrote the post. "
                         "We have forgotten the address, if you had given one.",
                         "If you know the buyer, pass the link on to them yourself:", buyer_link(lead, PASSED_ON),
-                        *_say_openly(lead))
+                        *say_openly(lead))
 
 
 def lead_accepted(lead_id: str) -> list[Mail]:
@@ -162,97 +140,13 @@ def lead_accepted(lead_id: str) -> list[Mail]:
         lead, "Your lead was accepted: now pass the link on", *heard,
         "The buyer decides. Send them their private page yourself, where you know them:",
         buyer_link(lead, PASSED_ON),
-        f"They see who pointed, to whom, and that you would earn {promised_in_words(lead)}.", *_say_openly(lead))
+        f"They see who pointed, to whom, and that you would earn {promised_in_words(lead)}.", *say_openly(lead))
 
 
-def _say_openly(lead: Lead) -> list[str]:
+def say_openly(lead: Lead) -> list[str]:
     """With every link that a referrer passes on."""
     line = disclosure_of(lead)
     return [f"Be open with them, and with whoever reads along where you answer the post: “{line}”"] if line else []
-
-
-def buyer_asked(lead_id: str) -> list[Mail]:
-    lead = _lead(lead_id)
-    buyer = db.session.get_one(Buyer, lead.buyer_id)
-    if not buyer.email or lead.consent is not Consent.ASKED:
-        return []
-    return to_buyer(
-        buyer, "Someone thinks they know the right business for you",
-        f"{lead.referrer.name} read a post of yours and thinks that {lead.business.name} is right for what you need.",
-        "Nobody has been given your address. It is up to you: yes, no, or never again.", *_your_share(lead),
-        f"So that you know: if you end up buying, {lead.referrer.name} gets {promised_in_words(lead)}.",
-        action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)
-
-
-def _your_share(lead: Lead) -> list[str]:
-    share = buyer_share_in_words(lead.terms, ruling_of(lead))
-    return [f"There is something in it for you too: {share}"] if share else []
-
-
-def buyer_reminded(lead_id: str) -> list[Mail]:
-    """The one reminder: to the buyer where we have an address, else to the referrer who passes the link on."""
-    lead = _lead(lead_id)
-    buyer = db.session.get_one(Buyer, lead.buyer_id)
-    if lead.consent is not Consent.ASKED:
-        return []
-    if buyer.email:
-        return to_buyer(
-            buyer, "A reminder, and the only one",
-            f"{lead.referrer.name} thinks that {lead.business.name} is right for what you need. "
-            "If you do nothing, nobody is given anything about you.",
-            action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)
-    return to_referrer(lead, "The buyer has not answered yet",
-                        "Half of the time to answer is over. Have you passed the link on?",
-                        buyer_link(lead, PASSED_ON), *_say_openly(lead))
-
-
-def consent_confirm(grant_id: str) -> list[Mail]:
-    grant = db.session.get_one(ConsentGrant, grant_id)
-    lead = _lead(grant.lead_id)
-    buyer = db.session.get_one(Buyer, lead.buyer_id)
-    if grant.replaced_at or grant.confirmed_at or not buyer.email:
-        return []
-    return to_buyer(
-        buyer, "Please confirm that this is you",
-        f"You (or somebody with your address) said yes to being introduced to {lead.business.name}.",
-        f"{lead.referrer.name} pointed them at a post of yours, and gets {promised_in_words(lead)} if you end "
-        "up buying.", *_your_share(lead),
-        "Only when you confirm do they learn how to reach you. If it was not you, do nothing.",
-        why=CONFIRM_WHY,
-        action=("Yes, introduce me", confirming_link(grant)))
-
-
-def buyer_new_link(lead_id: str) -> list[Mail]:
-    """Asked for where an older link had ended. An answer that waits to be confirmed is asked for again instead."""
-    lead, waiting = _lead(lead_id), _to_be_confirmed(lead_id)
-    if waiting is not None:
-        return consent_confirm(waiting.id)
-    return to_buyer(
-        db.session.get_one(Buyer, lead.buyer_id), "A new link to your page",
-        f"It is about {lead.business.name}, and what was said and agreed there. Somebody, probably you, asked for it "
-        "with an older link, which opens no more.",
-        "There you can see what you said, take a yes back, and say “never contact me”.",
-        action=("Open my page", buyer_link(lead, MAILED)), why=NEW_LINK_WHY)
-
-
-def _to_be_confirmed(lead_id: str) -> ConsentGrant | None:
-    grant = find_live_grant(_lead(lead_id))
-    is_open = grant is not None and grant.confirmed_at is None and _lead(lead_id).consent is Consent.ASKED
-    return grant if is_open else None
-
-
-def buyer_receipt(lead_id: str) -> list[Mail]:
-    lead = _lead(lead_id)
-    buyer = db.session.get_one(Buyer, lead.buyer_id)
-    grant = db.session.scalar(select(ConsentGrant).where(
-        ConsentGrant.lead_id == lead.id, ConsentGrant.confirmed_at.is_not(None)))
-    if grant is None or not buyer.email:
-        return []
-    return to_buyer(
-        buyer, "Your yes, in writing",
-        f"To {lead.business.name}, {grant.purpose}, {HOW[grant.channel]}, until {day_in_words(grant.until)}.",
-        "You can take it back at any time on your page; it ends automatically on that day.",
-        action=("Open my page", buyer_link(lead, MAILED)), why=RECEIPT_WHY)
 
 
 def business_introduced(lead_id: str) -> list[Mail]:
@@ -313,9 +207,8 @@ def lead_waits_for_funds(bounty_id: str) -> list[Mail]:
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
-        lead_duplicate, lead_seconded, lead_needs_info, lead_rejected, lead_expired, lead_accepted, buyer_asked,
-        buyer_reminded, consent_confirm, buyer_new_link, buyer_receipt, business_introduced, business_consent_withdrawn,
-        referrer_buyer_said_yes, referrer_lowered, referrer_buyer_said_later, referrer_wrong_person,
-        bounty_out_of_funds, lead_waits_for_funds,
+        lead_duplicate, lead_seconded, lead_needs_info, lead_rejected, lead_expired, lead_accepted, business_introduced,
+        business_consent_withdrawn, referrer_buyer_said_yes, referrer_lowered, referrer_buyer_said_later,
+        referrer_wrong_person, bounty_out_of_funds, lead_waits_for_funds,
     )
 }

@@ -1,4 +1,6 @@
 """Who may do what with a lead. Plain functions that answer yes or no."""
+from collections.abc import Sequence
+
 from sqlalchemy import select
 
 from marketplace.bounties.models import Bounty
@@ -23,10 +25,16 @@ def may_moderate(user: User, lead: Lead) -> bool:
 
 def may_decide(user: User, lead: Lead) -> bool:
     """``may_moderate``, and no share in what it earns either: agreed to, perhaps, before they became an admin."""
-    share = select(SplitPart.id).join(Split).where(
-        Split.lead_id == lead.id, Split.state.in_((SplitState.PROPOSED, SplitState.AGREED)),
-        SplitPart.user_id == user.id).limit(1)
-    return may_moderate(user, lead) and db.session.scalar(share) is None
+    return bool(decidable_by(user, [lead]))
+
+
+def decidable_by(user: User, leads: Sequence[Lead]) -> set[str]:
+    """Ids of those that they ``may_decide``."""
+    found = {lead.id for lead in leads if may_moderate(user, lead)}
+    shares = select(Split.lead_id).join(SplitPart).where(
+        Split.lead_id.in_(found), Split.state.in_((SplitState.PROPOSED, SplitState.AGREED)),
+        SplitPart.user_id == user.id)
+    return found - set(db.session.scalars(shares)) if found else found
 
 
 def may_work(user: User, lead: Lead) -> bool:

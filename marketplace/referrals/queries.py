@@ -1,4 +1,5 @@
 """Reads. Every list starts from what this person may see."""
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -176,6 +177,14 @@ def find_live_grant(lead: Lead) -> ConsentGrant | None:
         ConsentGrant.lead_id == lead.id, ConsentGrant.withdrawn_at.is_(None), ConsentGrant.replaced_at.is_(None)))
 
 
+def live_grants(leads: Sequence[Lead]) -> dict[str, ConsentGrant]:
+    """The same of many leads, by lead; the others have none."""
+    found = db.session.scalars(select(ConsentGrant).where(
+        ConsentGrant.lead_id.in_([lead.id for lead in leads]), ConsentGrant.withdrawn_at.is_(None),
+        ConsentGrant.replaced_at.is_(None)))
+    return {grant.lead_id: grant for grant in found}
+
+
 def consents_of(lead: Lead) -> list[ConsentGrant]:
     """Every answer that was a yes, oldest first: confirmed or not, taken back or not."""
     return list(db.session.scalars(
@@ -217,7 +226,7 @@ def record_of_business(business_id: str) -> Record:
 
 
 def _record(whose: ColumnElement[bool], lost_by: ColumnElement[bool]) -> Record:
-    refused = Lead.moderation.in_([Moderation.REJECTED, Moderation.DUPLICATE])
+    refused = Lead.moderation == Moderation.REJECTED  # Who was second to point was refused nothing.
     accepted = Lead.accepted_at.is_not(None)
     counts = db.session.execute(select(
         func.count(), func.count().filter(accepted), func.count().filter(refused),

@@ -13,8 +13,9 @@ from marketplace.identity.models import User
 from marketplace.payments.models import Payable, PayableState
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.referrals.asking import MAILED, buyer_link
+from marketplace.referrals.buyer_letters import to_buyer
 from marketplace.referrals.holds import why_held
-from marketplace.referrals.letters import to_buyer, to_members, to_referrer
+from marketplace.referrals.letters import to_members, to_referrer
 from marketplace.referrals.models import (
     Buyer,
     Clawback,

@@ -149,6 +149,12 @@ class RulingInput(Schema):
     version = fields.Integer(load_default=None, allow_none=True)
 
 
+class RuledInput(Schema):
+    """Which answer to that question is meant: the one about this lead and that."""
+
+    other_id = clean_text(1, 60, required=True)
+
+
 class NextInput(Schema):
     """The next case; ``besides`` is the one just put down."""
 

@@ -43,6 +43,7 @@ DECISIONS: dict[str, Told] = {
 THE_BUYER: dict[str, Told] = {
     "buyer.found_same": (frozenset({A}), "One buyer with another lead, an admin says", "warn"),
     "buyer.found_different": (frozenset({A}), "Another buyer than that of a like lead, an admin says", "info"),
+    "buyer.ruling_undone": (frozenset({A}), "What an admin had said of the two was taken back", "mute"),
     "consent.asked": (EVERYONE, "The buyer was asked", "info"),
     "consent.given": (frozenset({A, Y}), "The buyer answered; the address is confirmed next", "info"),
     "consent.granted": (EVERYONE, "The buyer said yes", "ok"),
@@ -103,6 +104,7 @@ SHARES_AND_THINGS: dict[str, Told] = {
     "share.taken": (EVERYONE, "The buyer takes the share as money", "info"),
     "share.donated": (EVERYONE, "The buyer gives the share to the cause", "info"),
     "share.declined": (EVERYONE, "The buyer’s share goes back to the business", "mute"),
+    "kind.passed_on": (EVERYONE - {Y}, "Owed to the other referrer, a dispute decided", "warn"),
     "kind.owed": (EVERYONE - {Y}, "Owed, not in money", "ok"),
     "kind.offered": (EVERYONE - {Y}, "Offered by the business", "info"),
     "kind.fulfilled": (EVERYONE - {Y}, "Done by the business", "ok"),

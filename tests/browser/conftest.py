@@ -4,6 +4,8 @@ import email
 import email.policy
 import logging
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ from playwright.sync_api import BrowserContext, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from scripts.browser import FLAGS, find_browser, why_no_browser
-from scripts.processes import Product, free_port, started
+from scripts.processes import ROOT, Product, free_port, started
 from tests.browser.window import Window
 from tests.browsing import sign_in
 
@@ -94,6 +96,16 @@ def cookie_of(app: Flask, user: Any, site: str) -> Any:
 
 SIZES = {"phone": PHONE, "desk": DESK}
 MAIL_WITHIN = 30.0  # seconds
+IN_ONE_PROCESS = """
+import sys
+from wsgi import app
+app.app_context().push()
+for command in sys.argv[1:]:
+    done = app.test_cli_runner().invoke(args=[command])
+    print(done.output)
+    if done.exit_code:
+        sys.exit(f"`flask {command}` failed: {done.exception!r}")
+"""
 
 
 @dataclass
@@ -129,6 +141,12 @@ class Stage:
                         return fitting[0]
             self.windows[0].page.wait_for_timeout(100)  # The browser goes on meanwhile.
         raise AssertionError(f"no mail to {address} about {about!r} within {MAIL_WITHIN:.0f} s")
+
+    def no_cent_is_missing(self) -> None:
+        """`flask reconcile` and `flask doctor`: both fail if one is. Together, as to begin a process takes longest."""
+        done = subprocess.run([sys.executable, "-c", IN_ONE_PROCESS, "reconcile", "doctor"], cwd=ROOT,
+                              env=dict(self.product.env), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="session")

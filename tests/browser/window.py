@@ -1,4 +1,8 @@
-"""One person's browser window. Whatever is looked at in it is held to the same rules, and photographed."""
+"""One person's browser window. Whatever is looked at in it is held to the same rules; what breaks one is photographed.
+
+``FINGERPOST_SCREENS=1``: everything is, into build/screens.
+"""
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,13 +12,14 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, Page, expect
 
 SCREENS = Path(__file__).resolve().parents[2] / "build" / "screens"
+EVERYTHING = bool(os.environ.get("FINGERPOST_SCREENS"))  # A picture takes as long as the rules.
 PASSWORD = "point-at-a-buyer"  # Of all demo people.
 PATIENCE = 15_000  # Milliseconds for what the page does by itself.
 ONE_LOOK = 1_500  # Milliseconds before a page that waits for the worker is asked for again.
 LOOKS = 25
 OURS = ("http://127.0.0.1:", "data:", "about:", "blob:")
 
-ALL_RULES = {"resultTypes": ["violations"]}
+ALL_RULES = {"resultTypes": ["violations"], "preload": False}  # What is fetched again for it, no rule that applies here reads.
 COLOURS = {**ALL_RULES, "runOnly": ["color-contrast"]}  # All that the dark scheme changes.
 
 
@@ -88,15 +93,13 @@ class Window:
                 control.first.fill(value)
 
     def look(self, name: str, *, dark: bool = False) -> None:
-        """Hold the page to the rules and keep a picture of it; ``dark`` in both colour schemes."""
+        """Hold the page to the rules; ``dark`` in both colour schemes."""
         self.counter[0] += 1
         picture = f"{self.size}-{self.counter[0]:02}-{name}"
         self.keeps_to_the_rules(picture)
-        self._photograph(picture)
         if dark:
             self.page.emulate_media(color_scheme="dark")
             self.keeps_to_the_rules(f"{picture}-dark", COLOURS)
-            self._photograph(f"{picture}-dark")
             self.page.emulate_media(color_scheme="light")
 
     def _photograph(self, picture: str) -> None:
@@ -116,6 +119,8 @@ class Window:
         faults += [f"{rule['id']}: {node['target']} {node['html'][:200]} {node['failureSummary']}"
                    for rule in broken for node in rule["nodes"]]
         self.complaints += [f"{picture}: {fault}" for fault in faults]
+        if faults or EVERYTHING:
+            self._photograph(picture)
 
     def _broken(self, rules: dict[str, Any]) -> list[dict[str, Any]]:
         """What axe finds against ``rules``; what it finds right stays in the browser, as telling it takes longest."""

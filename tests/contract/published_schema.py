@@ -6,6 +6,7 @@ import ast
 import json
 import tempfile
 from functools import cache
+from hashlib import blake2b
 from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,16 @@ def _registry() -> Registry[Any]:
 
 def find_faults(value: Any, schema: Schema) -> list[str]:
     """Every way in which ``value`` is not what the published ``schema`` says, with its place."""
-    return [f"{error.json_path}: {error.message[:300]}" for error in _validator(schema).iter_errors(value)]
+    said = id(schema), blake2b(json.dumps(value).encode()).digest()
+    if said in _sound:
+        return []
+    faults = [f"{error.json_path}: {error.message[:300]}" for error in _validator(schema).iter_errors(value)]
+    if not faults:
+        _sound.add(said)
+    return faults
+
+
+_sound: set[tuple[int, bytes]] = set()  # An event is heard, heard again and asked for: to look through it takes long.
 
 
 _validators: dict[int, tuple[Schema, Draft202012Validator]] = {}

@@ -1,6 +1,8 @@
 """Names of places, and how far they are apart."""
 import pytest
 
+from marketplace.foundation import jurisdictions
+from marketplace.foundation.fields import JurisdictionCode
 from marketplace.foundation.places import distance_km, find_places, parse_place
 
 pytestmark = pytest.mark.once
@@ -30,3 +32,11 @@ def test_distances_are_those_of_the_map():
     assert 35 < distance_km(denver, boulder) < 45
     assert 8_000 < distance_km(denver, freiburg) < 8_600
     assert distance_km(denver, denver) == 0
+
+
+def test_each_place_stands_once_in_the_list_and_a_territory_is_under_its_countrys_law():
+    names = [name.removesuffix(", United States") for code, name in jurisdictions.choices()
+             if len(code) == 2 or code.startswith("US-")]
+    assert sorted({name for name in names if names.count(name) > 1}) == ["Georgia"], "a country and a state"
+    assert [code for code, name in jurisdictions.choices() if "Puerto Rico" in name] == ["US-PR"]
+    assert JurisdictionCode().deserialize("PR") == "US-PR" and jurisdictions.covers("US", "US-PR")

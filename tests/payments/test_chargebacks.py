@@ -59,6 +59,36 @@ def heard(app, stripe, work):
 
 
 @pytest.fixture
+def funding(stripe, wes, keep_row):
+    """$1,000."""
+    return keep_row("paid in", lambda: pay_in(stripe, wes, usd(1000)))
+
+
+@pytest.fixture
+def opened(stripe, funding, heard, keep):
+    """Disputed, and the money is at the bank."""
+    def build():
+        opened = dispute(stripe, funding)
+        heard()
+        return opened
+    return keep("a payment that the bank took back", build)
+
+
+@pytest.fixture
+def chargeback(stripe, funding, heard, keep_row):
+    """$600 of it are promised to a lead; the bank takes it all."""
+    def build():
+        reserve("lead_1", usd(600))
+        opened = dispute(stripe, funding)
+        heard()
+        freeze(FrozenKind.RESERVED, "lead_1")
+        stripe.control.settle_dispute(opened, status="lost")
+        heard()
+        return the_chargeback()
+    return keep_row("lost, with a lead", build)
+
+
+@pytest.fixture
 def mona(app):
     return make_user("Mona Lind", is_admin=True)
 
@@ -95,10 +125,7 @@ def reserve(lead_id, amount):
 
 
 class TestOpened:
-    def test_what_is_free_is_frozen_at_once_and_stripe_takes_it_with_its_fee(self, stripe, wes, heard, news):
-        funding = pay_in(stripe, wes, usd(1000))
-        dispute(stripe, funding)
-        heard()
+    def test_what_is_free_is_frozen_at_once_and_stripe_takes_it_with_its_fee(self, stripe, wes, heard, opened, news):
         chargeback = the_chargeback()
         assert (chargeback.state, chargeback.amount, chargeback.reason) == (S.OPEN, usd(1000), "fraudulent")
         assert (chargeback.withdrawn_minor, chargeback.fee_minor, chargeback.frozen_minor) == (1000_00, FEE, 0)
@@ -108,14 +135,12 @@ class TestOpened:
         assert ("note_bad_day", {"source_id": chargeback.id}) in news
         assert ("send_letter", {"letter": "chargeback_open", "chargeback_id": chargeback.id}) in news
 
-    def test_frozen_before_stripe_takes_it(self, stripe, wes, heard):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_frozen_before_stripe_takes_it(self, stripe, wes, funding, heard):
         dispute(stripe, funding, amount=400_00, withdraw=False)
         heard()
         assert (holds(K.FUNDS, BOUNTY), holds(K.DISPUTED, the_chargeback().id)) == (600_00, 400_00)
 
-    def test_never_more_than_the_disputed_sum(self, stripe, wes, heard):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_never_more_than_the_disputed_sum(self, stripe, wes, funding, heard):
         pay_in(stripe, wes, usd(500))
         dispute(stripe, funding, withdraw=False)
         heard()
@@ -123,8 +148,7 @@ class TestOpened:
         reserve("lead_1", usd(100))
         assert freeze(FrozenKind.RESERVED, "lead_1") == 0
 
-    def test_what_is_not_free_is_named_by_referrals_and_frozen_next(self, stripe, wes, heard):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_what_is_not_free_is_named_by_referrals_and_frozen_next(self, stripe, wes, funding, heard):
         reserve("lead_1", usd(600))
         dispute(stripe, funding, withdraw=False)
         heard()
@@ -132,8 +156,7 @@ class TestOpened:
         assert freeze(FrozenKind.RESERVED, "lead_1") == 0
         assert (holds(K.RESERVED, "lead_1"), holds(K.DISPUTED, the_chargeback().id)) == (0, 1000_00)
 
-    def test_what_is_missing_is_owed_until_more_is_frozen(self, stripe, wes, heard):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_what_is_missing_is_owed_until_more_is_frozen(self, stripe, wes, funding, heard):
         reserve("lead_1", usd(600))
         dispute(stripe, funding)
         heard()
@@ -143,8 +166,7 @@ class TestOpened:
         assert holds(K.OWED_BY_BUSINESS, chargeback.id) == 0
         assert fresh(BusinessDebt, chargeback.id).owed_minor == 0
 
-    def test_what_comes_free_later_is_frozen_too(self, stripe, wes, heard):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_what_comes_free_later_is_frozen_too(self, stripe, wes, funding, heard):
         reserve("lead_1", usd(600))
         dispute(stripe, funding, withdraw=False)
         heard()
@@ -152,8 +174,7 @@ class TestOpened:
             funds.free_reservation("lead_1", bounty_id=BOUNTY, currency="usd", why="it ended")
         assert (holds(K.FUNDS, BOUNTY), holds(K.DISPUTED, the_chargeback().id)) == (0, 1000_00)
 
-    def test_a_frozen_lead_that_ends_gives_its_money_to_the_frozen_funds(self, stripe, wes, heard):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_a_frozen_lead_that_ends_gives_its_money_to_the_frozen_funds(self, stripe, wes, funding, heard):
         reserve("lead_1", usd(600))
         dispute(stripe, funding)
         heard()
@@ -165,8 +186,7 @@ class TestOpened:
         assert kinds == {(FrozenKind.FUNDS, 400_00), (FrozenKind.FUNDS, 600_00)}
         assert holds(K.OWED_BY_BUSINESS, the_chargeback().id) == 0
 
-    def test_new_money_covers_what_is_missing_first(self, stripe, wes, heard):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_new_money_covers_what_is_missing_first(self, stripe, wes, funding, heard):
         reserve("lead_1", usd(600))
         dispute(stripe, funding)
         heard()
@@ -183,8 +203,7 @@ class TestOpened:
         assert [(one.funding_id, one.amount) for one in made] == [(second.id, usd(50))]
         work()
 
-    def test_an_inquiry_freezes_and_ends_without_a_trace(self, stripe, wes, heard):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_an_inquiry_freezes_and_ends_without_a_trace(self, stripe, wes, funding, heard):
         asked = dispute(stripe, funding, status="warning_needs_response")
         heard()
         assert (the_chargeback().state, holds(K.DISPUTED, the_chargeback().id)) == (S.INQUIRY, 1000_00)
@@ -193,16 +212,14 @@ class TestOpened:
         assert (the_chargeback().state, holds(K.FUNDS, BOUNTY)) == (S.CLOSED, 1000_00)
         assert the_chargeback().settled_at
 
-    def test_an_inquiry_may_become_a_chargeback(self, stripe, wes, heard):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_an_inquiry_may_become_a_chargeback(self, stripe, wes, funding, heard):
         asked = dispute(stripe, funding, status="warning_needs_response")
         heard()
         stripe.control.settle_dispute(asked, status="needs_response")
         heard()
         assert (the_chargeback().state, the_chargeback().withdrawn_minor) == (S.OPEN, 1000_00)
 
-    def test_a_dispute_about_somebody_elses_payment_is_left_alone(self, stripe, wes, heard):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_a_dispute_about_somebody_elses_payment_is_left_alone(self, stripe, wes, funding, heard):
         opened = dispute(stripe, funding)
         change(stripe, opened, charge="ch_other", payment_intent=None)
         heard()
@@ -225,8 +242,7 @@ class TestOpened:
         assert outcomes("charge.dispute") == {said}
 
     @pytest.mark.once
-    def test_a_card_that_was_refused_at_once_is_no_payment_taken_back(self, stripe, wes, heard):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_a_card_that_was_refused_at_once_is_no_payment_taken_back(self, stripe, wes, funding, heard):
         heard()
         change(stripe, funding.charge_id, status="failed", failure_code="card_declined")
         with stripe.box.world.store.transaction():
@@ -249,8 +265,7 @@ def outcomes(kind: str) -> set[str]:
 
 
 class TestEnded:
-    def test_won_gives_everything_back_where_it_came_from(self, stripe, wes, heard):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_won_gives_everything_back_where_it_came_from(self, stripe, wes, funding, heard):
         reserve("lead_1", usd(600))
         opened = dispute(stripe, funding)
         heard()
@@ -262,10 +277,7 @@ class TestEnded:
         assert (holds(K.FUNDS, BOUNTY), holds(K.RESERVED, "lead_1")) == (400_00, 600_00)
         assert chargeback.settled_at and chargeback.closed_at
 
-    def test_won_waits_for_the_money_before_it_gives_anything_back(self, stripe, wes, heard):
-        funding = pay_in(stripe, wes, usd(1000))
-        opened = dispute(stripe, funding)
-        heard()
+    def test_won_waits_for_the_money_before_it_gives_anything_back(self, stripe, wes, heard, opened):
         change(stripe, opened, status="won")
         do_now(CHECK_CHARGEBACK, chargeback_id=the_chargeback_id())
         assert (the_chargeback().state, holds(K.FUNDS, BOUNTY), the_chargeback().settled_at) == (S.WON, 0, None)
@@ -273,25 +285,20 @@ class TestEnded:
         heard()
         assert (holds(K.FUNDS, BOUNTY), the_chargeback().settled_at is not None) == (1000_00, True)
 
-    def test_lost_takes_the_free_funds_and_nothing_is_owed(self, stripe, wes, heard):
-        funding = pay_in(stripe, wes, usd(1000))
-        opened = dispute(stripe, funding)
-        heard()
+    def test_lost_takes_the_free_funds_and_nothing_is_owed(self, stripe, wes, heard, opened):
         stripe.control.settle_dispute(opened, status="lost")
         heard()
         chargeback = the_chargeback()
         assert (chargeback.state, holds(K.FUNDS, BOUNTY), chargeback.settled_at is not None) == (S.LOST, 0, True)
         assert books() == {"stripe_fees": -(29_30 + FEE), "clearing": 29_30 + FEE}
 
-    def test_lost_leaves_promises_whole_and_the_business_owes_them(self, stripe, wes, heard, news):
-        chargeback = lose_with_a_lead(stripe, wes, heard)
+    def test_lost_leaves_promises_whole_and_the_business_owes_them(self, stripe, wes, heard, chargeback, news):
         assert holds(K.RESERVED, "lead_1") == 600_00
         assert holds(K.OWED_BY_BUSINESS, chargeback.id) == -600_00
         assert chargeback.settled_at is None
         assert ("send_letter", {"letter": "chargeback_lost", "chargeback_id": chargeback.id}) in news
 
-    def test_the_next_funding_pays_the_debt_first_then_the_promises_are_whole_again(self, stripe, wes, heard):
-        chargeback = lose_with_a_lead(stripe, wes, heard)
+    def test_the_next_funding_pays_the_debt_first_then_the_promises_are_whole_again(self, stripe, wes, heard, chargeback):
         pay_in(stripe, wes, usd(250))
         assert (holds(K.OWED_BY_BUSINESS, chargeback.id), holds(K.FUNDS, BOUNTY)) == (-350_00, 0)
         pay_in(stripe, wes, usd(500))
@@ -300,8 +307,7 @@ class TestEnded:
         states = set(db.session.scalars(select(FrozenPart.state)))
         assert states == {FrozenState.TAKEN, FrozenState.RETURNED}
 
-    def test_an_admin_writes_off_what_nobody_will_pay_once(self, stripe, wes, heard, mona):
-        chargeback = lose_with_a_lead(stripe, wes, heard)
+    def test_an_admin_writes_off_what_nobody_will_pay_once(self, stripe, wes, heard, chargeback, mona):
         with transaction():
             assert write_off(chargeback.id, by=mona, reason="They are gone.") == usd(600)
             settle(freezing.lock_chargeback(chargeback.id))
@@ -312,8 +318,7 @@ class TestEnded:
         told = db.session.scalars(select(AuditEvent).filter_by(action="debt.written_off")).one()
         assert (told.actor_id, told.details["reason"]) == (mona.id, "They are gone.")
 
-    def test_a_bank_that_changes_its_mind_gives_back_even_what_was_written_off(self, stripe, wes, heard, mona):
-        chargeback = lose_with_a_lead(stripe, wes, heard)
+    def test_a_bank_that_changes_its_mind_gives_back_even_what_was_written_off(self, stripe, wes, heard, chargeback, mona):
         with transaction():
             write_off(chargeback.id, by=mona, reason="They are gone.")
         stripe.control.settle_dispute(chargeback.stripe_id, status="won")
@@ -321,9 +326,8 @@ class TestEnded:
         assert fresh(Chargeback, chargeback.id).state is S.WON
         assert (holds(K.FUNDS, BOUNTY), holds(K.RESERVED, "lead_1"), holds(K.LOSSES, PLATFORM)) == (400_00, 600_00, 0)
 
-    def test_a_bank_that_changes_its_mind_twice_costs_us_no_more_than_once(self, stripe, wes, heard, mona):
+    def test_a_bank_that_changes_its_mind_twice_costs_us_no_more_than_once(self, stripe, wes, heard, chargeback, mona):
         """The second loss is written off under a name of its own, though it is the same sum."""
-        chargeback = lose_with_a_lead(stripe, wes, heard)
         with transaction():
             write_off(chargeback.id, by=mona, reason="They are gone.")
         for ends in ("won", "lost"):
@@ -335,9 +339,8 @@ class TestEnded:
 
     @pytest.mark.parametrize("is_written_off", [False, True])
     def test_what_stripe_gives_back_beyond_what_it_took_lowers_what_it_costs_us(
-            self, stripe, wes, heard, mona, later, is_written_off):
+            self, stripe, wes, heard, chargeback, mona, later, is_written_off):
         """Nobody paid that in: not the bounty's, and no difference that would stop anybody's money."""
-        chargeback = lose_with_a_lead(stripe, wes, heard)
         if is_written_off:
             with transaction():
                 write_off(chargeback.id, by=mona, reason="They are gone.")
@@ -354,9 +357,7 @@ class TestEnded:
         assert {line["ledger_minor"] - line["stripe_minor"] for line in run.lines.values()} == {0}
         assert db.session.scalars(select(OpenItem)).all() == []
 
-    def test_a_surplus_that_stripe_takes_again_is_at_hand_for_that(self, stripe, wes, heard):
-        opened = dispute(stripe, pay_in(stripe, wes, usd(1000)))
-        heard()
+    def test_a_surplus_that_stripe_takes_again_is_at_hand_for_that(self, stripe, wes, heard, opened):
         before = holds(K.STRIPE_FEES, PLATFORM)
         stripe.control.settle_dispute(opened, status="won", back=1012_00)
         heard()
@@ -368,8 +369,7 @@ class TestEnded:
             assert check_ledger() == []
 
     @pytest.mark.once
-    def test_an_admin_who_works_for_the_business_writes_off_nothing_of_it(self, stripe, wes, westside, heard, mona):
-        chargeback = lose_with_a_lead(stripe, wes, heard)
+    def test_an_admin_who_works_for_the_business_writes_off_nothing_of_it(self, stripe, wes, westside, heard, chargeback, mona):
         with transaction():
             db.session.add(Membership(business_id=westside.id, user_id=mona.id, role=MemberRole.AGENT))
         end_reading()
@@ -378,8 +378,8 @@ class TestEnded:
         assert holds(K.OWED_BY_BUSINESS, chargeback.id) == -600_00
 
     @pytest.mark.once
-    def test_once_it_is_over_nothing_is_frozen_for_it_any_more(self, stripe, wes, heard):
-        opened = dispute(stripe, pay_in(stripe, wes, usd(1000)))
+    def test_once_it_is_over_nothing_is_frozen_for_it_any_more(self, stripe, wes, funding, heard):
+        opened = dispute(stripe, funding)
         stripe.control.settle_dispute(opened, status="won")
         heard()
         reserve("lead_1", usd(600))
@@ -396,15 +396,13 @@ class TestEnded:
         assert (the_chargeback().withdrawn_minor, holds(K.DISPUTED, the_chargeback().id)) == (0, 1000_00)
 
     @pytest.mark.once
-    def test_the_bounty_says_so_until_what_the_bank_took_is_settled(self, stripe, wes, heard, mona):
-        chargeback = lose_with_a_lead(stripe, wes, heard)
+    def test_the_bounty_says_so_until_what_the_bank_took_is_settled(self, stripe, wes, heard, chargeback, mona):
         assert queries.why_bounty_stopped(BOUNTY) == queries.PAYMENT_TAKEN_BACK
         end_reading()
         pay_in(stripe, wes, usd(600))
         assert fresh(Chargeback, chargeback.id).settled_at and queries.why_bounty_stopped(BOUNTY) is None
 
-    def test_a_payment_that_fails_days_after_it_succeeded_is_a_lost_chargeback(self, stripe, wes, heard, later, work):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_a_payment_that_fails_days_after_it_succeeded_is_a_lost_chargeback(self, stripe, wes, funding, heard, later, work):
         heard()
         stripe.control.fail_charge(funding.charge_id)
         heard()
@@ -415,8 +413,7 @@ class TestEnded:
         work()
         assert promised("check_chargeback") == []
 
-    def test_what_was_paid_out_is_not_touched_and_owed(self, stripe, wes, westside, ana, heard):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_what_was_paid_out_is_not_touched_and_owed(self, stripe, wes, funding, westside, ana, heard):
         owe(ana, westside.id, usd(900))
         opened = dispute(stripe, funding)
         stripe.control.settle_dispute(opened, status="lost")
@@ -424,22 +421,9 @@ class TestEnded:
         assert (holds(K.PAYABLE, "reward_1"), holds(K.OWED_BY_BUSINESS, the_chargeback().id)) == (900_00, -900_00)
 
 
-def lose_with_a_lead(stripe, wes, heard) -> Chargeback:
-    """$1,000 of which $600 are promised to a lead; the bank takes it all."""
-    funding = pay_in(stripe, wes, usd(1000))
-    reserve("lead_1", usd(600))
-    opened = dispute(stripe, funding)
-    heard()
-    freeze(FrozenKind.RESERVED, "lead_1")
-    stripe.control.settle_dispute(opened, status="lost")
-    heard()
-    return the_chargeback()
-
-
 class TestHeardBadly:
     @pytest.mark.parametrize("ends", ["won", "lost"])
-    def test_heard_of_only_at_the_end_it_is_as_if_heard_in_order(self, stripe, wes, heard, ends):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_heard_of_only_at_the_end_it_is_as_if_heard_in_order(self, stripe, wes, funding, heard, ends):
         opened = dispute(stripe, funding)
         stripe.control.settle_dispute(opened, status="under_review")
         stripe.control.settle_dispute(opened, status=ends)
@@ -448,10 +432,7 @@ class TestHeardBadly:
         assert holds(K.FUNDS, BOUNTY) == (1000_00 if ends == "won" else 0)
         assert the_chargeback().settled_at
 
-    def test_lost_webhooks_cost_only_time(self, stripe, wes, heard, work, later):
-        funding = pay_in(stripe, wes, usd(1000))
-        opened = dispute(stripe, funding)
-        heard()
+    def test_lost_webhooks_cost_only_time(self, stripe, wes, heard, opened, work, later):
         stripe.control.settle_dispute(opened, status="won")
         later(days=1, hours=1)
         work()
@@ -461,8 +442,8 @@ class TestHeardBadly:
         assert promised("check_chargeback") == []
 
     @pytest.mark.parametrize(("first", "then"), [("lost", "won"), ("under_review", "lost")])
-    def test_what_was_read_before_and_comes_in_after_changes_nothing(self, stripe, wes, heard, first, then):
-        opened = dispute(stripe, pay_in(stripe, wes, usd(1000)))
+    def test_what_was_read_before_and_comes_in_after_changes_nothing(self, stripe, wes, funding, heard, first, then):
+        opened = dispute(stripe, funding)
         stripe.control.settle_dispute(opened, status=first)
         early = stripe.gateway().read_dispute(opened)
         stripe.control.settle_dispute(opened, status=then)
@@ -505,8 +486,7 @@ class TestHeardBadly:
         assert [f"{item.kind} {item.note}" for item in db.session.scalars(
             select(OpenItem).where(OpenItem.resolved_at.is_(None)))] == []
 
-    def test_two_disputes_of_one_payment_share_what_is_there(self, stripe, wes, heard):
-        funding = pay_in(stripe, wes, usd(1000))
+    def test_two_disputes_of_one_payment_share_what_is_there(self, stripe, wes, funding, heard):
         first, second = (dispute(stripe, funding, amount=amount) for amount in (700_00, 300_00))
         stripe.control.settle_dispute(first, status="won")
         stripe.control.settle_dispute(second, status="lost")
@@ -536,10 +516,7 @@ def story_of_bad_days(stripe, wes):
 
 @pytest.mark.once
 class TestAnswered:
-    def test_evidence_goes_to_the_bank_once(self, stripe, wes, heard, work, mona):
-        funding = pay_in(stripe, wes, usd(1000))
-        opened = dispute(stripe, funding)
-        heard()
+    def test_evidence_goes_to_the_bank_once(self, stripe, wes, heard, opened, work, mona):
         with transaction():
             submit_evidence(the_chargeback_id(), text="They signed.", by=mona)
         work()
@@ -549,9 +526,7 @@ class TestAnswered:
         with pytest.raises(AlreadyAnswered), transaction():
             submit_evidence(the_chargeback_id(), text="More.", by=mona)
 
-    def test_jobs_done_twice_tell_the_bank_once(self, stripe, wes, heard, jobs, mona):
-        opened = dispute(stripe, pay_in(stripe, wes, usd(1000)))
-        heard()
+    def test_jobs_done_twice_tell_the_bank_once(self, stripe, wes, heard, opened, jobs, mona):
         with transaction():
             answer_id = submit_evidence(the_chargeback_id(), text="They signed.", by=mona).id
         for _ in range(2):
@@ -567,9 +542,7 @@ class TestAnswered:
         assert stripe.calls_to(f"/v1/disputes/{opened}") == 2
         assert len(promised("deliver_answer")) == 1
 
-    def test_two_workers_that_find_no_answer_make_one_new_key(self, stripe, wes, heard, work, jobs, mona):
-        opened = dispute(stripe, pay_in(stripe, wes, usd(1000)))
-        heard()
+    def test_two_workers_that_find_no_answer_make_one_new_key(self, stripe, wes, heard, opened, work, jobs, mona):
         with transaction():
             answer_id = submit_evidence(the_chargeback_id(), text="They signed.", by=mona).id
         with transaction():
@@ -584,10 +557,7 @@ class TestAnswered:
         work()
         assert stripe.box.world.store.find(opened)["evidence_details"]["submission_count"] == 1
 
-    def test_accepting_loses_it_at_once(self, stripe, wes, heard, work, mona):
-        funding = pay_in(stripe, wes, usd(1000))
-        dispute(stripe, funding)
-        heard()
+    def test_accepting_loses_it_at_once(self, stripe, wes, heard, opened, work, mona):
         with transaction():
             accept_chargeback(the_chargeback_id(), by=mona)
         work()
@@ -596,10 +566,7 @@ class TestAnswered:
             accept_chargeback(the_chargeback_id(), by=mona)
 
     @pytest.mark.parametrize("trouble", ["lost_after", "error_stored_after", "error_stored", "lost_before"])
-    def test_whatever_befalls_the_call_the_bank_has_it_once(self, stripe, wes, heard, work, later, mona, trouble):
-        funding = pay_in(stripe, wes, usd(1000))
-        opened = dispute(stripe, funding)
-        heard()
+    def test_whatever_befalls_the_call_the_bank_has_it_once(self, stripe, wes, heard, opened, work, later, mona, trouble):
         stripe.control.plan_fault(kind=trouble, path="/v1/disputes/[^/]+$", method="POST")
         with transaction():
             submit_evidence(the_chargeback_id(), text="They signed.", by=mona)
@@ -609,10 +576,7 @@ class TestAnswered:
         assert db.session.scalars(select(ChargebackAnswer.state)).one() is AnswerState.SENT
         assert stripe.box.world.store.find(opened)["evidence_details"]["submission_count"] == 1
 
-    def test_what_stripe_refuses_is_told_and_may_be_tried_anew(self, stripe, wes, heard, work, mona):
-        funding = pay_in(stripe, wes, usd(1000))
-        opened = dispute(stripe, funding)
-        heard()
+    def test_what_stripe_refuses_is_told_and_may_be_tried_anew(self, stripe, wes, heard, opened, work, mona):
         stripe.control.settle_dispute(opened, status="won")
         with transaction():
             submit_evidence(the_chargeback_id(), text="They signed.", by=mona)
@@ -621,10 +585,7 @@ class TestAnswered:
         assert answer.state is AnswerState.FAILED and "closed" in answer.failure
         heard()
 
-    def test_an_empty_answer_is_refused(self, stripe, wes, heard, mona):
-        funding = pay_in(stripe, wes, usd(1000))
-        dispute(stripe, funding)
-        heard()
+    def test_an_empty_answer_is_refused(self, stripe, wes, heard, opened, mona):
         for text in ("", " ", "x" * (answers.LONGEST_EVIDENCE + 1)):
             with pytest.raises(NoEvidence), transaction():
                 submit_evidence(the_chargeback_id(), text=text, by=mona)
@@ -744,9 +705,7 @@ class TestSeenAndTold:
                 queries.get_chargeback(chargeback_id, seen_by=user)
 
     @pytest.mark.parametrize("ends", ["won", "lost"])
-    def test_a_letter_that_no_longer_applies_when_its_turn_comes_is_not_sent(self, stripe, wes, heard, mona, ends):
-        opened = dispute(stripe, pay_in(stripe, wes, usd(1000)))
-        heard()
+    def test_a_letter_that_no_longer_applies_when_its_turn_comes_is_not_sent(self, stripe, wes, funding, heard, opened, mona, ends):
         assert sent(the_chargeback_id()) == {"open"}
         stripe.control.settle_dispute(opened, status=ends)
         heard()

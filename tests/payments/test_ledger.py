@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from marketplace.foundation import audit
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
-from marketplace.payments import ledger
+from marketplace.payments import ledger, ledger_checks
 from marketplace.payments.ledger_trail import find_source
 from marketplace.payments.models import PLATFORM, AccountKind, LedgerAccount, LedgerEntry, Posting
 from marketplace.payments.money_in import funds
@@ -311,3 +311,14 @@ def test_a_ledger_that_is_not_sound_is_called_so_by_name(app, statement, named):
     pay_in(100_00)
     asleep([statement])
     assert {fault.split()[0] for fault in ledger.check_ledger()} == named
+
+
+def test_large_books_are_streamed_and_say_the_same(app, monkeypatch):
+    pay_in(100_00)
+    pay_in(50_00, owner="bounty_2", reference="fund_2")
+    asleep(["UPDATE postings SET amount_minor = amount_minor + 1 WHERE seq IS NULL",
+            "UPDATE ledger_accounts SET kind = 'payable' WHERE owner_id = 'bounty_2'"])
+    said = sorted(ledger.check_ledger())
+    assert {fault.split()[0] for fault in said} == {"I1", "I9", "I13"}
+    monkeypatch.setattr(ledger_checks, "AT_ONCE", 1)
+    assert sorted(ledger.check_ledger()) == said

@@ -196,6 +196,8 @@ def test_pages_of_an_erased_lead_still_open(david, as_user, anonymous):
 @pytest.mark.once
 def test_misuse_is_reported_and_becomes_a_dispute_that_the_business_answers(david, anonymous, work, mailbox):
     anonymous.submit(f"{david.page}/misuse/{david.yes}", {"text": "They put me on their newsletter about boats."})
+    assert "newsletter about boats" in words_of(anonymous.page(david.page)) and "report of misuse" in anonymous.get(
+        f"{david.page}/export.json").text
     dispute = db.session.query(Dispute).one()
     assert (dispute.kind, dispute.lead_id, dispute.claimant_side) == (DisputeKind.DATA_MISUSE, david.yes, "buyer")
     twice = anonymous.submit(f"{david.page}/misuse/{david.yes}", {"text": "They put me on their newsletter again."})

@@ -28,7 +28,7 @@ from tests.races.together import ROUNDS, attempt_once, together
 
 pytestmark = pytest.mark.database("postgresql")  # SQLite locks the whole file: there is nothing to wait for in a circle.
 
-TURNS = 12
+TURNS = 6
 SALE = Money(500_000, "usd")
 
 
@@ -132,7 +132,7 @@ def work_until_idle() -> None:
         pass
 
 
-BUYERS = 8
+BUYERS = 4
 
 
 @pytest.mark.parametrize("is_yes_taken_back", [False, True], ids=["no to both", "a yes taken back"])

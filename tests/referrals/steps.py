@@ -10,8 +10,10 @@ from marketplace.foundation.db import db, transaction
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind
+from marketplace.referrals.desk.ruling import rule_on_buyers, tell_ruling_now
 from marketplace.referrals.desk.telling import tell_now
 from marketplace.referrals.models import Acquaintance, Lead
+from marketplace.referrals.ownership import Ownership
 from marketplace.referrals.pointing import point_at_buyer
 from tests.browsing import end_reading
 
@@ -32,6 +34,16 @@ def decide(verb: Callable[..., None], lead: Lead, *, by: User, **named: Any) -> 
     with transaction():
         verb(lead, by=by, **named)
         tell_now(lead, by=by)
+
+
+def rule(lead: Lead, other: Lead, *, by: User, is_same: bool) -> Ownership | None:
+    """One buyer or two, told at once."""
+    by = db.session.merge(by, load=False)
+    with transaction():
+        found = rule_on_buyers(lead, other, by=by, is_same=is_same)
+        db.session.flush()
+        tell_ruling_now(lead, other, by=by)
+        return found
 
 
 def point(bounty: Bounty, by: User, **given: Any) -> Lead:

@@ -7,7 +7,7 @@ from lxml import html
 
 from marketplace.foundation import clock
 from marketplace.foundation.audit import AuditEvent
-from marketplace.foundation.crypto import sign
+from marketplace.foundation.crypto import _tag, sign
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.outbox import OutboxMessage
 from marketplace.referrals.asking import (
@@ -346,6 +346,21 @@ class TestTooOld:
         self.ask_anew(anonymous, old)
         work()
         assert [str(one["Subject"]) for one in mailbox.to(DAVID)].count("Please confirm that this is you") == 2
+
+    def test_one_mailed_before_links_had_a_last_day_gives_way_to_a_new_one(self, mailed, anonymous, work, mailbox):
+        work()
+        self.ask_anew(anonymous, f"/buyer/{mailed.id}.{_tag(PASSED_ON, mailed.id)}")
+        work()
+        assert [str(one["Subject"]) for one in mailbox.to(DAVID)].count("A new link to your page") == 1
+
+    def test_who_said_never_is_not_mailed_a_new_link_whoever_asks_for_it(self, mailed, anonymous, work, mailbox):
+        work()
+        old = f"/buyer/{sign(PASSED_ON, mailed.id, until=clock.now().date() - timedelta(days=1))}"
+        do(refuse_consent, mailed, never=True)
+        before = len(mailbox.to(DAVID))
+        assert "Look in your mail" in self.ask_anew(anonymous, old).text
+        work()
+        assert len(mailbox.to(DAVID)) == before
 
     def test_whoever_holds_a_link_that_opens_still_cannot_have_the_buyer_mailed_with_it(self, mailed, anonymous, work, mailbox, app, monkeypatch):
         monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)

@@ -77,6 +77,23 @@ def sold(bounty, by=None):
     return lead, db.session.scalars(select(Reward).filter_by(lead_id=lead.id)).one()
 
 
+@pytest.fixture
+def reward(funded, keep):
+    """Of a sale."""
+    return reward_by_id(keep("somebody's lead that was sold", lambda: sold(funded)[1].id))
+
+
+@pytest.fixture
+def anas(funded, ana, keep):
+    """Her reward, of a sale."""
+    return reward_by_id(keep("a lead of Ana's that was sold", lambda: sold(funded, ana)[1].id))
+
+
+def reward_by_id(reward_id):
+    end_reading()
+    return db.session.get_one(Reward, reward_id)
+
+
 def state_of(thing):
     end_reading()
     return db.session.get_one(type(thing), thing.id, populate_existing=True).state
@@ -112,8 +129,7 @@ class TestOpened:
         assert "The bank disputes a payment of yours" in subjects(mailbox, wes)
         assert "A chargeback was opened" in subjects(mailbox, mona)
 
-    def test_free_funds_come_first_and_no_lead_or_reward_is_touched(self, stripe_sandbox, funded, told):
-        _, reward = sold(funded)
+    def test_free_funds_come_first_and_no_lead_or_reward_is_touched(self, stripe_sandbox, funded, reward, told):
         dispute(stripe_sandbox, funded, amount=2 * ONE, withdraw=False)
         told()
         assert (holds(K.FUNDS, funded.id), holds(K.HELD, reward.id)) == (0, ONE)
@@ -152,31 +168,29 @@ class TestOpened:
         told()
         assert subjects(mailbox, ana).count("Your reward goes on") == 1
 
-    def test_then_transfers_of_what_was_released_stop(self, stripe_sandbox, funded, told, later, ana):
-        _, reward = sold(funded, ana)
+    def test_then_transfers_of_what_was_released_stop(self, stripe_sandbox, funded, anas, told, later, ana):
         later(days=31)
         told()
-        assert state_of(reward) is R.PAYABLE  # Ana has no account yet, so nothing was sent.
+        assert state_of(anas) is R.PAYABLE  # Ana has no account yet, so nothing was sent.
         opened = dispute(stripe_sandbox, funded)
         told()
         make_ready(stripe_sandbox, ana)
         told()
-        assert state_of(reward) is R.PAYABLE
-        assert db.session.scalars(select(TransferStop).filter_by(source=the_chargeback().id)).one().subject_id == reward.id
+        assert state_of(anas) is R.PAYABLE
+        assert db.session.scalars(select(TransferStop).filter_by(source=the_chargeback().id)).one().subject_id == anas.id
         stripe_sandbox.control.settle_dispute(opened, status="won")
         later(days=1)
         told()
-        assert state_of(reward) is R.PAID
+        assert state_of(anas) is R.PAID
 
     @pytest.mark.once
-    def test_what_a_claim_set_apart_of_it_stops_too(self, stripe_sandbox, funded, told, later, ana, mailbox):
-        _, reward = sold(funded, ana)
+    def test_what_a_claim_set_apart_of_it_stops_too(self, stripe_sandbox, funded, anas, told, later, ana, mailbox):
         later(days=31)
         told()
-        apart = do(payables.set_apart, reward.id, usd(300))
+        apart = do(payables.set_apart, anas.id, usd(300))
         dispute(stripe_sandbox, funded)
         told()
-        assert {one.subject_id for one in db.session.scalars(select(TransferStop))} == {reward.id, apart.id}
+        assert {one.subject_id for one in db.session.scalars(select(TransferStop))} == {anas.id, apart.id}
         assert subjects(mailbox, ana).count("Your reward has to wait") == 1
 
     def test_of_what_was_released_only_as_much_stops_as_is_missing(self, stripe_sandbox, funded, told, later):
@@ -260,8 +274,7 @@ class TestOpened:
         assert db.session.get_one(Reward, reward.id).net == usd(500)
         assert holds(K.OWED_BY_BUSINESS, the_chargeback().id) == 0
 
-    def test_an_admin_does_not_end_a_hold_that_a_disputed_payment_asks_for(self, stripe_sandbox, funded, told, mona):
-        _, reward = sold(funded)
+    def test_an_admin_does_not_end_a_hold_that_a_disputed_payment_asks_for(self, stripe_sandbox, funded, reward, told, mona):
         dispute(stripe_sandbox, funded)
         told()
         with pytest.raises(PaymentInDoubt):
@@ -269,8 +282,7 @@ class TestOpened:
 
 
 class TestWon:
-    def test_everything_waits_until_stripe_has_given_the_money_back(self, stripe_sandbox, funded, told):
-        _, reward = sold(funded)
+    def test_everything_waits_until_stripe_has_given_the_money_back(self, stripe_sandbox, funded, reward, told):
         opened = dispute(stripe_sandbox, funded)
         told()
         won = replace(stripe_sandbox.gateway().read_dispute(opened), status="won")  # Stripe reinstates a little later.
@@ -298,8 +310,7 @@ class TestWon:
         told()
         assert state_of(reward) is R.PAYABLE
 
-    def test_a_hold_that_an_admin_set_before_stays(self, stripe_sandbox, funded, told, mona):
-        _, reward = sold(funded)
+    def test_a_hold_that_an_admin_set_before_stays(self, stripe_sandbox, funded, reward, told, mona):
         do(freeze_reward, reward, by=mona, reason="Looks odd")
         opened = dispute(stripe_sandbox, funded)
         told()
@@ -319,8 +330,7 @@ class TestWon:
         told()
         assert (holds(K.RESERVED, lead.id), holds(K.FUNDS, funded.id)) == (0, 3 * ONE)
 
-    def test_two_payments_disputed_the_reward_waits_for_the_last(self, stripe_sandbox, funded, told, wes):
-        _, reward = sold(funded)
+    def test_two_payments_disputed_the_reward_waits_for_the_last(self, stripe_sandbox, funded, reward, told, wes):
         pay_in(stripe_sandbox, wes, usd(100), funded.id)
         first = dispute(stripe_sandbox, funded, amount=3150_00)
         told()
@@ -403,22 +413,20 @@ class TestLost:
         told()
         assert holds(K.OWED_BY_BUSINESS, the_chargeback().id) == -ONE
 
-    def test_heard_of_only_when_it_is_lost_the_same_ones_wait(self, stripe_sandbox, funded, told, ana):
-        _, reward = sold(funded, ana)
+    def test_heard_of_only_when_it_is_lost_the_same_ones_wait(self, stripe_sandbox, funded, anas, told, ana):
         lead = lead_of(funded)
         opened = dispute(stripe_sandbox, funded)
         stripe_sandbox.control.settle_dispute(opened, status="lost")
         told()
         assert the_chargeback().state is ChargebackState.LOST
-        assert (state_of(reward), state_of(funded)) == (R.ON_HOLD, B.PAUSED)
-        assert (holds(K.HELD, reward.id), holds(K.RESERVED, lead.id)) == (ONE, ONE)
+        assert (state_of(anas), state_of(funded)) == (R.ON_HOLD, B.PAUSED)
+        assert (holds(K.HELD, anas.id), holds(K.RESERVED, lead.id)) == (ONE, ONE)
         assert holds(K.OWED_BY_BUSINESS, the_chargeback().id) == -2 * ONE
 
 
 class TestWarned:
-    def test_what_is_free_goes_back_the_rest_waits_and_everybody_is_told(self, stripe_sandbox, funded, told, wes, mona,
+    def test_what_is_free_goes_back_the_rest_waits_and_everybody_is_told(self, stripe_sandbox, funded, reward, told, wes, mona,
                                                                          mailbox):
-        _, reward = sold(funded)
         charge = db.session.scalars(select(Funding.charge_id)).one()
         stripe_sandbox.control.warn_of_fraud(charge)
         told()
@@ -427,9 +435,8 @@ class TestWarned:
         assert "The bank warns us about a payment of yours" in subjects(mailbox, wes)
         assert "An early fraud warning" in subjects(mailbox, mona)
 
-    def test_a_suspected_payment_that_was_still_free_goes_back_whole_and_nobody_waits(self, stripe_sandbox, funded, told,
+    def test_a_suspected_payment_that_was_still_free_goes_back_whole_and_nobody_waits(self, stripe_sandbox, funded, reward, told,
                                                                                      wes):
-        _, reward = sold(funded)
         second = pay_in(stripe_sandbox, wes, usd(1050), funded.id)
         stripe_sandbox.control.warn_of_fraud(second.charge_id)
         told()
@@ -455,8 +462,7 @@ class TestWarned:
         assert {reward.whom: reward.state for reward in db.session.scalars(select(Reward))} == {
             For.REFERRER: R.PAYABLE, For.BUYER: R.PENDING}
 
-    def test_an_admin_closes_it_and_everything_goes_on(self, stripe_sandbox, funded, told, wes, mona):
-        _, reward = sold(funded)
+    def test_an_admin_closes_it_and_everything_goes_on(self, stripe_sandbox, funded, reward, told, wes, mona):
         stripe_sandbox.control.warn_of_fraud(db.session.scalars(select(Funding.charge_id)).one())
         told()
         do(close_warning, db.session.scalars(select(FraudWarning.id)).one(), by=mona, reason="The card is theirs.")
@@ -466,8 +472,7 @@ class TestWarned:
         told()
         assert state_of(funded) is B.LIVE
 
-    def test_a_chargeback_takes_over_what_the_warning_held(self, stripe_sandbox, funded, told):
-        _, reward = sold(funded)
+    def test_a_chargeback_takes_over_what_the_warning_held(self, stripe_sandbox, funded, reward, told):
         charge = db.session.scalars(select(Funding.charge_id)).one()
         stripe_sandbox.control.warn_of_fraud(charge)
         told()

@@ -16,12 +16,11 @@ from marketplace.referrals.desk.next_case import claim_next
 from marketplace.referrals.desk.telling import GRACE, NotYours, ToldAlready, tell_decision, tell_now, undo_decision
 from marketplace.referrals.models import Consent, Moderation, ReasonCode
 from marketplace.referrals.moderation import accept_lead, ask_for_info, reject_lead
-from marketplace.referrals.ownership import rule_on_buyers
 from marketplace.referrals.pointing import withdraw_lead
 from marketplace.referrals.suppression import hash_email, suppress
 from tests.browsing import body_of, words_of
 from tests.factories import make_bounty, make_user, review_lead
-from tests.referrals.steps import actions_on, again, decide, do, holds, point
+from tests.referrals.steps import actions_on, again, decide, do, holds, point, rule
 
 SPAM = ReasonCode.SPAM
 
@@ -219,7 +218,7 @@ class TestAnAppeal:
 
     def test_against_a_ruling_goes_to_a_second_admin_too(self, bounty, lead, mona, noor):
         second = review_lead(point(bounty, bo := make_user("Bo Li"), text="Another text. I am in the market for a car too."))
-        do(rule_on_buyers, again(lead), again(second), by=mona, is_same=True)
+        rule(again(lead), again(second), by=mona, is_same=True)
         assert again(second).moderation is Moderation.DUPLICATE
         do(appeal_decision, again(second), by=bo, why="He is another man altogether.")
         with pytest.raises(SecondAdminNeeded):

@@ -2,7 +2,8 @@
 import pytest
 
 from marketplace.bounties.disclosure import DECIDES
-from marketplace.referrals.letters import buyer_reminded, lead_accepted
+from marketplace.referrals.buyer_letters import buyer_reminded
+from marketplace.referrals.letters import lead_accepted
 from tests.api.program import Program
 from tests.browsing import words_of
 from tests.factories import accept, consent, make_bounty, make_lead, make_user, owner_of, win

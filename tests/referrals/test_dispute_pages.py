@@ -7,7 +7,9 @@ from marketplace.foundation.db import db, transaction
 from marketplace.identity.api_keys import create_key
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind
+from marketplace.referrals.data_link import data_link
 from marketplace.referrals.models import (
+    Buyer,
     Conversion,
     ConversionSource,
     Dispute,
@@ -61,7 +63,11 @@ def test_a_ghost_close_from_the_claim_to_the_money(lost, bounty, ana, wes, mona,
     assert "2026" in body_of(mailbox.last_to(wes.email)) and "You have until" in body_of(mailbox.last_to(wes.email))
     said = words_of(as_user(wes).page(here))
     assert SAW in said and "$1,000 at issue" not in said and "It is your turn" in said and "$1,050" in said
+    on_the_lead = as_user(wes).page(f"/leads/{lost.id}")
+    assert "the other side disputes something with you" in words_of(on_the_lead)
+    assert any(link.get("href") == here for link in on_the_lead.find_class("next")[-1].iter("a"))
     as_user(wes).submit(here, {"text": NO}, action="/objection")
+    assert "disputes something with you" not in words_of(as_user(wes).page(f"/leads/{lost.id}"))
     work()
     assert NO in words_of(as_user(ana).page(here)) and "sees it differently" in body_of(mailbox.last_to(ana.email))
 
@@ -75,6 +81,10 @@ def test_a_ghost_close_from_the_claim_to_the_money(lost, bounty, ana, wes, mona,
     for reader in (ana, wes):
         said = words_of(as_user(reader).page(here))
         assert "Yes, I bought from them" in said and "$28,000" in said and "Ask my wife" not in said and DAVID not in said
+
+    buyer = db.session.get_one(Buyer, again(lost).buyer_id)
+    theirs = words_of(anonymous.page(data_link(buyer).removeprefix("http://localhost")))
+    assert "Yes, I bought from them." in theirs and "$28,000; Ask my wife." in theirs
 
     as_user(ana).submit(here, action="/escalation")
     work()
@@ -124,3 +134,12 @@ def test_a_program_does_the_same(lost, ana, wes, anonymous):
     assert [one["id"] for one in ask(ana, "GET", "/disputes").json["data"]] == [made.json["id"]]
     late = ask(ana, "POST", f"{here}/statements", {"text": "One thing more."})
     assert (late.status_code, late.json["code"]) == (409, "dispute_over")
+
+
+@pytest.mark.once
+def test_all_that_a_claim_lacks_is_said_at_once(lost, ana, as_user):
+    here = f"/leads/{lost.id}/disputes/new?kind=ghost_close"
+    empty = as_user(ana).submit(here, action="/disputes/new")
+    assert empty.status_code == 422 and "3 things need your attention" in empty.text
+    odd = as_user(ana).submit(here, {"amount": "abc", "happened_on": "2026-11-02", "text": "short"}, action="/disputes/new")
+    assert odd.status_code == 422 and "2 things need your attention" in odd.text

@@ -38,6 +38,7 @@ from marketplace.referrals.disputes.remedies import CountedElsewhere, MayNotHave
 from marketplace.referrals.disputes.ruling import NotForAdmin, rule, take_up_dispute
 from marketplace.referrals.disputes.subjects import Claim, NotDisputable, TooLate, kinds_for
 from marketplace.referrals.disputes.witness import MAILED, PASSED_ON, WitnessOver, answer_as_witness, witness_link
+from marketplace.referrals.disputes.words import next_in_words
 from marketplace.referrals.in_kind import fulfil_thing, things_of_lead
 from marketplace.referrals.models import (
     Consent,
@@ -390,6 +391,24 @@ class TestOtherKinds:
         assert (split.state, split.own_bps, split.parts[0].user_id) == (SplitState.AGREED, 6_000, tom.id)
         win(consent(again(owner)), by=wes)
         assert {one.beneficiary_id: one.amount for one in rewards_of_lead(owner)} == {ana.id: usd(600), tom.id: usd(400)}
+
+    @pytest.mark.parametrize(("share_bps", "goes_over"), [(10_000, True), (5_000, False)])
+    def test_what_is_no_money_goes_over_whole_or_stays(self, westside, ana, wes, mona, share_bps, goes_over):
+        tom = make_user("Tom Berg")
+        wash = {"kind": RewardKind.NON_CASH, "thing": NonCash.FAVOUR, "words": "A car wash"}
+        bounty = make_bounty(westside, is_live=True, rules=[
+            {**wash, "happening": Happening.QUALIFIED}, flat(100_000), wash])
+        owner = accept(point(bounty, ana, buyer_email="david@example.com"), by=mona)
+        rival = self.rival(bounty, mona, tom)
+        do(change_stage, consent(again(owner)), Stage.QUALIFIED, by=wes)
+        dispute = contested(opened(rival, tom, K.DUPLICATE_OWNERSHIP), ana, tom)
+        outcome = D.RESOLVED_FOR_CLAIMANT if goes_over else D.SPLIT
+        do(rule, dispute, by=mona, outcome=outcome, reason="He told him first.", share_bps=None if goes_over else share_bps)
+        said = next_in_words(fresh(dispute))
+        assert ("So is what is not money" if goes_over else "cannot be divided") in said
+        win(again(owner), by=wes)
+        assert {one.beneficiary_id for one in things_of_lead(again(owner))} == {tom.id if goes_over else ana.id}
+        assert len(things_of_lead(again(owner))) == 2
 
     def test_whose_buyer_it_is_moves_what_is_earned_and_not_sent(self, bounty, ana, wes, mona):
         tom = make_user("Tom Berg")

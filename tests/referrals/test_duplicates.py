@@ -13,6 +13,15 @@ from marketplace.referrals.appeals import appeal_decision
 from marketplace.referrals.asking import buyer_link
 from marketplace.referrals.beside import leads_beside, signals_beside
 from marketplace.referrals.consent import confirm_consent, give_consent, refuse_consent
+from marketplace.referrals.desk.ruling import (
+    AlreadyRuled,
+    BothAgreed,
+    NotRuled,
+    rule_on_buyers,
+    tell_ruling_now,
+    undo_ruling,
+)
+from marketplace.referrals.desk.telling import NotYours, ToldAlready
 from marketplace.referrals.evidence import Captured, keep_evidence
 from marketplace.referrals.models import (
     Buyer,
@@ -22,24 +31,19 @@ from marketplace.referrals.models import (
     Lead,
     LeadSignature,
     Moderation,
+    ReasonCode,
     lead_bands,
 )
-from marketplace.referrals.moderation import answer_info, ask_for_info
+from marketplace.referrals.moderation import accept_lead, answer_info, ask_for_info, reject_lead
 from marketplace.referrals.nearness import find_alike, forget_likeness
-from marketplace.referrals.ownership import (
-    AlreadyRuled,
-    BothAgreed,
-    lead_of_teller,
-    rivals_of,
-    rule_on_buyers,
-    who_owns,
-)
+from marketplace.referrals.ownership import lead_of_teller, rivals_of, who_owns
+from marketplace.referrals.queries import record_of_business, record_of_referrer
 from marketplace.referrals.sharing import BadSplit, SplitFixed, answer_split, divide, offer_share, seconds_to_share_with
 from marketplace.referrals.suppression import Suppressed
 from tests.browsing import words_of
 from tests.factories import accept, make_bounty, make_business, make_user, review_lead, win
 from tests.referrals.conftest import QUOTE
-from tests.referrals.steps import again, decide, do, holds, point
+from tests.referrals.steps import actions_on, again, decide, do, holds, point, rule
 
 POST = ("The transmission has given up for good this time, and the workshop shook its head at it. So it is decided. "
         "I am in the market for a car, something for two kids and a dog, before Christmas if that can be done.")
@@ -173,7 +177,7 @@ def reading(text, author=""):
 class TestOneBuyer:
     def test_who_pointed_first_stands_while_nobody_is_accepted(self, bounty, ana, tom, mona, work, mailbox):
         first, second = point_twice(bounty, ana, tom)
-        found = do(rule_on_buyers, first, second, by=mona, is_same=True)
+        found = rule(first, second, by=mona, is_same=True)
         assert found.owner.id == first.id and found.why == (
             "Neither is confirmed or accepted yet, and Ana Flores pointed first.")
         assert (again(second).moderation, again(second).duplicate_of_id) == (Moderation.DUPLICATE, first.id)
@@ -186,7 +190,7 @@ class TestOneBuyer:
         first, second = point_twice(bounty, ana, tom)
         accept(second, by=mona)
         accept(first, by=mona)
-        found = do(rule_on_buyers, again(first), again(second), by=mona, is_same=True)
+        found = rule(again(first), again(second), by=mona, is_same=True)
         assert found.owner.id == second.id and "Tom Berg was accepted first" in found.why
         assert again(first).moderation is Moderation.EXPIRED
         assert (holds(AccountKind.RESERVED, first.id), holds(AccountKind.RESERVED, second.id)) == (0, 105_000)
@@ -195,7 +199,7 @@ class TestOneBuyer:
         first, second = point_twice(bounty, ana, tom)
         with transaction():
             db.session.add(Membership(business_id=bounty.business_id, user_id=ana.id, role=MemberRole.AGENT))
-        do(rule_on_buyers, again(first), again(second), by=mona, is_same=True)
+        rule(again(first), again(second), by=mona, is_same=True)
         assert (again(first).moderation, again(second).moderation) == (Moderation.DUPLICATE, Moderation.IN_REVIEW)
 
     def test_the_buyers_word_comes_before_all(self, bounty, ana, tom, mona):
@@ -203,7 +207,7 @@ class TestOneBuyer:
         accept(first, by=mona)
         accept(second, by=mona)
         say_yes(second, "david@example.com")
-        found = do(rule_on_buyers, again(first), again(second), by=mona, is_same=True)
+        found = rule(again(first), again(second), by=mona, is_same=True)
         assert (found.owner.id, found.why) == (second.id, "The buyer said yes through Tom Berg.")
         assert again(first).moderation is Moderation.EXPIRED
 
@@ -213,16 +217,16 @@ class TestOneBuyer:
             accept(lead, by=mona)
             say_yes(lead, address)
         with pytest.raises(BothAgreed):
-            do(rule_on_buyers, again(leads[0]), again(leads[1]), by=mona, is_same=True)
+            rule(again(leads[0]), again(leads[1]), by=mona, is_same=True)
         assert db.session.query(BuyerRuling).count() == 0
 
     def test_it_is_asked_once(self, bounty, ana, tom, mona):
         first, second = point_twice(bounty, ana, tom)
-        do(rule_on_buyers, first, second, by=mona, is_same=False)
+        rule(first, second, by=mona, is_same=False)
         assert warnings(second) == [] and warnings(first) == []
         assert [one.is_open for one in leads_beside(again(second))] == [False]
         with pytest.raises(AlreadyRuled):
-            do(rule_on_buyers, again(second), again(first), by=mona, is_same=True)
+            rule(again(second), again(first), by=mona, is_same=True)
         assert {again(first).moderation, again(second).moderation} == {Moderation.IN_REVIEW}
 
     def test_two_buyers_of_one_appeal_are_apart_from_then_on(self, bounty, ana, tom, mona):
@@ -230,17 +234,17 @@ class TestOneBuyer:
         first = point(bounty, ana, url=url)
         second = point(bounty, tom, url=url)
         do(appeal_decision, second, by=tom, why="Two people answer in that thread.")
-        do(rule_on_buyers, again(second), again(first), by=mona, is_same=False)
+        rule(again(second), again(first), by=mona, is_same=False)
         assert again(second).duplicate_of_id is None
 
     def test_only_moderators_without_a_stake_say_so(self, bounty, ana, tom):
         first, second = point_twice(bounty, ana, tom)
         with pytest.raises(Forbidden):
-            do(rule_on_buyers, first, second, by=ana, is_same=True)
+            rule(first, second, by=ana, is_same=True)
         admin_who_pointed = make_user("Admin", is_admin=True)
         third = point(bounty, admin_who_pointed, text=OTHER_POST)
         with pytest.raises(Forbidden):
-            do(rule_on_buyers, again(first), again(third), by=admin_who_pointed, is_same=True)
+            rule(again(first), again(third), by=admin_who_pointed, is_same=True)
 
     def test_the_same_address_learned_later_brings_two_leads_together(self, bounty, ana, tom, mona):
         first = accept(point(bounty, ana, text=POST), by=mona)
@@ -306,10 +310,64 @@ class TestWhoToldYou:
         assert "Who told you" not in words_of(anonymous.page(self.path(again(lead))))
 
 
+class TestARulingWaits:
+    """Five minutes, like every other decision."""
+
+    def test_nothing_follows_from_it_and_nobody_is_told_before(self, bounty, ana, tom, mona, work, later, mailbox):
+        first, second = point_twice(bounty, ana, tom)
+        do(rule_on_buyers, first, second, by=mona, is_same=True)
+        work()
+        assert again(second).moderation is Moderation.IN_REVIEW and not mailbox.to(tom.email) and not mailbox.to(ana.email)
+        later(minutes=6)
+        work()
+        assert again(second).moderation is Moderation.DUPLICATE
+        assert len(mailbox.to(tom.email)) == len(mailbox.to(ana.email)) == 1
+        do(tell_ruling_now, again(first), again(second), by=mona)
+        work()
+        assert len(mailbox.to(tom.email)) == 1, "told once"
+
+    def test_who_made_it_takes_it_back_until_then_and_nobody_else(self, bounty, ana, tom, mona, work, later, mailbox):
+        first, second = point_twice(bounty, ana, tom)
+        with pytest.raises(NotRuled):
+            do(undo_ruling, first, second, by=mona)
+        do(rule_on_buyers, first, second, by=mona, is_same=True)
+        with pytest.raises(NotYours):
+            do(undo_ruling, first, second, by=make_user("Noor", is_admin=True))
+        do(undo_ruling, first, second, by=mona)
+        later(minutes=6)
+        work()
+        assert again(second).moderation is Moderation.IN_REVIEW and not mailbox.to(tom.email)
+        assert "buyer.ruling_undone" in actions_on(first.id) and leads_beside(again(second))[0].is_open
+        rule(again(first), again(second), by=mona, is_same=False)
+        with pytest.raises(ToldAlready):
+            do(undo_ruling, again(first), again(second), by=mona)
+
+    def test_it_is_open_again_where_the_buyer_says_yes_through_both_meanwhile(self, bounty, ana, tom, mona, work, later):
+        leads = point_twice(bounty, ana, tom)
+        for lead in leads:
+            accept(lead, by=mona)
+        do(rule_on_buyers, again(leads[0]), again(leads[1]), by=mona, is_same=True)
+        for lead, address in zip(leads, ("david@example.com", "dave@example.org"), strict=True):
+            say_yes(lead, address)
+        later(minutes=6)
+        work()
+        assert [again(lead).moderation for lead in leads] == [Moderation.ACCEPTED] * 2
+        assert db.session.query(BuyerRuling).count() == 0
+
+    def test_an_acceptance_that_nobody_knows_of_yet_is_never_told(self, bounty, ana, tom, mona, work, mailbox):
+        first, second = point_twice(bounty, ana, tom)
+        accept(first, by=mona)
+        do(accept_lead, again(second), by=mona)
+        rule(again(first), again(second), by=mona, is_same=True)
+        work()
+        assert again(second).moderation is Moderation.DUPLICATE and holds(AccountKind.RESERVED, second.id) == 0
+        assert [str(mail["Subject"]) for mail in mailbox.to(tom.email)] == ["Someone was faster with this buyer"]
+
+
 class TestShared:
     def test_the_two_agree_on_shares_that_make_a_hundred_percent(self, bounty, ana, tom, mona):
         first, second = point_twice(bounty, ana, tom)
-        do(rule_on_buyers, first, second, by=mona, is_same=True)
+        rule(first, second, by=mona, is_same=True)
         accept(again(first), by=mona)
         split = do(offer_share, again(first), by=ana, second_id=second.id, own_bps=7_000)
         do(answer_split, split, by=tom, agrees=True)
@@ -325,7 +383,7 @@ class TestShared:
         first, second = point_twice(bounty, ana, tom, OTHER_POST)
         with pytest.raises(SplitFixed):
             do(offer_share, first, by=ana, second_id=second.id, own_bps=5_000)
-        do(rule_on_buyers, again(first), again(second), by=mona, is_same=True)
+        rule(again(first), again(second), by=mona, is_same=True)
         with pytest.raises(Forbidden):
             do(offer_share, again(first), by=tom, second_id=second.id, own_bps=5_000)
         with pytest.raises(BadSplit):
@@ -334,13 +392,13 @@ class TestShared:
     def test_the_second_of_another_lead_is_no_second_of_this_one(self, bounty, ana, tom, mona):
         first, second = point_twice(bounty, ana, tom, OTHER_POST)
         third = review_lead(point(bounty, make_user("Eve Lund"), text=OTHER_POST.upper()))
-        do(rule_on_buyers, again(second), again(third), by=mona, is_same=True)
+        rule(again(second), again(third), by=mona, is_same=True)
         assert [one.id for one in seconds_to_share_with(again(second))] == [third.id]
         assert seconds_to_share_with(again(first)) == []
 
     def test_neither_is_told_the_others_address(self, bounty, ana, tom, mona, as_user, westside):
         first, second = point_twice(bounty, ana, tom)
-        do(rule_on_buyers, first, second, by=mona, is_same=True)
+        rule(first, second, by=mona, is_same=True)
         pages = as_user(ana)
         answer = pages.submit(f"/leads/{first.id}", {"own_percent": "60"}, action="/second-share")
         assert "Offered. We wrote to the other referrer" in answer.text
@@ -365,6 +423,11 @@ class TestSideBySide:
         _, second = point_twice(bounty, ana, tom)
         answer = as_user(mona).submit(f"/leads/{second.id}", press="One buyer")
         assert "Kept: one buyer. Neither is confirmed or accepted yet, and Ana Flores pointed first." in answer.text
+        assert again(second).moderation is Moderation.IN_REVIEW
+        undone = as_user(mona).submit(f"/leads/{second.id}", press="Undo this answer").text
+        assert "Nobody was told, and the question is open again." in undone
+        assert "Kept: one buyer." in as_user(mona).submit(f"/leads/{second.id}", press="One buyer").text
+        as_user(mona).submit(f"/leads/{second.id}", press="Tell both now")
         assert again(second).moderation is Moderation.DUPLICATE
 
     def test_or_lets_both_go_on(self, bounty, ana, tom, mona, as_user):
@@ -378,3 +441,14 @@ class TestSideBySide:
         page = as_user(tom).page(f"/leads/{second.id}")
         assert "Ana Flores" not in words_of(page) and not page.find_class("halves")
         assert QUOTE in words_of(page)
+
+
+@pytest.mark.once
+def test_who_was_second_was_refused_nothing(bounty, ana, tom, mona):
+    first, second = point_twice(bounty, ana, tom)
+    other = point(bounty, tom, text=OTHER_POST, quote="We moved to the coast last spring")
+    review_lead(other)
+    rule(second, first, by=mona, is_same=True)
+    decide(reject_lead, again(other), by=mona, reason_code=ReasonCode.SPAM)
+    assert again(second).moderation is Moderation.DUPLICATE
+    assert (record_of_referrer(tom.id).refused, record_of_business(bounty.business_id).refused) == (1, 1)

@@ -2,7 +2,7 @@
 
 What was paid in first is thought to be used first, so what is free is of the latest payments.
 """
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -91,9 +91,11 @@ def age_funds(purpose_id: str, currency: str) -> None:
         outbox.promise("note_funds_left", purpose_id=purpose_id)
 
 
-def aged_parts(found: Sequence[Left], free: Money) -> list[Aged]:
-    """``found`` oldest first; those of which nothing is unused are left out."""
-    sent_back = sent_back_by_bank(one.funding.id for one in found)
+def aged_parts(found: Sequence[Left], free: Money, sent_back: Collection[str] | None = None) -> list[Aged]:
+    """``found`` oldest first; those of which nothing is unused are left out. Of many bounties what their banks
+    ``sent_back`` is known."""
+    if sent_back is None:
+        sent_back = sent_back_by_bank(one.funding.id for one in found)
     parts = []
     for one in reversed(found):
         unused = min(free, one.amount)
@@ -114,5 +116,7 @@ def all_aged(*, at_most: int) -> list[Aged]:
     by_purpose: dict[str, list[Left]] = {}
     for one in left_of(fundings):
         by_purpose.setdefault(one.funding.purpose_id, []).append(one)
-    found = [part for purpose_id, of_one in by_purpose.items() for part in aged_parts(of_one, free[purpose_id])]
+    sent_back = sent_back_by_bank(one.id for one in fundings)
+    found = [part for purpose_id, of_one in by_purpose.items()
+             for part in aged_parts(of_one, free[purpose_id], sent_back)]
     return sorted(found, key=lambda one: (one.reaches(0), one.funding.id))[:at_most]

@@ -6,19 +6,20 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
 from marketplace.bounties.queries import get_bounty
-from marketplace.foundation.db import transaction
+from marketplace.foundation.db import db, transaction
 from marketplace.foundation.idempotency import asked_anew, once
 from marketplace.foundation.limits import PROGRAMS, caller, limiter
 from marketplace.foundation.paging import PageQuery, page
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals import appeals, clawbacks, in_kind, moderation, pointing, stages
 from marketplace.referrals.audience import Audience, audience_of
-from marketplace.referrals.contact import Contact, SeenLead, note_case_opened, note_post_opened, open_contact
+from marketplace.referrals.contact import Contact, SeenLead, note_case_opened, note_post_opened, open_contact, see_leads
 from marketplace.referrals.desk.as_told import as_told, told_state
 from marketplace.referrals.models import Consent, Conversion, Lead, Moderation, Stage
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.permissions import is_referrer, may_moderate
 from marketplace.referrals.queries import (
+    LEADS,
     find_conversion,
     get_lead,
     leads_visible_to,
@@ -78,9 +79,12 @@ def _note_looks(leads: Sequence[Lead]) -> bool:
     """Whether anything of a buyer's is about to be shown to others than the referrer; then the trail says so."""
     user = signed_in_user()
     cases = [lead for lead in leads if may_moderate(user, lead)]
-    posts = [lead for lead in leads if lead not in cases and not is_referrer(user, lead) and _seen(lead).shows_evidence]
+    posts = [lead for lead, seen in zip(leads, see_leads(leads, by=user), strict=True)
+             if seen.shows_evidence and not may_moderate(user, lead) and not is_referrer(user, lead)]
     if cases or posts:
+        shown = [lead.id for lead in (*cases, *posts)]
         with transaction():
+            db.session.scalars(LEADS.where(Lead.id.in_(shown))).all()  # Read anew inside, in one go.
             note_case_opened(*cases, by=user)
             note_post_opened(*posts, by=user)
     return bool(cases or posts)
@@ -101,7 +105,7 @@ def list_leads(asked: dict[str, Any]) -> dict[str, Any]:
     found = page(leads, Lead.id, cursor=asked["cursor"], size=asked["limit"])
     if _note_looks(found.rows):
         found = page(leads, Lead.id, cursor=asked["cursor"], size=asked["limit"])
-    return {"rows": [_seen(lead) for lead in found.rows], "next_cursor": found.next_cursor}
+    return {"rows": see_leads(found.rows, by=signed_in_user()), "next_cursor": found.next_cursor}
 
 
 @bp.post("/leads")

@@ -1,7 +1,7 @@
 """Who speaks for which side of a dispute, and who may rule."""
 from marketplace.foundation.db import db
 from marketplace.identity.models import User
-from marketplace.referrals.models import Dispute, DisputeSide, Lead, Respondent
+from marketplace.referrals.models import Dispute, DisputeSide, DisputeState, Lead, Respondent
 from marketplace.referrals.permissions import may_decide, may_give_money_back
 
 
@@ -26,6 +26,11 @@ def is_respondent(user: User, dispute: Dispute) -> bool:
     if dispute.respondent_side is Respondent.BUSINESS:
         return user.role_in(dispute.business_id) is not None
     return user.id == dispute.respondent_id
+
+
+def waits_for(user: User, dispute: Dispute) -> bool:
+    """Whether it is theirs to answer now."""
+    return dispute.state is DisputeState.AWAITING_RESPONSE and is_respondent(user, dispute)
 
 
 def may_accept(user: User, dispute: Dispute) -> bool:

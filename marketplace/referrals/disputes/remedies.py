@@ -16,7 +16,7 @@ from marketplace.referrals.clawbacks import take_back_by_ruling
 from marketplace.referrals.consent import withdraw_consent
 from marketplace.referrals.corrections import cost_of_correction, record_correction
 from marketplace.referrals.disputes.freezing import find_money, find_money_on_top, rewards_at_issue
-from marketplace.referrals.in_kind import LIVES, REMINDED_AFTER
+from marketplace.referrals.in_kind import LIVES, REMINDED_AFTER, pass_things_on
 from marketplace.referrals.lawful import price_for
 from marketplace.referrals.models import (
     Consent,
@@ -151,6 +151,8 @@ def _share(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
         raise MayNotHaveIt(why, next_step="An admin can rule for the one who has it.")
     for reward, amount in rewards_at_issue(dispute):
         pass_on(reward, amount.part(finding.share_bps, BASIS), owner, cause_id=dispute.id, to_id=other.id, by=by)
+    if finding.share_bps == BASIS:
+        pass_things_on(owner, to=other, by=by)
     split = find_split(owner)
     if split is not None and split.state is SplitState.AGREED:
         share_own_part(split, other, second=lead, share_bps=finding.share_bps, by=by)

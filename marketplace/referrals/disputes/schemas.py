@@ -1,10 +1,11 @@
 """The shapes of disputes that cross HTTP."""
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from marketplace.foundation.fields import Amount, clean_text
 from marketplace.foundation.money import CURRENCIES, BadAmount, parse_amount
+from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.disputes.ruling import OUTCOMES
 from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.disputes.words import frozen_in_words, next_in_words
@@ -21,15 +22,19 @@ class _MayHaveMoney(Schema):
     amount = fields.String(metadata={"example": "30000.00"})
     currency = fields.String(load_default="", validate=validate.OneOf(("", *CURRENCIES)))
 
+    @validates_schema(skip_on_field_errors=False)
+    def check_amount(self, said: dict[str, Any], **options: object) -> None:
+        """Beside whatever else is wrong: nobody sends a form three times to learn of three slips."""
+        if said.get("amount") and said.get("currency"):
+            try:
+                parse_amount(said["amount"], said["currency"])
+            except BadAmount as error:
+                raise ValidationError({"amount": [f"{error.message} {error.next_step}".strip()]}) from error
+
     @post_load
     def to_money(self, said: dict[str, Any], **options: object) -> dict[str, Any]:
         text, currency = said.pop("amount", None), said.pop("currency")
-        said["amount"] = None
-        if text and currency:
-            try:
-                said["amount"] = parse_amount(text, currency)
-            except BadAmount as error:
-                raise ValidationError({"amount": [f"{error.message} {error.next_step}".strip()]}) from error
+        said["amount"] = parse_amount(text, currency) if text and currency else None
         return said
 
 
@@ -41,6 +46,18 @@ class ClaimInput(_MayHaveMoney):
     link = WebAddress(load_default=None, allow_none=True)
     happened_on = fields.Date(load_default=None, allow_none=True)
     about_id = clean_text(0, 60, load_default=None, allow_none=True)
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def ask_for_the_sale(self, said: dict[str, Any], sent: dict[str, Any], **options: object) -> None:
+        """What the verb would ask for next, at once."""
+        kind = said.get("kind")
+        if kind is None or not KINDS[kind].has_sale:
+            return
+        missing = {} if sent.get("amount") else {"amount": ["The value of the sale, about."]}
+        if not sent.get("happened_on") and kind is not DisputeKind.WRONG_AMOUNT:
+            missing["happened_on"] = ["The day of the sale, about."]
+        if missing:
+            raise ValidationError(missing)
 
     @staticmethod
     def claim_in(said: dict[str, Any]) -> Claim:

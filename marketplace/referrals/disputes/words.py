@@ -1,9 +1,11 @@
 """Each state of a dispute in plain words: what happens next, to whom, and how it ended."""
+from marketplace.bounties.models import For, RewardKind
 from marketplace.bounties.rule_words import percent_text
+from marketplace.foundation.db import db
 from marketplace.foundation.money import BASIS, show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.disputes.kinds import KINDS
-from marketplace.referrals.models import Dispute, DisputeKind, DisputeSide, DisputeState, Ending
+from marketplace.referrals.models import Dispute, DisputeKind, DisputeSide, DisputeState, Ending, Lead
 
 D = DisputeState
 SIDES = {DisputeSide.REFERRER: "the referrer", DisputeSide.BUSINESS: "the business", DisputeSide.BUYER: "the buyer",
@@ -69,12 +71,23 @@ def what_follows(dispute: Dispute) -> str:
         DisputeKind.WRONG_AMOUNT: "The difference is recorded, and what it earns is held for the return period.",
         DisputeKind.REJECTED_UNFAIRLY: "The lead counts as qualified, and what that earns is held.",
         DisputeKind.DUPLICATE_OWNERSHIP: "What the lead earns for who was counted is shared accordingly; what others "
-                                         "had agreed on with them stays theirs.",
+                                         f"had agreed on with them stays theirs.{_of_things(dispute)}",
         DisputeKind.BAD_LEAD: f"{part} of the reward is taken back.",
         DisputeKind.NON_PAYMENT: "It is owed, and the business says how to have it.",
         DisputeKind.FAVOUR_NOT_KEPT: "The favour is owed again.",
         DisputeKind.DATA_MISUSE: "The business can no longer see the contact data.",
     }[dispute.kind]
+
+
+def _of_things(dispute: Dispute) -> str:
+    """Whose it is that is not money, where the terms give such a thing to the referrer."""
+    owner = db.session.get(Lead, dispute.about_id)
+    if owner is None or all(one.kind is not RewardKind.NON_CASH or one.whom is not For.REFERRER
+                            for one in owner.terms.rules):
+        return ""
+    if (dispute.share_bps or BASIS) == BASIS:
+        return " So is what is not money, unless it was offered already."
+    return " What is not money cannot be divided, so it stays with who was counted."
 
 
 def frozen_in_words(dispute: Dispute) -> str:

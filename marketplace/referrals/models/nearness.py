@@ -1,4 +1,6 @@
 """Tables by which a buyer is known again: signatures, admins' words on two leads, known contacts. Facts only."""
+from datetime import datetime
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -35,7 +37,8 @@ lead_bands = Table(
 
 
 class BuyerRuling(Base):
-    """An admin's word on two leads of one business: one buyer, or two. It is asked once."""
+    """An admin's word on two leads of one business: one buyer, or two. It is asked once. ``tell_at``: nothing has
+    followed from it yet, and until then it can be taken back."""
 
     __tablename__ = "buyer_rulings"
     __table_args__ = (
@@ -48,6 +51,7 @@ class BuyerRuling(Base):
     other_id: Mapped[str] = mapped_column(ForeignKey("leads.id"), index=True)
     is_same: Mapped[bool]
     ruled_by: Mapped[str]
+    tell_at: Mapped[datetime | None]
 
 
 class KnownContact(Base):

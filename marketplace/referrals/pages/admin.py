@@ -10,10 +10,10 @@ from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.referrals.desk.ruling import rule_on_buyers
 from marketplace.referrals.desk.telling import GRACE
 from marketplace.referrals.models import Lead
 from marketplace.referrals.moderation import accept_lead, ask_for_info, reject_lead
-from marketplace.referrals.ownership import rule_on_buyers
 from marketplace.referrals.pages.lead_page import Blank, act_on_lead, show_lead
 from marketplace.referrals.pages.queue import show_queue
 from marketplace.referrals.permissions import may_freeze
@@ -85,7 +85,7 @@ def ruling(lead_id: str) -> Any:
         found = rule_on_buyers(lead, other, by=user, **form.fields)
         if found is None:
             return "Kept: two buyers. Nobody is asked about these two again."
-        return f"Kept: one buyer. {found.why} Both referrers are told."
+        return f"Kept: one buyer. {found.why} Both referrers are told in {MINUTES} minutes; until then you can undo it."
 
     return act_on_lead(lead_id, "ruling", form, rule)
 

@@ -13,11 +13,12 @@ from marketplace.referrals.desk.claims import let_go, take_over
 from marketplace.referrals.desk.escalating import escalate_lead, take_back_escalation
 from marketplace.referrals.desk.figures import LOOKED_BACK, appeals_decided, pace_of_all, paces, queue_age
 from marketplace.referrals.desk.next_case import claim_next
+from marketplace.referrals.desk.ruling import tell_ruling_now, undo_ruling
 from marketplace.referrals.desk.telling import GRACE, tell_now, undo_decision
 from marketplace.referrals.models import Lead
 from marketplace.referrals.pages.lead_page import act_on_lead
 from marketplace.referrals.queries import get_lead
-from marketplace.referrals.schemas import DecisionInput, EscalationInput, NextInput
+from marketplace.referrals.schemas import DecisionInput, EscalationInput, NextInput, RuledInput
 
 bp = Blueprint("desk", __name__)
 
@@ -86,6 +87,32 @@ def telling(lead_id: str) -> Any:
         return "Everybody concerned is told now."
 
     return act_on_lead(lead_id, "telling", Form(DecisionInput()), tell)
+
+
+@bp.post("/leads/<lead_id>/ruling/end")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def end_ruling(lead_id: str) -> Any:
+    form = Form(RuledInput())
+
+    def undo(lead: Lead, user: User) -> str:
+        undo_ruling(lead, get_lead(form.fields["other_id"], seen_by=user), by=user)
+        return "Undone. Nobody was told, and the question is open again."
+
+    return act_on_lead(lead_id, "ruling", form, undo)
+
+
+@bp.post("/leads/<lead_id>/ruling/now")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def tell_ruling(lead_id: str) -> Any:
+    form = Form(RuledInput())
+
+    def tell(lead: Lead, user: User) -> str:
+        tell_ruling_now(lead, get_lead(form.fields["other_id"], seen_by=user), by=user)
+        return "It holds now, and whom it concerns is told."
+
+    return act_on_lead(lead_id, "ruling", form, tell)
 
 
 @bp.post("/leads/<lead_id>/escalation")

@@ -2,14 +2,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import flash, redirect, url_for
+from flask import redirect, url_for
 
-from marketplace.foundation.db import transaction
 from marketplace.foundation.errors import require
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.referrals.disputes.queries import get_dispute
 from marketplace.referrals.models import Dispute
+from marketplace.referrals.pages.acting import is_done
 
 
 def act_on_dispute(
@@ -18,12 +18,8 @@ def act_on_dispute(
 ) -> Any:
     """``verb`` gives the sentence that says what happened; ``may_act`` is asked before a refused form is shown."""
     get_dispute(dispute_id, seen_by=by)
-    if form.is_ready:
-        with form.keeping():
-            with transaction():
-                said = verb(get_dispute(dispute_id, seen_by=by), by)
-            flash(said, "ok")
-            return redirect(url_for(".show", dispute_id=dispute_id))
+    if is_done(form, lambda: verb(get_dispute(dispute_id, seen_by=by), by)):
+        return redirect(url_for(".show", dispute_id=dispute_id))
     dispute = get_dispute(dispute_id, seen_by=by)
     require(may_act(by, dispute), "act in this dispute")
     return show(dispute, by, form), form.status

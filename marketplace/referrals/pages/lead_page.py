@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, url_for
 
 from marketplace.bounties.preview import plain_terms, reward_sign
 from marketplace.bounties.rule_words import percent_text
@@ -28,7 +28,7 @@ from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.desk.claims import claim_lead
 from marketplace.referrals.desk.deciders import may_open
 from marketplace.referrals.disclosure import disclosure_of
-from marketplace.referrals.disputes.permissions import may_claim
+from marketplace.referrals.disputes.permissions import may_claim, waits_for
 from marketplace.referrals.disputes.queries import disputes_of_lead
 from marketplace.referrals.disputes.subjects import kinds_for
 from marketplace.referrals.disputes.words import STATES, next_in_words, title_of
@@ -51,6 +51,7 @@ from marketplace.referrals.models import (
     Stage,
 )
 from marketplace.referrals.next_step import next_step
+from marketplace.referrals.pages.acting import is_done
 from marketplace.referrals.pages.case_page import desk_of, is_on_desk
 from marketplace.referrals.pages.earned import earned_parts
 from marketplace.referrals.pages.evidence_beside import evidence_beside
@@ -120,12 +121,8 @@ def act_on_lead(lead_id: str, name: str, form: Form, verb: Callable[[Lead, User]
     ``verb`` gives the sentence that says what happened.
     """
     user = signed_in_user()
-    if form.is_ready:
-        with form.keeping():
-            with transaction():
-                said = verb(get_lead(lead_id, seen_by=user), user)
-            flash(said, "ok")
-            return redirect(url_for("lead.show", lead_id=lead_id))
+    if is_done(form, lambda: verb(get_lead(lead_id, seen_by=user), user)):
+        return redirect(url_for("lead.show", lead_id=lead_id))
     return show_lead(get_lead(lead_id, seen_by=user), user, forms={name: form}), form.status
 
 
@@ -139,6 +136,7 @@ def show_lead(
     is_open = is_open_to_business(lead, grant)
     sent = dict(forms or {})
     is_case = audience is Audience.ADMIN and is_on_desk(lead)
+    disputes = disputes_of_lead(lead, seen_by=user)
     return render_template(
         "referrals/case.html" if is_case else "referrals/lead.html", lead=lead,
         audience=audience, refusal=refusal, rewards=rewards, conversion=conversion,
@@ -155,8 +153,8 @@ def show_lead(
         sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,
         held=standing_of(lead),
         waits={reward.id: why for reward in rewards if (why := why_waiting(reward))}, today=clock.now().date(),
-        disputes=disputes_of_lead(lead, seen_by=user), may_dispute=_may_dispute(lead, user), dispute_states=STATES,
-        dispute_title=title_of, dispute_next=next_in_words,
+        disputes=disputes, dispute_to_answer=next((one for one in disputes if waits_for(user, one)), None),
+        may_dispute=_may_dispute(lead, user), dispute_states=STATES, dispute_title=title_of, dispute_next=next_in_words,
         **(desk_of(lead, user) if is_case else {}), **_ACTIONS[audience](lead, user, rewards))
 
 

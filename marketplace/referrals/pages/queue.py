@@ -13,7 +13,7 @@ from marketplace.referrals.desk.deciders import passed_on_among, why_not_yours
 from marketplace.referrals.figures import count_in_review
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import Lead, LeadClaim, ReasonCode
-from marketplace.referrals.permissions import may_decide
+from marketplace.referrals.permissions import decidable_by
 from marketplace.referrals.queries import moderation_queue
 
 SHOWN = 50  # Oldest first: whoever clears these comes to the next.
@@ -25,16 +25,18 @@ def show_queue(user: User, form: Any, *, chosen: list[str] | None = None) -> str
     leads = db.session.scalars(moderation_queue().limit(SHOWN)).all()
     claims = claims_of([lead.id for lead in leads])
     passed_on = passed_on_among([lead.id for lead in leads])
-    rows = [_row(lead, user, claims.get(lead.id), is_passed_on=lead.id in passed_on) for lead in leads]
+    decidable = decidable_by(user, leads)
+    rows = [_row(lead, user, claims.get(lead.id), is_passed_on=lead.id in passed_on, has_stake=lead.id not in decidable)
+            for lead in leads]
     untold = db.session.scalars(select(Lead).where(Lead.tell_at.is_not(None)).order_by(Lead.tell_at, Lead.id)).all()
+    undoable = decidable_by(user, untold)
     return render_template(
         "referrals/queue.html", rows=rows, waiting=count_in_review(), shown=SHOWN, form=form, chosen=chosen or [],
         late=sum(1 for row in rows if row["is_late"]), codes=FOR_SEVERAL, reasons=REASONS,
-        untold=[lead for lead in untold if may_decide(user, lead)], me=user)
+        untold=[lead for lead in untold if lead.id in undoable], me=user)
 
 
-def _row(lead: Lead, user: User, claim: LeadClaim | None, *, is_passed_on: bool) -> dict[str, Any]:
-    has_stake = not may_decide(user, lead)
+def _row(lead: Lead, user: User, claim: LeadClaim | None, *, is_passed_on: bool, has_stake: bool) -> dict[str, Any]:
     due = decision_due(lead.submitted_at)
     return {"lead": lead, "due": due, "is_late": due < clock.now(), "has_stake": has_stake,
             "accepted_at_last": add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT),

@@ -1,37 +1,21 @@
 """The buyer as witness: one private page with one question. No account; opening it changes nothing."""
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 
 from marketplace.foundation import clock
-from marketplace.foundation.crypto import LinkEnded
 from marketplace.foundation.db import db, transaction
-from marketplace.foundation.errors import DomainError
 from marketplace.foundation.limits import GUESSING, WRITING, limiter
 from marketplace.foundation.web import Form
 from marketplace.referrals.disputes.schemas import WitnessInput
 from marketplace.referrals.disputes.witness import PASSED_ON, answer_as_witness, open_witness_link
 from marketplace.referrals.models import Lead
+from marketplace.referrals.pages.private import make_private
 
 bp = Blueprint("witness", __name__, url_prefix="/witness")
 
 SHORT = {"purpose": PASSED_ON}
-
-
-@bp.after_request
-def keep_out_of_sight(response: Response) -> Response:
-    response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
-    return response
-
-
-@bp.errorhandler(LinkEnded)
-def ended(refusal: LinkEnded) -> Any:
-    return render_template("referrals/buyer_ended.html", refusal=refusal, **(request.view_args or {})), refusal.status
-
-
-@bp.errorhandler(DomainError)
-def closed(refusal: DomainError) -> Any:
-    return render_template("referrals/buyer_closed.html", refusal=refusal), refusal.status
+make_private(bp, purpose=PASSED_ON)
 
 
 @bp.route("/<token>", methods=["GET", "POST"], defaults=SHORT)

@@ -1,10 +1,8 @@
 """The page itself: what is asked or was said, the terms in plain words, the receipt; and what every answer carries."""
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, url_for
 
-from marketplace.foundation.crypto import LinkEnded
-from marketplace.foundation.errors import DomainError
 from marketplace.foundation.limits import GUESSING, limiter
 from marketplace.foundation.web import Form
 from marketplace.referrals.asking import CONFIRMING, PASSED_ON
@@ -18,6 +16,7 @@ from marketplace.referrals.pages.buyer.showing import (
     show_question,
 )
 from marketplace.referrals.pages.buyer.words import is_over
+from marketplace.referrals.pages.private import make_private
 from marketplace.referrals.pages.receipt_file import receipt_file
 from marketplace.referrals.pages.terms import show_terms
 from marketplace.referrals.receipts import receipt_for_buyer
@@ -26,26 +25,7 @@ from marketplace.referrals.schemas import ConsentInput
 bp = Blueprint("buyer", __name__, url_prefix="/buyer")
 
 SHORT = {"purpose": PASSED_ON}  # The link that is passed on needs no word for it; the long form is still good.
-
-
-@bp.after_request
-def keep_out_of_sight(response: Response) -> Response:
-    response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
-    return response
-
-
-@bp.errorhandler(LinkEnded)
-def ended(refusal: LinkEnded) -> Any:
-    """Signed by us, and too old: a new one by mail is one tap away."""
-    opened: dict[str, Any] = {"purpose": CONFIRMING, **(request.view_args or {})}
-    return render_template("referrals/buyer_ended.html", refusal=refusal, purpose=opened["purpose"],
-                           token=opened["token"]), refusal.status
-
-
-@bp.errorhandler(DomainError)
-def closed(refusal: DomainError) -> Any:
-    """Forged, cut off, over: a page of the same calm kind, with what to do."""
-    return render_template("referrals/buyer_closed.html", refusal=refusal), refusal.status
+make_private(bp, purpose=CONFIRMING)
 
 
 @bp.get("/<token>", defaults=SHORT)

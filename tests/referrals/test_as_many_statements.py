@@ -1,0 +1,60 @@
+"""Pages and answers of lists ask the database as often for six rows as for three."""
+import pytest
+from sqlalchemy import event
+
+from marketplace.foundation.db import db
+from marketplace.identity.api_keys import create_key
+from tests.browsing import end_reading
+from tests.factories import accept, consent, fund_bounty, make_bounty, make_lead, make_user, owner_of, review_lead
+from tests.referrals.steps import do
+
+pytestmark = pytest.mark.once
+
+
+def statements_of(ask):
+    end_reading()
+    seen = []
+    listener = lambda *given: seen.append(given[2])  # noqa: E731
+    event.listen(db.engine, "before_cursor_execute", listener)
+    ask()
+    event.remove(db.engine, "before_cursor_execute", listener)
+    return sorted({one for one in seen if seen.count(one) > 3}), len(seen)
+
+
+def is_as_often_for_six(three_more, ask):
+    three_more()
+    ask()  # What is read once a process is read.
+    _, first = statements_of(ask)
+    three_more()
+    many, second = statements_of(ask)
+    assert second == first, many
+
+
+class TestForSixAsForThree:
+    def test_leads_of_a_business_with_a_yes_by_program(self, anonymous):
+        bounty = make_bounty(is_live=True, funded_for=9)
+        wes = owner_of(bounty.business)
+        _, secret = do(create_key, wes, name="A program", scopes=["leads:read"], days=None)
+
+        def add():
+            for _ in range(3):
+                lead = accept(make_lead(bounty))
+                consent(lead, email=f"{lead.id}@example.com")
+
+        def ask():
+            answer = anonymous.get("/api/v1/leads", headers={"Authorization": f"Bearer {secret}"})
+            assert answer.status_code == 200 and all(one["evidence"] for one in answer.json["data"])
+
+        is_as_often_for_six(add, ask)
+
+    def test_the_moderators_queue(self, as_user):
+        bounty, mona = make_bounty(is_live=True, funded_for=9), as_user(make_user("Mona", is_admin=True))
+        is_as_often_for_six(lambda: [review_lead(make_lead(bounty)) for _ in range(3)], lambda: mona.page("/moderation"))
+
+    def test_the_age_of_funds(self, as_user):
+        mona = as_user(make_user("Mona", is_admin=True))
+        is_as_often_for_six(lambda: [fund_bounty(make_bounty()) for _ in range(3)], lambda: mona.page("/admin/funds"))
+
+    def test_buyers_who_do_not_know_yet(self, as_user):
+        bounty, mona = make_bounty(is_live=True, funded_for=9), as_user(make_user("Mona", is_admin=True))
+        is_as_often_for_six(lambda: [accept(make_lead(bounty)) for _ in range(3)], lambda: mona.page("/admin/privacy"))
