@@ -21,7 +21,7 @@ from marketplace.admin import rulings as admin_rulings
 from marketplace.admin import transfers as admin_transfers
 from marketplace.bounties.api import BLUEPRINTS as BOUNTIES_API
 from marketplace.bounties.pages import BLUEPRINTS as BOUNTIES_PAGES
-from marketplace.foundation import clock, crypto, limits, mail, web
+from marketplace.foundation import clock, crypto, error_answers, limits, mail, web
 from marketplace.foundation import db as database
 from marketplace.foundation.money import plain_amount
 from marketplace.foundation.openapi import register_api
@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> Flask:
     Migrate(app, database.db, render_as_batch=False)
     mail.init_app(app, smtp_url=settings.smtp_url, mail_from=settings.mail_from, mail_dir=settings.mail_dir)
     limits.init_app(app, settings.rate_limit_storage)
-    web.register_error_answers(app)
+    error_answers.register_error_answers(app)
     web.register_security(app, production=settings.production, form_targets=settings.stripe_api_base or "")
     session.init_app(app)
     _prepare_templates(app)

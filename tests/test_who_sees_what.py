@@ -526,7 +526,8 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /api/v1/disputes": API,
     "GET /api/v1/disputes/<dispute_id>": "401 yes 404 yes 404 yes",
     "POST /api/v1/leads/<lead_id>/disputes": ("401 yes 404 403 404 403", {
-        "kind": "ghost_close", "text": "He told me that he bought it there.", "happened_on": "2026-11-02"}),
+        "kind": "ghost_close", "text": "He told me that he bought it there.", "happened_on": "2026-11-02",
+        "amount": "30000", "currency": "usd"}),
     "POST /api/v1/disputes/<dispute_id>/acceptances": "401 403 404 yes 404 403",
     "POST /api/v1/disputes/<dispute_id>/objections": ("401 403 404 yes 404 403", {"text": "It was recorded as it was."}),
     "POST /api/v1/disputes/<dispute_id>/escalations": "401 yes 404 403 404 403",

@@ -10,10 +10,11 @@ from flask_smorest import Api, Blueprint
 from marshmallow import Schema, fields
 
 from marketplace.foundation import api_headers
+from marketplace.foundation.error_answers import WORDS
 from marketplace.foundation.errors import DomainError
 from marketplace.foundation.idempotency import KEY_SHAPE, LONGEST_KEY
 from marketplace.foundation.limits import PROGRAMS
-from marketplace.foundation.web import WORDS, csrf
+from marketplace.foundation.web import csrf
 
 ABOUT = f"""Point at buyers, follow leads, post bounties and report sales from your own programs.
 

@@ -1,4 +1,4 @@
-"""What every route needs: forms and JSON read through one schema, errors as a page or as problem+json."""
+"""What every route needs: forms and JSON read through one schema, and what guards every request and answer."""
 import json
 import re
 import secrets
@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, g, jsonify, render_template, request
-from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
+from flask import Flask, Response, current_app, g, request
+from flask_wtf.csrf import CSRFProtect, generate_csrf
 from markupsafe import Markup
 from marshmallow import RAISE, Schema, ValidationError, fields
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import HTTPException, UnsupportedMediaType
+from werkzeug.exceptions import UnsupportedMediaType
 
 from marketplace.foundation.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 
 csrf = CSRFProtect()
 View = TypeVar("View", bound=Callable[..., Any])
 
+NOTHING_HERE = "There is nothing at this address.", "Check the address, or start from the front page."
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 LARGEST_BODY = 1024 * 1024  # Bytes; evidence is a URL or a text, not a file.
@@ -48,10 +48,6 @@ class StaleForm(Conflict):
     """Someone else saved first; what was typed stays in the form."""
 
     code = "stale_form"
-
-
-class ServiceBusy(DomainError):
-    status, code = 503, "busy"
 
 
 class Unreadable(DomainError):
@@ -110,7 +106,7 @@ class Form:
         except (Invalid, Conflict) as refusal:
             self.refuse(refusal)
         except StaleDataError:
-            self.refuse(_someone_was_faster())
+            self.refuse(someone_was_faster())
 
     def refuse(self, refusal: DomainError) -> None:
         g.refused = self  # For the layout and for forms.html, where a page has no place of its own for it.
@@ -143,7 +139,7 @@ def _flat(error: ValidationError) -> dict[str, list[str]]:
     """Field to sentences, however deep marshmallow nests them."""
     flat: dict[str, list[str]] = {}
     for name, said in error.normalized_messages().items():  # type: ignore[no-untyped-call]
-        flat["" if name == "_schema" else str(name)] = _sentences(said)
+        flat["" if name == "_schema" else str(name)] = sentences_in(said)
     return flat
 
 
@@ -170,10 +166,10 @@ def _plain(sentence: str) -> str:
     return "Choose one of the list." if sentence.startswith("Must be one of:") else PLAIN.get(sentence, sentence)
 
 
-def _sentences(said: Any) -> list[str]:
+def sentences_in(said: Any) -> list[str]:
     if isinstance(said, Mapping):
         said = list(said.values())
-    return [sentence for part in said for sentence in _sentences(part)] if isinstance(said, list) else [str(said)]
+    return [sentence for part in said for sentence in sentences_in(part)] if isinstance(said, list) else [str(said)]
 
 
 def check_version(row: Any, version: int | None) -> None:
@@ -189,18 +185,6 @@ def wants_json() -> bool:
     return request.path.startswith("/api/v1/")
 
 
-def answer(error: DomainError) -> tuple[Response | str, int]:
-    """One refusal as RFC 9457 problem+json for programs, as a page for people."""
-    if not wants_json():
-        return render_template("error.html", error=error), error.status
-    problem = jsonify(
-        type=f"/api/docs/errors#{error.code}", title=error.message, status=error.status, code=error.code,
-        detail=error.next_step or error.message, errors=error.fields, request_id=request_id(),
-    )
-    problem.mimetype = "application/problem+json"
-    return problem, error.status
-
-
 def request_id() -> str:
     if "request_id" not in g:
         g.request_id = secrets.token_hex(8)
@@ -211,71 +195,8 @@ def csrf_field() -> Markup:
     return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
 
 
-def _someone_was_faster() -> Conflict:
+def someone_was_faster() -> Conflict:
     return StaleForm("Someone changed this in the meantime.", next_step="Reload and try again.")
-
-
-WORDS = {  # What people read for the errors that Flask raises itself: message, next step.
-    400: ("bad_request", "We could not read this request.", "Go back, reload the page and try again."),
-    401: ("signed_out", "You are not signed in.", "Sign in, then try again."),
-    404: ("not_found", "There is nothing at this address.", "Check the address, or start from the front page."),
-    405: ("method_not_allowed", "This address does not take that kind of request.", "Use the buttons on the page."),
-    413: ("too_large", "That is more than we take at once.",
-          "Go back: what you typed is still there. Shorten it or choose a smaller file, then send it again."),
-    415: ("unsupported_media_type", "We read JSON here.", "Send Content-Type: application/json."),
-    429: ("too_many_requests", "That was too often in a short time.", "Wait a minute, then try again."),
-}
-
-
-def from_http(error: HTTPException) -> DomainError:
-    """A werkzeug error in our words, with webargs' field messages kept."""
-    status = error.code or 500
-    said: Any = getattr(error, "data", None) or {}
-    if status == 422 and "messages" in said:
-        by_place = said["messages"]
-        flat = {"" if name == "_schema" else str(name): _sentences(sentences) for place in by_place.values()
-                for name, sentences in (place if isinstance(place, dict) else {"": place}).items()}
-        return Invalid("Some fields need attention.", next_step="Correct them and send it again.", fields=flat)
-    if isinstance(error, CSRFError):
-        refusal: DomainError = DomainError(
-            "This form has been open for too long, or your browser keeps no cookies.",
-            next_step="Go back, reload the page and send it again.")
-        refusal.code = "csrf"
-        return refusal
-    code, message, step = WORDS.get(status, ("error", error.description or error.name, ""))
-    refusal = DomainError(message, next_step=step)
-    refusal.status, refusal.code = status, code
-    return refusal
-
-
-def register_error_answers(app: Flask) -> None:
-    app.register_error_handler(DomainError, answer)
-
-    @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> Any:
-        if error.response is not None or (error.code or 500) < 400:
-            return error
-        body, status = answer(from_http(error))
-        kept = [(k, v) for k, v in error.get_headers() if k.lower() not in {"content-type", "content-length"}]
-        return body, status, kept
-
-    @app.errorhandler(StaleDataError)
-    def stale(error: StaleDataError) -> Any:
-        return answer(_someone_was_faster())
-
-    @app.errorhandler(OperationalError)
-    def busy(error: OperationalError) -> Any:
-        app.logger.warning("database busy: %r", error)
-        return answer(ServiceBusy("We are very busy right now and did nothing.", next_step="Try again in a moment."))
-
-    @app.errorhandler(Exception)
-    def unexpected(error: Exception) -> Any:
-        app.logger.error("request %s failed", request_id(), exc_info=error)
-        refusal = DomainError(
-            "Something went wrong on our side, and nothing was changed.",
-            next_step=f"Try again; if it happens again, tell us the number {request_id()}.")
-        refusal.status, refusal.code = 500, "internal"
-        return answer(refusal)
 
 
 def refuse_foreign_writes() -> None:
@@ -290,7 +211,7 @@ def refuse_foreign_writes() -> None:
 def refuse_unreadable() -> None:
     """PostgreSQL keeps no NUL; no address of ours has a control character in it."""
     if _CONTROL.search(request.path):
-        _, message, step = WORDS[404]
+        message, step = NOTHING_HERE
         raise NotFound(message, next_step=step)
     _refuse_nul(request.args)
 

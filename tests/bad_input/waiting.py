@@ -24,6 +24,7 @@ from marketplace.payments.models import (
     TransferState,
 )
 from marketplace.referrals import lifecycle
+from marketplace.referrals.desk.ruling import rule_on_buyers
 from marketplace.referrals.disputes.answering import contest_claim, hand_to_admin
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
@@ -57,6 +58,14 @@ def second_to(lead: Lead) -> str:
     with transaction():
         become_duplicate(db.session.get_one(Lead, second.id), of=db.session.get_one(Lead, lead.id))
     return second.id
+
+
+def ruled_beside(lead: Lead, mona: User) -> str:
+    """A lead of which she said that it is another buyer's, and that was told to nobody yet."""
+    other = make.review_lead(make.make_lead(lead.bounty, by=make.make_user("Bo Li")))
+    with transaction():
+        rule_on_buyers(db.session.get_one(Lead, lead.id), db.session.get_one(Lead, other.id), by=mona, is_same=False)
+    return other.id
 
 
 def _talks(bounty: Bounty, ana: User, email: str) -> Lead:

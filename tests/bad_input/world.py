@@ -21,7 +21,7 @@ from marketplace.tracking.report_schemas import ReportedInput
 from tests import factories as make
 from tests import test_who_sees_what as who
 from tests.bad_input.told import what_was_told
-from tests.bad_input.waiting import second_to, what_waits
+from tests.bad_input.waiting import ruled_beside, second_to, what_waits
 from tests.kept import Keep
 
 FILLED = {
@@ -59,6 +59,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "POST /buyer/<purpose>/<token>/yes": {"phone": "+16195550100", "until": "2026-12-20"},
     "POST /moderation/several": {"leads": "<in_review>"},
     "POST /leads/<lead_id>/second-share": {"second_id": "<second>"},
+    "POST /leads/<lead_id>/ruling/end": {"other_id": "<ruled>"}, "POST /leads/<lead_id>/ruling/now": {"other_id": "<ruled>"},
     "POST /admin/disputes/<dispute_id>/ruling": {"outcome": "resolved_for_respondent"},
     "POST /leads/<lead_id>/disputes/new": {"kind": "ghost_close", "happened_on": "2026-11-02", "amount": "30000", "currency": "usd", "text": "They bought it from them, and told me so themselves."},
     "POST /api/v1/leads/<lead_id>/disputes": {"amount": "30000", "currency": "usd"},
@@ -124,7 +125,9 @@ def make_full_world(mails: Path) -> FullWorld:
     world.names |= names
     to_share = db.session.get_one(Lead, world.elsewhere["POST /leads/<lead_id>/split"]["lead_id"])
     world.elsewhere["POST /leads/<lead_id>/second-share"] = {"lead_id": to_share.id}
-    world.names |= {"second": second_to(to_share)}
+    world.names |= {"second": second_to(to_share), "ruled": ruled_beside(to_share, mona)}
+    for act in ("end", "now"):
+        world.elsewhere[f"POST /leads/<lead_id>/ruling/{act}"] = {"lead_id": to_share.id}
     world.names |= {"in_review": small.in_review, "email": ana.email, "other_email": make.make_user("Kim Lee").email}
     _buyers_own(world, won)
     _bad_days(world)

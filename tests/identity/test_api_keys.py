@@ -11,8 +11,8 @@ from sqlalchemy import select
 from marketplace.foundation import crypto
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.db import init_app as init_database
+from marketplace.foundation.error_answers import register_error_answers
 from marketplace.foundation.errors import Conflict
-from marketplace.foundation.web import register_error_answers
 from marketplace.identity import session
 from marketplace.identity.api_keys import MOST_KEYS, SCOPES, authenticate, create_key, revoke_key
 from marketplace.identity.models import ApiKey

@@ -17,6 +17,7 @@ from marketplace.referrals.contact import Contact, SeenLead, note_case_opened, n
 from marketplace.referrals.desk.as_told import as_told, told_state
 from marketplace.referrals.models import Consent, Conversion, Lead, Moderation, Stage
 from marketplace.referrals.next_step import next_step
+from marketplace.referrals.output_schemas import ContactOutput, LeadOutput, OneLeadOutput, ReceiptOutput, StoryOutput
 from marketplace.referrals.permissions import is_referrer, may_moderate
 from marketplace.referrals.queries import (
     LEADS,
@@ -34,17 +35,12 @@ from marketplace.referrals.schemas import (
     AnswerInput,
     ApiLeadInput,
     AppealInput,
-    ContactOutput,
     DecisionInput,
-    LeadOutput,
-    OneLeadOutput,
     QuestionInput,
-    ReceiptOutput,
     RejectionInput,
     SaleInput,
     SaleRefundInput,
     StageInput,
-    StoryOutput,
 )
 from marketplace.referrals.timeline import tell_story
 

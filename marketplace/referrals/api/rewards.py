@@ -11,6 +11,7 @@ from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals import afterwards, in_kind, sharing
 from marketplace.referrals.contact import SeenLead
 from marketplace.referrals.models import KindState, Lead, Reward, RewardInKind, RewardState, Split
+from marketplace.referrals.output_schemas import LeadOutput
 from marketplace.referrals.queries import conversions_of, get_lead, get_reward, rewards_of_lead, rewards_visible_to
 from marketplace.referrals.reward_schemas import (
     AgreementInput,
@@ -25,7 +26,6 @@ from marketplace.referrals.reward_schemas import (
     SplitOutput,
     shown_conversion,
 )
-from marketplace.referrals.schemas import LeadOutput
 
 bp = Blueprint("earnings", __name__, url_prefix="/api/v1", description="What leads earned, and what becomes of it")
 limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)

@@ -9,11 +9,10 @@ from marketplace.foundation.web import Form
 
 def is_done(form: Form, verb: Callable[[], str]) -> bool:
     """Whether ``verb`` did it, and its sentence is told. A refusal stays with the form, beside what was typed."""
-    if not form.is_ready:
-        return False
-    with form.keeping():
-        with transaction():
-            said = verb()
-        flash(said, "ok")
-        return True
-    return False
+    said = ""
+    if form.is_ready:
+        with form.keeping():
+            with transaction():
+                said = verb()
+            flash(said, "ok")
+    return bool(said)

@@ -11,6 +11,7 @@ from marketplace.foundation.limits import WRITING, limiter
 from marketplace.foundation.traces import keep_traces
 from marketplace.foundation.web import Form
 from marketplace.referrals.asking import buyer_link, is_mailed_to
+from marketplace.referrals.buyer_schemas import ConsentInput, LaterInput, NeverInput, OverInput
 from marketplace.referrals.consent import (
     AlreadyAnswered,
     give_consent,
@@ -31,7 +32,6 @@ from marketplace.referrals.pages.buyer.showing import (
 )
 from marketplace.referrals.pages.buyer.words import is_over
 from marketplace.referrals.pointing import SelfReferral
-from marketplace.referrals.schemas import ConsentInput, LaterInput, NeverInput, OverInput
 
 
 @bp.post("/<token>/yes", defaults=SHORT)

@@ -9,6 +9,7 @@ from marketplace.foundation.errors import DomainError
 from marketplace.foundation.limits import GUESSING, limiter
 from marketplace.foundation.traces import keep_traces
 from marketplace.foundation.web import Form
+from marketplace.referrals.buyer_schemas import ConfirmInput
 from marketplace.referrals.consent import AlreadyAnswered, confirm_consent, open_confirmation
 from marketplace.referrals.lawful import promised_in_words, ruling_of
 from marketplace.referrals.models import Consent, ConsentGrant, Lead
@@ -16,7 +17,6 @@ from marketplace.referrals.pages.buyer.page import bp
 from marketplace.referrals.pages.buyer.showing import places_to_choose, show_over
 from marketplace.referrals.pages.buyer.words import is_over, kinds_of_channel
 from marketplace.referrals.reward_words import buyer_share_in_words
-from marketplace.referrals.schemas import ConfirmInput
 
 
 @bp.get("/confirm/<token>")

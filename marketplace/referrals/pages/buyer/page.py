@@ -6,6 +6,7 @@ from flask import Blueprint, url_for
 from marketplace.foundation.limits import GUESSING, limiter
 from marketplace.foundation.web import Form
 from marketplace.referrals.asking import CONFIRMING, PASSED_ON
+from marketplace.referrals.buyer_schemas import ConsentInput
 from marketplace.referrals.consent import open_buyer_link
 from marketplace.referrals.models import Consent
 from marketplace.referrals.pages.buyer.showing import (
@@ -20,7 +21,6 @@ from marketplace.referrals.pages.private import make_private
 from marketplace.referrals.pages.receipt_file import receipt_file
 from marketplace.referrals.pages.terms import show_terms
 from marketplace.referrals.receipts import receipt_for_buyer
-from marketplace.referrals.schemas import ConsentInput
 
 bp = Blueprint("buyer", __name__, url_prefix="/buyer")
 
