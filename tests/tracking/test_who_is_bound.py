@@ -1,0 +1,55 @@
+"""Who may be credited with a customer that came by a link or a code, what is said where nobody is, and of whom besides."""
+import pytest
+
+from marketplace.bounties.models import NonCash, RewardKind
+from marketplace.bounties.publishing import publish_bounty
+from marketplace.foundation import clock
+from marketplace.foundation.db import db, transaction
+from marketplace.identity.models import Business, MemberRole, Membership, User
+from marketplace.payments.ledger_checks import check_ledger
+from marketplace.referrals.models import Lead, Reward
+from marketplace.tracking.models import ReportState
+from tests import factories as make
+from tests.browsing import end_reading
+from tests.tracking.report_steps import click, fresh, link, report
+
+
+@pytest.fixture
+def bounty(app):
+    return make.make_bounty(is_live=True, funded_for=2)
+
+
+def test_whoever_joined_the_business_or_closed_their_account_earns_nothing(bounty):
+    joined, gone = make.make_user("Jo Hart"), make.make_user("Gus Gone")
+    of_joined, of_gone = link(bounty, joined), link(bounty, gone)
+    with transaction():
+        db.session.add(Membership(business_id=bounty.business_id, user_id=joined.id, role=MemberRole.AGENT))
+        db.session.get_one(User, gone.id).closed_at = clock.now()
+    for number, (one, why) in enumerate(((of_joined, "works at the business"), (of_gone, "account of whoever sent them is closed"))):
+        outcome = report(bounty.business, external_id=f"order-{number}", customer=f"c-{number}", click=click(one))
+        assert fresh(outcome).state is ReportState.REJECTED and why in " ".join(outcome.reasons)
+    assert db.session.query(Lead).count() == 0
+
+
+def test_who_was_pointed_at_as_well_is_bound_and_both_people_read_what_comes_next(bounty, as_user):
+    """By a post that the buyer never answered: whoever's link they came by, has brought them."""
+    ana, bo = make.make_user(), make.make_user("Bo Li")
+    pointed = make.accept(make.make_lead(bounty, by=bo, buyer_name="Kim Lee", buyer_email="kim@example.com"))
+    outcome = report(bounty.business, "lead", customer="c-1", email="kim@example.com", click=click(link(bounty, ana)))
+    lead_id, pointed_id, owner = fresh(outcome).lead_id, pointed.id, make.owner_of(bounty.business)
+    tracked = db.session.get_one(Lead, lead_id)
+    assert lead_id != pointed_id and tracked.referrer_id == ana.id
+    assert (tracked.buyer_hash, db.session.get_one(Lead, pointed_id).buyer_hash is None) == (None, False)
+    end_reading()
+    assert "If they buy, the reward is earned" in as_user(ana).get(f"/leads/{lead_id}").text
+    assert "let your shop tell us" in as_user(owner).get(f"/leads/{lead_id}").text
+
+
+def test_a_thing_that_is_no_money_is_promised_and_nothing_is_taken_from_funds(work):
+    bounty = make.make_bounty(rules=[{"kind": RewardKind.NON_CASH, "thing": NonCash.THANK_YOU, "words": "A letter by hand"}])
+    with transaction():
+        publish_bounty(bounty, by=make.owner_of(bounty.business))
+    outcome = report(db.session.get_one(Business, bounty.business_id), customer="c-1", click=click(link(bounty, make.make_user())))
+    assert outcome.state == "approved" and not outcome.rewards and db.session.query(Reward).count() == 0
+    work()
+    assert check_ledger() == []
