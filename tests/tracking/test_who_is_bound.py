@@ -1,5 +1,6 @@
 """Who may be credited with a customer that came by a link or a code, what is said where nobody is, and of whom besides."""
 import pytest
+from sqlalchemy import select
 
 from marketplace.bounties.models import NonCash, RewardKind
 from marketplace.bounties.publishing import publish_bounty
@@ -7,8 +8,11 @@ from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.identity.models import Business, MemberRole, Membership, User
 from marketplace.payments.ledger_checks import check_ledger
-from marketplace.referrals.models import Lead, Reward
-from marketplace.tracking.models import ReportState
+from marketplace.referrals import lifecycle
+from marketplace.referrals.holds import hold_reward, live_holds
+from marketplace.referrals.models import Lead, Reward, RewardState
+from marketplace.tracking.models import Report, ReportState
+from marketplace.tracking.reattribution import reattribute
 from tests import factories as make
 from tests.browsing import end_reading
 from tests.tracking.report_steps import click, fresh, link, report
@@ -43,6 +47,23 @@ def test_who_was_pointed_at_as_well_is_bound_and_both_people_read_what_comes_nex
     end_reading()
     assert "If they buy, the reward is earned" in as_user(ana).get(f"/leads/{lead_id}").text
     assert "let your shop tell us" in as_user(owner).get(f"/leads/{lead_id}").text
+
+
+def test_what_waits_goes_on_waiting_for_whom_it_is_credited_to_instead(bounty):
+    ana, tom, mona = make.make_user(), make.make_user("Tom Berg"), make.make_user("Mona Lind", is_admin=True)
+    sold = report(bounty.business, customer="c-1", click=click(link(bounty, ana)))
+    toms = link(bounty, tom).spoken
+    end_reading()
+    with transaction():
+        reward = db.session.scalars(select(Reward)).one()
+        lifecycle.move_reward(reward, RewardState.ON_HOLD, by=mona.id, reason="To be looked into.")
+        hold_reward(reward, source_id="case_1", reason="A person looks at it.", letter="")
+    with transaction():
+        reattribute(db.session.get_one(Report, sold.report.id), by=mona, code=toms, reason="Tom brought them by telephone.")
+    end_reading()
+    passed = db.session.scalars(select(Reward).where(Reward.beneficiary_id == tom.id)).one()
+    assert passed.state is RewardState.ON_HOLD and [one.source_id for one in live_holds(passed.id)] == ["case_1"]
+    assert check_ledger() == []
 
 
 def test_a_thing_that_is_no_money_is_promised_and_nothing_is_taken_from_funds(work):
