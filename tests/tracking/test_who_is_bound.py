@@ -6,6 +6,7 @@ from marketplace.bounties.models import NonCash, RewardKind
 from marketplace.bounties.publishing import publish_bounty
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
+from marketplace.foundation.money import Money
 from marketplace.identity.models import Business, MemberRole, Membership, User
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.referrals import lifecycle
@@ -73,4 +74,11 @@ def test_a_thing_that_is_no_money_is_promised_and_nothing_is_taken_from_funds(wo
     outcome = report(db.session.get_one(Business, bounty.business_id), customer="c-1", click=click(link(bounty, make.make_user())))
     assert outcome.state == "approved" and not outcome.rewards and db.session.query(Reward).count() == 0
     work()
+    assert check_ledger() == []
+
+
+def test_a_sale_so_small_that_its_share_is_nothing_is_counted_and_earns_nothing(app):
+    bounty = make.make_bounty(is_live=True, rules=[{"kind": RewardKind.PERCENT, "rate_bps": 100, "cap_minor": 100_000}])
+    outcome = report(bounty.business, customer="c-1", amount=Money(1, "usd"), click=click(link(bounty, make.make_user())))
+    assert outcome.state == "approved" and not outcome.rewards and db.session.query(Reward).count() == 0
     assert check_ledger() == []
