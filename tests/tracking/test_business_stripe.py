@@ -289,6 +289,7 @@ def test_what_is_odd_is_kept_and_counts_nothing(shop, work):
         checkout(amount_total=-5), checkout(amount_total=10**17), checkout(currency="zzz"), checkout(currency=None),
         checkout(amount_total="11500"), checkout(total_details=None, amount_total=None), checkout(metadata=[1], discounts="x"),
         checkout(payment_intent={"id": "pi_5"}, customer_details=7, amount_total=0),
+        checkout(client_reference_id=shop.click, payment_status=["paid"]),
     ]):
         assert shop.says("checkout.session.completed", odd | {"id": f"cs_odd_{number}", "payment_intent": f"pi_odd_{number}"}).status_code == 200
     assert shop.says("customer.created", {"id": "cus_1"}).status_code == 200  # Nothing follows from it.

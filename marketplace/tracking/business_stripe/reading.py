@@ -68,7 +68,7 @@ def _checkout(said: Said, shown: Said) -> DoorReading:
         facts={
             "id": _word(shown, "id"), "gross": gross, "currency": _word(shown, "currency"),
             "net": gross - _number(totals, "amount_tax") - _number(totals, "amount_shipping"),
-            "is_paid": shown.get("payment_status") in PAID, "is_subscription": shown.get("mode") == "subscription",
+            "is_paid": _word(shown, "payment_status") in PAID, "is_subscription": shown.get("mode") == "subscription",
             **_brought(_part(shown, "metadata"), click=_word(shown, "client_reference_id"),
                        promotions=[_id(one, "promotion_code") for one in _list(shown, "discounts")])})
 

@@ -11,7 +11,7 @@ from marketplace.identity.models import Business, User
 from marketplace.referrals.models import ConversionSource
 from marketplace.tracking import at_once
 from marketplace.tracking.at_once import Marked
-from marketplace.tracking.intake import NOBODY, Outcome, ReportedOtherwise, take_conversion
+from marketplace.tracking.intake import NO_FUNDS, NOBODY, Outcome, ReportedOtherwise, take_conversion
 from marketplace.tracking.models import ReportKind, ReportState, Upload
 from marketplace.tracking.reported import Reported, check_reported
 from marketplace.tracking.uploads.columns import Column, writing_of
@@ -173,7 +173,7 @@ def _result(outcome: Outcome, said: Reported, row: int) -> RowResult:
     if report.state is ReportState.REJECTED:
         return RowResult(row, RowOutcome.REFUSED, said.external_id, why, "Nothing more; its page says how to object.",
                          about=report.id)
-    if report.state is ReportState.UNMATCHED:
+    if report.state is ReportState.UNMATCHED or report.reason == NO_FUNDS:
         return RowResult(row, RowOutcome.KEPT, said.external_id, "" if report.reason == NOBODY else why,
                          about=report.id)
     earned = tuple((_name(one.beneficiary_id), one.amount_minor, one.currency) for one in outcome.rewards)
