@@ -9,8 +9,8 @@ from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals.contact import SeenLead
 from marketplace.referrals.desk import claims, escalating, telling
 from marketplace.referrals.models import Lead
-from marketplace.referrals.queries import get_lead
 from marketplace.referrals.output_schemas import LeadOutput
+from marketplace.referrals.queries import get_lead
 from marketplace.referrals.schemas import DecisionInput, EscalationInput
 
 bp = Blueprint("desk_api", __name__, url_prefix="/api/v1", description="For admins: cases and decisions")
