@@ -66,7 +66,7 @@ def picture(link_id: str, kind: str) -> Any:
     link = get_link(link_id, seen_by=signed_in_user())
     draw, media_type = DRAWINGS[kind]
     answer = Response(draw(link), mimetype=media_type)
-    answer.headers["Content-Disposition"] = f'inline; filename="{link.spoken}.{kind}"'
+    answer.headers["Content-Disposition"] = f'inline; filename="{link.code}.{kind}"'
     return answer
 
 
