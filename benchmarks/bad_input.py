@@ -17,11 +17,13 @@ from werkzeug.serving import make_server
 from benchmarks.figures import Figure
 from benchmarks.product import product
 from marketplace.foundation import clock, fetch, outbox
+from marketplace.foundation.db import db
+from marketplace.identity.models import Business
 from marketplace.jobs import JOBS
 from scripts.browser import FLAGS, find_browser, why_no_browser
 from scripts.processes import free_port
 from tests import factories as make
-from tests.bad_input import naughty
+from tests.bad_input import cells, naughty
 from tests.bad_input.bombs import BOMBS, set_off
 from tests.bad_input.doors import House, find_doors, unhurried
 from tests.bad_input.hostile_urls import Net, as_redirect, cast_net, hostile_urls
@@ -47,7 +49,7 @@ def measure() -> list[Figure]:
         Figure("bad input: forms that broke, lost or half wrote something", len(faults), "faults", 0, "lower",
                f"{fields} fields of {shares[0][4]} forms and bodies x {len(strings)} strings: {pairs} pairs, "
                f"{accepted} bodies taken"),
-        *_addresses(), *_pages(), *_bombs(),
+        *_files(), *_addresses(), *_pages(), *_bombs(),
     ]
 
 
@@ -76,6 +78,28 @@ def _attack_share(share: int) -> tuple[int, int, int, list[str], int]:
         campaign = naughty.attack(house, mine, naughty.strings())
     fields = sum(len(door.shapes) for door in mine)
     return fields, campaign.pairs, campaign.accepted, campaign.told().splitlines(), len(doors)
+
+
+# ---- cells of files
+
+
+def _files() -> list[Figure]:
+    chosen = cells.words()
+    with _house() as house:
+        business = db.session.get_one(Business, house.world.names["business_id"])
+        faults = list(cells.take_files(business, house.clients["member"], _work, chosen))
+    for fault in faults:
+        print(*fault)
+    return [Figure("bad input: files that broke or lost a row", len(faults), "faults", 0, "lower",
+                   f"{len(cells.FILLED)} files, each of {len(chosen)} rows with a naughty string in their cells")]
+
+
+def _work() -> int:
+    done = 0
+    while outbox.run_next(JOBS):
+        done += 1
+    db.session.rollback()
+    return done
 
 
 # ---- addresses

@@ -12,8 +12,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # First what looks at its own memory; last what fills a million rows.
-ON_BOTH = ("transfer_batches", "conversions", "busy_business", "long_ledger", "duplicates", "matching")
-ON_SQLITE = ("board_pages", "lead_submission", "fraud", "real_pages", "bad_input")
+ON_BOTH = ("csv_upload", "transfer_batches", "conversions", "conversions_in", "busy_business", "long_ledger",
+           "duplicates", "matching", "stripe_events", "clicks")
+ON_SQLITE = ("board_pages", "lead_submission", "fraud", "real_pages", "bad_input", "api_schema")
 
 
 def main(*chosen: str) -> int:

@@ -19,14 +19,18 @@ from marketplace.admin import privacy as admin_privacy
 from marketplace.admin import reconciliation as admin_reconciliation
 from marketplace.admin import rulings as admin_rulings
 from marketplace.admin import transfers as admin_transfers
-from marketplace.bounties import api as bounties_api
+from marketplace.bounties.api import BLUEPRINTS as BOUNTIES_API
 from marketplace.bounties.pages import BLUEPRINTS as BOUNTIES_PAGES
 from marketplace.foundation import clock, crypto, error_answers, limits, mail, web
 from marketplace.foundation import db as database
 from marketplace.foundation.money import plain_amount
 from marketplace.foundation.openapi import register_api
 from marketplace.foundation.show import register_filters
+from marketplace.hooks import api as hooks_api
+from marketplace.hooks.happenings import follow_the_trail
+from marketplace.hooks.pages import BLUEPRINTS as HOOKS_PAGES
 from marketplace.identity import session
+from marketplace.identity.api import BLUEPRINTS as IDENTITY_API
 from marketplace.identity.pages import BLUEPRINTS as IDENTITY_PAGES
 from marketplace.payments import webhooks
 from marketplace.payments.api import BLUEPRINTS as PAYMENTS_API
@@ -36,10 +40,14 @@ from marketplace.privacy.pages import BLUEPRINTS as PRIVACY_PAGES
 from marketplace.referrals.api import BLUEPRINTS as REFERRALS_API
 from marketplace.referrals.pages import BLUEPRINTS as REFERRALS_PAGES
 from marketplace.settings import Settings
+from marketplace.tracking import in_front as redirects_in_front
+from marketplace.tracking.api import BLUEPRINTS as TRACKING_API
+from marketplace.tracking.pages import BLUEPRINTS as TRACKING_PAGES
 
 ICONS = ("heroicon_outline", "heroicon_solid", "heroicon_mini", "heroicon_micro")
 PAGES = [
     home.bp, *IDENTITY_PAGES, *BOUNTIES_PAGES, *REFERRALS_PAGES, *PAYMENTS_PAGES, *PRIVACY_PAGES,
+    *TRACKING_PAGES, *HOOKS_PAGES,
     admin_pages.bp, admin_privacy.bp,
     admin_disputes.bp, admin_fraud.bp, admin_funds.bp, admin_gate.bp, admin_ledger.bp, admin_reconciliation.bp,
     admin_rulings.bp, admin_transfers.bp,
@@ -65,12 +73,15 @@ def create_app(settings: Settings) -> Flask:
     web.register_security(app, production=settings.production, form_targets=settings.stripe_api_base or "")
     session.init_app(app)
     _prepare_templates(app)
-    register_api(app, [bounties_api.bp, *REFERRALS_API, *PAYMENTS_API])
+    register_api(app, [*IDENTITY_API, *BOUNTIES_API, *REFERRALS_API, *PAYMENTS_API, *TRACKING_API, hooks_api.bp])
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
     if not settings.production:
         app.register_blueprint(dev.bp)
     cli.register(app)
+    follow_the_trail()
+    redirects_in_front.init_app(app, folder=settings.click_dir, at_once=settings.clicks == "sync",
+                                secure=settings.production, allow=settings.fetch_allow)
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -1,4 +1,5 @@
 """Commands for operators: flask work | seed | make-admin | resume-payee | trial-balance | reconcile | doctor."""
+import gc
 import random
 import signal
 import time
@@ -28,6 +29,7 @@ from marketplace.payments.stripe_gateway import gateway
 from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFailure
 from marketplace.privacy import rotation
 from marketplace.privacy.erasing import find_proofs
+from marketplace.tracking.taking_in import Rounds
 
 IDLE_SECONDS = 0.25  # Between two looks when nothing is due, ± half, so that workers do not march in step.
 
@@ -48,11 +50,13 @@ def work() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    rota = Rota(SCHEDULE)
+    gc.freeze()  # What was imported stays: a long job need not have it looked through again and again.
+    rota, clicks = Rota(SCHEDULE), Rounds(current_app.extensions["settings"].click_dir)
     while not stopping:
         did_one = False
         try:
             rota.promise_due()
+            clicks.go_round()
             did_one = outbox.run_next(JOBS)
         except Exception:  # The database is away for a moment: say so, and look again.
             current_app.logger.exception("the worker could not look for jobs")

@@ -9,6 +9,9 @@ from marketplace.foundation import mail, outbox, traces
 from marketplace.foundation.db import db
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.outbox import Errand, Jobs
+from marketplace.hooks import forgetting as webhooks_forgetting
+from marketplace.hooks import sending as webhooks_sending
+from marketplace.hooks.letters import LETTERS as WEBHOOK_LETTERS
 from marketplace.identity.letters import LETTERS as IDENTITY_LETTERS
 from marketplace.payments.books.letters import LETTERS as BOOKS_LETTERS
 from marketplace.payments.disputes.letters import LETTERS as DISPUTES_LETTERS
@@ -42,11 +45,17 @@ from marketplace.referrals.fraud.letters import LETTERS as FRAUD_LETTERS
 from marketplace.referrals.fraud.scoring import look_at_owed, look_at_rewards
 from marketplace.referrals.letters import LETTERS as REFERRALS_LETTERS
 from marketplace.referrals.reward_letters import LETTERS as REWARD_LETTERS
+from marketplace.tracking import buyers_word, claims, domains, retrying, taking_in
+from marketplace.tracking.business_stripe import handling as business_stripe
+from marketplace.tracking.partners.letters import LETTERS as PARTNER_LETTERS
+from marketplace.tracking.report_letters import LETTERS as REPORT_LETTERS
+from marketplace.tracking.uploads import chunks
+from marketplace.tracking.uploads.letters import LETTERS as UPLOAD_LETTERS
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     **IDENTITY_LETTERS, **BOUNTIES_LETTERS, **REFERRALS_LETTERS, **BUYER_LETTERS, **REWARD_LETTERS, **PAYEE_LETTERS,
     **TRANSFER_LETTERS, **CLAIM_LETTERS, **DISPUTES_LETTERS, **BOOKS_LETTERS, **FRAUD_LETTERS, **PRIVACY_LETTERS,
-    **DESK_LETTERS,
+    **DESK_LETTERS, **WEBHOOK_LETTERS, **REPORT_LETTERS, **PARTNER_LETTERS, **UPLOAD_LETTERS,
 }
 
 
@@ -75,6 +84,7 @@ def note_funding(funding_id: str) -> None:
     bounty = db.session.get(Bounty, db.session.get_one(Funding, funding_id).purpose_id)
     if bounty is not None:
         publishing.note_funds_came_free(bounty)
+        retrying.count_what_waited(bounty.business_id)
 
 
 JOBS: Jobs = {
@@ -126,6 +136,20 @@ JOBS: Jobs = {
     "erase_due": retention.erase_due,
     "forget_untold": untold.forget_untold,
     "forget_one_untold": untold.forget_one_untold,
+    "handle_business_stripe": business_stripe.handle_event,
+    "deliver_webhook": webhooks_sending.DELIVER,
+    "forget_webhooks": webhooks_forgetting.forget_webhooks,
+    "match_reports": retrying.match_reports,
+    "check_upload": chunks.check_upload,
+    "take_upload": chunks.take_upload,
+    "match_lead": retrying.match_lead,
+    "match_order": retrying.match_order,
+    "count_what_waited": retrying.count_what_waited,
+    "count_buyers_word": buyers_word.count_buyers_word,
+    "note_claim_ended": claims.note_claim_ended,
+    "forget_clicks": taking_in.forget_clicks,
+    "look_at_domains": domains.look_at_domains,
+    "look_at_domain": domains.LOOK_AT_DOMAIN,
 }
 
 # How often the worker promises what nobody asks for. Each is safe to run twice, or at any moment.
@@ -142,4 +166,7 @@ SCHEDULE: dict[str, timedelta] = {
     "erase_as_wished": timedelta(days=1),
     "erase_due": timedelta(days=1),
     "forget_untold": timedelta(days=1),
+    "forget_webhooks": timedelta(days=1),
+    "forget_clicks": timedelta(days=1),
+    "look_at_domains": timedelta(days=1),
 }

@@ -14,6 +14,7 @@ NEEDED = ("SECRET_KEY", "ENCRYPTION_KEYS", "HASH_KEY", "DATABASE_URL", "PUBLIC_U
           "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS")
 SHORTEST_SECRET = 32  # Characters.
 TRANSFER_BATCHES = ("nightly", "hourly", "at_once")
+CLICKS = ("spool", "sync")
 APPROVAL_LIMIT = r"([a-z]{3}) (\d{1,9})"
 DEVELOPMENT_ONLY = ("STRIPE_API_BASE", "MAIL_DIR", "FETCH_ALLOW", "CLOCK_FILE")
 
@@ -48,6 +49,8 @@ class Settings:
     platform_country: str = "US"
     transfer_batches: str = "nightly"
     transfer_approval_above: Mapping[str, int] = field(default_factory=dict)
+    clicks: str = "spool"
+    click_dir: Path = Path("instance/clicks")
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -77,6 +80,8 @@ class Settings:
                 "nightly" if env["FINGERPOST_ENV"] == "production" else "at_once"),
             transfer_approval_above={currency: int(units) for currency, units in re.findall(
                 APPROVAL_LIMIT, env.get("TRANSFER_APPROVAL_ABOVE", ""))},
+            clicks=env.get("CLICKS") or cls.clicks,
+            click_dir=Path(env.get("CLICK_DIR") or cls.click_dir),
         )
 
 
@@ -94,6 +99,8 @@ def find_faults(env: Mapping[str, str]) -> list[str]:
         faults.append("PROXY_HOPS is the number of proxies in front, like 1")
     if env.get("TRANSFER_BATCHES", "") not in {"", *TRANSFER_BATCHES}:
         faults.append(f"TRANSFER_BATCHES is one of {', '.join(TRANSFER_BATCHES)}")
+    if env.get("CLICKS", "") not in {"", *CLICKS}:
+        faults.append(f"CLICKS is one of {', '.join(CLICKS)}")
     if not re.fullmatch(rf"({APPROVAL_LIMIT}(\s*,\s*{APPROVAL_LIMIT})*)?", env.get("TRANSFER_APPROVAL_ABOVE", "")):
         faults.append("TRANSFER_APPROVAL_ABOVE is written usd 10000, eur 8000: main units, for each currency")
     if not re.fullmatch(r"[A-Z]{2}", env.get("PLATFORM_COUNTRY") or "US"):

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import requests
+from demo_counts import counted
 from demo_goes_on import goes_on, second_referrer
 from processes import Stopped, free_port, started
 from telling import Story, check, join, link_in, run_flask
@@ -183,6 +184,7 @@ def tell_all(story: Story, *, sabotage: bool) -> None:
     get_paid(story, lead)
     give_back(story, lead)
     goes_on(story, bounty)
+    counted(story, bounty)
     if sabotage:
         requests.post(f"{story.product.sandbox}/_sandbox/balances", json={"amount": 1, "currency": "usd"}, timeout=20)
         story.tell("(Sabotage: one cent lands at Stripe that the ledger knows nothing of.)")

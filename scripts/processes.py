@@ -24,7 +24,7 @@ HEALTHY_WITHIN = 60.0  # seconds; a cold start on a slow disk compiles every mod
 STOPPED_WITHIN = 10.0  # seconds, then the whole process group is killed
 FROM_SHELL = ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS")  # what the person running it may set for one run
 OURS = re.compile(r"^(FINGERPOST_|STRIPE_|FLASK_|SMTP_|MAIL_)|^(SECRET_KEY|ENCRYPTION_KEYS|HASH_KEY|DATABASE_URL"
-                  r"|PUBLIC_URL|FETCH_ALLOW|CLOCK_FILE|RATE_LIMIT_STORAGE|PROXY_HOPS|PLATFORM_COUNTRY"
+                  r"|PUBLIC_URL|FETCH_ALLOW|CLOCK_FILE|CLICKS|CLICK_DIR|RATE_LIMIT_STORAGE|PROXY_HOPS|PLATFORM_COUNTRY"
                   r"|PYTHONDONTWRITEBYTECODE)$")
 SANDBOX_KEY = "sk_test_sandbox"
 
@@ -94,7 +94,9 @@ def environment(folder: Path, port: int, changes: Mapping[str, str] | None = Non
         "DATABASE_URL": f"sqlite:///{folder / 'fingerpost.sqlite'}",
         "MAIL_DIR": str(folder / "mail"),
         "CLOCK_FILE": str(folder / "clock"),
-        "FETCH_ALLOW": f"127.0.0.1:{port},127.0.0.1:{port + 1}",  # the demo blog lives on loopback
+        "CLICK_DIR": str(folder / "clicks"),
+        # The demo blog lives on loopback, and ten above it the toy shop of docs/quick-start.md.
+        "FETCH_ALLOW": ",".join(f"127.0.0.1:{port + above}" for above in (0, 1, 10)),
         "PYTHONUNBUFFERED": "1",
     }
     settings |= kept_secrets(folder)

@@ -121,6 +121,7 @@ def settings_env(database_url: str, _folder: Path) -> dict[str, str]:
         "STRIPE_SECRET_KEY": "sk_test_sandbox",
         "STRIPE_API_BASE": f"http://127.0.0.1:{free_port()}",
         "MAIL_DIR": str(_folder / "mail"),
+        "CLICK_DIR": str(_folder / "clicks"),
         "FETCH_ALLOW": "",
     }
 
@@ -170,6 +171,9 @@ def app(
     _emptying()
     for mail in (_folder / "mail").iterdir():
         mail.unlink()
+    _application.extensions["redirects"].sink.close()
+    for clicks in (_folder / "clicks").glob("*"):
+        clicks.unlink()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 Answers: ``yes`` (done, or a refusal that only somebody allowed can get: 409, 410, 422), ``in`` (sent to sign in),
 ``401``, ``403``, ``404``. The order is that of PEOPLE.
 """
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from marketplace.bounties.models import For, GateRule, NonCash, RewardKind
+from marketplace.bounties.models import Bounty, For, GateRule, NonCash, RewardKind
 from marketplace.foundation import clock, mail, outbox
 from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.given_files import GivenFile
 from marketplace.foundation.limits import limiter
 from marketplace.foundation.money import Money
+from marketplace.hooks.endpoints import add_endpoint
+from marketplace.hooks.trying import send_test
 from marketplace.identity.api_keys import SCOPES, create_key
 from marketplace.identity.confirmation import confirmation_link
 from marketplace.identity.models import ApiKey, Business, Membership, User
@@ -55,6 +58,7 @@ from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.models import (
     Buyer,
     CaseState,
+    ConversionSource,
     Dispute,
     DisputeKind,
     FraudCase,
@@ -65,6 +69,13 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.queries import find_live_grant, rewards_of_lead
 from marketplace.referrals.sharing import propose_split
+from marketplace.tracking.business_stripe.doors import open_door
+from marketplace.tracking.domains import add_domain
+from marketplace.tracking.intake import take_conversion
+from marketplace.tracking.links import link_of
+from marketplace.tracking.models import InvitationState, PartnerInvitation, ReportKind, UploadPurpose
+from marketplace.tracking.reported import Reported
+from marketplace.tracking.uploads.receiving import keep_upload, receive
 from tests import canary
 from tests import factories as make
 from tests.browsing import Browser
@@ -82,6 +93,7 @@ WORKS_THERE = "in 403 404 yes 404 403"
 OWNS_THERE = "in 403 403 yes 403 403"
 ADMIN = "in 403 403 403 403 yes"
 API = "401 yes yes yes yes yes"
+HOOK = "401 404 404 yes 404 404"  # Those who lead the business.
 
 
 def api(pages: str) -> str:
@@ -223,6 +235,66 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /businesses/<business_id>/known-contacts": OWNS_THERE,
     "POST /businesses/<business_id>/known-contacts": (OWNS_THERE, {"step": "check"}),
     "POST /businesses/<business_id>/known-contacts/removal": OWNS_THERE,
+
+    # conversions that came in
+    "GET /businesses/<business_id>/conversions": "in 403 403 yes 403 yes",
+    "GET /businesses/<business_id>/conversions/new": "in 403 403 yes 403 403",
+    "POST /businesses/<business_id>/conversions/new": ("in 403 403 yes 403 403", {
+        "kind": "lead", "external_id": "L-2", "occurred_on": "2026-11-02"}),
+    "GET /conversions/<report_id>": "in yes 404 yes 404 yes",
+    "POST /conversions/<report_id>/confirmation": "in 403 404 yes 404 403",
+    "POST /conversions/<report_id>/denial": ("in 403 404 yes 404 403", {"reason": "They never came."}),
+    "POST /conversions/<report_id>/reattribution": ("in 403 404 403 404 yes", {
+        "code": "NOBODY-HERE", "reason": "It was somebody else."}),
+    "GET /bought/<purpose>/<token>": EVERYONE,
+    "POST /bought/<purpose>/<token>": (EVERYONE, {"amount": "1", "currency": "usd", "bought_on": "2026-11-02"}),
+    "GET /api/v1/conversions": API,
+    "POST /api/v1/conversions": (API, {"external_id": "o-1", "amount": "1", "currency": "usd"}),
+    "POST /api/v1/conversions/batch": (API, {"conversions": [{"external_id": "o-2"}]}),
+    "GET /api/v1/conversions/<report_id>": "401 yes 404 yes 404 yes",
+
+    # connecting a site
+    "GET /businesses/<business_id>/integration": OWNS_THERE,
+    "GET /fingerpost-1.js": EVERYONE,
+
+    # a business's own Stripe
+    "GET /businesses/<business_id>/stripe": OWNS_THERE,
+    "POST /businesses/<business_id>/stripe": OWNS_THERE,
+    "POST /businesses/<business_id>/stripe/secret": (OWNS_THERE, {"secret": "no secret"}),
+    "POST /businesses/<business_id>/stripe/closure": OWNS_THERE,
+    "POST /hooks/stripe/<door_id>": "400 400 400 400 400 400",
+
+    # files, what is brought from elsewhere, and what is taken along
+    "GET /businesses/<business_id>/uploads": OWNS_THERE,
+    "POST /businesses/<business_id>/uploads": (OWNS_THERE, {"purpose": "conversions"}),
+    "GET /uploads/<upload_id>": "in 404 404 yes 404 404",
+    "GET /uploads/<upload_id>/rows.csv": "in 404 404 yes 404 404",
+    "POST /uploads/<upload_id>/spelling": ("in 404 404 yes 404 404", {"encoding": "utf-8", "separator": "comma"}),
+    "POST /uploads/<upload_id>/check": ("in 404 404 yes 404 404", {"column_day": "0"}),
+    "POST /uploads/<upload_id>/columns": "in 404 404 yes 404 404",
+    "POST /uploads/<upload_id>/taking": ("in 404 404 yes 404 404", {"outcomes": "kept"}),
+    "POST /uploads/<upload_id>/removal": "in 404 404 yes 404 404",
+    "GET /businesses/<business_id>/partners": OWNS_THERE,
+    "POST /businesses/<business_id>/partners": (OWNS_THERE, {"bounty": "no_such"}),
+    "POST /invitations/<invitation_id>/removal": "in 404 404 yes 404 404",
+    "GET /invitation/<token>": EVERYONE,  # Who has the mail.
+    "POST /invitation/<token>/acceptance": "in yes yes 403 yes yes",
+    "POST /invitation/<token>/refusal": EVERYONE,
+    "GET /businesses/<business_id>/takeaway": OWNS_THERE,
+    "POST /businesses/<business_id>/takeaway": OWNS_THERE,
+
+    # webhooks out
+    "GET /businesses/<business_id>/webhooks": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks": (OWNS_THERE, {"url": "https://hooks.example/other"}),
+    "GET /businesses/<business_id>/webhooks/<endpoint_id>": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/kinds": (OWNS_THERE, {"kinds": "lead"}),
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/secret": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/test": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/off": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/on": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/removal": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/replays": OWNS_THERE,
+    "POST /businesses/<business_id>/webhooks/<endpoint_id>/deliveries/<delivery_id>/replay": OWNS_THERE,
     "POST /rewards/<reward_id>/hold": (ADMIN, {"reason": "To be looked into"}),
     "POST /rewards/<reward_id>/release-hold": ADMIN,
 
@@ -309,6 +381,25 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /your-data/<token>/erasure": EVERYONE,
     "POST /your-data/<token>/erasure": EVERYONE,
 
+    # links and clicks
+    "GET /links": SIGNED_IN,
+    "GET /bounties/<bounty_id>/link": SIGNED_IN,
+    "POST /bounties/<bounty_id>/link": "in yes yes 403 yes yes",
+    "GET /links/<link_id>/card": "in yes 404 404 404 404",
+    "GET /links/<link_id>/code.<any(svg, png):kind>": "in yes 404 404 404 404",
+    "GET /links/<link_id>/claims/new": "in yes 404 404 404 404",
+    "POST /links/<link_id>/claims/new": ("in yes 404 404 404 404", {
+        "order_number": "none", "bought_on": "2026-11-02", "text": "I told them at the fair."}),
+    "POST /links/<link_id>/end": "in yes 404 404 404 404",
+    "GET /r/<said>": EVERYONE,
+    "GET /r/<code>/on": EVERYONE,
+    "GET /bounties/<bounty_id>/links": "in 403 403 yes 403 yes",
+    "POST /bounties/<bounty_id>/links": (OWNS_THERE, {"url": "https://westside.example"}),
+    "GET /businesses/<business_id>/domains": OWNS_THERE,
+    "POST /businesses/<business_id>/domains": (OWNS_THERE, {"domain": "westside.example"}),
+    "POST /domains/<domain_id>/check": "in 404 404 yes 404 403",
+    "POST /domains/<domain_id>/removal": "in 404 404 yes 404 403",
+
     # operators
     "GET /admin/jobs": ADMIN,
     "POST /admin/jobs/<job_id>/revival": ADMIN,
@@ -372,6 +463,13 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /api/docs/errors": EVERYONE,
     "GET /api/docs/ui/<path:filename>": EVERYONE,
     "GET /api/v1/openapi.json": EVERYONE,
+    "GET /api/v1/businesses": API,
+    "GET /api/v1/businesses/<business_id>": API,
+    "GET /api/v1/businesses/<business_id>/bounties": API,
+    "GET /api/v1/keys": API,
+    "GET /api/v1/keys/<key_id>": "401 yes 404 404 404 404",
+    "POST /api/v1/keys": (API, {"name": "Another", "scopes": ["leads:read"]}),
+    "POST /api/v1/keys/<key_id>/revocation": "401 yes 404 404 404 404",
     "GET /api/v1/bounties": API,
     "GET /api/v1/bounties/<bounty_id>": API,
     "GET /api/v1/bounties/<bounty_id>/reward-preview": (API, {"sale": "100"}),
@@ -384,6 +482,10 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /api/v1/bounties/<bounty_id>/publication": api(OWNS_THERE),
     "POST /api/v1/bounties/<bounty_id>/pause": api(OWNS_THERE),
     "POST /api/v1/bounties/<bounty_id>/closure": api(OWNS_THERE),
+    "POST /api/v1/bounties/<bounty_id>/lowering": api(OWNS_THERE),
+    "GET /api/v1/bounties/<bounty_id>/funds": api(OWNS_THERE),
+    "POST /api/v1/bounties/<bounty_id>/fundings": (api(OWNS_THERE), {"amount": "100"}),
+    "POST /api/v1/bounties/<bounty_id>/refunds": (api(OWNS_THERE), {"amount": "1"}),
     "POST /api/v1/matches": (API, {"post": "I am looking for a car in Denver."}),
     "GET /api/v1/bounties/<bounty_id>/top-up": api(OWNS_THERE),
     "POST /api/v1/bounties/<bounty_id>/top-up": (api(OWNS_THERE), {"amount": "1", "monthly": "1", "agrees": True}),
@@ -395,11 +497,19 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /api/v1/businesses/<business_id>/statements/<currency>/<month>/csv": "401 403 403 yes 403 yes",
     "GET /api/v1/earnings/<year>": API,
     "GET /api/v1/earnings/<year>/csv": API,
+    "GET /api/v1/transfers": API,
+    "GET /api/v1/transfers/<transfer_id>": "401 yes 404 404 404 yes",
+    "GET /api/v1/payables": API,
     "GET /api/v1/leads": API,
     "POST /api/v1/leads": ("401 yes yes 403 yes yes", {
         "bounty_id": "<bounty_id>", "text": "I am looking for a car for the whole family.",
         "quote": "I am looking for a car", "acquaintance": "friend", "how_known": "An old friend"}),
     "GET /api/v1/leads/<lead_id>": "401 yes 404 yes 404 yes",
+    "GET /api/v1/leads/<lead_id>/story": "401 yes 404 yes 404 yes",
+    "POST /api/v1/leads/<lead_id>/claim": api(MODERATOR),
+    "POST /api/v1/leads/<lead_id>/escalation": (api(MODERATOR), {"note": "Is this the same person?"}),
+    "POST /api/v1/leads/<lead_id>/undoing": ("401 403 404 404 404 403", {}),
+    "POST /api/v1/leads/<lead_id>/telling": "401 403 404 404 404 403",
     "POST /api/v1/leads/<lead_id>/withdrawal": api(BEFORE_ACCEPTANCE),
     "POST /api/v1/leads/<lead_id>/answers": (api(BEFORE_ACCEPTANCE), {"answer": "Here it is"}),
     "POST /api/v1/leads/<lead_id>/appeals": (api(BEFORE_ACCEPTANCE), {"why": "I was first, and he says so"}),
@@ -424,6 +534,13 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /api/v1/disputes/<dispute_id>/withdrawals": "401 yes 404 403 404 403",
     "POST /api/v1/disputes/<dispute_id>/statements": ("401 yes 404 yes 404 403", {"text": "And one thing more."}),
     "GET /api/v1/rewards": API,
+    "GET /api/v1/rewards/<reward_id>": "401 yes 404 yes 404 yes",
+    "GET /api/v1/splits": API,
+    "GET /api/v1/splits/<split_id>": "401 yes yes 404 404 404",
+    "POST /api/v1/splits/<split_id>/withdrawal": "401 yes 403 404 404 404",
+    "GET /api/v1/rewards-in-kind/<kind_id>": "401 yes 404 yes 404 yes",
+    "POST /api/v1/rewards-in-kind/<kind_id>/refusal": "401 yes 404 403 404 403",
+    "POST /api/v1/rewards-in-kind/<kind_id>/forgiveness": "401 yes 404 403 404 403",
     "GET /api/v1/leads/<lead_id>/conversions": "401 yes 404 yes 404 yes",
     "POST /api/v1/leads/<lead_id>/renewals": (api(WORKS_THERE), {
         "amount": "1", "currency": "usd", "occurred_on": "2026-11-02", "order_number": "O-1"}),
@@ -435,6 +552,19 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /api/v1/rewards-in-kind/<kind_id>/offers": ("401 403 404 yes 404 403", {"offer": "Come by"}),
     "POST /api/v1/rewards-in-kind/<kind_id>/fulfilment": ("401 403 404 yes 404 403", {"receipt": "Handed over"}),
     "POST /api/v1/rewards-in-kind/<kind_id>/thanks": "401 yes 404 403 404 403",
+    "GET /api/v1/businesses/<business_id>/webhook-endpoints": api(OWNS_THERE),
+    "POST /api/v1/businesses/<business_id>/webhook-endpoints": (api(OWNS_THERE), {"url": "https://hooks.example/third"}),
+    "GET /api/v1/webhook-endpoints/<endpoint_id>": HOOK,
+    "PUT /api/v1/webhook-endpoints/<endpoint_id>": (HOOK, {"kinds": ["lead"]}),
+    "DELETE /api/v1/webhook-endpoints/<endpoint_id>": HOOK,
+    "POST /api/v1/webhook-endpoints/<endpoint_id>/secrets": HOOK,
+    "POST /api/v1/webhook-endpoints/<endpoint_id>/switching-off": HOOK,
+    "POST /api/v1/webhook-endpoints/<endpoint_id>/switching-on": HOOK,
+    "POST /api/v1/webhook-endpoints/<endpoint_id>/tests": HOOK,
+    "GET /api/v1/webhook-endpoints/<endpoint_id>/deliveries": HOOK,
+    "POST /api/v1/webhook-endpoints/<endpoint_id>/replays": (HOOK, {}),
+    "GET /api/v1/webhook-deliveries/<delivery_id>": HOOK,
+    "POST /api/v1/webhook-deliveries/<delivery_id>/replays": HOOK,
 }
 
 # Which of the world's leads a route is tried on; the others are tried on the one that is open to the business.
@@ -513,9 +643,11 @@ def _make_world(mails: Path) -> World:
         db.session.add(item)
     mail.send(mail.Mail("someone@example.com", "Hello", "A letter."), dedupe_id="x")
     disputed = _disputed(won, ana)
-    names = money_out | _bad_days(funding) | {
+    names = money_out | _bad_days(funding) | _listening(business, wes) | {
+        "report_id": _reported(business, open_lead, wes), **_brought(business, bounty.id, wes),
         "file_id": _with_file(open_lead, ana), "dispute_id": disputed.id, "witness": sign("witness", disputed.id, until=clock.now().date()),
         "name": mail.list_kept(mails)[0].name,
+        **_link_and_domain(bounty, ana, wes),
         "business_id": business.id, "slug": business.slug, "bounty_id": bounty.id, "other_lead_id": open_lead.id, "funding_id": funding.id,
         "split_id": split_id, "share_id": share_id, "kind_id": kind_id, "reward_id": rewards_of_lead(won)[0].id, "user_id": ana.id, "key_id": key.id, "job_id": dead.id, "purpose": "buyer",
         "membership_id": db.session.query(Membership.id).filter_by(user_id=agent.id).scalar(),
@@ -529,6 +661,42 @@ def _make_world(mails: Path) -> World:
     people = dict(zip(PEOPLE[1:], (ana, tom, wes, pete, mona), strict=True))
     secrets = {name: _key(user)[1] for name, user in people.items()}
     return World({name: user.id for name, user in people.items()}, names, secrets, in_review=in_review.id, open=open_lead.id)
+
+
+def _listening(business: Business, owner: User) -> dict[str, str]:
+    """Added last, so that the story before is told to nobody."""
+    with transaction():
+        endpoint, _ = add_endpoint(business, url="https://hooks.example/fingerpost", by=owner)
+    with transaction():
+        return {"endpoint_id": endpoint.id, "delivery_id": send_test(endpoint, by=owner),
+                "door_id": open_door(business, by=owner).id}
+
+
+def _brought(business: Business, bounty_id: str, owner: User) -> dict[str, str]:
+    """A file that waits for its columns, and somebody of an earlier programme."""
+    with receive(io.BytesIO(b"id,date,amount\n1,2026-11-02,5\n")) as received, transaction():
+        upload = keep_upload(business, received, purpose=UploadPurpose.CONVERSIONS, file_name="orders.csv", by=owner)
+    with transaction():
+        partner = PartnerInvitation(business_id=business.id, programme="other", name="Pia", email="pia@example.com",
+                                    email_hash="0")
+        asked = PartnerInvitation(business_id=business.id, programme="other", name="Tia", email="tia@example.com",
+                                  email_hash="1", state=InvitationState.INVITED, bounty_id=bounty_id)
+        db.session.add_all([partner, asked])
+    return {"upload_id": upload.id, "invitation_id": partner.id, "invitation": sign("partner-invitation", asked.id, until=clock.now().date())}
+
+
+def _reported(business: Business, lead: Lead, owner: User) -> str:
+    """That the buyer of this lead is a customer now."""
+    with transaction():
+        said = Reported(external_id="L-1", kind=ReportKind.LEAD, lead_id=lead.id)
+        return take_conversion(business, said, source=ConversionSource.MANUAL, by=owner).report.id
+
+
+def _link_and_domain(bounty: Bounty, referrer: User, owner: User) -> dict[str, str]:
+    with transaction():
+        link = link_of(bounty, by=referrer)
+        domain = add_domain(bounty.business, "shop.westside.example", by=owner)
+    return {"link_id": link.id, "said": link.spoken, "code": link.code, "domain_id": domain.id, "kind": "svg"}
 
 
 def _with_file(lead: Lead, referrer: User) -> str:
@@ -626,7 +794,7 @@ def _parameters(rule: str, arguments: set[str], world: World) -> dict[str, str]:
         given["lead_id"] = world.in_review if rule.rsplit("/", 1)[-1] in IN_REVIEW else world.open
     if "token" in arguments:
         given["token"] = world.names[next(k for k, part in (
-            ("witness", "/witness/"), ("data", "/your-data/"), ("consent", "/buyer/confirm/"), ("buyer", "/buyer/"), ("confirm", "/confirm/"), ("reset", "/reset/"))
+            ("witness", "/witness/"), ("invitation", "/invitation/"), ("data", "/your-data/"), ("consent", "/buyer/confirm/"), ("buyer", "/buyer/"), ("buyer", "/bought/"), ("confirm", "/confirm/"), ("reset", "/reset/"))
             if part in rule)]
     if "filename" in arguments:
         given["filename"] = "swagger-ui.css" if rule.startswith("/api") else "app.css"

@@ -1,7 +1,7 @@
 """Writing and changing an offer. Terms are never edited: a change makes the next number."""
 from typing import Any
 
-from marketplace.bounties.models import Bounty, BountyState, For, Happening, RewardKind, RewardRule, Terms
+from marketplace.bounties.models import Bounty, BountyState, For, Happening, Pick, RewardKind, RewardRule, Terms
 from marketplace.bounties.permissions import may_edit, may_post_for
 from marketplace.bounties.publishing import pause_if_out_of_funds, refuse_forbidden, resume_when_funded
 from marketplace.bounties.queries import was_ever_funded
@@ -17,7 +17,9 @@ PLATFORM_FEE_BPS = 500  # Of the reward, paid by the business on top, shown befo
 PROMISED = (  # Changing any of these makes new terms; title and offer are only words about them.
     "criteria", "cap_per_referrer_minor", "cap_per_bounty_minor", "cap_per_month_minor", "cause", "currency",
     "hold_days", "protection_days", "consent_days", "evidence_days", "category", "place", "jurisdiction",
+    "click_days", "click_pick",
 )
+USUAL = {"jurisdiction": "", "click_days": 90, "click_pick": Pick.LAST}  # Where nothing was said.
 RULE = (
     "happening", "whom", "kind", "amount_minor", "rate_bps", "floor_minor", "cap_minor", "times", "within_months",
     "after_days", "thing", "words",
@@ -54,7 +56,7 @@ def change_bounty(
             "A bounty that was published or funded keeps its currency.",
             next_step="Close it and post one in the other currency.")
     bounty.title, bounty.offer = title, offer
-    promised = {"jurisdiction": bounty.terms.jurisdiction, **promised}  # Who does not speak of the place leaves it.
+    promised = {**{name: getattr(bounty.terms, name) for name in USUAL}, **promised}  # Who does not say leaves it.
     if _differs(bounty.terms, promised):
         _set_terms(bounty, promised, by=by.id)
         if bounty.state is not BountyState.DRAFT:
@@ -83,8 +85,8 @@ def write_terms(promised: dict[str, Any], **known: Any) -> Terms:
 
 
 def _plain(promised: dict[str, Any]) -> dict[str, Any]:
-    """What is promised beside the rules; a place of law that was not said is "", as in the terms."""
-    return {name: promised.get(name) for name in PROMISED} | {"jurisdiction": promised.get("jurisdiction") or ""}
+    """What is promised beside the rules; of what was not said the usual."""
+    return {name: promised.get(name) or USUAL.get(name) if name in USUAL else promised.get(name) for name in PROMISED}
 
 
 def in_order(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -47,6 +47,7 @@ def initial_form(terms: Terms) -> dict[str, str]:
         "hold_days": str(terms.hold_days), "protection_days": str(terms.protection_days),
         "consent_days": str(terms.consent_days), "evidence_days": str(terms.evidence_days),
         "category": terms.category.value, "place": terms.place, "jurisdiction": terms.jurisdiction,
+        "click_days": str(terms.click_days), "click_pick": terms.click_pick.value,
     }
 
 

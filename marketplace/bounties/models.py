@@ -62,6 +62,13 @@ class Category(StrEnum):
     OTHER = "other"
 
 
+class Pick(StrEnum):
+    """Which of several clicks counts."""
+
+    FIRST = "first"
+    LAST = "last"
+
+
 class Allowed(StrEnum):
     """The most that may be given for a referral, from the freest to the strictest."""
 
@@ -106,6 +113,7 @@ class Terms(Base):
         UniqueConstraint("bounty_id", "number"),
         CheckConstraint("fee_bps BETWEEN 0 AND 10000", name="fee_within"),
         CheckConstraint("rule_count BETWEEN 1 AND 8", name="some_rules"),
+        CheckConstraint("click_days BETWEEN 1 AND 365", name="click_days_within"),
         CheckConstraint("cap_per_referrer_minor > 0", name="cap_per_referrer_positive"),
         CheckConstraint("cap_per_bounty_minor > 0", name="cap_per_bounty_positive"),
         CheckConstraint("cap_per_month_minor > 0", name="cap_per_month_positive"),
@@ -129,6 +137,8 @@ class Terms(Base):
     category: Mapped[Category] = state_column(Category)
     place: Mapped[str]
     jurisdiction: Mapped[str] = mapped_column(default="")  # Whose law counts where it is sold: US-CA; "" was not said.
+    click_days: Mapped[int] = mapped_column(default=90, server_default="90")  # So long a click can bind a customer.
+    click_pick: Mapped[Pick] = state_column(Pick, default=Pick.LAST, server_default="last")
 
     rules: Mapped[list["RewardRule"]] = relationship(order_by="RewardRule.position")
 

@@ -114,6 +114,10 @@ def plain_terms(terms: Terms) -> list[tuple[str, str]]:
         ("The buyer decides", (f"We ask them once, with one reminder, and wait {terms.consent_days} days for a yes. "
          "They are told who pointed, to whom, and what you would earn.")),
         ("How fresh the evidence must be", f"A post older than {terms.evidence_days} days needs a good reason."),
+        ("If you send a link or say your code", (
+            f"A click counts for {terms.click_days} {'day' if terms.click_days == 1 else 'days'}; of several the "
+            f"{terms.click_pick.value} one. A code that is said beats a click. Whoever is your customer by then stays "
+            "yours.")),
         *_money_words(terms),
     ]
 

@@ -48,6 +48,10 @@ class PaymentInDoubt(Conflict):
     code = "payment_in_doubt"
 
 
+class BountyEnded(Conflict):
+    code = "bounty_ended"
+
+
 class PlaceUnsaid(Conflict):
     code = "place_unsaid"
 
@@ -58,6 +62,12 @@ class RewardForbidden(Conflict):
 
 def can_fund_one_more(bounty: Bounty) -> bool:
     return free_funds_of(bounty) >= worst_case(bounty.terms)
+
+
+def refuse_ended(bounty: Bounty) -> None:
+    """Before anybody pays in."""
+    if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
+        raise BountyEnded("This bounty is closed and takes no more funds.", next_step="Post a new one.")
 
 
 def publish_bounty(bounty: Bounty, *, by: User) -> None:

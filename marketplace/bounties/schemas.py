@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
-from marketplace.bounties.models import Category, For, RewardKind, Terms
+from marketplace.bounties.models import Category, For, Pick, RewardKind, Terms
 from marketplace.bounties.preview import plain_terms, reward_in_words
 from marketplace.bounties.rule_schemas import (
     MOST_RULES,
@@ -23,6 +23,7 @@ HOLD_DAYS = (0, 7, 14, 30, 60, 90)
 PROTECTION_DAYS = (30, 60, 90, 120, 180)
 CONSENT_DAYS = (7, 14, 30)
 EVIDENCE_DAYS = (7, 14, 30, 60, 90)
+CLICK_DAYS = (1, 7, 14, 30, 60, 90, 180, 365)  # Offered on the page; a program may say any from 1 to 365.
 MAIN = ("reward", "reward_kind", "reward_percent", "reward_floor", "reward_cap")
 CAPS = ("cap_per_referrer", "cap_per_bounty", "cap_per_month")
 
@@ -57,6 +58,10 @@ class BountyInput(Schema):
     protection_days = fields.Integer(load_default=90, validate=validate.OneOf(PROTECTION_DAYS))
     consent_days = fields.Integer(load_default=14, validate=validate.OneOf(CONSENT_DAYS))
     evidence_days = fields.Integer(load_default=30, validate=validate.OneOf(EVIDENCE_DAYS))
+    click_days = fields.Integer(validate=validate.Range(1, 365), metadata={
+        "description": "So many days a click on a referrer’s link can bind a customer; 90 unless said."})
+    click_pick = fields.Enum(Pick, by_value=True, metadata={
+        "description": "Which of several clicks counts; the last unless said."})
     version = fields.Integer(metadata={"description": "Refuses the change (409) if the bounty has moved on."})
 
     @validates_schema(skip_on_field_errors=False)
@@ -174,6 +179,8 @@ class TermsOutput(Schema):
     protection_days = fields.Integer()
     consent_days = fields.Integer()
     evidence_days = fields.Integer()
+    click_days = fields.Integer()
+    click_pick = fields.String()
     in_words = fields.Function(
         lambda terms: [f"{question}: {said}" for question, said in plain_terms(terms)],
         metadata={"type": "array", "items": {"type": "string"}})

@@ -1,8 +1,9 @@
 """What a statement needs that writes rows from other rows, with none of them read: ids, details, a list to go by."""
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Text, cast, column, func, literal, literal_column
+from sqlalchemy import ARRAY, JSON, ColumnElement, Text, any_, cast, column, func, literal, literal_column, select
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from marketplace.foundation.db import db
@@ -32,6 +33,20 @@ def listed(given: Mapping[str, Sequence[str]]) -> TableValuedAlias:
     said = literal(json.dumps({key: value for value, keys in given.items() for key in keys}), Text)
     found = func.json_each(said) if _is_lite() else func.json_each_text(cast(said, JSON))
     return found.table_valued(column("key", Text), column("value", Text))
+
+
+def among(column_of_text: Any, values: Iterable[str | None]) -> ColumnElement[bool]:
+    """Whether a column's text is one of ``values``, however many: one parameter, and a look-up by its index for each.
+
+    Neither a join nor PostgreSQL's IN of a query says that: without statistics either goes through the whole table.
+    """
+    wanted = [one for one in dict.fromkeys(values) if one]
+    if _is_lite():
+        said = func.json_each(literal(json.dumps(wanted), Text)).table_valued(column("value", Text))
+        found: ColumnElement[bool] = column_of_text.in_(select(said.c.value))
+        return found
+    is_one: ColumnElement[bool] = column_of_text == any_(literal(wanted, ARRAY(Text)))
+    return is_one
 
 
 def _is_lite() -> bool:

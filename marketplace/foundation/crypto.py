@@ -124,6 +124,11 @@ def encrypt(text: str) -> str:
     return _secrets().cipher.encrypt(text)
 
 
+def encrypt_bytes(content: bytes) -> bytes:
+    """As an EncryptedBytes column keeps it: for what is encrypted before its transaction begins."""
+    return _secrets().cipher.encrypt_bytes(content)
+
+
 def decrypt(token: str) -> str:
     """Raises UnknownKey, DamagedSecret."""
     return _secrets().cipher.decrypt(token)

@@ -1,11 +1,12 @@
 """The database session, the model base class, and the one place that commits."""
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
+from time import monotonic
 from typing import Any, cast
 
 import psycopg
@@ -15,8 +16,9 @@ from flask_sqlalchemy.session import Session as SessionOfApp
 from sqlalchemy import JSON, DateTime, Dialect, Enum, MetaData, Table, Text, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult, make_url
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, declared_attr, mapped_column
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.sql import Executable, Insert
 from sqlalchemy.types import TypeDecorator
 
@@ -45,6 +47,8 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
+
+RESTED_SECONDS = 1.0  # A connection that rested for longer is asked whether its server is still there.
 
 NAMES = {  # Every constraint has a name, so that migrations and error handlers can point at it.
     "pk": "%(table_name)s_pk",
@@ -76,14 +80,17 @@ class Versioned:
         return {"version_id_col": cls.version}
 
 
-def state_column(enum: type[StrEnum], **options: Any) -> Mapped[Any]:
+def state_type(enum: type[StrEnum]) -> Enum:
     """Text with a CHECK of the enum's values: readable in psql, and the database refuses typos."""
     words = "".join("_" + c.lower() if c.isupper() else c for c in enum.__name__).lstrip("_")
-    values = Enum(
+    return Enum(
         enum, native_enum=False, create_constraint=True, validate_strings=True, length=40,
         name=f"{words}_known", values_callable=lambda e: [m.value for m in e],
     )
-    return mapped_column(values, **options)
+
+
+def state_column(enum: type[StrEnum], **options: Any) -> Mapped[Any]:
+    return mapped_column(state_type(enum), **options)
 
 
 class SessionWithRows(SessionOfApp):
@@ -92,6 +99,12 @@ class SessionWithRows(SessionOfApp):
     def __init__(self, db: SQLAlchemy, **options: Any) -> None:
         super().__init__(db, **options)
         self.rows: dict[Insert, list[Mapping[str, Any]]] = {}
+        self.endings: dict[Callable[[list[Any]], None], list[Any]] = {}
+
+    def end(self) -> None:
+        endings, self.endings = self.endings, {}
+        for call, items in endings.items():
+            call(items)
 
     def write_rows(self) -> None:
         rows, self.rows = self.rows, {}
@@ -103,7 +116,7 @@ class SessionWithRows(SessionOfApp):
         return super().begin_nested()
 
     def rollback(self) -> None:
-        self.rows = {}
+        self.rows, self.endings = {}, {}
         super().rollback()
 
 
@@ -125,12 +138,53 @@ def transaction() -> Iterator[None]:
     opened = _writing.set(True)
     try:
         yield
+        _session().end()
         db.session.flush()
         _session().write_rows()
         db.session.commit()
     except BaseException:
         db.session.rollback()
         raise
+    finally:
+        _writing.reset(opened)
+
+
+@contextmanager
+def savepoint(*, keep: bool = True) -> Iterator[None]:
+    """All inside or nothing of it; what was done before stays, and the transaction goes on. ``keep=False``: nothing.
+
+    So a verb can be tried, to see what it would do. Locks that it took are held to the end.
+    """
+    session = _session()
+    endings = {call: list(items) for call, items in session.endings.items()}
+    nested = session.begin_nested()
+    try:
+        yield
+        session.flush()
+        session.write_rows()
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        if keep:
+            nested.commit()
+        else:
+            nested.rollback()
+            session.endings = endings
+
+
+@contextmanager
+def plain_transaction() -> Iterator[Connection]:
+    """A transaction without a session, for a door that only keeps what it is given: half the cost of the other one.
+
+    It is no less a transaction: opened by routes alone, and neither inside the other.
+    """
+    if _writing.get():
+        raise RuntimeError("a transaction is open already: one per request")
+    opened = _writing.set(True)
+    try:
+        with db.engine.begin() as connection:
+            yield connection
     finally:
         _writing.reset(opened)
 
@@ -150,11 +204,18 @@ def write_rows() -> None:
     _session().write_rows()
 
 
+def at_the_end(call: Callable[[list[Any]], None], item: object) -> None:
+    """``call`` gets all that was given to it in this transaction, once, at its end and still inside it."""
+    _session().endings.setdefault(call, []).append(item)
+
+
 def _session() -> SessionWithRows:
     return cast("SessionWithRows", db.session())
 
 
-def facts(statement: Executable, given: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> CursorResult[Any]:
+def facts(
+    statement: Executable, given: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+) -> CursorResult[*tuple[Any, ...]]:
     """Columns, by a statement made once with ``bindparam``: an eighth of the cost of one that is built to load objects.
 
     What the session has changed is written first.
@@ -199,7 +260,7 @@ def init_app(app: Flask, database_url: str) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "hide_parameters": True,  # No error message, kept with a job or logged, tells what was in a row.
         **({"connect_args": {"timeout": 30, "check_same_thread": False}} if on_sqlite
-           else {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20}),
+           else {"pool_size": 10, "max_overflow": 20}),
     }
     db.init_app(app)
     with app.app_context():
@@ -209,6 +270,8 @@ def init_app(app: Flask, database_url: str) -> None:
         event.listen(engine, "begin", _begin_sqlite)
     else:
         event.listen(engine, "connect", _prepare_postgresql)
+        event.listen(engine, "checkin", _note_rest)
+        event.listen(engine, "checkout", _seeing_whether_it_is_there(engine.dialect))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
@@ -222,6 +285,24 @@ def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
 
 def _prepare_postgresql(connection: psycopg.Connection[Any], record: object) -> None:
     connection.prepared_max = 1_000  # The driver's hundred are fewer than our statements: each would be planned anew.
+
+
+def _note_rest(connection: psycopg.Connection[Any] | None, record: ConnectionPoolEntry) -> None:
+    record.info["rests_since"] = monotonic()
+
+
+def _seeing_whether_it_is_there(dialect: Dialect) -> Callable[..., None]:
+    """After a rest alone: asked each time, it is a third of what a short transaction costs.
+
+    It is told its dialect: a redirect uses connections with no application around it.
+    """
+    def see(connection: psycopg.Connection[Any], record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
+        if monotonic() - record.info.get("rests_since", monotonic()) > RESTED_SECONDS:
+            try:
+                dialect.do_ping(connection)  # type: ignore[arg-type]
+            except dialect.loaded_dbapi.Error as gone:
+                raise InvalidatePoolError("the server hung up") from gone
+    return see
 
 
 def _begin_sqlite(connection: Connection) -> None:

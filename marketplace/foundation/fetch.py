@@ -134,7 +134,7 @@ def fetch(
     transaction: it waits for a stranger.
     """
     here = url.strip()
-    with Deadline(within or TOTAL_SECONDS) as deadline, _failures_named(deadline):
+    with Deadline(within or TOTAL_SECONDS) as deadline, failures_named(deadline):
         for _ in range(MAX_REDIRECTS + 1):
             with _opened(here, deadline, allow, kinds) as response:
                 if response.status_code not in _REDIRECTS:
@@ -214,7 +214,7 @@ def decode_page(body: bytes, content_type: str) -> str:
 
 
 @contextmanager
-def _failures_named(deadline: Deadline) -> Iterator[None]:
+def failures_named(deadline: Deadline) -> Iterator[None]:
     try:
         yield
     except FetchFailed:

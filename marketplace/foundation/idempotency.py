@@ -1,5 +1,6 @@
 """An API call sent twice with one Idempotency-Key is done once and answered twice alike."""
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,7 +20,9 @@ from marketplace.foundation.web import refuse_bad_json
 KEPT_FOR = timedelta(days=30)
 LONGEST_KEY = 255
 
-_KEY = re.compile(rf"[\x21-\x7e]{{1,{LONGEST_KEY}}}")
+KEY_SHAPE = rf"^[!-~]{{1,{LONGEST_KEY}}}$"  # Printable ASCII without the space.
+
+_KEY = re.compile(KEY_SHAPE)
 
 
 class KeyReused(Conflict):
@@ -49,15 +52,27 @@ class ApiAnswer(Base):
 
 def once(view: Callable[..., Any]) -> Callable[..., Response]:
     """Open the request's one transaction round ``view``; with a key, replay the first answer."""
-    return _answering(view, is_kept=True)
+    return _answering(view, keep=_as_it_is)
+
+
+def once_without(secret: str) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
+    """As ``once``, but that field of the answer is told to whoever asks first, and is null in what is kept."""
+    def keep(response: Response) -> str:
+        return json.dumps({**(response.get_json() or {}), secret: None})
+
+    return lambda view: _answering(view, keep=keep)
 
 
 def asked_anew(view: Callable[..., Any]) -> Callable[..., Response]:
     """As ``once``, but the answer holds personal data: it is not kept, a repeated call is put to ``view`` again."""
-    return _answering(view, is_kept=False)
+    return _answering(view, keep=None)
 
 
-def _answering(view: Callable[..., Any], *, is_kept: bool) -> Callable[..., Response]:
+def _as_it_is(response: Response) -> str:
+    return response.get_data(as_text=True)
+
+
+def _answering(view: Callable[..., Any], *, keep: Callable[[Response], str] | None) -> Callable[..., Response]:
     @wraps(view)
     def answered(*arguments: Any, **named: Any) -> Response:
         refuse_bad_json()
@@ -70,8 +85,8 @@ def _answering(view: Callable[..., Any], *, is_kept: bool) -> Callable[..., Resp
                     return _replay(known)
                 note = _same_again(known) if known else _begin(key) if key else None
                 response = make_response(view(*arguments, **named))
-                if note and is_kept:
-                    note.status, note.body = response.status_code, response.get_data(as_text=True)
+                if note and keep:
+                    note.status, note.body = response.status_code, keep(response)
                 return response
 
         try:

@@ -35,6 +35,13 @@ def new_stem(kind: str) -> str:
     return _spelled(kind, number)[:-NUMBER_DIGITS]
 
 
+def new_ids(kind: str, count: int) -> list[str]:
+    """So many at once, in their order: at most 32 ** NUMBER_DIGITS."""
+    stem = new_stem(kind)
+    return [f"{stem}{ALPHABET[number >> 20 & 31]}{PAIRS[number >> 10 & 1023]}{PAIRS[number & 1023]}"
+            for number in range(count)]
+
+
 def _following() -> int:
     milliseconds = int(clock.now().timestamp() * 1000)
     if _last[0] >> RANDOM_BITS == milliseconds:

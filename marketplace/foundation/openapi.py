@@ -9,19 +9,24 @@ from flask import Flask, render_template
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema, fields
 
+from marketplace.foundation import api_headers
 from marketplace.foundation.error_answers import WORDS
 from marketplace.foundation.errors import DomainError
-from marketplace.foundation.idempotency import LONGEST_KEY
+from marketplace.foundation.idempotency import KEY_SHAPE, LONGEST_KEY
 from marketplace.foundation.limits import PROGRAMS
 from marketplace.foundation.web import csrf
 
-ABOUT = f"""Point at buyers, follow leads and post bounties from your own programs.
+ABOUT = f"""Point at buyers, follow leads, post bounties and report sales from your own programs.
 
 Sign with an API key from your settings: `Authorization: Bearer fp_…`. Every POST takes an `Idempotency-Key`: the
 same key with the same body is done once and answered alike for 30 days; with another body it is refused (409).
-Lists come in pages with `next_cursor`. Refusals are `application/problem+json` (RFC 9457) with a `code`, a sentence,
-and what to do next. Most operations that write are taken {PROGRAMS}; after a 429 wait for `Retry-After` seconds.
-Amounts are decimal text in the currency's main unit, and whole `minor` units beside it."""
+Lists come in pages with `next_cursor`, newest first. Each GET has an `ETag`: send it back as `If-None-Match`, and what
+has not changed is a 304 without a body. Refusals are `application/problem+json` (RFC 9457) with a `code`, a sentence,
+and what to do next. Most operations that write are taken {PROGRAMS}; `RateLimit` says what is left to you,
+`RateLimit-Policy` how much there is; after a 429 wait for `Retry-After` seconds. Amounts are decimal text in the
+currency's main unit, and whole `minor` units beside it.
+New fields may come at any time. What goes is `deprecated` here first, and answers with `Deprecation` and `Sunset` for
+at least 180 days."""
 
 
 GENERAL = "The request cannot be done as it stands; the answer says why."
@@ -44,8 +49,17 @@ class Problem(Schema):
     request_id = fields.String()
 
 
+HEADERS: dict[str, dict[str, Any]] = {  # That each operation of a method takes.
+    "post": {"in": "header", "name": "Idempotency-Key", "required": False,
+             "description": "Your own name for this request, so that sending it twice does it once.",
+             "schema": {"type": "string", "maxLength": LONGEST_KEY, "pattern": KEY_SHAPE}},
+    "get": {"in": "header", "name": "If-None-Match", "required": False,
+            "description": "The ETag of the answer that you have.", "schema": {"type": "string"}},
+}
+
+
 class OurConventions(BasePlugin):
-    """What holds for every call: refusals are problem+json, a POST may carry an Idempotency-Key."""
+    """What holds for every call: refusals are problem+json, a POST may carry an Idempotency-Key, a GET an ETag."""
 
     def response_helper(self, response: dict[str, Any], **options: Any) -> dict[str, Any]:
         """The shared responses are the refusals; those without a body are left as they are."""
@@ -55,12 +69,13 @@ class OurConventions(BasePlugin):
     def operation_helper(
         self, path: str | None = None, operations: dict[str, Any] | None = None, **options: Any
     ) -> None:
+        """An operation is named like its view, which is what generated clients call it."""
         for method, operation in (operations or {}).items():
-            if method == "post":
-                operation.setdefault("parameters", []).append({
-                    "in": "header", "name": "Idempotency-Key", "required": False,
-                    "description": "Your own name for this request, so that sending it twice does it once.",
-                    "schema": {"type": "string", "maxLength": LONGEST_KEY}})
+            operation["operationId"] = options["rule"].endpoint.rpartition(".")[2]
+            if method == "get":
+                operation["responses"]["304"] = {"description": "It is as it was at the ETag that you sent."}
+            if method in HEADERS:
+                operation.setdefault("parameters", []).append(dict(HEADERS[method]))
 
 
 class OurApi(Api):
@@ -106,6 +121,7 @@ def register_api(app: Flask, blueprints: list[Blueprint]) -> None:
         "security": [{"key": []}],
         "extra_plugins": [OurConventions()],
     }
+    app.after_request(api_headers.add_headers)
     api = OurApi(app, spec_kwargs=spec)
     for blueprint in blueprints:
         api.register_blueprint(blueprint)

@@ -106,6 +106,13 @@ def promise(job: str, *, after: timedelta = timedelta(0), key: str | None = None
                        "attempts": 0, "created_at": now, "version": 1})
 
 
+def promised(job: str, **arguments: str) -> dict[str, Any]:
+    """The row of a promise to keep with PROMISES, for who has no session."""
+    now = clock.now()
+    return {"id": new_id("job"), "job": job, "arguments": arguments, "key": None, "due_at": now, "attempts": 0,
+            "created_at": now, "version": 1}
+
+
 def run_next(jobs: Jobs) -> bool:
     """Claim one due job and do it. False when nothing is due. A worker that dies only loses its lease."""
     claimed = _claim()

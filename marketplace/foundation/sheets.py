@@ -14,11 +14,14 @@ BEGINNING = re.compile(rf"""^(?=[\t\r\n])|(?:^|[;,\t\r\n])(?=[\s"\x00-\x20\u200b
 
 def write_sheet(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """RFC 4180, with a mark at the beginning by which spreadsheets know that it is UTF-8."""
+    return "\ufeff" + write_lines([heading, *rows])
+
+
+def write_lines(rows: Iterable[Sequence[str]]) -> str:
+    """Further rows of a sheet that is written piece by piece."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    writer.writerow([disarm(cell) for cell in heading])
-    writer.writerows([disarm(cell) for cell in row] for row in rows)
-    return "\ufeff" + text.getvalue()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([disarm(cell) for cell in row] for row in rows)
+    return text.getvalue()
 
 
 def disarm(cell: str) -> str:

@@ -1,5 +1,6 @@
 """How values look to people: money, times, days, words for states."""
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from babel.dates import format_date, format_datetime, format_timedelta
 from flask import Flask
@@ -39,6 +40,11 @@ def day_in_words(day: date | datetime) -> str:
     """``2 Nov 2026``, for sentences and mails."""
     if isinstance(day, datetime):
         day = day.astimezone(UTC).date()
+    return _day(day)
+
+
+@lru_cache(maxsize=1024)  # A batch of conversions says the same few days by the thousand.
+def _day(day: date) -> str:
     return str(format_date(day, "d MMM y", locale=LOCALE))
 
 

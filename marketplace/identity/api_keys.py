@@ -2,14 +2,14 @@
 import hmac
 import re
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
 from marketplace.foundation import audit, clock
 from marketplace.foundation.crypto import keyed_hash
 from marketplace.foundation.db import db
-from marketplace.foundation.errors import Conflict, Invalid
+from marketplace.foundation.errors import Conflict, Forbidden, Invalid
 from marketplace.foundation.ids import ALPHABET
 from marketplace.identity.models import ApiKey, User
 from marketplace.identity.permissions import require_confirmed
@@ -21,7 +21,13 @@ SCOPES = {  # Scope: what it lets a program do, in the owner's words.
     "bounties:write": "write and publish bounties",
     "rewards:read": "see your rewards and transfers",
     "money:read": "see what your businesses paid in and agreed to, and their statements",
-    "money:write": "agree to and stop automatic top-ups, which charge a kept card",
+    "money:write": "pay in and take back, agree to and stop automatic top-ups, which charge a kept card",
+    "conversions:read": "see what your businesses reported and what became of it",
+    "conversions:write": "report sales, renewals and refunds of your businesses",
+    "webhooks:read": "see your businesses’ webhooks and what was sent to them",
+    "webhooks:write": "add and change your businesses’ webhooks, and send again",
+    "keys:read": "see your API keys, never their secrets",
+    "keys:write": "make keys that may no more than this one, and revoke keys",
 }
 DAYS_CHOICES = (30, 90, 365)
 MOST_KEYS = 20  # Per person, not counting revoked ones.
@@ -38,23 +44,44 @@ class UnknownScope(Invalid):
     code = "unknown_scope"
 
 
-def create_key(user: User, *, name: str, scopes: list[str], days: int | None) -> tuple[ApiKey, str]:
-    """The key and its secret, which nobody can show again. ``days`` until it expires; None is never."""
+class BeyondScope(Forbidden):
+    """A key makes no key that may more than itself."""
+
+    code = "beyond_scope"
+
+
+def create_key(
+    user: User, *, name: str, scopes: list[str], days: int | None, maker: ApiKey | None = None
+) -> tuple[ApiKey, str]:
+    """The key and its secret, which nobody can show again. ``days`` until it expires; None is never.
+
+    ``maker``: the key that asks for it. The new one may no more, and lives no longer.
+    """
     require_confirmed(user)
     if not scopes or not set(scopes) <= set(SCOPES):
         raise UnknownScope("Choose at least one of the listed scopes.", fields={"scopes": ["Choose at least one."]})
+    if maker is not None and not set(scopes) <= set(maker.scopes):
+        raise BeyondScope("A key can only give what it may itself.",
+                          next_step="Leave scopes out, or create this key in your settings.")
     if _count_keys(user) >= MOST_KEYS:
         raise TooManyKeys(f"You have {MOST_KEYS} keys already.", next_step="Revoke one that you no longer need.")
     prefix = "".join(secrets.choice(ALPHABET) for _ in range(8))
     secret = f"fp_{prefix}_{secrets.token_urlsafe(32)}"
     key = ApiKey(
         user_id=user.id, name=name, prefix=prefix, secret_hash=_hash(secret), scopes=sorted(set(scopes)),
-        expires_at=clock.now() + timedelta(days=days) if days else None,
+        expires_at=_end(days, maker),
     )
     db.session.add(key)
     db.session.flush()
     audit.record("api_key.created", key.id, by=user.id, scopes=key.scopes)
     return key, secret
+
+
+def _end(days: int | None, maker: ApiKey | None) -> datetime | None:
+    ends = [clock.now() + timedelta(days=days)] if days else []
+    if maker is not None and maker.expires_at is not None:
+        ends.append(maker.expires_at)
+    return min(ends, default=None)
 
 
 def _count_keys(user: User) -> int:

@@ -28,6 +28,15 @@ def get_business(slug_or_id: str) -> Business:
     return business
 
 
+def businesses_joined_by(user: User) -> Select[Business]:
+    return select(Business).where(Business.id.in_([membership.business_id for membership in user.memberships]))
+
+
+def businesses_of(user: User) -> list[Business]:
+    """In the order in which the person joined them."""
+    return [membership.business for membership in user.memberships]
+
+
 def members_of(business_id: str, *, seen_by: User) -> list[Membership]:
     """With their users, longest-standing first. Raises Forbidden for people from outside."""
     require(may_see_members(seen_by, business_id), "see the people of this business")
@@ -47,14 +56,19 @@ def _memberships() -> Select[Membership]:
     return select(Membership).options(joinedload(Membership.user, innerjoin=True)).order_by(Membership.id)
 
 
+def api_keys_visible_to(user: User) -> Select[ApiKey]:
+    """Only one's own; revoked ones too."""
+    return select(ApiKey).where(ApiKey.user_id == user.id)
+
+
 def api_keys_of(user: User) -> list[ApiKey]:
     """Newest first, revoked ones too."""
-    return list(db.session.scalars(select(ApiKey).where(ApiKey.user_id == user.id).order_by(ApiKey.id.desc())))
+    return list(db.session.scalars(api_keys_visible_to(user).order_by(ApiKey.id.desc())))
 
 
 def get_api_key(key_id: str, *, seen_by: User) -> ApiKey:
     """Only one's own."""
-    key = db.session.scalar(select(ApiKey).where(ApiKey.id == key_id, ApiKey.user_id == seen_by.id))
+    key = db.session.scalar(api_keys_visible_to(seen_by).where(ApiKey.id == key_id))
     if key is None:
         raise NotFound("You have no such API key.", next_step="Reload your settings.")
     return key

@@ -46,6 +46,7 @@ LAST = select(Posting.account_id, Posting.seq, Posting.balance_after_minor).wher
     Posting.account_id.in_(bindparam("ids", expanding=True)),
     Posting.seq == select(func.max(_later.seq)).where(_later.account_id == Posting.account_id).scalar_subquery())
 POSTINGS, ENTRIES = insert(rows_of(Posting)), insert(rows_of(LedgerEntry))
+ACCOUNTS = insert(rows_of(LedgerAccount))
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,15 @@ def accounts(kind: AccountKind, owners: Mapping[str, str]) -> dict[str, Account]
         found |= {row.owner_id: Account._make(row) for row in made}
         found |= _accounts_of(kind, {owner: owners[owner] for owner in missing if owner not in found})
     return found
+
+
+def open_accounts(kind: AccountKind, owners: Mapping[str, str]) -> dict[str, Account]:
+    """``accounts`` of owners that were made in this very transaction, so that nobody else can have opened theirs."""
+    now, floor = clock.now(), None if kind in MAY_GO_BELOW_ZERO else 0
+    made = {owner: Account(new_id("acct"), kind, owner, currency, floor) for owner, currency in owners.items()}
+    if made:
+        facts(ACCOUNTS, [{**one._asdict(), "created_at": now} for one in made.values()])
+    return made
 
 
 def _accounts_of(kind: AccountKind, owners: Mapping[str, str]) -> dict[str, Account]:

@@ -1,7 +1,8 @@
 """The first lock: who moves a bounty's money waits for its funds before any other row, so nobody waits in a circle.
 
-After it, where several are needed: leads and rewards (ascending id), fundings, chargebacks, payables (ascending id),
-transfers and reversals, other ledger accounts. (SQLite locks the file.)
+Before it, where an order is counted: the orders of its business (referrals/locks.py). After it, where several are
+needed: leads and rewards (ascending id), fundings, chargebacks, payables (ascending id), transfers and reversals, other
+ledger accounts. (SQLite locks the file.)
 """
 from collections.abc import Iterable
 from typing import Any

@@ -5,7 +5,15 @@ from marshmallow import Schema, fields
 
 from marketplace.foundation.fields import Amount
 from marketplace.payments.books.business_statements import BusinessStatement, Part
-from marketplace.payments.models import AccountKind, FundingState, FundingWay, TopUpState
+from marketplace.payments.models import (
+    AccountKind,
+    FundingState,
+    FundingWay,
+    PayableState,
+    ReversalState,
+    TopUpState,
+    TransferState,
+)
 
 
 class FundingOutput(Schema):
@@ -18,8 +26,50 @@ class FundingOutput(Schema):
     way = fields.Enum(FundingWay, by_value=True)
     paid_with = fields.String(allow_none=True)
     failure = fields.String(allow_none=True)
+    checkout_url = fields.Function(lambda one: one.checkout_url if one.state is FundingState.OPEN else None, metadata={
+        "type": ["string", "null"], "description": "While it is open: Stripe’s page to pay on."})
     created_at = fields.DateTime()
     paid_at = fields.DateTime(allow_none=True)
+
+
+class TransferOutput(Schema):
+    """Money that went to your account at Stripe; ``taken_back`` of it came back since."""
+
+    id = fields.String()
+    business_id = fields.String()
+    amount = Amount()
+    taken_back = Amount()
+    state = fields.Enum(TransferState, by_value=True)
+    created_at = fields.AwareDateTime()
+    sent_at = fields.AwareDateTime(allow_none=True)
+
+
+class PayableOutput(Schema):
+    """A released reward, or a part of one that was set apart: ``id`` is the reward's, or the part's own."""
+
+    id = fields.String()
+    business_id = fields.String()
+    amount = Amount()
+    state = fields.Enum(PayableState, by_value=True)
+    transfer_id = fields.String(allow_none=True)
+    created_at = fields.AwareDateTime()
+
+
+class TakenBackOutput(Schema):
+    """``owed`` is what Stripe could not take back so far."""
+
+    id = fields.String()
+    amount = Amount()
+    owed = Amount(attribute="left")
+    state = fields.Enum(ReversalState, by_value=True)
+    created_at = fields.AwareDateTime()
+
+
+class OneTransferOutput(TransferOutput):
+    """With what it paid, and what was taken back of it."""
+
+    payables = fields.List(fields.Nested(PayableOutput))
+    reversals = fields.List(fields.Nested(TakenBackOutput))
 
 
 class TopUpOutput(Schema):

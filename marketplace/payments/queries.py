@@ -37,6 +37,27 @@ def transfers_visible_to(user: User) -> Select[Transfer]:
     return transfers if user.is_admin else transfers.where(Transfer.payee_id == user.id)
 
 
+def get_transfer(transfer_id: str, *, seen_by: User) -> Transfer:
+    transfer = db.session.scalar(transfers_visible_to(seen_by).where(Transfer.id == transfer_id))
+    if transfer is None:
+        raise NotFound("There is no such transfer.", next_step="Look for it in your list.")
+    return transfer
+
+
+def parts_of(transfer: Transfer) -> tuple[Sequence[Payable], Sequence[TransferReversal]]:
+    """What went in it, and what was or is taken back of it; oldest first."""
+    paid = db.session.scalars(select(Payable).filter_by(transfer_id=transfer.id).order_by(Payable.id)).all()
+    taken_back = db.session.scalars(
+        select(TransferReversal).filter_by(transfer_id=transfer.id).order_by(TransferReversal.id)).all()
+    return paid, taken_back
+
+
+def payables_visible_to(user: User) -> Select[Payable]:
+    """What was released to this person; all for admins."""
+    payables = select(Payable)
+    return payables if user.is_admin else payables.where(Payable.payee_id == user.id)
+
+
 def transfers_of(payee: User) -> Sequence[Transfer]:
     return db.session.scalars(transfers_visible_to(payee).where(Transfer.payee_id == payee.id).limit(100)).all()
 

@@ -31,6 +31,7 @@ from marketplace.referrals.models import (
     Stage,
 )
 from marketplace.referrals.suppression import hash_email
+from marketplace.tracking.links import forget_links
 
 GONE = "Somebody who left"
 WHY = "the referrer closed their account"
@@ -72,6 +73,7 @@ def forget_user(user: User, *, by: str) -> None:
     for part in db.session.scalars(select(SplitPart).where(
             or_(SplitPart.user_id == user.id, SplitPart.email_hash == hash_email(user.email)))):
         part.email, part.email_hash = "", f"erased:{part.id}"
+    forget_links(user.id, by=by)
     for payee in db.session.scalars(select(ConnectedAccount).where(ConnectedAccount.user_id == user.id)):
         payee.requirements, payee.restriction, payee.bank_marks = [], None, None
         if payee.state is not PayeeState.CLOSED:

@@ -74,6 +74,17 @@ KNOWN = Kind(
     "A business's own list as scrambled marks: nobody is paid for whom it knew.", "two years after the upload",
     timedelta(days=2 * 365))
 
+CUSTOMERS = Kind(
+    "customers of a business", Whose.BUYER,
+    {"bindings": "customer_hash email_hash", "reports": "customer_hash email_hash code link_code payload"},
+    "To know a customer again whom a link or a code brought, by scrambled marks: no name and no address.",
+    "three years after the last that was reported of them", timedelta(days=3 * 365))
+
+CLICKS = Kind(
+    "clicks on links", Whose.BUYER, {"clicks": "code visitor sub"},
+    "To credit whose link it was: a mark of the day or of chance, and no address. The numbers by day stay.",
+    "400 days after the click", timedelta(days=400))
+
 ACCOUNT = Kind(
     "account", Whose.HOLDER, {"users": "email name password_hash jurisdiction session_stamp"},
     "To sign in, to be told, and to be paid.", "until you close it; never confirmed, 90 days", timedelta(days=90))
@@ -98,14 +109,37 @@ CASES = Kind(
 BANK = Kind(
     "words to a bank", Whose.HOLDER, {"chargeback_answers": "text"},
     "Who paid in for a business, for the bank that asks its money back.", "with the account of who paid in")
+LINKS = Kind(
+    "links of a referrer", Whose.HOLDER, {"referral_links": "spoken spoken_key"},
+    "The code that is said aloud has the referrer's first name in it.", "until you close your account")
 CARD = Kind(
     "card of a business", Whose.HOLDER,
     {"stripe_customers": "card_brand card_last4 card_expires", "fundings": "paid_with checkout_url"},
     "To say which card was charged: its kind and last four digits. The number is at Stripe only.",
     "as long as the books that name it")
 
-KINDS = (CONTACT, POST, WORDS, MARKS, TRACES, SHARE, CONSENT, NEVER, KNOWN, ACCOUNT, KEYS, ANSWERS, PARTS, PAYEE, CASES,
-         BANK, CARD)
+UPLOADS = Kind(
+    "uploaded files", Whose.BUYER, {"uploads": "file_name", "upload_parts": "content outcomes"},
+    "To count what a business says it sold; rows of its file may name buyers.",
+    "until 30 days after the file was taken", timedelta(days=30))
+INVITED = Kind(
+    "partners that a business brings", Whose.HOLDER,
+    {"partner_invitations": "name email email_hash code code_key", "past_rewards": "partner_hash"},
+    "To invite those who recommended a business in another programme, and to show them what they earned there.",
+    "180 days after they were brought, where they did not say yes", timedelta(days=180))
+
+SECRETS = Kind(
+    "secrets of a business", Whose.HOLDER,
+    {"webhook_endpoints": "secret old_secret", "stripe_doors": "secret old_secret"},
+    "To sign what its programs are told, and to know that its own Stripe account speaks.",
+    "until its people remove them")
+BOUGHT = Kind(
+    "names in Stripe’s events", Whose.BUYER, {"stripe_door_events": "who"},
+    "To know whose customer bought at a business’s own Stripe account.",
+    "until the event is handled; one whose sale never comes, 30 days", timedelta(days=30))
+
+KINDS = (CONTACT, POST, WORDS, MARKS, TRACES, SHARE, CONSENT, NEVER, KNOWN, CUSTOMERS, CLICKS, ACCOUNT, KEYS, ANSWERS,
+         PARTS, PAYEE, CASES, BANK, LINKS, CARD, SECRETS, BOUGHT, UPLOADS, INVITED)
 
 SOLD_RESTS = timedelta(days=180)  # A card's bank may ask its money back for so long.
 PROMISES_KEPT = timedelta(days=90)  # Jobs done: names and ids, no words of a person.

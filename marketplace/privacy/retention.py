@@ -36,7 +36,11 @@ from marketplace.referrals.models import (
     Stage,
 )
 from marketplace.referrals.reserving import still_possible
+from marketplace.tracking.models import Binding, Report, StripeDoorEvent
+from marketplace.tracking.partners.inviting import forget_old_invitations
+from marketplace.tracking.uploads.ending import discard_old_uploads
 
+FILES_AT_ONCE = 5  # Of a million rows, perhaps.
 AT_ONCE = 200  # Rows of one kind in one transaction; what is left is promised anew.
 LOOKS = (CASE_OPENED, CONTACT_OPENED, POST_OPENED, SEEN, TAKEN)
 OWED_STILL = (RewardState.PENDING, RewardState.ON_HOLD, RewardState.PAYABLE, RewardState.SCHEDULED)
@@ -112,12 +116,48 @@ def known_contacts() -> int:
     return len(rows)
 
 
+def customers_long_ago() -> int:
+    """Marks of whom nothing was reported any more; what was counted stays, as ids, times and amounts."""
+    since = _ago(kinds.CUSTOMERS.after)
+    old = db.session.scalars(select(Report).where(Report.created_at < since, or_(
+        Report.customer_hash.is_not(None), Report.email_hash.is_not(None), Report.binding_id.is_not(None),
+        Report.code.is_not(None), Report.link_code.is_not(None))).limit(AT_ONCE)).all()
+    for report in old:
+        report.customer_hash = report.email_hash = report.code = report.link_code = report.binding_id = None
+        report.payload = {}
+    db.session.flush()
+    ids = db.session.scalars(select(Binding.id).where(
+        Binding.created_at < since, ~exists(select(Report.id).where(Report.binding_id == Binding.id)))
+        .limit(AT_ONCE)).all()
+    db.session.execute(delete(Binding).where(Binding.id.in_(ids)))
+    return max(len(old), len(ids))
+
+
 def answers_of_the_api() -> int:
     old = db.session.execute(select(ApiAnswer.owner_id, ApiAnswer.key).where(
         ApiAnswer.created_at < _ago(kinds.ANSWERS.after)).limit(AT_ONCE)).all()
     for owner_id, key in old:
         db.session.execute(delete(ApiAnswer).where(ApiAnswer.owner_id == owner_id, ApiAnswer.key == key))
     return len(old)
+
+
+def names_in_stripe_events() -> int:
+    """Handled, an event names nobody any more; this is one that could not be."""
+    old = db.session.scalars(select(StripeDoorEvent).where(
+        StripeDoorEvent.who.is_not(None), StripeDoorEvent.created_at < _ago(kinds.BOUGHT.after)).limit(AT_ONCE)).all()
+    for event in old:
+        event.who = None
+    return len(old)
+
+
+def uploaded_files() -> int:
+    assert kinds.UPLOADS.after is not None
+    return discard_old_uploads(kinds.UPLOADS.after, FILES_AT_ONCE)
+
+
+def partners_never_agreed() -> int:
+    assert kinds.INVITED.after is not None
+    return forget_old_invitations(kinds.INVITED.after, AT_ONCE)
 
 
 def keys_that_ended() -> int:
@@ -142,7 +182,8 @@ def promises_done() -> int:
 
 SWEEPS: tuple[Callable[[], int], ...] = (
     contact_of_ended_leads, post_of_ended_leads, data_of_sales, parts_never_agreed, proofs_of_consent, known_contacts,
-    answers_of_the_api, keys_that_ended, accounts_never_confirmed, promises_done)
+    uploaded_files, partners_never_agreed, customers_long_ago,
+    names_in_stripe_events, answers_of_the_api, keys_that_ended, accounts_never_confirmed, promises_done)
 
 
 def _ago(time: timedelta | None) -> datetime:

@@ -31,7 +31,7 @@ def _tables(user: User) -> Iterator[tuple[str, Rows]]:
         found = db.session.execute(
             select(*columns).where(rows_of_user(table, user.id)).order_by(*table.primary_key.columns))
         rows = [as_told_row(row) if table.name == "leads" else row for row in found.mappings()]
-        yield table.name, [{name: _plain(value) for name, value in row.items()} for row in rows]
+        yield table.name, [{name: plain_value(value) for name, value in row.items()} for row in rows]
 
 
 def pack(user: User, *, by: User) -> bytes:
@@ -50,11 +50,11 @@ def pack(user: User, *, by: User) -> bytes:
         file.writestr("about-me.json", json.dumps(told, indent=2, ensure_ascii=False) + "\n")
         for name, rows in tables.items():
             heading = list(rows[0])
-            file.writestr(f"{name}.csv", write_sheet(heading, ([_cell(row[key]) for key in heading] for row in rows)))
+            file.writestr(f"{name}.csv", write_sheet(heading, ([cell_of(row[key]) for key in heading] for row in rows)))
     return packed.getvalue()
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, bytes):
@@ -62,7 +62,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _cell(value: Any) -> str:
+def cell_of(value: Any) -> str:
     if value is None:
         return ""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)

@@ -15,9 +15,9 @@ from marketplace.payments.disputes.freezing import frozen_of
 from marketplace.payments.money_in import funds
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import catch_up_with_refunds
-from marketplace.referrals.conversion import record_conversion
+from marketplace.referrals.conversion import note_order, record_conversion
 from marketplace.referrals.lawful import price_for
-from marketplace.referrals.locks import lock_funds_of
+from marketplace.referrals.locks import lock_funds_of, lock_orders_of
 from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, Lead
 from marketplace.referrals.permissions import may_work
 from marketplace.referrals.queries import find_conversion, is_found_false
@@ -84,11 +84,22 @@ def record_renewal(lead: Lead, *, by: User, amount: Money, occurred_on: date, or
     NoRenewals, RenewalsUsedUp, RenewalsOver, RenewalTooSoon, AlreadyCounted (409); Invalid for the day or the amount;
     NotEnoughMoney (409) for one that comes so late that its money is gone.
     """
-    sale, event = check_renewal(lead, by=by, amount=amount, occurred_on=occurred_on)
+    require(may_work(by, lead), "record a renewal of this sale")
+    lock_orders_of(lead.business_id)
+    lock_funds_of(lead)
+    note_order(lead, order_number)
+    return renew(lead, amount, occurred_on, source=ConversionSource.MANUAL, external_id=order_number, by=by.id)
+
+
+def renew(
+    lead: Lead, amount: Money, occurred_on: date, *, source: ConversionSource, external_id: str, by: str
+) -> Conversion:
+    """``record_renewal``, whoever may say so. Refused before anything is written."""
+    sale, event = _check_renewal(lead, amount, occurred_on)
     _reserve_what_was_freed(lead, price_for(lead, event, used_up(lead)))
     return record_conversion(
-        lead, event, occurred_on, kind=ConversionKind.RENEWAL, source=ConversionSource.MANUAL,
-        external_id=order_number, amount=amount, sale=sale, number=event.number, by=by.id)
+        lead, event, occurred_on, kind=ConversionKind.RENEWAL, source=source, external_id=external_id, amount=amount,
+        sale=sale, number=event.number, by=by)
 
 
 def _reserve_what_was_freed(lead: Lead, earned: RewardPreview) -> None:
@@ -109,6 +120,10 @@ def preview_renewal(lead: Lead, *, by: User, amount: Money, occurred_on: date) -
 def check_renewal(lead: Lead, *, by: User, amount: Money, occurred_on: date) -> tuple[Conversion, Event]:
     """The sale that it follows, and the renewal as the rules know it."""
     require(may_work(by, lead), "record a renewal of this sale")
+    return _check_renewal(lead, amount, occurred_on)
+
+
+def _check_renewal(lead: Lead, amount: Money, occurred_on: date) -> tuple[Conversion, Event]:
     sale = _lock_sale(lead)
     if amount.currency != lead.terms.currency or amount.minor <= 0:
         raise Invalid(f"A renewal has an amount above zero, in {lead.terms.currency.upper()}.",

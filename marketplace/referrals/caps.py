@@ -12,10 +12,12 @@ from marketplace.foundation.db import db
 from marketplace.foundation.money import Money
 from marketplace.referrals.models import Clawback, Dispute, DisputeKind, Lead, Reward, RewardState
 
-# By a ruling about whose buyer it is: counted with the one who has it now.
+CREDITED_ANEW = "moved_"  # So begin the ids of what an admin gave to another referrer.
+# By a ruling about whose buyer it is, or credited anew: counted with the one who has it now.
 PASSED_ON = (select(Clawback.reward_id, func.sum(Clawback.amount_minor).label("minor"),
                     func.sum(Clawback.fee_minor).label("fee_minor"))
-             .join(Dispute, Dispute.id == Clawback.dispute_id).where(Dispute.kind == DisputeKind.DUPLICATE_OWNERSHIP)
+             .outerjoin(Dispute, Dispute.id == Clawback.dispute_id)
+             .where((Dispute.kind == DisputeKind.DUPLICATE_OWNERSHIP) | Clawback.dispute_id.startswith(CREDITED_ANEW))
              .group_by(Clawback.reward_id).subquery())
 
 

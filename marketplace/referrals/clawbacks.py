@@ -54,23 +54,30 @@ def refund_sale(
     RefundKnown (409) when this refund was recorded before.
     """
     require(may_give_money_back(by, lead), "record a refund of this sale")
+    return give_back(lead, amount, refund_number=refund_number, conversion_id=conversion_id, by=by.id)
+
+
+def give_back(
+    lead: Lead, amount: Money, *, refund_number: str, conversion_id: str | None = None, by: str
+) -> SaleRefund:
+    """``refund_sale``, whoever may say so. Refused before anything is written."""
     lock_funds_of(lead)
     conversion = _get_conversion(lead, conversion_id)
     _lock_sale(conversion)
     _refuse_known(conversion, refund_number)
     _check_refund(conversion, amount)
     refund = SaleRefund(conversion_id=conversion.id, external_id=refund_number, amount_minor=amount.minor,
-                        recorded_by=by.id)
+                        recorded_by=by)
     db.session.add(refund)
     conversion.refunded_minor += amount.minor
     db.session.flush()
-    audit.record("sale.refunded", conversion.id, by=by.id, refund=refund.id, amount_minor=amount.minor)
+    audit.record("sale.refunded", conversion.id, by=by, refund=refund.id, amount_minor=amount.minor)
     lowered = _lowered_by(conversion)
     for one in lowered:
-        _lower(one, by=by.id)
-    _claw_back_all(lowered, refund, by=by.id)
+        _lower(one, by=by)
+    _claw_back_all(lowered, refund, by=by)
     if conversion.state is ConversionState.REVERSED:
-        _end_what_followed(lead, conversion, by=by.id)
+        _end_what_followed(lead, conversion, by=by)
     return refund
 
 

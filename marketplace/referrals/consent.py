@@ -133,6 +133,7 @@ def confirm_consent(grant: ConsentGrant, *, jurisdiction: str = "") -> None:
     introduced = () if lead.is_held else ("business_introduced",)  # Else when a person has looked at it.
     for letter in ("buyer_receipt", *introduced, "referrer_buyer_said_yes"):
         outbox.promise("send_letter", letter=letter, lead_id=lead.id)
+    outbox.promise("match_lead", lead_id=lead.id)  # What was reported of their address before.
 
 
 def _take_ownership(lead: Lead) -> None:

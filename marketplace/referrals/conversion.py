@@ -1,8 +1,10 @@
 """An event that the bounty pays for, recorded once: unique on (business, source, external id), with what it earns."""
 from datetime import date
 
+from sqlalchemy import select
+
 from marketplace.bounties.rules import Event
-from marketplace.foundation import audit
+from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db, insert_unless_there
 from marketplace.foundation.errors import Conflict
 from marketplace.foundation.money import Money, zero
@@ -14,6 +16,19 @@ from marketplace.referrals.rewards import award
 
 class AlreadyCounted(Conflict):
     code = "already_counted"
+
+
+def note_order(lead: Lead, order_number: str) -> None:
+    """A person says the number: AlreadyCounted (409) where the order came by another way, a shop or a file, before.
+    What those ways said of it without effect so far, a refund perhaps, is looked at again."""
+    known = db.session.scalar(select(Conversion.id).where(
+        Conversion.business_id == lead.business_id, Conversion.source.in_(list(ConversionSource)),
+        Conversion.external_id == order_number,
+        Conversion.kind.in_([ConversionKind.SALE, ConversionKind.RENEWAL])).limit(1))
+    if known is not None:
+        raise AlreadyCounted(
+            "This order has been counted already.", next_step="Check the order number, or look at your other leads.")
+    outbox.promise("match_order", business_id=lead.business_id, external_id=order_number)
 
 
 def record_conversion(

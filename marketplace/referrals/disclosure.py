@@ -11,4 +11,5 @@ def disclosure_of(lead: Lead) -> str | None:
     """What the law, as it is today, leaves of its terms. None where there is nobody to say it to any more."""
     if lead.moderation not in MAY_EARN or lead.stage in OVER or lead.consent is Consent.WITHDRAWN:
         return None
-    return disclose(lead.terms, ruling_of(lead), lead.business.name, is_decided=lead.consent is Consent.GRANTED)
+    is_decided = lead.is_tracked or lead.consent is Consent.GRANTED
+    return disclose(lead.terms, ruling_of(lead), lead.business.name, is_decided=is_decided)

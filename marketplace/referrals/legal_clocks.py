@@ -11,6 +11,7 @@ from marketplace.foundation.db import db
 from marketplace.referrals.models import Buyer, Lead
 
 BY_MAIL, BY_ANSWER = "mail", "answer"
+BY_BUSINESS = "business"  # A customer of the business, whom it knows by itself; we hold a scrambled mark, no address.
 
 
 def told_by(moment: datetime) -> datetime:

@@ -134,6 +134,16 @@ def open_duplicate(lead: Lead, *, of: Lead, by: str) -> None:
     audit.record("lead.duplicate", lead.id, by=audit.SYSTEM)
 
 
+def open_tracked(lead: Lead, *, by: str) -> None:
+    """A new lead of a buyer who came by a link or a code: accepted, for there is nothing to moderate."""
+    lead.moderation, lead.stage = M.ACCEPTED, S.NEW
+    lead.decided_at, lead.decided_by = clock.now(), audit.SYSTEM
+    lead.evidence.state = E.GIVEN
+    db.session.add(lead)
+    db.session.flush()
+    audit.record("lead.came", lead.id, by=by, through=lead.source)
+
+
 def open_known(lead: Lead, *, by: str) -> None:
     """A new lead for somebody whom the business knew before: refused with that reason, open to appeal."""
     lead.moderation, lead.reason_code = M.REJECTED, ReasonCode.ALREADY_KNOWN

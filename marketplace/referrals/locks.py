@@ -1,6 +1,18 @@
-"""The first lock of whoever moves a lead's money: its bounty's funds, in the order of the house (payments/locks.py)."""
+"""The first locks of whoever moves a lead's money: orders of its business, funds of its bounty (payments/locks.py)."""
+from sqlalchemy import bindparam, func, select
+
+from marketplace.foundation.db import db, facts
 from marketplace.payments.locks import lock_funds
 from marketplace.referrals.models import Lead
+
+_ORDERS = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("business_id"), 0)))
+
+
+def lock_orders_of(business_id: str) -> None:
+    """Before the funds: who counts an order waits for whoever counts it by another way in this moment, perhaps for
+    another bounty, until that transaction ends. (SQLite locks the file.)"""
+    if db.engine.dialect.name != "sqlite":
+        facts(_ORDERS, {"business_id": business_id})
 
 
 def lock_funds_of(*leads: Lead) -> None:

@@ -1,6 +1,7 @@
 """What happens next with a lead, and who has to do it: one sentence for each reader."""
 from marketplace.foundation.money import show_money
 from marketplace.referrals.audience import Audience
+from marketplace.referrals.caps import CREDITED_ANEW
 from marketplace.referrals.models import Consent, Lead, Moderation, Reward, RewardState, Stage
 from marketplace.referrals.queries import is_buyer_address_known
 from marketplace.referrals.reserving import still_possible
@@ -28,7 +29,9 @@ def _reward_next(lead: Lead, reward: Reward) -> str:
     if taking := taking_back(reward):
         return taking
     if reward.clawbacks and reward.state is not RewardState.VOIDED:
-        why = "by a dispute" if reward.clawbacks[-1].dispute_id else "for a refund of the sale"
+        cause = reward.clawbacks[-1].dispute_id
+        why = ("for a refund of the sale" if cause is None else "by a dispute" if not cause.startswith(CREDITED_ANEW)
+               else "for an admin found that somebody else had brought them")
         return f"{_and_then(lead, reward)} {show_money(reward.clawed_back)} was taken back, {why}."
     return _and_then(lead, reward)
 
@@ -51,6 +54,9 @@ def _before_acceptance(lead: Lead, audience: Audience) -> str:
 
 
 def _in_talks(lead: Lead, audience: Audience) -> str:
+    if lead.is_tracked:
+        return ("When they buy, record the sale, or let your shop tell us." if audience is B
+                else "They came to the business by themselves. If they buy, the reward is earned.")
     if lead.consent is Consent.WITHDRAWN:
         return "The buyer took the yes back: nobody contacts them. If they bought already, the sale still counts."
     if audience is B and lead.stage is not Stage.NEW:

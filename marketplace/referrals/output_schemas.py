@@ -40,6 +40,7 @@ class LeadOutput(Schema):
     bounty_id = fields.String()
     business_id = fields.String()
     terms_id = fields.String()
+    source = fields.String(metadata={"description": "post, or link or code: the buyer came by themselves."})
     moderation = fields.String()
     consent = fields.String()
     stage = fields.String(allow_none=True)
@@ -62,6 +63,18 @@ class OneLeadOutput(LeadOutput):
 
     disclosure = fields.String(allow_none=True, metadata={
         "description": "For its referrer, while it may earn: the sentence that says openly what they may get."})
+
+
+class HappeningOutput(Schema):
+    at = fields.AwareDateTime()
+    title = fields.String()
+    text = fields.String()
+    tone = fields.String(metadata={"description": "ok, warn, bad, info or mute"})
+
+
+class StoryOutput(Schema):
+    story = fields.List(fields.Nested(HappeningOutput))
+    next = fields.String()
 
 
 class ContactOutput(Schema):

@@ -258,12 +258,16 @@ def count_splits_to_answer(user: User) -> int:
     return db.session.scalar(asked) or 0
 
 
+def splits_visible_to(user: User) -> Select[Split]:
+    """Those that name this person, and those that they proposed."""
+    named = splits_naming(user).order_by(None).with_only_columns(Split.id)
+    own = select(Split.id).join(Lead, Lead.id == Split.lead_id).where(Lead.referrer_id == user.id)
+    return select(Split).where(or_(Split.id.in_(named), Split.id.in_(own)))
+
+
 def get_split(split_id: str, *, seen_by: User) -> Split:
     """For the people named in it, and for its referrer. NotAsked (404) for all others."""
-    split = db.session.scalar(splits_naming(seen_by).where(Split.id == split_id))
-    if split is None:
-        split = db.session.scalar(select(Split).join(Lead, Lead.id == Split.lead_id).where(
-            Split.id == split_id, Lead.referrer_id == seen_by.id))
+    split = db.session.scalar(splits_visible_to(seen_by).where(Split.id == split_id))
     if split is None:
         raise NotAsked("There is no such split.", next_step="Open the link in our mail, signed in with that address.")
     return split

@@ -14,10 +14,10 @@ from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
 from marketplace.referrals.afterwards import promise_what_follows
 from marketplace.referrals.caps import used_up
-from marketplace.referrals.conversion import record_conversion
+from marketplace.referrals.conversion import note_order, record_conversion
 from marketplace.referrals.deadlines import ACTIVITY_EXTENDS
 from marketplace.referrals.lawful import price_for
-from marketplace.referrals.locks import lock_funds_of
+from marketplace.referrals.locks import lock_funds_of, lock_orders_of
 from marketplace.referrals.models import (
     Consent,
     Conversion,
@@ -67,10 +67,29 @@ def win_lead(
 ) -> Conversion:
     """The sale: stage won, conversion and reward, all in this transaction or none."""
     check_sale(lead, by=by, amount=amount, occurred_on=occurred_on, version=version)
+    if order_number:
+        lock_orders_of(lead.business_id)
     lock_funds_of(lead)
-    lifecycle.move_stage(lead, Stage.WON, by=by.id)
-    sale = make_sale(lead, amount, occurred_on, source=ConversionSource.LEAD_WON, external_id=order_number or lead.id,
-                     by=by.id)
+    if order_number:
+        note_order(lead, order_number)
+    return sell(lead, amount, occurred_on, source=ConversionSource.LEAD_WON, external_id=order_number or lead.id,
+                by=by.id)
+
+
+def change_stage_by_report(lead: Lead, stage: Stage, *, by: str) -> None:
+    """What the business's shop says, where the table has a way there; else it stays where a person put it."""
+    if lead.stage is not None and stage in lifecycle.STAGE_MOVES[lead.stage]:
+        lifecycle.move_stage(lead, stage, by=by)
+        _extend_protection(lead)
+
+
+def sell(
+    lead: Lead, amount: Money, occurred_on: date, *, source: ConversionSource, external_id: str, by: str
+) -> Conversion:
+    """The sale of a lead for which it was checked that it can be sold."""
+    lock_funds_of(lead)
+    lifecycle.move_stage(lead, Stage.WON, by=by)
+    sale = make_sale(lead, amount, occurred_on, source=source, external_id=external_id, by=by)
     if is_disputed(lead.id):
         outbox.promise("note_sale_recorded", lead_id=lead.id)
     return sale
@@ -147,8 +166,13 @@ def _check_may_work(lead: Lead, by: User, version: int | None) -> None:
     check_version(lead, version)
     if lead.moderation is not Moderation.ACCEPTED:
         raise NotOpen("This lead is closed.", next_step="Look at the others in your pipeline.")
-    if lead.consent not in {Consent.GRANTED, Consent.WITHDRAWN}:
+    if not is_introduced(lead):
         raise NotOpen("The buyer has not said yes yet.", next_step="You will hear from us as soon as they do.")
+
+
+def is_introduced(lead: Lead) -> bool:
+    """The buyer said yes, or came to the business by themselves."""
+    return lead.is_tracked or lead.consent in {Consent.GRANTED, Consent.WITHDRAWN}
 
 
 def _extend_protection(lead: Lead) -> None:

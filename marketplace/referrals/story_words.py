@@ -25,6 +25,7 @@ THE_POST: dict[str, Told] = {
 # What moderators decided, and where the lead stands for it.
 DECISIONS: dict[str, Told] = {
     "lead.submitted": (INSIDERS | {Y}, "Pointed out", "info"),
+    "lead.came": (EVERYONE, "The buyer came by a link or a code; funds reserved", "ok"),
     "lead.in_review": (INSIDERS, "Waiting for a moderator", "info"),
     "lead.needs_info": (INSIDERS, "A question to the referrer", "warn"),
     "lead.escalated": (frozenset({A}), "Passed on to another admin", "warn"),

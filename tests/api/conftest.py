@@ -8,6 +8,7 @@ from flask import Flask
 from marketplace.foundation.db import db
 from marketplace.identity.models import Business, User
 from tests import factories as make
+from tests import test_who_sees_what as who
 from tests.api.program import Program
 from tests.kept import Keep
 
@@ -31,3 +32,6 @@ def mona(app: Flask) -> User:
 @pytest.fixture
 def westside(keep: Keep) -> Business:
     return db.session.get_one(Business, keep("a business", lambda: make.make_business().id))
+
+
+world = who.world

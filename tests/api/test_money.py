@@ -146,3 +146,21 @@ def test_a_year_is_what_one_was_sent(stripe, funded, program, hold, westside, an
     assert [month["gross"]["minor"] for month in business["months"]] == [100000]
     assert [row["net"] for row in as_csv(hers, f"/earnings/{year}/csv")] == ["1000.00"]
     assert {hers.get(f"/earnings/{wrong}").status_code for wrong in ("1999", "x", "2x")} == {404}
+
+
+def test_a_transfer_says_which_rewards_it_paid(stripe, funded, program, hold, westside, ana, work, later):
+    later(days=3)
+    make_ready(stripe, ana)
+    owe(ana, westside.id, usd(1000), purpose=funded.purpose_id)
+    hers = program(ana, "rewards:read")
+    (waiting,) = hold(hers.get("/payables", state="owed", business_id=westside.id), "/payables")["data"]
+    assert (waiting["amount"]["amount"], waiting["transfer_id"]) == ("1000.00", None)
+    work()
+    (sent,) = hold(hers.get("/transfers", state="sent", business_id=westside.id), "/transfers")["data"]
+    assert (sent["amount"]["amount"], sent["taken_back"]["minor"], sent["sent_at"] is None) == ("1000.00", 0, False)
+    whole = hold(hers.get(f"/transfers/{sent['id']}"), "/transfers/{transfer_id}")
+    assert ([one["id"] for one in whole["payables"]], whole["reversals"]) == ([waiting["id"]], [])
+    assert hers.get("/transfers", state="failed").json["data"] == [] == hers.get("/payables", state="owed").json["data"]
+    for other in (make.make_user("Tom Berg"), make.owner_of(westside)):
+        theirs = program(other, "rewards:read")
+        assert theirs.get(f"/transfers/{sent['id']}").status_code == 404 and theirs.get("/payables").json["data"] == []

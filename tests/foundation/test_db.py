@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+import sqlalchemy
 from flask import Flask
 from sqlalchemy import CheckConstraint, UniqueConstraint, event, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
@@ -247,3 +248,18 @@ def test_only_writers_take_the_write_lock(app):
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
     assert begun == ["BEGIN", "BEGIN IMMEDIATE"]
+
+
+@pytest.mark.database("postgresql")
+def test_a_rested_connection_whose_server_hung_up_is_replaced_unseen(app, monkeypatch):
+    monkeypatch.delattr(db.engine.dialect, "do_ping")  # As the product has it.
+    monkeypatch.setattr("marketplace.foundation.db.RESTED_SECONDS", -1.0)  # Any rest is a long one.
+    db.engine.dispose()  # Else another one's turn may come first, and this one dies in a later test.
+    with db.engine.connect() as resting:
+        backend = resting.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+    killer = sqlalchemy.create_engine(db.engine.url)
+    with killer.connect() as one:
+        one.exec_driver_sql(f"SELECT pg_terminate_backend({backend})")
+    killer.dispose()
+    with db.engine.connect() as again:
+        assert again.exec_driver_sql("SELECT pg_backend_pid()").scalar() != backend

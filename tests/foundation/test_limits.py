@@ -1,4 +1,6 @@
 """Nobody asks, or guesses, without end; whoever is stopped learns when to come back."""
+import re
+
 import pytest
 
 from marketplace.foundation.limits import EVERYTHING, GUESSING_ONE, PROGRAMS, WRITING, limiter
@@ -18,7 +20,16 @@ def test_a_program_that_asks_without_end_is_told_when_to_come_back(app, anonymou
     assert stopped.status_code == 429 and stopped.mimetype == "application/problem+json"
     assert stopped.json["code"] == "too_many_requests" and stopped.json["detail"]
     assert 1 <= int(stopped.headers["Retry-After"]) <= 60
+    assert stopped.headers["RateLimit"].startswith('"default";r=0;')
     assert anonymous.get("/health").status_code == 200  # Whoever watches us is never stopped.
+
+
+def test_a_program_reads_what_is_left_to_it_and_a_page_says_nothing_of_it(app, anonymous):
+    first, second = anonymous.get("/api/v1/leads"), anonymous.get("/api/v1/leads")
+    assert first.headers["RateLimit-Policy"] == f'"default";q={LIMIT};w=60'
+    left = [re.fullmatch(r'"default";r=(\d+);t=(\d+)', one.headers["RateLimit"]) for one in (first, second)]
+    assert [int(one[1]) for one in left if one] == [LIMIT - 1, LIMIT - 2] and 1 <= int(left[0][2]) <= 60
+    assert "Retry-After" not in first.headers and "RateLimit" not in anonymous.get("/bounties").headers
 
 
 def test_one_account_is_not_guessed_at_and_the_page_says_so(app, anonymous):
@@ -48,7 +59,7 @@ def test_every_address_that_writes_has_a_limit_of_its_own(app):
             _, own = limiter.limit_manager.resolve_limits(app, rule.endpoint, rule.endpoint.rpartition(".")[0])
             if "POST" in (rule.methods or ()) and all(limit.method_exempt for limit in own):
                 without.add(rule.rule)
-    assert without == {"/webhooks/stripe"}  # Stripe decides how often it has news.
+    assert without == {"/webhooks/stripe", "/hooks/stripe/<door_id>"}  # Stripe decides how often it has news.
 
 
 def test_a_program_that_writes_without_end_is_stopped_and_reads_on(app, anonymous):

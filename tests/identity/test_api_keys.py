@@ -81,7 +81,8 @@ def test_a_key_opens_what_its_scopes_name_and_no_more(api):
 
 
 def test_every_scope_has_words():
-    assert set(SCOPES) == {"leads:read", "leads:write", "bounties:read", "bounties:write", "rewards:read", "money:read", "money:write"}
+    assert set(SCOPES) == {"leads:read", "leads:write", "bounties:read", "bounties:write", "rewards:read", "money:read", "money:write",
+                           "conversions:read", "conversions:write", "webhooks:read", "webhooks:write", "keys:read", "keys:write"}
     with pytest.raises(ValueError, match="no such scope"):
         session.require_scope("leads:everything")
 

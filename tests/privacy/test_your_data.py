@@ -277,7 +277,9 @@ def test_every_column_of_the_list_is_emptied(david):
         db.session.get_one(Buyer, lead.buyer_id, populate_existing=True).email = MAIL
     encrypted = {f"{table}.{name}" for table, names in columns_of(*BUYERS).items() for name in names
                  if isinstance(Base.metadata.tables[table].c[name].type, EncryptedText | EncryptedBytes)}
-    assert encrypted - places_of(SAID, MAIL) <= {"rewards_in_kind.offer"}, "a column that the test does not fill"
+    # Of no lead: an event of a business's own Stripe names somebody for the minutes until it is handled; a file goes whole.
+    of_no_lead = {"rewards_in_kind.offer", "stripe_door_events.who", "uploads.file_name", "upload_parts.content", "upload_parts.outcomes"}
+    assert encrypted - places_of(SAID, MAIL) <= of_no_lead, "a column that the test does not fill"
     do(erase_buyer, MAIL, never=False)
     assert places_of(SAID, MAIL) == set()
     assert db.session.query(EvidenceFile).count() == 0 and db.session.query(DisputeStatement).count() == 1

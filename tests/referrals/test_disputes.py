@@ -34,7 +34,7 @@ from marketplace.referrals.disputes.letters import LETTERS
 from marketplace.referrals.disputes.opening import AlreadyDisputed, open_dispute
 from marketplace.referrals.disputes.permissions import may_rule
 from marketplace.referrals.disputes.queries import record_in_disputes
-from marketplace.referrals.disputes.remedies import CountedElsewhere, DecidedFirst, MayNotHaveIt
+from marketplace.referrals.disputes.remedies import CountedElsewhere, MayNotHaveIt
 from marketplace.referrals.disputes.ruling import NotForAdmin, rule, take_up_dispute
 from marketplace.referrals.disputes.subjects import Claim, NotDisputable, TooLate, kinds_for
 from marketplace.referrals.disputes.witness import MAILED, PASSED_ON, WitnessOver, answer_as_witness, witness_link
@@ -55,6 +55,7 @@ from marketplace.referrals.models import (
     Stage,
     WitnessSaid,
 )
+from marketplace.referrals.passing_on import DecidedFirst
 from marketplace.referrals.queries import conversions_of, rewards_of_lead
 from marketplace.referrals.sharing import SplitFixed, answer_split, find_split, offer_share, propose_split
 from marketplace.referrals.stages import change_stage, win_lead

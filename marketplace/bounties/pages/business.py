@@ -17,6 +17,7 @@ from marketplace.bounties.queries import get_bounty
 from marketplace.bounties.rule_schemas import ROWS
 from marketplace.bounties.rule_words import percent_text
 from marketplace.bounties.schemas import (
+    CLICK_DAYS,
     CONSENT_DAYS,
     EVIDENCE_DAYS,
     HOLD_DAYS,
@@ -36,11 +37,12 @@ bp = Blueprint("offers", __name__)
 
 BLANK = {
     "currency": "usd", "reward_kind": "flat", "hold_days": "30", "protection_days": "90", "consent_days": "14",
-    "evidence_days": "30",
+    "evidence_days": "30", "click_days": "90", "click_pick": "last",
 }
 CHOICES = {
     "categories": list(Category), "currencies": list(CURRENCIES), "hold_days": HOLD_DAYS,
     "protection_days": PROTECTION_DAYS, "consent_days": CONSENT_DAYS, "evidence_days": EVIDENCE_DAYS, "rows": ROWS,
+    "click_days": CLICK_DAYS,
     "fee": percent_text(PLATFORM_FEE_BPS), "jurisdictions": jurisdictions.choices,
 }
 

@@ -3,14 +3,14 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 
-from marketplace.bounties.models import BountyState
 from marketplace.bounties.pages.showing import cover_of, funding_suggestions
 from marketplace.bounties.permissions import may_edit
 from marketplace.bounties.preview import cost_arithmetic
+from marketplace.bounties.publishing import refuse_ended
 from marketplace.bounties.queries import get_bounty
 from marketplace.bounties.rules import worst_case
 from marketplace.foundation.db import db, transaction
-from marketplace.foundation.errors import Conflict, require
+from marketplace.foundation.errors import require
 from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.money import plain_amount
 from marketplace.foundation.outbox import do_now
@@ -32,10 +32,6 @@ from marketplace.payments.stripe_readings import PermanentFailure, TemporaryFail
 bp = Blueprint("funding", __name__)
 
 
-class BountyEnded(Conflict):
-    code = "bounty_ended"
-
-
 @bp.route("/bounties/<bounty_id>/funding", methods=["GET", "POST"])
 @signed_in
 @limiter.limit(WRITING, key_func=caller, methods=["POST"])
@@ -51,8 +47,7 @@ def new(bounty_id: str) -> Any:
                 return redirect(address, 303)
             with transaction():
                 bounty = get_bounty(bounty_id, seen_by=user)
-                if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
-                    raise BountyEnded("This bounty is closed and takes no more funds.", next_step="Post a new one.")
+                refuse_ended(bounty)
                 funding_id = request_funding(bounty.business_id, bounty.id, form.fields["amount"], by=user,
                                              keeps_card=form.fields["keeps_card"]).id
             return _go_and_pay(funding_id)

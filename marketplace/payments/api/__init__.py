@@ -1,4 +1,4 @@
 """What businesses pay in and people are sent, for programs."""
-from marketplace.payments.api import fundings, statements
+from marketplace.payments.api import fundings, statements, transfers
 
-BLUEPRINTS = [fundings.bp, statements.bp]
+BLUEPRINTS = [fundings.bp, statements.bp, transfers.bp]

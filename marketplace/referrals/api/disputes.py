@@ -12,12 +12,19 @@ from marketplace.referrals.disputes import answering
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.queries import disputes_visible_to, get_dispute
 from marketplace.referrals.disputes.schemas import ClaimInput, DisputeOutput, ObjectionInput, StatementInput
-from marketplace.referrals.models import Dispute
+from marketplace.referrals.models import Dispute, DisputeKind, DisputeState
 from marketplace.referrals.queries import get_lead
 from marketplace.referrals.schemas import DecisionInput
 
 bp = Blueprint("dispute", __name__, url_prefix="/api/v1", description="What one side claims of the other")
 limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)
+
+
+class DisputeQuery(PageQuery):
+    state = fields.Enum(DisputeState, by_value=True, load_default=None)
+    kind = fields.Enum(DisputeKind, by_value=True, load_default=None)
+    lead_id = fields.String(load_default=None)
+    business_id = fields.String(load_default=None)
 
 
 class DisputePage(Schema):
@@ -31,12 +38,15 @@ def _mine(dispute_id: str) -> Dispute:
 
 @bp.get("/disputes")
 @require_scope("leads:read")
-@bp.arguments(PageQuery, location="query")
+@bp.arguments(DisputeQuery, location="query")
 @bp.response(200, DisputePage)
 def list_disputes(asked: dict[str, Any]) -> Page[Dispute]:
     """Those that you or your businesses are a side of; newest first."""
-    return page(disputes_visible_to(signed_in_user()).order_by(None), Dispute.id, cursor=asked["cursor"],
-                size=asked["limit"])
+    found = disputes_visible_to(signed_in_user()).order_by(None)
+    for name in ("state", "kind", "lead_id", "business_id"):
+        if asked[name] is not None:
+            found = found.where(getattr(Dispute, name) == asked[name])
+    return page(found, Dispute.id, cursor=asked["cursor"], size=asked["limit"])
 
 
 @bp.get("/disputes/<dispute_id>")

@@ -12,10 +12,12 @@ from marketplace.foundation.limits import PROGRAMS, caller, limiter
 from marketplace.foundation.paging import PageQuery, page
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals import appeals, clawbacks, in_kind, moderation, pointing, stages
+from marketplace.referrals.audience import Audience, audience_of
 from marketplace.referrals.contact import Contact, SeenLead, note_case_opened, note_post_opened, open_contact, see_leads
-from marketplace.referrals.desk.as_told import told_state
-from marketplace.referrals.models import Conversion, Lead, Moderation
-from marketplace.referrals.output_schemas import ContactOutput, LeadOutput, OneLeadOutput, ReceiptOutput
+from marketplace.referrals.desk.as_told import as_told, told_state
+from marketplace.referrals.models import Consent, Conversion, Lead, Moderation, Stage
+from marketplace.referrals.next_step import next_step
+from marketplace.referrals.output_schemas import ContactOutput, LeadOutput, OneLeadOutput, ReceiptOutput, StoryOutput
 from marketplace.referrals.permissions import is_referrer, may_moderate
 from marketplace.referrals.queries import (
     LEADS,
@@ -40,13 +42,20 @@ from marketplace.referrals.schemas import (
     SaleRefundInput,
     StageInput,
 )
+from marketplace.referrals.timeline import tell_story
 
 bp = Blueprint("leads", __name__, url_prefix="/api/v1", description="Buyers pointed out, and what became of them")
 limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)
 
 
 class LeadQuery(PageQuery):
+    """``moderation`` is what the reader has been told of it."""
+
     moderation = fields.Enum(Moderation, by_value=True, load_default=None)
+    consent = fields.Enum(Consent, by_value=True, load_default=None)
+    stage = fields.Enum(Stage, by_value=True, load_default=None)
+    bounty_id = fields.String(load_default=None)
+    business_id = fields.String(load_default=None)
 
 
 class LeadPage(Schema):
@@ -84,9 +93,11 @@ def _note_looks(leads: Sequence[Lead]) -> bool:
 def list_leads(asked: dict[str, Any]) -> dict[str, Any]:
     """Leads that you pointed out, or that were accepted for your businesses; newest first."""
     leads = leads_visible_to(signed_in_user())
-    if asked["moderation"]:
-        state = Lead.moderation if signed_in_user().is_admin else told_state
-        leads = leads.where(state == asked["moderation"])
+    columns = {"moderation": Lead.moderation if signed_in_user().is_admin else told_state, "consent": Lead.consent,
+               "stage": Lead.stage, "bounty_id": Lead.bounty_id, "business_id": Lead.business_id}
+    for name, column in columns.items():
+        if asked[name] is not None:
+            leads = leads.where(column == asked[name])
     found = page(leads, Lead.id, cursor=asked["cursor"], size=asked["limit"])
     if _note_looks(found.rows):
         found = page(leads, Lead.id, cursor=asked["cursor"], size=asked["limit"])
@@ -111,6 +122,17 @@ def read_lead(lead_id: str) -> SeenLead:
     """One lead; its evidence is null to a business until the buyer has said yes."""
     _note_looks([_mine(lead_id)])
     return _seen(_mine(lead_id))
+
+
+@bp.get("/leads/<lead_id>/story")
+@require_scope("leads:read")
+@bp.response(200, StoryOutput)
+def read_story(lead_id: str) -> dict[str, Any]:
+    """What happened with this lead, oldest first, and what happens next; as your side of it reads it."""
+    lead = _mine(lead_id)
+    audience = audience_of(signed_in_user(), lead)
+    lead = lead if audience is Audience.ADMIN else as_told(lead)
+    return {"story": tell_story(lead, audience), "next": next_step(lead, audience, rewards_of_lead(lead))}
 
 
 @bp.post("/leads/<lead_id>/withdrawal")

@@ -10,9 +10,9 @@ from marketplace.foundation.paging import Page, PageQuery, page
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals import afterwards, in_kind, sharing
 from marketplace.referrals.contact import SeenLead
-from marketplace.referrals.models import Lead, Reward, RewardInKind, Split
+from marketplace.referrals.models import KindState, Lead, Reward, RewardInKind, RewardState, Split
 from marketplace.referrals.output_schemas import LeadOutput
-from marketplace.referrals.queries import conversions_of, get_lead, rewards_of_lead, rewards_visible_to
+from marketplace.referrals.queries import conversions_of, get_lead, get_reward, rewards_of_lead, rewards_visible_to
 from marketplace.referrals.reward_schemas import (
     AgreementInput,
     ConversionOutput,
@@ -31,6 +31,18 @@ bp = Blueprint("earnings", __name__, url_prefix="/api/v1", description="What lea
 limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)
 
 
+class RewardQuery(PageQuery):
+    state = fields.Enum(RewardState, by_value=True, load_default=None)
+    lead_id = fields.String(load_default=None)
+    business_id = fields.String(load_default=None)
+
+
+class KindQuery(PageQuery):
+    state = fields.Enum(KindState, by_value=True, load_default=None)
+    lead_id = fields.String(load_default=None)
+    business_id = fields.String(load_default=None)
+
+
 class RewardPage(Schema):
     data = fields.List(fields.Nested(RewardOutput), attribute="rows")
     next_cursor = fields.String(allow_none=True)
@@ -45,17 +57,34 @@ class KindPage(Schema):
     next_cursor = fields.String(allow_none=True)
 
 
+class SplitPage(Schema):
+    data = fields.List(fields.Nested(SplitOutput), attribute="rows")
+    next_cursor = fields.String(allow_none=True)
+
+
 def _mine(lead_id: str) -> Lead:
     return get_lead(lead_id, seen_by=signed_in_user())
 
 
 @bp.get("/rewards")
 @require_scope("rewards:read")
-@bp.arguments(PageQuery, location="query")
+@bp.arguments(RewardQuery, location="query")
 @bp.response(200, RewardPage)
 def list_rewards(asked: dict[str, Any]) -> Page[Reward]:
     """What you earned, and what your businesses pay; newest first."""
-    return page(rewards_visible_to(signed_in_user()), Reward.id, cursor=asked["cursor"], size=asked["limit"])
+    found = rewards_visible_to(signed_in_user())
+    for name in ("state", "lead_id", "business_id"):
+        if asked[name] is not None:
+            found = found.where(getattr(Reward, name) == asked[name])
+    return page(found, Reward.id, cursor=asked["cursor"], size=asked["limit"])
+
+
+@bp.get("/rewards/<reward_id>")
+@require_scope("rewards:read")
+@bp.response(200, RewardOutput)
+def read_reward(reward_id: str) -> Reward:
+    """One reward: what it is for, how much is left of it, what happens next."""
+    return get_reward(reward_id, seen_by=signed_in_user())
 
 
 @bp.get("/leads/<lead_id>/conversions")
@@ -101,6 +130,23 @@ def create_split(written: dict[str, Any], lead_id: str) -> Split:
     return sharing.propose_split(_mine(lead_id), by=signed_in_user(), **written)
 
 
+@bp.get("/splits")
+@require_scope("leads:read")
+@bp.arguments(PageQuery, location="query")
+@bp.response(200, SplitPage)
+def list_splits(asked: dict[str, Any]) -> Page[Split]:
+    """Those that you proposed, and those that name you; newest first."""
+    return page(sharing.splits_visible_to(signed_in_user()), Split.id, cursor=asked["cursor"], size=asked["limit"])
+
+
+@bp.get("/splits/<split_id>")
+@require_scope("leads:read")
+@bp.response(200, SplitOutput)
+def read_split(split_id: str) -> Split:
+    """One split: whose part is how much, and who has agreed."""
+    return sharing.get_split(split_id, seen_by=signed_in_user())
+
+
 @bp.post("/splits/<split_id>/answers")
 @require_scope("leads:write")
 @once
@@ -113,14 +159,36 @@ def create_split_answer(written: dict[str, Any], split_id: str) -> Split:
     return split
 
 
+@bp.post("/splits/<split_id>/withdrawal")
+@require_scope("leads:write")
+@once
+@bp.response(201, SplitOutput)
+def create_split_withdrawal(split_id: str) -> Split:
+    """Take your split back before everybody has agreed."""
+    split = sharing.get_split(split_id, seen_by=signed_in_user())
+    sharing.withdraw_split(split, by=signed_in_user())
+    return split
+
+
 @bp.get("/rewards-in-kind")
 @require_scope("rewards:read")
-@bp.arguments(PageQuery, location="query")
+@bp.arguments(KindQuery, location="query")
 @bp.response(200, KindPage)
 def list_rewards_in_kind(asked: dict[str, Any]) -> Page[RewardInKind]:
     """What you are owed that is not money, and what your businesses owe; newest first."""
     things = in_kind.things_visible_to(signed_in_user()).order_by(None)
+    for name in ("state", "lead_id", "business_id"):
+        if asked[name] is not None:
+            things = things.where(getattr(RewardInKind, name) == asked[name])
     return page(things, RewardInKind.id, cursor=asked["cursor"], size=asked["limit"])
+
+
+@bp.get("/rewards-in-kind/<kind_id>")
+@require_scope("rewards:read")
+@bp.response(200, OwnKindOutput)
+def read_reward_in_kind(kind_id: str) -> RewardInKind:
+    """One of them, with how to have it."""
+    return in_kind.get_thing(kind_id, seen_by=signed_in_user())
 
 
 @bp.post("/rewards-in-kind/<kind_id>/offers")
@@ -155,4 +223,26 @@ def create_thanks(kind_id: str) -> RewardInKind:
     """Whoever it was for: thank you."""
     thing = in_kind.get_thing(kind_id, seen_by=signed_in_user())
     in_kind.acknowledge_thing(thing, by=signed_in_user())
+    return thing
+
+
+@bp.post("/rewards-in-kind/<kind_id>/refusal")
+@require_scope("leads:write")
+@once
+@bp.response(201, KindOutput)
+def create_refusal(kind_id: str) -> RewardInKind:
+    """Whoever it is for: no, thank you. Before it was offered."""
+    thing = in_kind.get_thing(kind_id, seen_by=signed_in_user())
+    in_kind.decline_thing(thing, by=signed_in_user())
+    return thing
+
+
+@bp.post("/rewards-in-kind/<kind_id>/forgiveness")
+@require_scope("leads:write")
+@once
+@bp.response(201, KindOutput)
+def create_forgiveness(kind_id: str) -> RewardInKind:
+    """Whoever it is for: the business owes it no more. Before it was offered."""
+    thing = in_kind.get_thing(kind_id, seen_by=signed_in_user())
+    in_kind.forgive_thing(thing, by=signed_in_user())
     return thing

@@ -34,3 +34,4 @@ def _end(
     lifecycle.end_dispute(dispute, target, ended_by=ended_by, by=by, share_bps=share_bps)
     free_set_aside(dispute)
     outbox.promise("send_letter", letter="dispute_ended", dispute_id=dispute.id)
+    outbox.promise("note_claim_ended", dispute_id=dispute.id)  # A sale that was claimed, perhaps.

@@ -3,8 +3,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import or_, select
-
 from marketplace.bounties.models import For
 from marketplace.bounties.rules import Event, Happening
 from marketplace.foundation import audit, clock, outbox
@@ -12,20 +10,15 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict
 from marketplace.foundation.money import BASIS, Money, zero
 from marketplace.identity.models import User
-from marketplace.payments import ledger
-from marketplace.payments.models import AccountKind, Payable, PayableState, TransferStop
-from marketplace.payments.money_out import stops
 from marketplace.referrals import lifecycle
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawbacks import take_back_by_ruling
 from marketplace.referrals.consent import withdraw_consent
 from marketplace.referrals.corrections import cost_of_correction, record_correction
 from marketplace.referrals.disputes.freezing import find_money, find_money_on_top, rewards_at_issue
-from marketplace.referrals.holds import hold_reward, live_holds
 from marketplace.referrals.in_kind import LIVES, REMINDED_AFTER, pass_things_on
 from marketplace.referrals.lawful import price_for
 from marketplace.referrals.models import (
-    ClawbackState,
     Consent,
     Conversion,
     ConversionSource,
@@ -45,15 +38,14 @@ from marketplace.referrals.models import (
     WitnessSaid,
 )
 from marketplace.referrals.ownership import counted_for
+from marketplace.referrals.passing_on import pass_on
 from marketplace.referrals.queries import (
     conversions_of,
-    disputes_about,
     find_conversion,
     find_live_grant,
     is_found_false,
     rewards_of_lead,
 )
-from marketplace.referrals.rewards import hold_earned
 from marketplace.referrals.sale_value import recorded_value
 from marketplace.referrals.sharing import find_split, share_own_part, why_not_share
 from marketplace.referrals.stages import is_to_qualify, make_sale, previews_of_sale, qualify
@@ -68,10 +60,6 @@ class MayNotHaveIt(Conflict):
 
 class CountedElsewhere(Conflict):
     code = "counted_elsewhere"
-
-
-class DecidedFirst(Conflict):
-    code = "decided_first"
 
 
 @dataclass(frozen=True)
@@ -162,7 +150,7 @@ def _share(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
     if why := why_not_share(owner, other):
         raise MayNotHaveIt(why, next_step="An admin can rule for the one who has it.")
     for reward, amount in rewards_at_issue(dispute):
-        _pass_on(dispute, reward, amount.part(finding.share_bps, BASIS), owner, by=by)
+        pass_on(reward, amount.part(finding.share_bps, BASIS), owner, cause_id=dispute.id, to_id=other.id, by=by)
     if finding.share_bps == BASIS:
         pass_things_on(owner, to=other, by=by)
     split = find_split(owner)
@@ -179,41 +167,6 @@ def _share(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
     audit.record("split.proposed", split.id, by=by, own_bps=split.own_bps)
     lifecycle.move_part(split.parts[0], PartState.AGREED, by=by, user_id=other.id)
     lifecycle.move_split(split, SplitState.AGREED, by=by)
-
-
-def _pass_on(dispute: Dispute, reward: Reward, amount: Money, owner: Lead, *, by: str) -> None:
-    """held or owed -> reserved -> held anew for the other one, with the fee. What a transfer has taken stays."""
-    payable = db.session.get(Payable, reward.id)
-    if amount.minor == 0 or (payable is not None and payable.state is not PayableState.OWED):
-        return
-    if disputes_about(reward.id):  # It is about this very reward, and would find nothing left of it.
-        raise DecidedFirst("The business claims this reward back, and that is not decided yet.",
-                           next_step="An admin decides that first.")
-    waits, live = _why_it_waits(reward), live_holds(reward.id)
-    is_frozen = reward.state is RewardState.ON_HOLD and (not live or live[0].was_on_hold)  # By an admin.
-    reserved = ledger.account(AccountKind.RESERVED, owner.id, reward.currency)
-    back = take_back_by_ruling(reward, amount, dispute_id=dispute.id, by=by, credit=reserved)
-    if back.state is ClawbackState.TAKEN:
-        conversion = db.session.get_one(Conversion, reward.conversion_id)
-        passed = hold_earned(owner, conversion, back.amount, Money(back.fee_minor, reward.currency), whom=For.REFERRER,
-                             beneficiary_id=dispute.claimant_id, by=by)
-        _let_it_wait_too(passed, waits, is_frozen=is_frozen, by=by)
-
-
-def _why_it_waits(reward: Reward) -> dict[str, str]:
-    """Reasons by what held or stopped it: a payment in doubt, a look by a person, what the business still owes."""
-    pieces = select(Payable.id).where(or_(Payable.id == reward.id, Payable.rest_of == reward.id))
-    stopped = db.session.scalars(stops.open_stops().where(TransferStop.subject_id.in_(pieces)))
-    return {one.source: one.reason for one in stopped} | {
-        one.source_id: one.reason for one in live_holds(reward.id)}
-
-
-def _let_it_wait_too(passed: Reward, waits: dict[str, str], *, is_frozen: bool, by: str) -> None:
-    """Whose it is was decided, and nothing else."""
-    if is_frozen and passed.state is RewardState.PENDING:
-        lifecycle.move_reward(passed, RewardState.ON_HOLD, by=by, reason="an admin had put it on hold")
-    for source_id, reason in waits.items():
-        hold_reward(passed, source_id=source_id, reason=reason, letter="")
 
 
 def _owe_again(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:

@@ -36,7 +36,7 @@ from marketplace.referrals.ownership import counted_for
 from marketplace.referrals.queries import find_conversion, is_found_false, rewards_of_lead
 from marketplace.referrals.sale_value import recorded_value
 from marketplace.referrals.sharing import find_split, why_not_share
-from marketplace.referrals.stages import check_sale_itself, is_to_qualify, previews_of_sale
+from marketplace.referrals.stages import check_sale_itself, is_introduced, is_to_qualify, previews_of_sale
 
 OPEN_WITHIN = timedelta(days=30)  # Of the event.
 TALKED = frozenset({Consent.GRANTED, Consent.WITHDRAWN})
@@ -124,7 +124,7 @@ def _untracked(lead: Lead, claim: Claim) -> Subject:
 
 
 def _missing_sale(lead: Lead, claim: Claim, since: datetime) -> Subject:
-    if lead.consent not in TALKED:
+    if not is_introduced(lead):
         raise NotDisputable("The buyer was never introduced through this lead, so nothing can have come of it.",
                             next_step="If the buyer said otherwise to you, write to us.")
     if find_conversion(lead) is not None:
@@ -250,7 +250,7 @@ _OFFERED: dict[DisputeKind, Callable[[Lead], bool]] = {
 
 
 def _may_be_sold(lead: Lead) -> bool:
-    return lead.consent in TALKED and find_conversion(lead) is None and counted_for(lead) is None
+    return is_introduced(lead) and find_conversion(lead) is None and counted_for(lead) is None
 
 
 def _has_ended(lead: Lead) -> bool:

@@ -26,6 +26,7 @@ from marketplace.referrals.models import (
     FraudCase,
     FraudScore,
     Lead,
+    LeadSource,
     Moderation,
     Point,
     Reward,
@@ -53,7 +54,8 @@ FOUND_FRAUD = (CaseState.CONFIRMED, CaseState.PROVEN)
 def find_facts(point: Point, lead: Lead, reward: Reward | None) -> Found:
     found: Found = {}
     for look in LOOKS[point]:
-        found |= look(lead, reward)
+        if not (lead.is_tracked and look in OF_POSTS):
+            found |= look(lead, reward)
     return found
 
 
@@ -95,7 +97,8 @@ def _pace(lead: Lead, reward: Reward | None) -> Found:
     now = lead.created_at
     rows = db.session.execute(
         select(Lead.created_at, Lead.moderation, Lead.accepted_at).where(
-            Lead.referrer_id == lead.referrer_id, Lead.created_at > now - OWN_MEAN_OVER, Lead.created_at <= now)
+            Lead.referrer_id == lead.referrer_id, Lead.created_at > now - OWN_MEAN_OVER, Lead.created_at <= now,
+            Lead.source == LeadSource.POST)
         .order_by(Lead.created_at.desc()).limit(MOST_LOOKED_AT)).all()
     in_hour = sum(1 for one in rows if one.created_at > now - timedelta(hours=1))
     in_day = sum(1 for one in rows if one.created_at > now - SAME_DAY)
@@ -297,3 +300,4 @@ LOOKS: dict[Point, tuple[Callable[[Lead, Reward | None], Found], ...]] = {
     Point.CONVERSION: (_browsers, _ring, _money, _first_payments, _size, _takes_all),
     Point.TRANSFER: (_money, _first_payments, _takes_all, _accounts),
 }
+OF_POSTS = frozenset({_pace, _program, _post})  # Nobody sat down to point at a buyer who came by a link.

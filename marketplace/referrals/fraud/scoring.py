@@ -32,7 +32,10 @@ def look_at_rewards(conversion_id: str) -> None:
     rewards = db.session.scalars(select(Reward).where(
         Reward.conversion_id == conversion_id, Reward.state.in_(effects.UNRELEASED)).order_by(Reward.id)).all()
     for reward in rewards:
-        look_at(db.session.get_one(Lead, reward.lead_id), Point.CONVERSION, reward)
+        lead = db.session.get_one(Lead, reward.lead_id)
+        if lead.is_tracked and not looks_at(lead.id):  # No moderator stood between.
+            look_at(lead, Point.POINTING)
+        look_at(lead, Point.CONVERSION, reward)
 
 
 def look_at_owed(payee_id: str) -> None:

@@ -59,6 +59,14 @@ class ReasonCode(StrEnum):
     OTHER = "other"
 
 
+class LeadSource(StrEnum):
+    """How the buyer and the business came together."""
+
+    POST = "post"  # Somebody pointed at the buyer; a person moderates, and the buyer is asked.
+    LINK = "link"  # The buyer came by a referrer's link, or named their code: there is nothing to moderate or to ask.
+    CODE = "code"
+
+
 class Acquaintance(StrEnum):
     """How the referrer knows the buyer."""
 
@@ -140,6 +148,7 @@ class Lead(Versioned, Base):
     referrer_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     buyer_id: Mapped[str] = mapped_column(ForeignKey("buyers.id"), unique=True)
 
+    source: Mapped[LeadSource] = state_column(LeadSource, default=LeadSource.POST, server_default="post")
     moderation: Mapped[Moderation] = state_column(Moderation, default=Moderation.SUBMITTED)
     consent: Mapped[Consent] = state_column(Consent, default=Consent.UNKNOWN)
     stage: Mapped[Stage | None] = state_column(Stage)
@@ -170,6 +179,11 @@ class Lead(Versioned, Base):
     consent_due_at: Mapped[datetime | None]  # The buyer is asked until then.
     silent_until: Mapped[datetime | None]  # Not now, they said: until then nobody reminds them.
     is_held: Mapped[bool] = mapped_column(default=False, server_default=false())  # An admin looks at it first.
+
+    @property
+    def is_tracked(self) -> bool:
+        """The buyer came to the business by themselves, by a link or a code: no contact data goes through us."""
+        return self.source is not LeadSource.POST
 
     bounty: Mapped[Bounty] = relationship(lazy="joined", innerjoin=True)
     terms: Mapped[Terms] = relationship(lazy="joined", innerjoin=True)

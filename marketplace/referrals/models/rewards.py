@@ -29,6 +29,11 @@ class ConversionSource(StrEnum):
     MANUAL = "manual"
     BUYER_CONFIRMED = "buyer_confirmed"  # By a dispute, the buyer having said so.
     RULING = "ruling"  # By a dispute that ended for the referrer.
+    LINK = "link"  # By the business's page, with the click that brought the customer; below: by whom it was told us.
+    CODE = "code"
+    API = "api"
+    STRIPE = "stripe"
+    CSV = "csv"
 
 
 class ConversionState(StrEnum):

@@ -72,6 +72,7 @@ from marketplace.referrals.queries import (
 from marketplace.referrals.reward_schemas import ROWS, typed_split
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
 from marketplace.referrals.sharing import UNDECIDED, latest_split, seconds_to_share_with
+from marketplace.referrals.stages import is_introduced
 from marketplace.referrals.timeline import tell_story
 from marketplace.referrals.waiting import why_waiting
 
@@ -202,7 +203,7 @@ def _split_of(lead: Lead) -> dict[str, Any]:
 
 
 def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
-    is_workable = lead.moderation is Moderation.ACCEPTED and lead.consent in WORKABLE and may_work(user, lead)
+    is_workable = lead.moderation is Moderation.ACCEPTED and is_introduced(lead) and may_work(user, lead)
     moves = STAGE_MOVES[lead.stage or Stage.NEW] if is_workable else frozenset()
     return {
         "stages": [stage for stage in Stage if stage in moves and stage is not Stage.WON],

@@ -39,9 +39,12 @@ REWARD = {
 
 def steps_of(lead: Lead, rewards: Sequence[Reward]) -> list[Step]:
     """One current or bad arm at most; what comes after it is still to come."""
-    wanted = [("Pointed out", ("done", "")), ("Moderation", _moderation(lead)), ("Buyer’s yes", _consent(lead)),
-              ("Sale", _sale(lead)), ("Reward", _reward(lead, rewards))]
-    steps, is_ahead = [], False
+    began = [("Pointed out", ("done", "")), ("Moderation", _moderation(lead)), ("Buyer’s yes", _consent(lead))]
+    if lead.is_tracked:
+        began = [(f"Came by a {lead.source}", ("done", ""))]
+    wanted = [*began, ("Sale", _sale(lead)), ("Reward", _reward(lead, rewards))]
+    steps: list[Step] = []
+    is_ahead = False
     for label, (state, note) in wanted:
         steps.append(Step(label, "todo") if is_ahead else Step(label, state, note))
         is_ahead = is_ahead or state != "done"
@@ -61,7 +64,7 @@ def _sale(lead: Lead) -> tuple[str, str]:
         return "done", ""
     if lead.moderation is Moderation.EXPIRED or lead.stage in {Stage.LOST, Stage.UNQUALIFIED}:
         return "bad", "ended" if lead.moderation is Moderation.EXPIRED else _name(lead)
-    return "current", "not in touch yet" if lead.stage is Stage.NEW else _name(lead)
+    return "current", ("" if lead.is_tracked else "not in touch yet") if lead.stage is Stage.NEW else _name(lead)
 
 
 def _name(lead: Lead) -> str:

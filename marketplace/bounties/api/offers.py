@@ -1,29 +1,24 @@
-"""Bounties for programs: the board, and a business's own offers."""
+"""Bounties for programs: the board, and what a business does with its own offers."""
 from typing import Any
 
 from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from marketplace.bounties import drafting, publishing, topping_up
+from marketplace.bounties import drafting, lowering, publishing
 from marketplace.bounties.board import BoardSearch, search_board
 from marketplace.bounties.gate import rule_on
-from marketplace.bounties.models import Bounty
-from marketplace.bounties.permissions import may_edit, may_see_drafts
-from marketplace.bounties.queries import get_bounty
+from marketplace.bounties.models import Bounty, BountyState
+from marketplace.bounties.permissions import may_see_drafts
+from marketplace.bounties.queries import bounties_visible_to, get_bounty
 from marketplace.bounties.rules import Event, Happening, RewardPreview, price
 from marketplace.bounties.schemas import BoardInput, BountyInput, BountyOutput
-from marketplace.foundation.errors import Invalid, require
 from marketplace.foundation.fields import Amount
 from marketplace.foundation.idempotency import once
 from marketplace.foundation.limits import PROGRAMS, caller, limiter
 from marketplace.foundation.money import parse_amount
-from marketplace.foundation.paging import Page
+from marketplace.foundation.paging import DEFAULT_SIZE, LARGEST_SIZE, Page, PageQuery, page
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import require_scope, signed_in_user
-from marketplace.payments.models import TopUpState
-from marketplace.payments.money_in.top_ups import find_top_up, spent_this_month
-from marketplace.payments.output_schemas import TopUpOutput
-from marketplace.payments.schemas import TopUpInput
 
 bp = Blueprint("bounties", __name__, url_prefix="/api/v1", description="What businesses offer")
 limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)
@@ -32,6 +27,16 @@ limiter.limit(PROGRAMS, key_func=caller, methods=["POST"])(bp)
 class BountyPage(Schema):
     data = fields.List(fields.Nested(BountyOutput), attribute="rows")
     next_cursor = fields.String(allow_none=True)
+
+
+class BoardQuery(BoardInput):
+    """The board's filters, and how many at once."""
+
+    limit = fields.Integer(load_default=DEFAULT_SIZE, validate=validate.Range(1, LARGEST_SIZE))
+
+
+class OwnQuery(PageQuery):
+    state = fields.Enum(BountyState, by_value=True, load_default=None)
 
 
 class EventQuery(Schema):
@@ -76,12 +81,25 @@ class PreviewOutput(Schema):
 
 @bp.get("/bounties")
 @require_scope("bounties:read")
-@bp.arguments(BoardInput, location="query")
+@bp.arguments(BoardQuery, location="query")
 @bp.response(200, BountyPage)
 def list_bounties(asked: dict[str, Any]) -> Page[Bounty]:
     """Live bounties: by words, category, place and currency; newest or, currency by currency, highest reward first."""
-    search = BoardSearch(asked["q"], asked["category"], asked["place"], asked["currency"], asked["sort"])
-    return search_board(search, cursor=asked["cursor"])
+    search = BoardSearch(asked["q"], asked["category"], asked["place"], asked["currency"], asked["sort"],
+                         waits_for_funds=asked["funds"] == "awaited")
+    return search_board(search, cursor=asked["cursor"], size=asked["limit"])
+
+
+@bp.get("/businesses/<business_id>/bounties")
+@require_scope("bounties:read")
+@bp.arguments(OwnQuery, location="query")
+@bp.response(200, BountyPage)
+def list_own_bounties(asked: dict[str, Any], business_id: str) -> Page[Bounty]:
+    """The bounties of one business, newest first; its own people see drafts and archived ones too."""
+    of_one = bounties_visible_to(signed_in_user()).where(Bounty.business_id == get_business(business_id).id)
+    if asked["state"]:
+        of_one = of_one.where(Bounty.state == asked["state"])
+    return page(of_one, Bounty.id, cursor=asked["cursor"], size=asked["limit"])
 
 
 @bp.get("/bounties/<bounty_id>")
@@ -161,62 +179,12 @@ def create_closure(bounty_id: str) -> Bounty:
     return bounty
 
 
-# ---- Top-ups
-
-
-class TopUpCall(Schema):
-    """``amount`` each time, ``monthly`` at most, in the bounty's currency; ``agrees`` is your yes to being charged."""
-
-    amount = fields.String(required=True)
-    monthly = fields.String(required=True)
-    agrees = fields.Boolean(required=True)
-
-
-@bp.get("/bounties/<bounty_id>/top-up")
-@require_scope("money:read")
-@bp.response(200, TopUpOutput)
-def read_top_up(bounty_id: str) -> dict[str, Any]:
-    """What may be charged to the kept card for this bounty without asking again."""
-    return _shown(_own(bounty_id))
-
-
-@bp.post("/bounties/<bounty_id>/top-up")
-@require_scope("money:write")
+@bp.post("/bounties/<bounty_id>/lowering")
+@require_scope("bounties:write")
 @once
-@bp.arguments(TopUpCall)
-@bp.response(201, TopUpOutput)
-def create_top_up(written: dict[str, Any], bounty_id: str) -> dict[str, Any]:
-    """Agree, or agree anew: charged when the bounty could not pay for one more lead. Needs a kept card."""
-    bounty = _own(bounty_id)
-    try:
-        agreed = TopUpInput(bounty.terms.currency).load(written)
-    except ValidationError as error:
-        raise Invalid("Some fields are not right.", fields=error.normalized_messages()) from error  # type: ignore[no-untyped-call]
-    topping_up.set_top_up(bounty, by=signed_in_user(), **agreed)
-    return _shown(bounty)
-
-
-@bp.post("/bounties/<bounty_id>/top-up-end")
-@require_scope("money:write")
-@once
-@bp.response(201, TopUpOutput)
-def create_top_up_end(bounty_id: str) -> dict[str, Any]:
-    """Nothing is charged any more; what is being charged at this moment goes on."""
-    bounty = _own(bounty_id)
-    topping_up.end_top_up(bounty, by=signed_in_user())
-    return _shown(bounty)
-
-
-def _own(bounty_id: str) -> Bounty:
+@bp.response(201, BountyOutput)
+def create_lowering(bounty_id: str) -> Bounty:
+    """New terms without what the law of the place forbids; leads that exist keep theirs."""
     bounty = get_bounty(bounty_id, seen_by=signed_in_user())
-    require(may_edit(signed_in_user(), bounty), "handle the money of this bounty")
+    lowering.lower_bounty(bounty, by=signed_in_user())
     return bounty
-
-
-def _shown(bounty: Bounty) -> dict[str, Any]:
-    top_up = find_top_up(bounty.id)
-    if top_up is None:
-        return {"bounty_id": bounty.id, "state": TopUpState.OFF, "amount": None, "monthly": None, "spent": None,
-                "paused_because": None}
-    return {"bounty_id": bounty.id, "state": top_up.state, "amount": top_up.amount, "monthly": top_up.monthly,
-            "spent": spent_this_month(top_up), "paused_because": top_up.paused_because}

@@ -1,0 +1,118 @@
+"""The buyer says “I bought it”: the business says yes or no; silence is for the buyer's word."""
+from datetime import UTC, date, datetime, time, timedelta
+
+from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict, require
+from marketplace.foundation.money import Money
+from marketplace.identity.models import User
+from marketplace.referrals.consent import BUYER
+from marketplace.referrals.deadlines import add_business_days
+from marketplace.referrals.locks import lock_funds_of
+from marketplace.referrals.models import ConversionSource, Lead, Moderation
+from marketplace.referrals.moderation import FundsGone
+from marketplace.referrals.queries import find_conversion
+from marketplace.referrals.stages import check_sale_itself, is_introduced
+from marketplace.tracking.counting import count, say
+from marketplace.tracking.intake import NO_FUNDS, find_report
+from marketplace.tracking.lifecycle import move_report
+from marketplace.tracking.models import Report, ReportKind, ReportState
+from marketplace.tracking.permissions import may_report
+from marketplace.tracking.reported import Reported, columns_of
+
+ANSWERED_WITHIN = 5  # Business days.
+WAITS_FOR_BUSINESS, SAID_NO, RECORDED = "business_asked", "business_says_no", "recorded_meanwhile"
+S = ReportState
+
+
+class NothingToSay(Conflict):
+    code = "nothing_to_say"
+
+
+class NotAsked(Conflict):
+    code = "not_asked"
+
+
+def may_say_bought(lead: Lead) -> bool:
+    """While the buyer is introduced, no sale is recorded, and they have not said it yet."""
+    return (lead.moderation is Moderation.ACCEPTED and is_introduced(lead) and find_conversion(lead) is None
+            and find_word(lead) is None)
+
+
+def find_word(lead: Lead) -> Report | None:
+    return find_report(lead.business_id, ConversionSource.BUYER_CONFIRMED, lead.id)
+
+
+def say_bought(lead: Lead, *, amount: Money, bought_on: date, is_proven: bool) -> Report:
+    """Kept, once; the business is asked. Only a link that was mailed to the buyer can say it: one that was passed on
+    may be anybody's. NothingToSay (409); Invalid for the amount or the day."""
+    if not is_proven:
+        raise NothingToSay("This link may have been passed on, so it cannot say what you bought.",
+                           next_step="Open the page from the mail that we sent to you.")
+    if not may_say_bought(lead):
+        raise NothingToSay("The sale is recorded, or you have said it already, or this lead is over.",
+                           next_step="The page shows where it stands.")
+    check_sale_itself(lead, amount, bought_on)
+    at = min(datetime.combine(bought_on, time(23, 59), UTC), clock.now())
+    said = Reported(external_id=lead.id, kind=ReportKind.SALE, amount=amount, at=at, lead_id=lead.id)
+    report = Report(**columns_of(lead.business_id, said, source=ConversionSource.BUYER_CONFIRMED, by=BUYER))
+    report.lead_id = lead.id
+    report.reasons = ["The buyer says who told them, and that they bought. Their own answer beats everything."]
+    db.session.add(report)
+    db.session.flush()
+    move_report(report, S.MATCHED, by=BUYER, reason=WAITS_FOR_BUSINESS)
+    now = clock.now()
+    wait = add_business_days(now, ANSWERED_WITHIN) - now
+    outbox.promise("send_letter", letter="buyer_says_bought", report_id=report.id)
+    outbox.promise("count_buyers_word", after=wait, report_id=report.id)
+    if lead.protected_until is not None:  # Its money is not freed while an answer is awaited.
+        lead.protected_until = max(lead.protected_until, now + wait + timedelta(days=7))
+    return report
+
+
+def confirm_word(report: Report, *, by: User) -> None:
+    """The business: yes, they bought."""
+    require(may_report(by, report.business_id), "answer for this business")
+    _check_waits(report)
+    say(report, "The business says that it is so.")
+    _count(report, by=by.id)
+
+
+def deny_word(report: Report, *, by: User, why: str) -> None:
+    """The business: no. The referrer can still dispute that a sale is missing, with the buyer as witness."""
+    require(may_report(by, report.business_id), "answer for this business")
+    _check_waits(report)
+    say(report, f"The business says that it is not so: {why}")
+    move_report(report, S.REJECTED, by=by.id, reason=SAID_NO)
+
+
+def count_buyers_word(report_id: str) -> None:
+    """Job, after five business days: silence resolves for the buyer's word."""
+    report = db.session.get_one(Report, report_id)
+    if report.state is S.MATCHED and report.reason == WAITS_FOR_BUSINESS:
+        say(report, "The business did not answer within five business days, so it counts as the buyer says.")
+        _count(report, by=audit.SYSTEM)
+
+
+def _count(report: Report, *, by: str) -> None:
+    lead = db.session.get_one(Lead, report.lead_id)
+    lock_funds_of(lead)
+    if find_conversion(lead) is not None:
+        say(report, "The sale was recorded meanwhile.")
+        move_report(report, S.REJECTED, by=by, reason=RECORDED)
+        return
+    try:
+        count(report, lead, by=by)
+    except FundsGone as short:  # The business had given the lead up, and its money went elsewhere.
+        say(report, f"{short.message} It is counted once there are some.")
+        move_report(report, S.MATCHED, by=by, reason=NO_FUNDS)
+
+
+def _check_waits(report: Report) -> None:
+    if report.state is not S.MATCHED or report.reason != WAITS_FOR_BUSINESS:
+        raise NotAsked("This is answered already.", next_step="Reload the page to see where it stands.")
+
+
+def due_of(report: Report) -> datetime:
+    """By when the business answers."""
+    return add_business_days(report.created_at, ANSWERED_WITHIN)

@@ -1,0 +1,158 @@
+"""What a report makes once it is known whose it is: by the verbs that earn anyway. No sum is made here."""
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from marketplace.bounties.models import Happening
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict, DomainError, Invalid
+from marketplace.foundation.money import Money
+from marketplace.referrals.afterwards import renew
+from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, Lead, Stage
+from marketplace.referrals.queries import find_conversion, is_found_false
+from marketplace.referrals.stages import (
+    ENDED,
+    change_stage_by_report,
+    check_sale_itself,
+    make_sale,
+    qualify,
+    sell,
+)
+from marketplace.referrals.tracked import come_back, reserve_again
+from marketplace.tracking.lifecycle import move_report
+from marketplace.tracking.models import Report, ReportKind, ReportState
+
+S = ReportState
+NO_SALE_YET, FIRST_SALE_ONLY, NOT_GENUINE = "no_sale_yet", "first_sale_only", "not_genuine"
+COUNTED_KINDS = frozenset({ReportKind.SALE, ReportKind.RENEWAL})
+PEOPLES_WORD = frozenset({ConversionSource.LEAD_WON, ConversionSource.BUYER_CONFIRMED, ConversionSource.RULING})
+DAYS_OFF = timedelta(days=3)  # Nobody remembers the day of a purchase exactly.
+
+
+def count(report: Report, lead: Lead, *, by: str) -> Conversion | None:
+    """The report's last state, and the conversion where it made one. The caller holds the bounty's funds."""
+    report.lead_id = lead.id
+    if is_found_false(lead.id):
+        _reject(report, NOT_GENUINE, "The lead was found not to be genuine, so it earns nothing more.", by=by)
+        return None
+    made = _COUNTED[report.kind](report, lead, by)
+    if made is not None:
+        report.conversion_id = made.id
+        move_report(report, S.APPROVED, by=by)
+    return made
+
+
+def _lead(report: Report, lead: Lead, by: str) -> None:
+    say(report, "A lead is noted; a sign-up or a sale is what these terms may pay for.")
+    move_report(report, S.MATCHED, by=by)
+
+
+def _sign_up(report: Report, lead: Lead, by: str) -> Conversion | None:
+    change_stage_by_report(lead, Stage.QUALIFIED, by=by)
+    made = qualify(lead, by=by)
+    if made is None:
+        say(report, "These terms pay nothing for a sign-up by itself, or it was counted before.")
+        move_report(report, S.MATCHED, by=by)
+    return made
+
+
+def _sale(report: Report, lead: Lead, by: str) -> Conversion | None:
+    """The first sale; what they buy later is a renewal, where the terms pay for those."""
+    first = find_conversion(lead)
+    if first is not None:
+        if _is_the_same(report, first):
+            note_duplicate(
+                report, first.id, "This sale was counted before, by the word of people; now the shop says it.", by=by)
+            return None
+        if any(rule.happening is Happening.RENEWAL for rule in lead.terms.rules):
+            say(report, "They bought before, so it counts as a renewal.")
+            return _renewal(report, lead, by)
+        _reject(report, FIRST_SALE_ONLY, "They bought before, and these terms pay for the first sale alone.", by=by)
+        return None
+    amount, day = _amount(report), report.happened_at.date()
+    try:
+        check_sale_itself(lead, amount, day)
+    except Invalid as refusal:
+        _reject(report, refusal.code, _told(refusal), by=by)
+        return None
+    if lead.stage in ENDED:
+        reserve_again(lead)
+        come_back(lead, by=by)
+    if lead.stage is Stage.UNQUALIFIED:  # What the business said of it stays; the sale stands beside it.
+        return make_sale(lead, amount, day, source=report.source, external_id=report.external_id, by=by)
+    return sell(lead, amount, day, source=report.source, external_id=report.external_id, by=by)
+
+
+def _renewal(report: Report, lead: Lead, by: str) -> Conversion | None:
+    if find_conversion(lead) is None:
+        say(report, "A renewal of a sale that is not known yet: it waits for the sale.")
+        move_report(report, S.UNMATCHED, by=by, reason=NO_SALE_YET)
+        return None
+    try:
+        return renew(lead, _amount(report), report.happened_at.date(), source=report.source,
+                     external_id=report.external_id, by=by)
+    except (Conflict, Invalid) as refusal:
+        _reject(report, refusal.code, _told(refusal), by=by)
+        return None
+
+
+def _is_the_same(report: Report, first: Conversion) -> bool:
+    """A sale that people told of has no number of the shop's. What the shop first says of those days is that sale."""
+    has_number = first.source is ConversionSource.LEAD_WON and first.external_id != first.lead_id
+    if first.source not in PEOPLES_WORD or has_number or abs(
+            report.happened_at.date() - first.occurred_on) > DAYS_OFF:
+        return False
+    return db.session.scalar(select(Report.id).where(
+        Report.lead_id == first.lead_id, Report.first_id == first.id, Report.id != report.id).limit(1)) is None
+
+
+def note_duplicate(report: Report, first_id: str, why: str, *, by: str) -> None:
+    report.first_id = first_id
+    say(report, why)
+    move_report(report, S.DUPLICATE, by=by)
+
+
+_COUNTED = {ReportKind.LEAD: _lead, ReportKind.SIGN_UP: _sign_up, ReportKind.SALE: _sale,
+            ReportKind.RENEWAL: _renewal}
+
+
+def find_counted(business_id: str, external_id: str) -> Conversion | None:
+    """Whatever source it came from: one order is counted once. A sale or a renewal; also one that was claimed, and is
+    counted under the name of its dispute."""
+    claimed = db.session.scalar(select(Report.conversion_id).where(
+        Report.business_id == business_id, Report.source.in_(list(ConversionSource)),
+        Report.external_id == external_id, Report.state == S.APPROVED, Report.kind.in_(COUNTED_KINDS)).limit(1))
+    if claimed is not None:
+        return db.session.get(Conversion, claimed)
+    return db.session.scalar(select(Conversion).where(
+        Conversion.business_id == business_id, Conversion.source.in_(list(ConversionSource)),
+        Conversion.external_id == external_id,
+        Conversion.kind.in_([ConversionKind.SALE, ConversionKind.RENEWAL])).order_by(Conversion.id).limit(1))
+
+
+def _reject(report: Report, code: str, why: str, *, by: str) -> None:
+    say(report, why)
+    move_report(report, S.REJECTED, by=by, reason=code)
+
+
+def reject(report: Report, refusal: DomainError, *, by: str) -> None:
+    """For the reason that a verb gave."""
+    _reject(report, refusal.code, _told(refusal), by=by)
+
+
+def _told(refusal: DomainError) -> str:
+    words = [*(sentence for said in refusal.fields.values() for sentence in said)] if refusal.fields else []
+    return " ".join([refusal.message, *words])
+
+
+def say(report: Report, sentence: str) -> None:
+    if sentence not in report.reasons:
+        report.reasons = [*report.reasons, sentence]
+
+
+def _amount(report: Report) -> Money:
+    amount = report.amount
+    assert amount is not None
+    return amount
+
+

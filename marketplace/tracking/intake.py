@@ -1,0 +1,312 @@
+"""A conversion comes in, from any source: kept once, credited, counted; or kept until somebody can be credited."""
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import bindparam, select, text
+from sqlalchemy.exc import IntegrityError
+
+from marketplace.bounties.models import Bounty
+from marketplace.foundation import audit, outbox
+from marketplace.foundation.db import db, facts, insert_unless_there, write_rows
+from marketplace.foundation.errors import Conflict, DomainError, require
+from marketplace.identity.models import Business, User
+from marketplace.payments.locks import lock_funds
+from marketplace.referrals.locks import lock_orders_of
+from marketplace.referrals.models import Conversion, ConversionSource, Lead, LeadSource, Reward
+from marketplace.referrals.moderation import FundsGone
+from marketplace.referrals.pointing import SelfReferral
+from marketplace.referrals.tracked import CannotCount
+from marketplace.tracking.batches import Counted, count_plain
+from marketplace.tracking.binding import bind, lead_of_binding, lead_of_touch, learn_marks
+from marketplace.tracking.counting import COUNTED_KINDS, count, find_counted, note_duplicate, reject, say
+from marketplace.tracking.lifecycle import move_report
+from marketplace.tracking.models import WAITS, Binding, ReferralLink, Report, ReportKind, ReportState
+from marketplace.tracking.permissions import may_give_back, may_report
+from marketplace.tracking.refunds import apply_refund, apply_waiting_refunds
+from marketplace.tracking.reported import (
+    IN_ONE_STATEMENT,
+    Reported,
+    check_reported,
+    columns_of,
+    fingerprint_of,
+    known_since,
+)
+from marketplace.tracking.resolving import Found, resolve
+from marketplace.tracking.standing import PENDING, rewards_of, state_of
+
+S = ReportState
+NOBODY, NO_FUNDS, CLAIMED = "nobody", "funds_gone", "claimed"
+OF_IDS = select(Report).where(
+    Report.business_id == bindparam("business_id"), Report.source == bindparam("source"),
+    Report.external_id.in_(bindparam("ids", expanding=True)))
+# One statement for each mark: asked as one condition with OR, a database may read all that waits.
+OTHERS_WAITING = {name: select(Report.id).where(
+    Report.business_id == bindparam("business_id"), text(f"reports.{WAITS}"), column == bindparam("mark"),
+    Report.id != bindparam("own")).limit(1)
+    for name, column in (("customer_hash", Report.customer_hash), ("email_hash", Report.email_hash))}
+
+
+class ReportedOtherwise(Conflict):
+    """The same id from the same source, with another body."""
+
+    code = "external_id_reused"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``state`` is that of the conversion as a whole; ``reason`` a code, where it waits or was not taken."""
+
+    state: str
+    report: Report
+    rewards: Sequence[Reward] = ()
+    reasons: Sequence[str] = field(default_factory=tuple)
+    is_repeat: bool = False
+    tells_orders: bool = True  # Order numbers are the business's own affair.
+
+    @property
+    def external_id(self) -> str | None:
+        return self.report.external_id if self.tells_orders else None
+
+    @property
+    def refund_of(self) -> str | None:
+        return self.report.refund_of if self.tells_orders else None
+
+    @property
+    def reason(self) -> str | None:
+        return self.report.reason
+
+    @property
+    def conversion(self) -> Conversion | None:
+        return db.session.get(Conversion, self.report.conversion_id) if self.report.conversion_id else None
+
+
+def take_conversion(
+    business: Business, said: Reported, *, source: ConversionSource, by: User | None
+) -> Outcome:
+    """Once per (business, source, external id): the same again answers the first one, whatever became of it.
+
+    ``by=None``: the business's own Stripe, or the buyer. Invalid (422) for what nobody could count; ReportedOtherwise
+    (409) for the same id with another body. Whatever else is wrong is kept, with its state and reasons.
+    """
+    [taken] = take_conversions(business, [said], source=source, by=by)
+    if isinstance(taken, DomainError):
+        raise taken
+    return taken
+
+
+def take_conversions(
+    business: Business, items: Sequence[Reported], *, source: ConversionSource, by: User | None
+) -> list[Outcome | DomainError]:
+    """Each by itself, as ``take_conversion`` would take them in this order; answers stand in the order of the items.
+
+    What is refused leaves nothing behind and hinders no other. Forbidden (403) where ``by`` may not report at all.
+    """
+    require(by is None or may_report(by, business.id), "report conversions of this business")
+    actor, results = by.id if by else audit.SYSTEM, dict[int, Outcome | DomainError]()
+    known = {one.external_id: one for one in _find_reports(business.id, source, [one.external_id for one in items])}
+    for place, said in enumerate(items):
+        try:
+            _check(business, said, by)
+            if said.external_id in known:
+                results[place] = _again(known[said.external_id], said)
+        except DomainError as refusal:
+            results[place] = refusal
+    left = {place: said for place, said in enumerate(items) if place not in results}
+    if left:
+        lock_orders_of(business.id)
+    since = known_since(business.id, [said.email for said in left.values() if said.email])
+    drafts = {place: columns_of(business.id, said, source=source, by=actor, known=since)
+              for place, said in left.items()}
+    for place, counted in _count_plain(business.id, drafts, by=actor).items():
+        results[place] = _outcome_of_plain(counted)
+    for place, columns in drafts.items():
+        if place not in results:
+            results[place] = _take_apart(business.id, left[place], columns, by=actor, is_alone=len(items) == 1)
+    return [results[place] for place in range(len(items))]
+
+
+def _check(business: Business, said: Reported, by: User | None) -> None:
+    if said.kind is ReportKind.REFUND:
+        require(by is None or may_give_back(by, business.id), "record a refund of this business")
+    check_reported(said)
+
+
+def _count_plain(business_id: str, drafts: dict[int, dict[str, Any]], *, by: str) -> dict[int, Counted]:
+    """On PostgreSQL somebody else may report the same in this moment: then all of them go the way of every day."""
+    if db.engine.dialect.name == "sqlite":
+        return count_plain(business_id, drafts, by=by)
+    try:
+        with db.session.begin_nested():
+            counted = count_plain(business_id, drafts, by=by)
+            write_rows()
+    except IntegrityError:
+        return {}
+    return counted
+
+
+def _take_apart(
+    business_id: str, said: Reported, columns: dict[str, Any], *, by: str, is_alone: bool
+) -> Outcome | DomainError:
+    """One of several leaves nothing behind where it is refused."""
+    if is_alone:
+        return _take(business_id, said, columns, by=by)
+    try:
+        with db.session.begin_nested():
+            outcome = _take(business_id, said, columns, by=by)
+            write_rows()
+    except DomainError as refusal:
+        return refusal
+    return outcome
+
+
+def _take(business_id: str, said: Reported, columns: dict[str, Any], *, by: str) -> Outcome:
+    found = None if said.kind is ReportKind.REFUND else _lock(resolve(Report(**columns)))
+    report: Report | None = db.session.scalar(insert_unless_there(Report, Report), {**columns, "state": S.RECEIVED})
+    if report is None:  # Its twin was faster, or stands before it among these.
+        return _again(_get_report(business_id, columns["source"], said.external_id), said)
+    settle(report, found, by=by)
+    return outcome_of(report)
+
+
+def _outcome_of_plain(counted: Counted) -> Outcome:
+    """As the rows say, which nobody had to read."""
+    report = Report(**counted.report)
+    rewards = [Reward(**counted.reward)] if counted.reward else []
+    return Outcome(PENDING if rewards else report.state.value, report, rewards, tuple(report.reasons))
+
+
+def take_refund(business: Business, said: Reported, *, source: ConversionSource, by: User | None) -> Outcome:
+    """Part of a sale was given back: by its amount, never the whole for a part. Before its sale is known, it waits."""
+    return take_conversion(business, said, source=source, by=by)
+
+
+def settle(report: Report, found: Found | None, *, by: str) -> None:
+    """Decide what becomes of it, now. Without a lock that it needs, it is taken here."""
+    was = (report.state, report.binding_id)
+    if report.kind is ReportKind.REFUND:
+        apply_refund(report, by=by)
+    elif not _is_counted_elsewhere(report, by=by):
+        _credit(report, found or _lock(resolve(report)), by=by)
+    if was != (report.state, report.binding_id):
+        _wake_others(report)
+
+
+def _credit(report: Report, found: Found | None, *, by: str) -> None:
+    assert found is not None
+    report.reasons = list(found.attribution.reasons)
+    if found.attribution.referrer_id is None:
+        move_report(report, S.UNMATCHED, by=by, reason=NOBODY)
+        return
+    try:
+        lead = _lead_for(report, found, by=by)
+        made = count(report, lead, by=by)
+    except FundsGone as short:
+        report.reasons = [*report.reasons, f"{short.message} It is counted once there are some."]
+        move_report(report, S.MATCHED, by=by, reason=NO_FUNDS)
+    except (CannotCount, SelfReferral) as refusal:
+        reject(report, refusal, by=by)
+    else:
+        if made is not None and report.kind in COUNTED_KINDS:
+            apply_waiting_refunds(report, by=by)
+
+
+def _lead_for(report: Report, found: Found, *, by: str) -> Lead:
+    if found.lead is not None:
+        return found.lead
+    touch, link, binding = found.attribution.touch, found.link, found.binding
+    if binding is None:
+        assert touch is not None
+        assert link is not None
+        binding = bind(report, touch, link, by=by)
+        if binding is None:
+            return lead_of_touch(report, touch, link, by=by)
+    else:
+        learn_marks(binding, report)
+    report.binding_id = binding.id
+    return lead_of_binding(binding, report, name=_name(binding, found), by=by)
+
+
+def _name(binding: Binding, found: Found) -> str:
+    if found.attribution.touch is not None:
+        return found.attribution.touch.name
+    link = db.session.get(ReferralLink, binding.link_id)
+    return "" if link is None else link.spoken if binding.source is LeadSource.CODE else link.code
+
+
+def _is_counted_elsewhere(report: Report, *, by: str) -> bool:
+    """The same order, or sign-up, by another way: by hand, or by another source. It is counted once."""
+    first: Conversion | Report | None
+    if report.kind in COUNTED_KINDS:
+        if find_twin(report, S.DISPUTED) is not None:
+            say(report, "A referrer claims this order; what becomes of that is awaited.")
+            move_report(report, S.UNMATCHED, by=by, reason=CLAIMED)
+            return True
+        first = find_counted(report.business_id, report.external_id)
+    else:
+        first = find_twin(report, S.APPROVED, S.MATCHED)
+    if first is None:
+        return False
+    report.lead_id, report.reasons = first.lead_id, []
+    note_duplicate(report, first.id, f"It was counted before, from another source ({first.source}).", by=by)
+    return True
+
+
+def find_twin(report: Report, *states: ReportState) -> Report | None:
+    """Of the same id and kind, from another source."""
+    kinds = COUNTED_KINDS if report.kind in COUNTED_KINDS else [report.kind]
+    return db.session.scalar(select(Report).where(
+        Report.business_id == report.business_id, Report.source.in_(list(ConversionSource)),
+        Report.external_id == report.external_id, Report.kind.in_(kinds), Report.state.in_(states),
+        Report.id != report.id).limit(1))
+
+
+def _wake_others(report: Report) -> None:
+    """Of the same customer, what waited for a link, a sale or funds: one look-up by index, then one job."""
+    if report.binding_id is None and report.lead_id is None:
+        return
+    for name, statement in OTHERS_WAITING.items():
+        mark = getattr(report, name)
+        if mark and facts(statement, {"business_id": report.business_id, "own": report.id, "mark": mark}).first():
+            outbox.promise("match_reports", report_id=report.id)
+            return
+
+
+def _lock(found: Found | None) -> Found | None:
+    """The first lock of whoever moves a bounty's money."""
+    if found is not None and found.bounty_id is not None:
+        bounty = db.session.get_one(Bounty, found.bounty_id)
+        lock_funds((bounty.id, bounty.currency))
+    return found
+
+
+def _again(known: Report, said: Reported) -> Outcome:
+    if known.fingerprint != fingerprint_of(said):
+        raise ReportedOtherwise(
+            "This external id was reported before, with other facts.",
+            next_step="Give each event its own id; to correct one, report a refund, or write to us.")
+    return outcome_of(known, is_repeat=True)
+
+
+def find_report(business_id: str, source: ConversionSource, external_id: str) -> Report | None:
+    return next(iter(_find_reports(business_id, source, [external_id])), None)
+
+
+def _find_reports(business_id: str, source: ConversionSource, external_ids: Sequence[str]) -> list[Report]:
+    found: list[Report] = []
+    for start in range(0, len(external_ids), IN_ONE_STATEMENT):
+        found += db.session.scalars(OF_IDS, {
+            "business_id": business_id, "source": source, "ids": external_ids[start:start + IN_ONE_STATEMENT]})
+    return found
+
+
+def _get_report(business_id: str, source: ConversionSource, external_id: str) -> Report:
+    report = find_report(business_id, source, external_id)
+    assert report is not None
+    return report
+
+
+def outcome_of(report: Report, *, is_repeat: bool = False) -> Outcome:
+    conversion = db.session.get(Conversion, report.conversion_id) if report.conversion_id else None
+    rewards = rewards_of(conversion)
+    return Outcome(state_of(report, conversion, rewards), report, rewards, tuple(report.reasons), is_repeat)

@@ -1,0 +1,60 @@
+"""The buyer's private page for “I bought it”: by the link in a mail to them, for no other proves that it is they."""
+from datetime import UTC
+from typing import Any
+
+from flask import Blueprint, Response, flash, redirect, render_template, url_for
+from marshmallow import fields
+
+from marketplace.foundation import clock
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.errors import DomainError
+from marketplace.foundation.limits import WRITING, caller, limiter
+from marketplace.foundation.web import Form
+from marketplace.referrals.asking import is_mailed_to
+from marketplace.referrals.consent import open_buyer_link
+from marketplace.referrals.models import Buyer, Lead
+from marketplace.referrals.schemas import MoneyInput
+from marketplace.tracking.buyers_word import find_word, may_say_bought, say_bought
+
+bp = Blueprint("bought", __name__, url_prefix="/bought")
+
+
+class BoughtInput(MoneyInput):
+    """What they paid, without taxes, and on which day."""
+
+    bought_on = fields.Date(required=True)
+
+
+@bp.after_request
+def keep_out_of_sight(response: Response) -> Response:
+    response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    return response
+
+
+@bp.errorhandler(DomainError)
+def closed(refusal: DomainError) -> Any:
+    return render_template("referrals/buyer_closed.html", refusal=refusal), refusal.status
+
+
+@bp.route("/<purpose>/<token>", methods=["GET", "POST"])
+@limiter.limit(WRITING, key_func=caller, methods=["POST"])
+def show(purpose: str, token: str) -> Any:
+    lead = open_buyer_link(purpose, token)
+    form = Form(BoughtInput())
+    if form.is_ready:
+        with form.keeping():
+            with transaction():
+                lead = open_buyer_link(purpose, token)
+                say_bought(lead, is_proven=_is_theirs(lead, purpose, token), **form.fields)
+            flash("Thank you. The business is asked to confirm it.", "ok")
+            return redirect(url_for(".show", purpose=purpose, token=token))
+    return render_template(
+        "tracking/bought.html", lead=lead, form=form, word=find_word(lead), may_say=may_say_bought(lead),
+        is_theirs=_is_theirs(lead, purpose, token), purpose=purpose, token=token,
+        today=clock.now().astimezone(UTC).date()), form.status
+
+
+def _is_theirs(lead: Lead, purpose: str, token: str) -> bool:
+    """Whoever opens it reads the mail of the address that we have of the buyer."""
+    email = db.session.get_one(Buyer, lead.buyer_id).email
+    return bool(email) and is_mailed_to(email or "", purpose=purpose, token=token)

@@ -1,0 +1,155 @@
+"""Conversions that came in: a business's list, one by hand, and why each is whose it is; an admin credits anew."""
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from marshmallow import Schema
+
+from marketplace.foundation import clock
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.errors import require
+from marketplace.foundation.limits import WRITING, caller, limiter
+from marketplace.foundation.money import CURRENCIES, Money, show_money
+from marketplace.foundation.paging import page
+from marketplace.foundation.web import Form
+from marketplace.identity.models import User
+from marketplace.identity.queries import get_business, get_user
+from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.referrals.models import Conversion, ConversionSource, Lead
+from marketplace.referrals.schemas import FreezeInput
+from marketplace.tracking.buyers_word import WAITS_FOR_BUSINESS, confirm_word, deny_word, due_of
+from marketplace.tracking.intake import Outcome, outcome_of, take_conversion
+from marketplace.tracking.models import Report, ReportKind, ReportState
+from marketplace.tracking.permissions import may_reattribute, may_report, may_see_reports
+from marketplace.tracking.reattribution import moves_of, reattribute
+from marketplace.tracking.report_queries import TABS, count_tabs, get_report, reports_of_business
+from marketplace.tracking.report_schemas import ByHandInput, ReasonInput
+from marketplace.tracking.report_words import KINDS, SOURCES, next_in_words
+from marketplace.tracking.standing import rewards_by_conversion, state_of
+
+bp = Blueprint("reported", __name__)
+
+LABELS = {"counted": "Counted", "unmatched": "Unmatched", "matched": "Waiting", "disputed": "Disputed",
+          "not_counted": "Not counted"}
+
+
+@bp.get("/businesses/<business_id>/conversions")
+@signed_in
+def show(business_id: str) -> Any:
+    user, business = signed_in_user(), get_business(business_id)
+    require(may_see_reports(user, business.id), "see the conversions of this business")
+    wanted = request.args.get("state", "")
+    found = reports_of_business(business.id)
+    if wanted in TABS:
+        found = found.where(TABS[wanted])
+    shown = page(found, Report.id, cursor=request.args.get("cursor"))
+    following = url_for(".show", business_id=business_id, state=wanted or None,
+                        cursor=shown.next_cursor) if shown.next_cursor else None
+    return render_template(
+        "tracking/conversions.html", business=business, rows=_standing(list(shown.rows)), following=following,
+        labels=LABELS, counts=count_tabs(business.id), wanted=wanted if wanted in TABS else "", kinds=KINDS,
+        sources=SOURCES, is_first="cursor" not in request.args, may_report=may_report(user, business.id))
+
+
+@bp.route("/businesses/<business_id>/conversions/new", methods=["GET", "POST"])
+@signed_in
+@limiter.limit(WRITING, key_func=caller, methods=["POST"])
+def new(business_id: str) -> Any:
+    """By hand: what a program would have reported."""
+    user, business = signed_in_user(), get_business(business_id)
+    require(may_report(user, business.id), "report conversions of this business")
+    form = Form(ByHandInput(), initial={"kind": "sale"})
+    if form.is_ready:
+        with form.keeping():
+            with transaction():
+                outcome = take_conversion(
+                    get_business(business_id), form.fields["said"], source=ConversionSource.MANUAL, by=signed_in_user())
+                report_id, said = outcome.report.id, _said(outcome)
+            flash(said, "ok")
+            return redirect(url_for(".why", report_id=report_id))
+    return render_template("tracking/by_hand.html", business=business, form=form, kinds=KINDS,
+                           currencies=list(CURRENCIES), today=clock.now().date()), form.status
+
+
+@bp.get("/conversions/<report_id>")
+@signed_in
+def why(report_id: str) -> Any:
+    return _why(report_id)
+
+
+@bp.post("/conversions/<report_id>/confirmation")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def confirmation(report_id: str) -> Any:
+    """The business: yes, this buyer bought."""
+    def confirm(report: Report, user: User, form: Form) -> str:
+        confirm_word(report, by=user)
+        return "Recorded. What it earns is on the page."
+
+    return _act(report_id, Form(Schema()), confirm)
+
+
+@bp.post("/conversions/<report_id>/denial")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def denial(report_id: str) -> Any:
+    """The business: no, they did not."""
+    def deny(report: Report, user: User, form: Form) -> str:
+        deny_word(report, by=user, why=form.fields["reason"])
+        return "Noted, with your reason. The referrer can see it, and may dispute it."
+
+    return _act(report_id, Form(FreezeInput()), deny)
+
+
+@bp.post("/conversions/<report_id>/reattribution")
+@signed_in
+@limiter.limit(WRITING, key_func=caller)
+def reattribution(report_id: str) -> Any:
+    """Admins: it was somebody else who brought them."""
+    def move(report: Report, user: User, form: Form) -> str:
+        made = reattribute(report, by=user, **form.fields)
+        return f"Credited anew: {show_money(Money(made.moved_minor, made.currency))} moved."
+
+    return _act(report_id, Form(ReasonInput()), move)
+
+
+def _act(report_id: str, form: Form, verb: Callable[[Report, User, Form], str]) -> Any:
+    """One verb in one transaction, then back to the page; a refusal stands on it."""
+    if form.is_ready:
+        with form.keeping():
+            with transaction():
+                user = signed_in_user()
+                said = verb(get_report(report_id, seen_by=user), user, form)
+            flash(said, "ok")
+            return redirect(url_for(".why", report_id=report_id))
+    return _why(report_id, form)
+
+
+def _why(report_id: str, form: Form | None = None) -> Any:
+    user = signed_in_user()
+    report = get_report(report_id, seen_by=user)
+    outcome, lead = outcome_of(report), db.session.get(Lead, report.lead_id) if report.lead_id else None
+    is_inside = may_see_reports(user, report.business_id)
+    asks = report.reason == WAITS_FOR_BUSINESS and may_report(user, report.business_id)
+    return render_template(
+        "tracking/why.html", report=report, outcome=outcome, lead=lead, form=form, kinds=KINDS, sources=SOURCES,
+        business=get_business(report.business_id), is_inside=is_inside, asks=asks, due=due_of(report) if asks else None,
+        say=next_in_words(outcome), moves=[(one, Money(one.moved_minor, one.currency), get_user(one.to_id).name)
+                                           for one in moves_of(report)],
+        may_move=lead is not None and report.state is ReportState.APPROVED and report.kind is not ReportKind.REFUND
+        and may_reattribute(user, lead)), form.status if form else 200
+
+
+def _standing(reports: list[Report]) -> list[tuple[Report, str]]:
+    ids = [one.conversion_id for one in reports if one.conversion_id]
+    conversions = {one.id: one for one in db.session.query(Conversion).filter(Conversion.id.in_(ids))} if ids else {}
+    rewards = rewards_by_conversion(list(conversions))
+    return [(one, state_of(one, conversions.get(one.conversion_id or ""), rewards.get(one.conversion_id or "", [])))
+            for one in reports]
+
+
+def _said(outcome: Outcome) -> str:
+    if outcome.is_repeat:
+        return "This was reported before; nothing was counted twice."
+    earned = [one.amount for one in outcome.rewards]
+    return f"Counted. It earns {show_money(sum(earned[1:], earned[0]))}." if earned else next_in_words(outcome)

@@ -1,0 +1,147 @@
+"""What is known of a customer of whom something is reported: whose they are, by the function of attribution."""
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import joinedload
+
+from marketplace.foundation.db import db
+from marketplace.referrals.models import (
+    Buyer,
+    Consent,
+    Lead,
+    Moderation,
+    SplitState,
+)
+from marketplace.referrals.sharing import find_split
+from marketplace.referrals.stages import is_introduced
+from marketplace.tracking.attribution import Attribution, Bound, Touch, TouchKind, Window, Word, attribute
+from marketplace.tracking.links import find_by_code
+from marketplace.tracking.models import Binding, ReferralLink, Report
+
+OF_MARK = {name: select(Binding).where(Binding.business_id == bindparam("business_id"), column == bindparam("mark"))
+           for name, column in (("customer_hash", Binding.customer_hash), ("email_hash", Binding.email_hash))}
+SAID = ("link_code", "clicked_at", "code", "happened_at")
+OF_CLICK = select(ReferralLink).where(ReferralLink.code == bindparam("code")).options(
+    joinedload(ReferralLink.bounty), joinedload(ReferralLink.referrer))
+INTRODUCED = (Consent.GRANTED, Consent.WITHDRAWN)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Who it is by ``attribution``: bound before (``binding``), a ``lead``, or a ``link`` that binds them now."""
+
+    attribution: Attribution
+    binding: Binding | None = None
+    lead: Lead | None = None
+    link: ReferralLink | None = None
+
+    @property
+    def bounty_id(self) -> str | None:
+        one = self.attribution.bound or self.attribution.touch
+        return one.bounty_id if one else None
+
+
+def resolve(report: Report) -> Found:
+    """Reads only. What is bound already wins over what this report brings along."""
+    bindings = _bindings_of(report)
+    leads = _leads_of(report)
+    links = touches_of({name: getattr(report, name) for name in SAID}, report.business_id, LinkBook())
+    touches = [touch for touch, _ in links]
+    bound = [_of_binding(one) for one in bindings] + [
+        _of_lead(one, is_named=one.id == report.lead_said) for one in leads]
+    found = attribute(touches, bound, _word_of(leads), windows_of(links), at=report.happened_at)
+    won = found.bound.lead_id if found.bound else None
+    binding = next((one for one in bindings if won in {one.id, one.lead_id}), None)
+    lead = next((one for one in leads if one.id == won), None)
+    return Found(found, binding, None if binding else lead,
+                 next((link for touch, link in links if touch == found.touch), None))
+
+
+def _bindings_of(report: Report) -> list[Binding]:
+    """By either mark; there may be two."""
+    found: dict[str, Binding] = {}
+    for name, statement in OF_MARK.items():
+        if mark := getattr(report, name):
+            found |= {one.id: one for one in db.session.scalars(
+                statement, {"business_id": report.business_id, "mark": mark})}
+    return list(found.values())
+
+
+def _of_binding(binding: Binding) -> Bound:
+    lead = db.session.get(Lead, binding.lead_id) if binding.lead_id else None
+    return Bound(binding.lead_id or binding.id, binding.touched_at, binding.referrer_id, binding.bounty_id,
+                 f"They came by a {binding.source}", _parts(lead) if lead else ())
+
+
+def _leads_of(report: Report) -> list[Lead]:
+    """Pointed out, introduced by their own yes, and of this address; or named by the business."""
+    found = []
+    if report.lead_said:
+        named = db.session.get(Lead, report.lead_said)
+        if named is not None and _counts(named, report):
+            found.append(named)
+    if report.email_hash:
+        found += [lead for lead in db.session.scalars(select(Lead).join(Buyer, Buyer.id == Lead.buyer_id).where(
+            Buyer.email_hash == report.email_hash, Lead.business_id == report.business_id,
+            Lead.moderation == Moderation.ACCEPTED, Lead.consent.in_(INTRODUCED))) if _counts(lead, report)]
+    return found
+
+
+def _counts(lead: Lead, report: Report) -> bool:
+    return (lead.business_id == report.business_id and lead.moderation is Moderation.ACCEPTED
+            and lead.tell_at is None and is_introduced(lead) and lead.accepted_at is not None
+            and lead.accepted_at.date() <= report.happened_at.date())
+
+
+def _of_lead(lead: Lead, *, is_named: bool) -> Bound:
+    assert lead.accepted_at is not None
+    how = f"They came by a {lead.source}" if lead.is_tracked else "They were pointed out, and said yes"
+    return Bound(lead.id, lead.accepted_at, lead.referrer_id, lead.bounty_id, how, _parts(lead), is_named)
+
+
+def _parts(lead: Lead) -> tuple[tuple[str, int], ...]:
+    split = find_split(lead)
+    if split is None or split.state is not SplitState.AGREED:
+        return ()
+    return tuple((str(part.user_id), part.share_bps) for part in split.parts)
+
+
+class LinkBook:
+    """Each code is looked up once, however often it is said. Without its bounty and referrer a link is nothing here."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, ReferralLink | None] = {}
+
+    def find(self, said: str, kind: TouchKind) -> ReferralLink | None:
+        """Of a click that we signed the code is what it is; a code that was said may be spelled in any way."""
+        if said not in self._known:
+            self._known[said] = (find_by_code(said) if kind is TouchKind.CODE else
+                                 db.session.scalar(OF_CLICK, {"code": said}))
+        return self._known[said]
+
+
+def touches_of(said: Mapping[str, Any], business_id: str, book: LinkBook) -> list[tuple[Touch, ReferralLink]]:
+    """Of this business alone: what belongs to another one leads nowhere here. ``said``: columns of a report."""
+    found = []
+    for code, kind, at in ((said["link_code"], TouchKind.CLICK, said["clicked_at"]),
+                           (said["code"], TouchKind.CODE, said["happened_at"])):
+        link = book.find(code, kind) if code else None
+        if link is not None and at is not None and link.bounty.business_id == business_id:
+            name = link.spoken if kind is TouchKind.CODE else link.code
+            found.append((Touch(kind, at, link.referrer_id, link.bounty_id, link.id, name), link))
+    return found
+
+
+def windows_of(touches: Sequence[tuple[Touch, ReferralLink]]) -> dict[str, Window]:
+    return {link.bounty_id: Window(link.bounty.terms.click_days, link.bounty.terms.click_pick) for _, link in touches}
+
+
+def _word_of(leads: Sequence[Lead]) -> Word | None:
+    """Whoever said yes to a lead has said by that who told them."""
+    told = [one for one in leads if not one.is_tracked]
+    first = min(told, key=lambda one: (one.accepted_at, one.id), default=None)
+    if first is None or first.accepted_at is None:
+        return None
+    return Word(first.referrer_id, first.accepted_at, first.id)

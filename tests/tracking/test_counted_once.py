@@ -1,0 +1,180 @@
+"""What somebody could try so that a sale is paid twice, or to the wrong one: each ends with one reward, or none."""
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from marketplace.bounties.models import Bounty, Happening, RewardKind
+from marketplace.foundation import clock as time
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.money import Money
+from marketplace.identity.models import User
+from marketplace.referrals.conversion import AlreadyCounted
+from marketplace.referrals.disputes.answering import withdraw_claim
+from marketplace.referrals.models import ConversionSource, Dispute, Lead, Reward, RewardState
+from marketplace.referrals.stages import win_lead
+from marketplace.tracking.buyers_word import confirm_word, say_bought
+from marketplace.tracking.claims import NoSuchSale, claim_sale
+from marketplace.tracking.models import Report, ReportState
+from marketplace.tracking.queries import get_link
+from marketplace.tracking.report_words import next_in_words
+from tests import factories as make
+from tests.browsing import end_reading
+from tests.tracking.report_steps import SALE, click, fresh, link, report
+
+DAY = timedelta(days=1)
+MONTHLY = {"kind": RewardKind.PERCENT, "rate_bps": 1_000, "cap_minor": 5_000, "happening": Happening.RENEWAL, "times": 3,
+           "within_months": 12}
+
+
+@pytest.fixture
+def world(keep):
+    def build():
+        bounty = make.make_bounty(is_live=True)
+        return bounty.id, make.make_user().id, make.make_user("Tom Reed").id
+    return keep("a bounty that is attacked", build)
+
+
+@pytest.fixture
+def bounty(world):
+    return db.session.get_one(Bounty, world[0])
+
+
+@pytest.fixture
+def people(world):
+    """Ana, Tom."""
+    return [db.session.get_one(User, one) for one in world[1:]]
+
+
+def live_rewards():
+    end_reading()
+    return [(one.beneficiary_id, one.net.minor) for one in db.session.scalars(select(Reward).where(
+        Reward.state != RewardState.VOIDED).order_by(Reward.id))]
+
+
+def claim(one, by, **said):
+    end_reading()
+    with transaction():
+        return claim_sale(get_link(one.id, seen_by=by), by=db.session.get_one(User, by.id), **{
+            "order_number": "order-1", "bought_on": time.now().date(), "text": "I told them at the fair on Saturday.", **said}).id
+
+
+def said_yes(bounty, ana):
+    return make.consent(make.accept(make.make_lead(bounty, by=ana)), email="david@example.com")
+
+
+def win(lead, **said):
+    end_reading()
+    with transaction():
+        win_lead(db.session.get_one(Lead, lead.id), by=make.owner_of(lead.business), amount=SALE,
+                 occurred_on=time.now().date(), **said)
+
+
+def test_an_order_that_is_claimed_earns_nobody_else_by_another_way(bounty, people, clock, work):
+    ana, tom = people
+    report(bounty.business, customer="cus_1")
+    claim(link(bounty, ana), ana)
+    toms = report(bounty.business, source=ConversionSource.CSV, code=link(bounty, tom).spoken)
+    assert (toms.state, toms.reason) == ("unmatched", "claimed") and live_rewards() == []
+    assert "Once that is decided" in next_in_words(toms)
+    with pytest.raises(NoSuchSale):
+        claim(link(bounty, tom), tom)
+    clock.move(days=9)
+    work()
+    assert live_rewards() == [(ana.id, 100_000)] and fresh(toms).state is ReportState.DUPLICATE
+
+
+def test_a_claim_that_fails_gives_the_order_to_whom_another_way_names(bounty, people, work):
+    ana, tom = people
+    report(bounty.business, customer="cus_1")
+    disputed = claim(link(bounty, ana), ana)
+    report(bounty.business, source=ConversionSource.CSV, code=link(bounty, tom).spoken)
+    end_reading()
+    with transaction():
+        withdraw_claim(db.session.get_one(Dispute, disputed), by=db.session.get_one(User, ana.id))
+    work()
+    assert live_rewards() == [(tom.id, 100_000)]
+
+
+def test_one_order_that_two_ways_told_of_is_claimed_once(bounty, people):
+    ana, tom = people
+    report(bounty.business, customer="cus_1")
+    report(bounty.business, source=ConversionSource.CSV)
+    claim(link(bounty, ana), ana)
+    with pytest.raises(NoSuchSale):
+        claim(link(bounty, tom), tom)
+
+
+def test_what_the_buyer_said_is_not_paid_again_as_a_renewal_and_goes_back_with_the_shops_refund(people):
+    ana, _ = people
+    bounty = make.make_bounty(is_live=True, rules=[make.flat(10_000), MONTHLY])
+    lead = said_yes(bounty, ana)
+    end_reading()
+    with transaction():
+        word = say_bought(db.session.get_one(Lead, lead.id), amount=SALE, bought_on=time.now().date(), is_proven=True)
+    end_reading()
+    with transaction():
+        confirm_word(db.session.get_one(Report, word.id), by=make.owner_of(bounty.business))
+    assert report(bounty.business, email="david@example.com").state == "duplicate"
+    assert live_rewards() == [(ana.id, 10_000)]
+    report(bounty.business, "refund", external_id="r", refund_of="order-1", amount=SALE)
+    assert live_rewards() == []
+    later = report(bounty.business, external_id="order-2", email="david@example.com")
+    assert later.state != "duplicate"  # Another sale: as the terms say.
+
+
+def test_an_order_that_the_shop_told_is_not_recorded_for_another_lead_by_hand(bounty, people):
+    ana, tom = people
+    report(bounty.business, code=link(bounty, tom).spoken)
+    lead = said_yes(bounty, ana)
+    with pytest.raises(AlreadyCounted):
+        win(lead, order_number="order-1")
+    assert live_rewards() == [(tom.id, 100_000)]
+
+
+def test_a_refund_that_came_first_is_taken_off_the_sale_that_is_recorded_by_hand(bounty, people, work):
+    ana, _ = people
+    early = report(bounty.business, "refund", external_id="r", refund_of="order-1", amount=Money(1_500_000, "usd"))
+    win(said_yes(bounty, ana), order_number="order-1")
+    work()
+    assert live_rewards() == [(ana.id, 50_000)] and fresh(early).state is ReportState.APPROVED
+
+
+def test_two_ways_that_number_their_refunds_alike_give_back_two_sales_and_one_sale_once(bounty, people):
+    ana, tom = people
+    for number, one in enumerate(people):
+        report(bounty.business, external_id=f"o{number}", code=link(bounty, one).spoken)
+    back = {"external_id": "1", "amount": Money(1_500_000, "usd")}
+    report(bounty.business, "refund", refund_of="o0", **back)
+    twice = report(bounty.business, "refund", refund_of="o0", source=ConversionSource.STRIPE, **back)
+    other = report(bounty.business, "refund", refund_of="o1", source=ConversionSource.MANUAL, **back)
+    assert (twice.state, other.state) == ("duplicate", "approved")
+    assert live_rewards() == [(ana.id, 50_000), (tom.id, 50_000)]
+
+
+def test_a_click_after_the_sale_earns_nothing_but_a_day_without_an_hour_is_that_whole_day(bounty, people, clock):
+    clock.move(hours=15 - time.now().hour)
+    anas = click(link(bounty, people[0]))
+    late = report(bounty.business, at=time.now() - timedelta(minutes=11), customer="c", click=anas)
+    assert late.state == "unmatched" and "after it happened" in " ".join(late.reasons) and live_rewards() == []
+    slow = report(bounty.business, external_id="o2", at=time.now() - timedelta(minutes=9), customer="d", click=anas)
+    day = time.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    alone = report(bounty.business, external_id="o3", at=day, customer="e", click=anas)
+    assert (slow.state, alone.state) == ("pending", "pending")
+    assert report(bounty.business, external_id="o4", at=day - DAY, customer="f", click=anas).state == "unmatched"
+
+
+def test_a_sale_before_they_were_bound_earns_nothing(bounty, people):
+    report(bounty.business, "lead", external_id="l", customer="c", click=click(link(bounty, people[0])))
+    assert report(bounty.business, at=time.now() - 5 * DAY, customer="c").reason == "invalid" and live_rewards() == []
+
+
+def test_one_sign_up_by_two_ways_earns_once_and_a_sale_of_the_same_name_is_another_thing(people):
+    bounty = make.make_bounty(is_live=True, rules=[make.flat(2_000, happening=Happening.QUALIFIED), make.flat(10_000)])
+    code = link(bounty, people[0]).spoken
+    report(bounty.business, "sign_up", external_id="user-1", code=code)
+    again = report(bounty.business, "sign_up", external_id="user-1", code=code, source=ConversionSource.CSV)
+    assert again.state == "duplicate" and [amount for _, amount in live_rewards()] == [2_000]
+    report(bounty.business, "sign_up", external_id="user-2", code=code, customer="c")
+    sold = report(bounty.business, external_id="user-2", code=code, customer="c", source=ConversionSource.CSV)
+    assert sold.state == "pending" and [amount for _, amount in live_rewards()] == [2_000, 2_000, 10_000]

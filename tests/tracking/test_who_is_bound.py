@@ -1,0 +1,84 @@
+"""Who may be credited with a customer that came by a link or a code, what is said where nobody is, and of whom besides."""
+import pytest
+from sqlalchemy import select
+
+from marketplace.bounties.models import NonCash, RewardKind
+from marketplace.bounties.publishing import publish_bounty
+from marketplace.foundation import clock
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.money import Money
+from marketplace.identity.models import Business, MemberRole, Membership, User
+from marketplace.payments.ledger_checks import check_ledger
+from marketplace.referrals import lifecycle
+from marketplace.referrals.holds import hold_reward, live_holds
+from marketplace.referrals.models import Lead, Reward, RewardState
+from marketplace.tracking.models import Report, ReportState
+from marketplace.tracking.reattribution import reattribute
+from tests import factories as make
+from tests.browsing import end_reading
+from tests.tracking.report_steps import click, fresh, link, report
+
+
+@pytest.fixture
+def bounty(app):
+    return make.make_bounty(is_live=True, funded_for=2)
+
+
+def test_whoever_joined_the_business_or_closed_their_account_earns_nothing(bounty):
+    joined, gone = make.make_user("Jo Hart"), make.make_user("Gus Gone")
+    of_joined, of_gone = link(bounty, joined), link(bounty, gone)
+    with transaction():
+        db.session.add(Membership(business_id=bounty.business_id, user_id=joined.id, role=MemberRole.AGENT))
+        db.session.get_one(User, gone.id).closed_at = clock.now()
+    for number, (one, why) in enumerate(((of_joined, "works at the business"), (of_gone, "account of whoever sent them is closed"))):
+        outcome = report(bounty.business, external_id=f"order-{number}", customer=f"c-{number}", click=click(one))
+        assert fresh(outcome).state is ReportState.REJECTED and why in " ".join(outcome.reasons)
+    assert db.session.query(Lead).count() == 0
+
+
+def test_who_was_pointed_at_as_well_is_bound_and_both_people_read_what_comes_next(bounty, as_user):
+    """By a post that the buyer never answered: whoever's link they came by, has brought them."""
+    ana, bo = make.make_user(), make.make_user("Bo Li")
+    pointed = make.accept(make.make_lead(bounty, by=bo, buyer_name="Kim Lee", buyer_email="kim@example.com"))
+    outcome = report(bounty.business, "lead", customer="c-1", email="kim@example.com", click=click(link(bounty, ana)))
+    lead_id, pointed_id, owner = fresh(outcome).lead_id, pointed.id, make.owner_of(bounty.business)
+    tracked = db.session.get_one(Lead, lead_id)
+    assert lead_id != pointed_id and tracked.referrer_id == ana.id
+    assert (tracked.buyer_hash, db.session.get_one(Lead, pointed_id).buyer_hash is None) == (None, False)
+    end_reading()
+    assert "If they buy, the reward is earned" in as_user(ana).get(f"/leads/{lead_id}").text
+    assert "let your shop tell us" in as_user(owner).get(f"/leads/{lead_id}").text
+
+
+def test_what_waits_goes_on_waiting_for_whom_it_is_credited_to_instead(bounty):
+    ana, tom, mona = make.make_user(), make.make_user("Tom Berg"), make.make_user("Mona Lind", is_admin=True)
+    sold = report(bounty.business, customer="c-1", click=click(link(bounty, ana)))
+    toms = link(bounty, tom).spoken
+    end_reading()
+    with transaction():
+        reward = db.session.scalars(select(Reward)).one()
+        lifecycle.move_reward(reward, RewardState.ON_HOLD, by=mona.id, reason="To be looked into.")
+        hold_reward(reward, source_id="case_1", reason="A person looks at it.", letter="")
+    with transaction():
+        reattribute(db.session.get_one(Report, sold.report.id), by=mona, code=toms, reason="Tom brought them by telephone.")
+    end_reading()
+    passed = db.session.scalars(select(Reward).where(Reward.beneficiary_id == tom.id)).one()
+    assert passed.state is RewardState.ON_HOLD and [one.source_id for one in live_holds(passed.id)] == ["case_1"]
+    assert check_ledger() == []
+
+
+def test_a_thing_that_is_no_money_is_promised_and_nothing_is_taken_from_funds(work):
+    bounty = make.make_bounty(rules=[{"kind": RewardKind.NON_CASH, "thing": NonCash.THANK_YOU, "words": "A letter by hand"}])
+    with transaction():
+        publish_bounty(bounty, by=make.owner_of(bounty.business))
+    outcome = report(db.session.get_one(Business, bounty.business_id), customer="c-1", click=click(link(bounty, make.make_user())))
+    assert outcome.state == "approved" and not outcome.rewards and db.session.query(Reward).count() == 0
+    work()
+    assert check_ledger() == []
+
+
+def test_a_sale_so_small_that_its_share_is_nothing_is_counted_and_earns_nothing(app):
+    bounty = make.make_bounty(is_live=True, rules=[{"kind": RewardKind.PERCENT, "rate_bps": 100, "cap_minor": 100_000}])
+    outcome = report(bounty.business, customer="c-1", amount=Money(1, "usd"), click=click(link(bounty, make.make_user())))
+    assert outcome.state == "approved" and not outcome.rewards and db.session.query(Reward).count() == 0
+    assert check_ledger() == []
