@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, ViewportSize, sync_playwright
 from werkzeug.serving import make_server
 
 from scripts.browser import FLAGS, find_browser, why_no_browser
@@ -118,14 +118,15 @@ class Stage:
     windows: list[Window] = field(default_factory=list)
     counter: list[int] = field(default_factory=lambda: [0])
 
-    def window(self, size: str = "desk", *, script: bool = True) -> Window:
-        """A new person's: no cookie of anybody else's is in it."""
+    def window(self, size: str = "desk", *, script: bool = True, also: str = "") -> Window:
+        """A new person's: no cookie of anybody else's is in it. ``also``: each page is looked at in this size too."""
         is_phone = size == "phone"
         context = self.contexts.enter_context(contextlib.closing(self.chromium.new_context(
             base_url=self.product.site, viewport=SIZES[size], has_touch=is_phone, is_mobile=is_phone,
             java_script_enabled=script, reduced_motion="reduce", locale="en-US", timezone_id="UTC",
             permissions=["clipboard-write"])))  # type: ignore[arg-type]
-        self.windows.append(Window(context, size, script, self.counter))
+        second = ViewportSize(**SIZES[also]) if also else None
+        self.windows.append(Window(context, size, script, second, self.counter))
         return self.windows[-1]
 
     def link_in_mail_to(self, address: str, about: str, containing: str) -> str:
@@ -151,7 +152,7 @@ class Stage:
 
 @pytest.fixture(scope="session")
 def _product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Product]]:
-    """One a size, kept for the run: a story that is told twice must not meet itself."""
+    """Kept for the run; one by each name, as two stories must not meet."""
     said: list[str] = []
     running: dict[str, Product] = {}
     with contextlib.ExitStack() as stop:
@@ -166,7 +167,7 @@ def _product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
 
 @pytest.fixture
 def stage(chromium: Chromium, _product: Callable[[str], Product], request: pytest.FixtureRequest) -> Iterator[Stage]:
-    """`stage.window("phone")`; for a test that is told at several sizes, the product of that size."""
+    """`stage.window("phone")`; asked by a name, the product that runs under it."""
     name = getattr(request, "param", "desk")
     with contextlib.ExitStack() as contexts:
         stage = Stage(_product(name), chromium, contexts)

@@ -41,7 +41,7 @@ class Story:
         return (datetime.now(UTC) + timedelta(seconds=moved)).date()
 
 
-@pytest.mark.parametrize("stage", ["phone"], indirect=True)
+@pytest.mark.parametrize("stage", ["story"], indirect=True)
 def test_the_story_goes_on(stage: "Stage") -> None:
     for old in SCREENS.glob("more-*.png"):
         old.unlink()

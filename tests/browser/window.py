@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
 SCREENS = Path(__file__).resolve().parents[2] / "build" / "screens"
 EVERYTHING = bool(os.environ.get("FINGERPOST_SCREENS"))  # A picture takes as long as the rules.
@@ -25,11 +25,15 @@ COLOURS = {**ALL_RULES, "runOnly": ["color-contrast"]}  # All that the dark sche
 
 @dataclass
 class Window:
-    """``size`` is a word for the names of the pictures; ``counter`` numbers them over all windows of a story."""
+    """``size`` is a word for the names of the pictures; ``counter`` numbers them over all windows of a story.
+
+    ``also``: a second size, in which every page is held to the rules too.
+    """
 
     context: BrowserContext
     size: str
     script: bool = True
+    also: ViewportSize | None = None
     counter: list[int] = field(default_factory=lambda: [0])
     complaints: list[str] = field(default_factory=list)
 
@@ -101,6 +105,11 @@ class Window:
             self.page.emulate_media(color_scheme="dark")
             self.keeps_to_the_rules(f"{picture}-dark", COLOURS)
             self.page.emulate_media(color_scheme="light")
+        if self.also:
+            here = self.page.viewport_size
+            self.page.set_viewport_size(self.also)
+            self.keeps_to_the_rules(f"{picture}-at-{self.also['width']}")
+            self.page.set_viewport_size(here or self.also)
 
     def _photograph(self, picture: str) -> None:
         SCREENS.mkdir(parents=True, exist_ok=True)
