@@ -120,7 +120,7 @@ def test_only_the_clock_asks_what_time_it_is():
 
 
 HTTP_MODULES = re.compile(
-    r"(^|/)(pages|api)(/|\.py$)|^admin/|^foundation/(browsers|web|error_answers|limits|api_headers|idempotency|show|paging|letters|openapi)\.py$|^(app|home|dev|openapi|cli)\.py$"
+    r"(^|/)(pages|api)(/|\.py$)|^admin/|^foundation/(browsers|private_pages|web|error_answers|limits|api_headers|idempotency|show|paging|letters|openapi)\.py$|^(app|home|dev|openapi|cli)\.py$"
     r"|^identity/session\.py$|^payments/webhooks\.py$"
 )
 NOT_OF_THE_REQUEST = {"flask": {"Flask", "current_app"}, "flask_login": {"UserMixin"}}

@@ -2,12 +2,14 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
+
 from marketplace.bounties.models import Bounty
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
 from marketplace.identity.models import Business, User
-from marketplace.referrals.models import ConversionSource
+from marketplace.referrals.models import ConversionSource, Reward, RewardState
 from marketplace.tracking.click_ids import sign_click
 from marketplace.tracking.intake import Outcome, take_conversion
 from marketplace.tracking.links import link_of
@@ -47,3 +49,10 @@ def report(
 def fresh(outcome: Outcome) -> Report:
     end_reading()
     return db.session.get_one(Report, outcome.report.id, populate_existing=True)
+
+
+def live_rewards() -> list[tuple[str, int]]:
+    """Whose each is, and what is left of it, in the order in which they were earned."""
+    end_reading()
+    return [(one.beneficiary_id, one.net.minor) for one in db.session.scalars(select(Reward).where(
+        Reward.state != RewardState.VOIDED).order_by(Reward.id))]

@@ -13,7 +13,7 @@ from marketplace.foundation.money import Money
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.referrals import lifecycle
-from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link
+from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link, link_ends
 from marketplace.referrals.disputes.answering import withdraw_claim
 from marketplace.referrals.models import ConversionSource, Dispute, Lead, Reward, RewardState, Stage
 from marketplace.referrals.stages import change_stage
@@ -26,7 +26,7 @@ from marketplace.tracking.reattribution import reattribute
 from marketplace.tracking.retrying import count_what_waited
 from tests import factories as make
 from tests.browsing import end_reading
-from tests.tracking.report_steps import click, fresh, link, report
+from tests.tracking.report_steps import click, fresh, link, live_rewards, report
 
 
 @pytest.fixture
@@ -46,12 +46,6 @@ def bounty(world):
 def people(world):
     """Ana, Tom, Mona."""
     return [db.session.get_one(User, one) for one in world[1:]]
-
-
-def live_rewards():
-    end_reading()
-    return [(one.beneficiary_id, one.net.minor) for one in db.session.scalars(select(Reward).where(
-        Reward.state != RewardState.VOIDED).order_by(Reward.id))]
 
 
 def test_a_business_reports_by_hand_and_reads_why(bounty, people, as_user):
@@ -160,6 +154,16 @@ def test_the_buyer_says_i_bought_it_and_the_business_confirms(introduced, bounty
         Report, said.id, populate_existing=True).state is ReportState.APPROVED
     with pytest.raises(Conflict):
         say(introduced)
+
+
+def test_a_link_that_is_too_old_gives_way_to_a_new_one_here_too(introduced, anonymous, clock):
+    end_reading()
+    lead = db.session.get_one(Lead, introduced.id)
+    path = urlsplit(buyer_link(lead, MAILED)).path.replace("/buyer/", "/bought/")
+    clock.move(days=(link_ends(lead) - time.now().date()).days + 2)
+    page = anonymous.get(path)
+    assert page.status_code == 410 and "This link is too old" in page.text and "/new-link/" in page.text
+    assert "noindex" in page.headers["X-Robots-Tag"]
 
 
 def test_silence_is_for_the_buyers_word_and_a_no_says_why(introduced, bounty, people, clock, work):

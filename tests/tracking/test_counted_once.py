@@ -2,7 +2,6 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
 
 from marketplace.bounties.models import Bounty, Happening, RewardKind
 from marketplace.foundation import clock as time
@@ -11,7 +10,7 @@ from marketplace.foundation.money import Money
 from marketplace.identity.models import User
 from marketplace.referrals.conversion import AlreadyCounted
 from marketplace.referrals.disputes.answering import withdraw_claim
-from marketplace.referrals.models import ConversionSource, Dispute, Lead, Reward, RewardState
+from marketplace.referrals.models import ConversionSource, Dispute, Lead
 from marketplace.referrals.stages import win_lead
 from marketplace.tracking.buyers_word import confirm_word, say_bought
 from marketplace.tracking.claims import NoSuchSale, claim_sale
@@ -20,7 +19,7 @@ from marketplace.tracking.queries import get_link
 from marketplace.tracking.report_words import next_in_words
 from tests import factories as make
 from tests.browsing import end_reading
-from tests.tracking.report_steps import SALE, click, fresh, link, report
+from tests.tracking.report_steps import SALE, click, fresh, link, live_rewards, report
 
 DAY = timedelta(days=1)
 MONTHLY = {"kind": RewardKind.PERCENT, "rate_bps": 1_000, "cap_minor": 5_000, "happening": Happening.RENEWAL, "times": 3,
@@ -44,12 +43,6 @@ def bounty(world):
 def people(world):
     """Ana, Tom."""
     return [db.session.get_one(User, one) for one in world[1:]]
-
-
-def live_rewards():
-    end_reading()
-    return [(one.beneficiary_id, one.net.minor) for one in db.session.scalars(select(Reward).where(
-        Reward.state != RewardState.VOIDED).order_by(Reward.id))]
 
 
 def claim(one, by, **said):

@@ -2,13 +2,13 @@
 from datetime import UTC
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from marshmallow import fields
 
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
-from marketplace.foundation.errors import DomainError
 from marketplace.foundation.limits import WRITING, caller, limiter
+from marketplace.foundation.private_pages import make_private
 from marketplace.foundation.web import Form
 from marketplace.referrals.asking import is_mailed_to
 from marketplace.referrals.consent import open_buyer_link
@@ -17,23 +17,13 @@ from marketplace.referrals.schemas import MoneyInput
 from marketplace.tracking.buyers_word import find_word, may_say_bought, say_bought
 
 bp = Blueprint("bought", __name__, url_prefix="/bought")
+make_private(bp)
 
 
 class BoughtInput(MoneyInput):
     """What they paid, without taxes, and on which day."""
 
     bought_on = fields.Date(required=True)
-
-
-@bp.after_request
-def keep_out_of_sight(response: Response) -> Response:
-    response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
-    return response
-
-
-@bp.errorhandler(DomainError)
-def closed(refusal: DomainError) -> Any:
-    return render_template("referrals/buyer_closed.html", refusal=refusal), refusal.status
 
 
 @bp.route("/<purpose>/<token>", methods=["GET", "POST"])

@@ -7,7 +7,7 @@ from marketplace.foundation.crypto import LinkEnded
 from marketplace.foundation.errors import DomainError
 
 
-def make_private(bp: Blueprint, *, purpose: str) -> None:
+def make_private(bp: Blueprint, *, purpose: str = "") -> None:
     """``purpose``: of the links that open it, where the address does not name it."""
 
     @bp.after_request
