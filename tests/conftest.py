@@ -14,7 +14,7 @@ import flask_migrate
 import pytest
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
 from scripts.postgres import NoPostgres, temporary_postgres
 from scripts.processes import free_port, generated_secrets
@@ -151,15 +151,16 @@ def _application(settings_env: dict[str, str]) -> Iterator[Flask]:
 
 
 @pytest.fixture(scope="session")
-def _emptying(_application: Flask, database_url: str) -> Iterator[database.Emptying]:
-    make = database.sqlite_emptying if database_url.startswith("sqlite") else database.postgres_emptying
-    with make(database_url) as empty:
-        yield empty
+def _emptying(_application: Flask, database_url: str) -> Iterator[database.WayBack]:
+    """Back to how the migrations left it."""
+    copies = database.copies_of(make_url(database_url))
+    yield copies.make()
+    copies.close()
 
 
 @pytest.fixture
 def app(
-    _application: Flask, _emptying: database.Emptying, clock: MovingClock, _folder: Path, _shelf: "Shelf",
+    _application: Flask, _emptying: database.WayBack, clock: MovingClock, _folder: Path, _shelf: "Shelf",
 ) -> Iterator[Flask]:
     """The application on an empty database, with a context for verbs and queries open in the test."""
     from marketplace.foundation.limits import limiter  # noqa: PLC0415

@@ -3,20 +3,32 @@ import contextlib
 import itertools
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import URL, Engine, StaticPool, create_engine, make_url, text
 
 KEPT = "alembic_version"
-VACUUM_EVERY = 20  # Emptyings: what was deleted is still looked through.
+VACUUM_EVERY = 20  # Ways back taken: what was deleted is still looked through.
+WayBack = Callable[[], None]
 
 
-class Emptying(Protocol):
-    """Brings the database back to how the migrations left it."""
+class Copies(Protocol):
+    """Copies of all rows, kept beside the tables, by a session in which triggers and foreign keys are asleep."""
 
-    def __call__(self) -> object: ...
+    past_rules: Engine  # What a hand in the database could write: each statement by itself.
+
+    def make(self) -> WayBack:
+        """Copies what is committed now. What it says brings exactly that back."""
+
+    def close(self) -> None: ...
+
+
+@cache
+def copies_of(url: URL) -> Copies:
+    return SqliteCopies(url) if url.get_backend_name() == "sqlite" else PostgresCopies(url)
 
 
 def sqlite_url(folder: Path) -> str:
@@ -45,51 +57,103 @@ def fresh_postgres_database(server: str, name: str) -> Iterator[str]:
         admin.dispose()
 
 
-@contextlib.contextmanager
-def sqlite_emptying(url: str) -> Iterator[Emptying]:
-    """Copies the freshly migrated pages back over the file: triggers that refuse DELETE see nothing of it."""
-    live = make_url(url).database or ""
-    template = sqlite3.connect(":memory:", check_same_thread=False)
-    with contextlib.closing(sqlite3.connect(live)) as source:
-        source.backup(template)
+class SqliteCopies:
+    """Row by row, not page by page: new pages are a new schema to every connection, which then reads it again, and
+    compiles each of its statements again. It costs a short test more than all that the test does.
+    """
 
-    def empty() -> None:
-        with contextlib.closing(sqlite3.connect(live, timeout=10)) as target:
-            template.backup(target)
+    def __init__(self, url: URL) -> None:
+        self._live = url.database or ""
+        self._connection = _without_triggers(self._live)
+        self._connection.execute("PRAGMA synchronous=OFF")
+        self._connection.execute("ATTACH ':memory:' AS copies")
+        self.past_rules = create_engine("sqlite://", creator=lambda: self._connection, poolclass=StaticPool)
+        self._schema = self._schema_now()
+        self._tables = [name for (name,) in self._connection.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND name <> ?", (KEPT,))]
+        self._filled = " UNION ALL ".join(
+            f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM main.\"{name}\")" for name in self._tables)
+        self._numbers = itertools.count(1)
 
-    yield empty
-    template.close()
+    def make(self) -> WayBack:
+        number = next(self._numbers)
+        copied = self._names_of_filled()
+        for name in copied:
+            self._connection.execute(f'CREATE TABLE copies."{number} {name}" AS SELECT * FROM main."{name}"')
+
+        def bring_back() -> None:
+            assert self._schema_now() == self._schema, "a test changed the tables or triggers themselves: see `past_rules`"
+            self._connection.execute("BEGIN IMMEDIATE")
+            for name in self._names_of_filled():
+                self._connection.execute(f'DELETE FROM main."{name}"')
+            for name in copied:
+                self._connection.execute(f'INSERT INTO main."{name}" SELECT * FROM copies."{number} {name}"')
+            self._connection.execute("COMMIT")
+
+        return bring_back
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _names_of_filled(self) -> list[str]:
+        return [name for (name,) in self._connection.execute(self._filled)]
+
+    def _schema_now(self) -> object:
+        return self._connection.execute("PRAGMA main.schema_version").fetchone()
 
 
-@contextlib.contextmanager
-def postgres_emptying(url: str) -> Iterator[Emptying]:
-    """Deletes what is there with triggers and foreign keys asleep for this one session."""
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        tables = [name for (name,) in connection.execute(text(
+def _without_triggers(live: str) -> sqlite3.Connection:
+    """This one connection reads the schema while they are not in it; nobody is told that it changed.
+
+    From Python 3.12 on it could be asked for by ``setconfig``.
+    """
+    connection, other = (sqlite3.connect(live, timeout=10, isolation_level=None, check_same_thread=False,
+                                         cached_statements=1_000) for _ in range(2))
+    connection.execute("PRAGMA writable_schema=ON")
+    triggers = connection.execute("SELECT * FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+    connection.execute("DELETE FROM sqlite_schema WHERE type = 'trigger'")
+    connection.execute("PRAGMA writable_schema=RESET")
+    connection.execute(f"SELECT 1 FROM {KEPT}").fetchall()
+    with contextlib.closing(other):
+        other.execute("PRAGMA writable_schema=ON")
+        other.executemany("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", triggers)
+    return connection
+
+
+class PostgresCopies:
+    """In a schema of their own, in a session of its own: to put triggers to sleep throws every plan of a session away."""
+
+    def __init__(self, url: URL) -> None:
+        self.past_rules = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=StaticPool)
+        self._connection = self.past_rules.connect()
+        self._connection.execute(text("SET session_replication_role = replica"))
+        self._connection.execute(text("SET lock_timeout = '10s'"))  # A test that left a transaction open fails, not hangs.
+        self._tables = [name for (name,) in self._connection.execute(text(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> :kept"), {"kept": KEPT})]
-        filled = [name for name in tables if connection.scalar(text(f'SELECT 1 FROM "{name}" LIMIT 1'))]
-        connection.execute(text("CREATE SCHEMA as_migrated"))
+        self._numbers, self._turns = itertools.count(1), itertools.count(1)
+
+    def make(self) -> WayBack:
+        """By a function, whose statements are planned once: those of a DO block are each time."""
+        schema = f"copy_{next(self._numbers)}"
+        filled = [name for name in self._tables
+                  if self._connection.scalar(text(f'SELECT 1 FROM public."{name}" LIMIT 1'))]
+        self._connection.execute(text(f"CREATE SCHEMA {schema}"))
         for name in filled:
-            connection.execute(text(f'CREATE TABLE as_migrated."{name}" AS TABLE public."{name}"'))
-    deletions = "".join(
-        f'IF EXISTS (SELECT 1 FROM "{name}") THEN DELETE FROM "{name}"; END IF;\n' for name in tables
-    )
-    fillings = "".join(f'INSERT INTO "{name}" SELECT * FROM as_migrated."{name}";\n' for name in filled)
-    with engine.connect() as connection:
-        # In a session of its own, as to put triggers to sleep throws every plan of a session away; and by a function,
-        # whose statements are planned once: those of a DO block are each time.
-        connection.execute(text("SET session_replication_role = replica"))
-        connection.execute(text("CREATE FUNCTION as_migrated.empty() RETURNS void LANGUAGE plpgsql "
-                                f"AS $$ BEGIN\n{deletions}{fillings}END $$"))
-        command = text("SELECT as_migrated.empty()")
-        connection.execute(text("SET lock_timeout = '10s'"))  # A test that left a transaction open fails, not hangs.
-        turns = itertools.count(1)
+            self._connection.execute(text(f'CREATE TABLE {schema}."{name}" AS TABLE public."{name}"'))
+        deletions = "".join(
+            f'IF EXISTS (SELECT 1 FROM public."{name}") THEN DELETE FROM public."{name}"; END IF;\n' for name in self._tables)
+        fillings = "".join(f'INSERT INTO public."{name}" SELECT * FROM {schema}."{name}";\n' for name in filled)
+        self._connection.execute(text(f"CREATE FUNCTION {schema}.bring_back() RETURNS void LANGUAGE plpgsql "
+                                      f"AS $$ BEGIN\n{deletions}{fillings}END $$"))
+        command = text(f"SELECT {schema}.bring_back()")
 
-        def empty() -> None:
-            connection.execute(command)
-            if next(turns) % VACUUM_EVERY == 0:  # The server of the tests does not by itself.
-                connection.execute(text("VACUUM"))
+        def bring_back() -> None:
+            self._connection.execute(command)
+            if next(self._turns) % VACUUM_EVERY == 0:  # The server of the tests does not by itself.
+                self._connection.execute(text("VACUUM"))
 
-        yield empty
-    engine.dispose()
+        return bring_back
+
+    def close(self) -> None:
+        self._connection.close()
+        self.past_rules.dispose()

@@ -2,10 +2,11 @@
 import itertools
 import re
 
-from sqlalchemy import JSON, Enum, String, Table, text, update
+from sqlalchemy import JSON, Enum, String, Table, update
 from sqlalchemy.exc import IntegrityError
 
 from marketplace.foundation.db import db
+from tests.database import copies_of
 
 # Out of: text, either kind of attribute, none, a text box, a title, a comment, a script's string, a stylesheet, CDATA.
 WAYS_OUT = ["", '">', "'>", " x=", "</textarea>", "</title>", "-->", "</script>", "</style>", "]]>"]
@@ -50,12 +51,10 @@ NOT_WRITTEN_BY_PEOPLE = {"alembic_version", "audit_events", "ledger_entries", "l
 def write_everywhere(words: str) -> int:
     """``words`` into every text that people or programs wrote, in every row there is; says into how many columns.
 
-    Past the checks of forms: what a page shows must be safe whatever has once been kept. On SQLite, whose triggers go.
+    Past the checks of forms: what a page shows must be safe whatever has once been kept.
     """
     filled = 0
-    with db.engine.begin() as connection:
-        for (name,) in connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
-            connection.execute(text(f'DROP TRIGGER "{name}"'))
+    with copies_of(db.engine.url).past_rules.begin() as connection:
         for table in db.metadata.sorted_tables:
             for column in _texts_of(table):
                 value = [words, words] if isinstance(table.c[column].type, JSON) else words

@@ -2,27 +2,17 @@
 from sqlalchemy import text
 
 from marketplace.foundation import clock
-from marketplace.foundation.db import db, transaction
+from marketplace.foundation.db import db
 from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind
 from tests.browsing import end_reading
+from tests.database import copies_of
 
 
 def forge(statement: str, **values: object) -> None:
     end_reading()
-    with transaction():
-        sleeping = db.engine.dialect.name == "postgresql"
-        connection = db.session.connection()
-        if sleeping:
-            connection.execute(text("SET LOCAL session_replication_role = replica"))
-            connection.execute(text(statement), values)
-            return
-        triggers = connection.execute(text("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")).all()
-        for name, _ in triggers:
-            connection.execute(text(f"DROP TRIGGER {name}"))
+    with copies_of(db.engine.url).past_rules.begin() as connection:
         connection.execute(text(statement), values)
-        for _, sql in triggers:
-            connection.exec_driver_sql(sql)
 
 
 def forget_entry(reference: str) -> None:

@@ -13,6 +13,7 @@ from marketplace.payments.ledger_trail import find_source
 from marketplace.payments.models import PLATFORM, AccountKind, LedgerAccount, LedgerEntry, Posting
 from marketplace.payments.money_in import funds
 from tests.factories import make_bounty
+from tests.payments.forging import forge
 from tests.payments.money_steps import holds, usd
 
 K = AccountKind
@@ -248,27 +249,6 @@ def test_the_database_refuses_an_entry_that_does_not_balance(app):
 
 # --- the checks see what the database would let through if its triggers were gone ---------------------------------
 
-def asleep(statements: list[str]) -> None:
-    """With triggers and foreign keys off, as after a restore gone wrong."""
-    sqlite = db.engine.dialect.name == "sqlite"
-    if sqlite:
-        db.session.rollback()
-        with db.engine.connect() as connection:
-            raw = connection.connection.dbapi_connection
-            raw.rollback()
-            raw.execute("PRAGMA foreign_keys = OFF")
-            for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-                raw.execute(f"DROP TRIGGER {name}")
-            for statement in statements:
-                raw.execute(statement)
-            raw.execute("PRAGMA foreign_keys = ON")
-        return
-    with transaction():
-        db.session.execute(text("SET LOCAL session_replication_role = replica"))
-        for statement in statements:
-            db.session.execute(text(statement))
-
-
 def test_money_is_followed_back_to_where_it_came_from(app):
     pay_in(100_00)
     hands = [ledger.account(K.FUNDS, "bounty_1", "usd")]
@@ -289,8 +269,9 @@ def test_an_entry_in_two_currencies_is_sound_when_each_of_them_is(app):
                      (ledger.clearing("eur"), Money(-7, "eur")), (ledger.account(K.FUNDS, "bounty_1", "eur"), Money(7, "eur"))],
                     kind="exchange", reference="both")
     assert ledger.check_ledger() == []
-    asleep([f"UPDATE postings SET amount_minor = amount_minor {by} WHERE account_id = (SELECT id FROM ledger_accounts "
-            f"WHERE kind = 'clearing' AND currency = '{currency}')" for by, currency in (("+ 1", "usd"), ("- 1", "eur"))])
+    for by, currency in ((1, "usd"), (-1, "eur")):
+        forge("UPDATE postings SET amount_minor = amount_minor + :by WHERE account_id = (SELECT id FROM ledger_accounts "
+              "WHERE kind = 'clearing' AND currency = :currency)", by=by, currency=currency)
     assert {fault.split()[0] for fault in ledger.check_ledger()} == {"I1", "I9"}  # Though the sum of all is nothing.
 
 
@@ -309,15 +290,15 @@ def test_an_entry_in_two_currencies_is_sound_when_each_of_them_is(app):
 ])
 def test_a_ledger_that_is_not_sound_is_called_so_by_name(app, statement, named):
     pay_in(100_00)
-    asleep([statement])
+    forge(statement)
     assert {fault.split()[0] for fault in ledger.check_ledger()} == named
 
 
 def test_large_books_are_streamed_and_say_the_same(app, monkeypatch):
     pay_in(100_00)
     pay_in(50_00, owner="bounty_2", reference="fund_2")
-    asleep(["UPDATE postings SET amount_minor = amount_minor + 1 WHERE seq IS NULL",
-            "UPDATE ledger_accounts SET kind = 'payable' WHERE owner_id = 'bounty_2'"])
+    forge("UPDATE postings SET amount_minor = amount_minor + 1 WHERE seq IS NULL")
+    forge("UPDATE ledger_accounts SET kind = 'payable' WHERE owner_id = 'bounty_2'")
     said = sorted(ledger.check_ledger())
     assert {fault.split()[0] for fault in said} == {"I1", "I9", "I13"}
     monkeypatch.setattr(ledger_checks, "AT_ONCE", 1)

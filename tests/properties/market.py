@@ -27,7 +27,7 @@ from marketplace.payments.money_in import funding
 from marketplace.referrals.desk.telling import tell_now
 from marketplace.referrals.models import Lead
 from tests.browsing import apart, end_reading
-from tests.database import Emptying
+from tests.database import WayBack
 from tests.moving_clock import MovingClock
 from tests.properties.facts import Looking
 from tests.sandbox_server import SandboxServer
@@ -40,7 +40,7 @@ OK = "ok"
 class Market:
     """Starts empty; people are rows, so that nothing is spent on passwords."""
 
-    def __init__(self, app: Flask, sandbox: SandboxServer, clock: MovingClock, empty: Emptying) -> None:
+    def __init__(self, app: Flask, sandbox: SandboxServer, clock: MovingClock, empty: WayBack) -> None:
         self.app, self.sandbox, self.clock, self._empty = app, sandbox, clock, empty
         self._serial = count(1)
         self.looking = Looking(sandbox)

@@ -9,7 +9,7 @@ from flask import Flask
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.database import Emptying
+from tests.database import WayBack
 from tests.moving_clock import MovingClock
 from tests.properties.market import Market
 from tests.properties.money_machine import MoneyMachine
@@ -24,7 +24,7 @@ STEPS_TO_A_BUG = 120
 
 @pytest.fixture
 def market(
-    app: Flask, stripe_sandbox: SandboxServer, clock: MovingClock, _emptying: Emptying
+    app: Flask, stripe_sandbox: SandboxServer, clock: MovingClock, _emptying: WayBack
 ) -> Iterator[Market]:
     market = Market(app, stripe_sandbox, clock, _emptying)
     with market.quick_gateway():

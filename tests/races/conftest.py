@@ -16,7 +16,7 @@ from marketplace.payments.money_out import payees
 from marketplace.referrals import consent, moderation, pointing
 from marketplace.referrals.models import Acquaintance, Channel, Lead
 from marketplace.referrals.queries import find_live_grant
-from tests.database import Emptying
+from tests.database import WayBack
 from tests.factories import make_business, make_user, owner_of
 from tests.moving_clock import MovingClock
 from tests.payments.money_steps import make_ready, owe, pay_in, usd
@@ -118,7 +118,7 @@ def _no_circles(app: Flask) -> Iterator[None]:
 
 @pytest.fixture
 def stage(
-    app: Flask, stripe_sandbox: SandboxServer, clock: MovingClock, _emptying: Emptying
+    app: Flask, stripe_sandbox: SandboxServer, clock: MovingClock, _emptying: WayBack
 ) -> Iterator[Stage]:
     market = Market(app, stripe_sandbox, clock, _emptying)
     owner = market.make_person("Wes")
