@@ -161,7 +161,7 @@ def check_models(result: Result, name: str, env: dict[str, str]) -> None:
 # ---- tests -------------------------------------------------------------------------------------------------------
 
 def parallel() -> list[str]:
-    return ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadgroup"]
+    return ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadgroup", "--no-loadscope-reorder"]
 
 
 def test_on_sqlite(more: list[str]) -> Result:

@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -77,11 +78,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         fits = (wanted is None or kind in wanted.args) and not (once and kind != "sqlite")
         (kept if fits else dropped).append(item)
     config.hook.pytest_deselected(items=dropped)
-    items[:] = sorted(kept, key=begins_late)
+    sizes = Counter(item.path for item in kept)
+    for item in kept:
+        if begins_late(item) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT / "tests").with_suffix("").as_posix()))
+    items[:] = sorted(kept, key=lambda item: (begins_late(item), -sizes[item.path]))
 
 
 def begins_late(item: pytest.Item) -> int:
-    """The longest begin first, or one worker would end alone with them."""
+    """The longest begin first, or one worker would end alone with them; a file's other tests go to one worker, in
+    which the worlds that they begin in are built once.
+    """
     folder = item.path.parent.name
     return 0 if folder in LONGEST or item.get_closest_marker("long") else 1 if folder == "races" else 2
 
