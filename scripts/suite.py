@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -27,6 +27,7 @@ from processes import ROOT, environment, free_port
 BUILD = ROOT / "build"
 COVERAGE = BUILD / "test" / "coverage.json"
 NEEDED_BRANCHES = 95.0  # percent of the branches of the verbs: see is_verb()
+CORES = os.cpu_count() or 1
 RUNNING: set[subprocess.Popen[bytes]] = set()
 LEAVING = threading.Event()
 CHECKS = {
@@ -69,11 +70,11 @@ def main(arguments: list[str]) -> int:
         return 1 if result.faults else 0
     more = arguments[arguments.index("--") + 1:] if "--" in arguments else []
     with database_server(result), ThreadPoolExecutor() as pool:
-        # All at once: where one waits for a server, a browser or a turn, the others have the cores.
-        running = [pool.submit(check, more)]
+        browser, running = pool.submit(get_browser), [pool.submit(check, more)]
         try:
             compile_all()
-            running += [pool.submit(one, more) for one in (test_on_postgresql, test_on_sqlite, browse)]
+            # Hardly more test processes at once than there are cores: each more takes the others' caches.
+            running += [pool.submit(test_on_sqlite, more), pool.submit(test_on_postgresql_and_browse, more, browser)]
             for run in running:
                 result.add(run.result())
         except BaseException:
@@ -160,25 +161,23 @@ def check_models(result: Result, name: str, env: dict[str, str]) -> None:
 
 # ---- tests -------------------------------------------------------------------------------------------------------
 
-def parallel() -> list[str]:
-    return ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadgroup", "--no-loadscope-reorder"]
+def at_once(processes: int) -> list[str]:
+    return ["-n", str(min(4, processes)), "--dist", "loadgroup", "--no-loadscope-reorder"] if processes > 1 else []
 
 
 def test_on_sqlite(more: list[str]) -> Result:
     """Measured: which branches are taken does not depend on the database."""
     return run_tests("SQLite", [*MEASURED, "-m", "pytest", *QUIET_ABOUT_MEASURING, "--database", "sqlite",
-                                "-m", "not browser", *parallel(), *more])
+                                "-m", "not browser", *at_once(CORES // 2), *more])
 
 
-def test_on_postgresql(more: list[str]) -> Result:
-    return run_tests("PostgreSQL", ["-m", "pytest", "--database", "postgresql", "-m", "not browser",
-                                    *parallel(), *more])
-
-
-def browse(more: list[str]) -> Result:
-    get_browser()
+def test_on_postgresql_and_browse(more: list[str], browser: Future[str | None]) -> Result:
+    result = run_tests("PostgreSQL", ["-m", "pytest", "--database", "postgresql", "-m", "not browser",
+                                      *at_once(CORES), *more])
+    browser.result()
     where = more or ["tests/browser"]  # Not everything need be imported to be left out.
-    return run_tests("browser", ["-m", "pytest", "--database", "sqlite", "-m", "browser", *where])
+    result.add(run_tests("browser", ["-m", "pytest", "--database", "sqlite", "-m", "browser", *where]))
+    return result
 
 
 UNMEASURED = "ignore:Unable to activate pytest branch coverage:RuntimeWarning"  # Tests are not what is measured.

@@ -5,6 +5,8 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import dns.resolver
+
 LOCAL_NAMES = {"", "localhost", "ip6-localhost", None}
 
 
@@ -27,7 +29,7 @@ def is_local(host: Any) -> bool:
 @contextlib.contextmanager
 def only_loopback() -> Iterator[None]:
     patch = {name: getattr(socket.socket, name) for name in ("connect", "connect_ex", "sendto")}
-    resolve = socket.getaddrinfo
+    resolve, resolver = socket.getaddrinfo, dns.resolver.default_resolver
 
     def guarded(name: str) -> Any:
         def call(self: socket.socket, *arguments: Any) -> Any:
@@ -46,10 +48,11 @@ def only_loopback() -> Iterator[None]:
     for name in patch:
         setattr(socket.socket, name, guarded(name))
     socket.getaddrinfo = look_up
+    dns.resolver.default_resolver = dns.resolver.Resolver(configure=False)  # It knows no server: nobody waits for one.
     try:
         yield
     finally:
-        socket.getaddrinfo = resolve
+        socket.getaddrinfo, dns.resolver.default_resolver = resolve, resolver
         for name in patch:
             delattr(socket.socket, name)
 

@@ -2,6 +2,7 @@
 import ast
 import importlib
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -29,11 +30,18 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
-def nodes(kind: type[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
+def nodes(kind: type[ast.AST]) -> list[tuple[str, ast.AST]]:
+    return _nodes_by_kind()[kind]
+
+
+@cache
+def _nodes_by_kind() -> dict[type[ast.AST], list[tuple[str, ast.AST]]]:
+    """In one walk for all rules."""
+    found = defaultdict(list)
     for path in MODULES:
         for node in ast.walk(tree_of(path)):
-            if isinstance(node, kind):
-                yield name_of(path), node
+            found[type(node)].append((name_of(path), node))
+    return found
 
 
 def attribute_calls(attribute: str) -> set[str]:
