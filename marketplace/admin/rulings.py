@@ -16,6 +16,7 @@ from marketplace.referrals.audience import Audience
 from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.disputes.permissions import may_rule
 from marketplace.referrals.disputes.queries import (
+    ended_lately,
     get_dispute,
     names_in,
     record_in_disputes,
@@ -57,9 +58,11 @@ def index() -> Any:
     user = _operator()
     waiting = db.session.scalars(waiting_for_admins().limit(SHOWN)).all()
     theirs = db.session.scalars(waiting_for_sides().limit(SHOWN)).all()
+    ended = db.session.scalars(ended_lately().limit(SHOWN)).all()
     return render_template(
-        "admin/rulings.html", waiting=waiting, theirs=theirs, title=title_of, next=next_in_words, states=STATES,
-        now=clock.now(), names=names_in([*waiting, *theirs]), mine={one.id for one in waiting if may_rule(user, one)})
+        "admin/rulings.html", waiting=waiting, theirs=theirs, ended=ended, title=title_of, next=next_in_words,
+        states=STATES, now=clock.now(), names=names_in([*waiting, *theirs, *ended]),
+        mine={one.id for one in waiting if may_rule(user, one)})
 
 
 @bp.get("/disputes/<dispute_id>")

@@ -86,6 +86,9 @@ def test_a_ghost_close_from_the_claim_to_the_money(lost, bounty, ana, wes, mona,
     theirs = words_of(anonymous.page(data_link(buyer).removeprefix("http://localhost")))
     assert "Yes, I bought from them." in theirs and "$28,000; Ask my wife." in theirs
 
+    assert f'href="/businesses/{bounty.business_id}/disputes"' in as_user(wes).get("/disputes").text
+    assert "/businesses/" not in as_user(ana).get("/disputes").text.partition("<main")[2]
+
     as_user(ana).submit(here, action="/escalation")
     work()
     assert f"/admin/disputes/{dispute.id}" in body_of(mailbox.last_to(mona.email))
@@ -95,6 +98,9 @@ def test_a_ghost_close_from_the_claim_to_the_money(lost, bounty, ana, wes, mona,
     assert SAW in said and NO in said and "Ask my wife" in said and "0 lost" in said
     ruled = as_user(mona).submit(room, {"outcome": "resolved_for_claimant", "reason": WHY}, action="/ruling")
     assert "Ruled." in ruled.text
+    ended = as_user(mona).get("/admin/disputes").text
+    assert "Ended lately" not in waiting and "Ended lately" in ended and f'href="{room}"' in ended
+    assert "an admin decided for" in ended and "Nobody waits for a ruling" in ended
     work()
     for reader in (ana, wes):
         assert WHY in body_of(mailbox.last_to(reader.email)) and WHY in words_of(as_user(reader).page(here))

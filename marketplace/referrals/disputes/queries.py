@@ -82,6 +82,10 @@ def waiting_for_sides() -> Select[Dispute]:
         Dispute.due_at, Dispute.id)
 
 
+def ended_lately() -> Select[Dispute]:
+    return select(Dispute).where(Dispute.ended_at.is_not(None)).order_by(Dispute.ended_at.desc(), Dispute.id.desc())
+
+
 def names_in(disputes: Iterable[Dispute]) -> dict[str, str]:
     """By dispute: the referrer and the business that it is between, or about."""
     rows = db.session.execute(

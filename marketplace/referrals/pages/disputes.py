@@ -1,5 +1,5 @@
 """Disputes for both sides: open one from a lead, read how it stands, answer, add, go on, take back."""
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -10,7 +10,7 @@ from marketplace.foundation.errors import require
 from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.paging import page
 from marketplace.foundation.web import Form
-from marketplace.identity.models import User
+from marketplace.identity.models import Business, User
 from marketplace.identity.permissions import may_see_members
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
@@ -58,8 +58,10 @@ bp = Blueprint("disputes", __name__)
 @bp.get("/disputes")
 @signed_in
 def index() -> Any:
-    """One's own, as the referrer."""
-    return _list(disputes_of(signed_in_user()), business=None)
+    """One's own, as the referrer; those of one's businesses have their own lists."""
+    user = signed_in_user()
+    elsewhere = [one.business for one in user.memberships if may_see_members(user, one.business_id)]
+    return _list(disputes_of(user), business=None, elsewhere=elsewhere)
 
 
 @bp.get("/businesses/<business_id>/disputes")
@@ -70,12 +72,12 @@ def of_business(business_id: str) -> Any:
     return _list(disputes_of_business(business.id, seen_by=user), business=business)
 
 
-def _list(disputes: Any, *, business: Any) -> str:
+def _list(disputes: Any, *, business: Any, elsewhere: Sequence[Business] = ()) -> str:
     shown = page(disputes, Dispute.id, cursor=request.args.get("cursor"))
     where = {"business_id": business.id} if business else {}
     return render_template(
-        "referrals/disputes.html", rows=shown.rows, business=business, title=title_of, next=next_in_words,
-        states=STATES, is_first="cursor" not in request.args,
+        "referrals/disputes.html", rows=shown.rows, business=business, elsewhere=elsewhere, title=title_of,
+        next=next_in_words, states=STATES, is_first="cursor" not in request.args,
         following=url_for(request.endpoint or "", cursor=shown.next_cursor, **where) if shown.next_cursor else None)
 
 
