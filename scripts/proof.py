@@ -144,7 +144,7 @@ def prove(name: str, run: Run, option: str, seed: int, commit: str) -> Proof:
         environment = os.environ | {"FINGERPOST_LENGTH": str(run.length), "FINGERPOST_SEED": str(seed)}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "--tb=short", "-o", "junit_family=xunit1", f"--junitxml={xml}",
+            [sys.executable, "-m", "pytest", "-q", "--tb=short", f"--junitxml={xml}",
              "-p", "no:randomly", "--database", option, *run.tests],
             cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         outcome = read_outcome(xml)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import flask_migrate
@@ -31,6 +31,8 @@ SHARED = contextlib.ExitStack()  # the PostgreSQL of the whole run; closed by th
 ROOT = Path(__file__).resolve().parent.parent
 COMPILED = ROOT / "build" / "templates"  # By one test process for all: each template is known there by what it says.
 LONGEST = ("properties", "setup")  # folders; beside what is marked as long
+APART = ("properties", "races")  # folders
+TOGETHER = ("setup",)  # folders: each test installs or starts the whole product
 ONLY_ONCE = ("setup", "browser", "contract")  # folders of tests that do not care which database there is
 
 
@@ -71,26 +73,33 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder == "browser":
             item.add_marker("browser")
-        if folder == "setup":
-            item.add_marker(pytest.mark.xdist_group("setup"))
         once = folder in ONLY_ONCE or item.get_closest_marker("once")
         wanted = item.get_closest_marker("database")
         fits = (wanted is None or kind in wanted.args) and not (once and kind != "sqlite")
         (kept if fits else dropped).append(item)
     config.hook.pytest_deselected(items=dropped)
     sizes = Counter(item.path for item in kept)
-    for item in kept:
-        if begins_late(item) and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT / "tests").with_suffix("").as_posix()))
     items[:] = sorted(kept, key=lambda item: (begins_late(item), -sizes[item.path]))
 
 
 def begins_late(item: pytest.Item) -> int:
-    """The longest begin first, or one worker would end alone with them; a file's other tests go to one worker, in
-    which the worlds that they begin in are built once.
-    """
+    """The longest begin first, or one process would end alone with them."""
     folder = item.path.parent.name
     return 0 if folder in LONGEST or item.get_closest_marker("long") else 1 if folder == "races" else 2
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests go to one process, in which the worlds that they begin in are built once; a race goes by itself."""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - without -n there is none
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            folder = Path(file).parent.name
+            return nodeid if folder in APART else folder if folder in TOGETHER else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import URL, Engine, StaticPool, create_engine, make_url, text
+import pytest
+from sqlalchemy import URL, Engine, StaticPool, create_engine, event, make_url, text
 
 KEPT = "alembic_version"
 VACUUM_EVERY = 40  # Ways back taken: what was deleted is still looked through.
@@ -22,6 +23,9 @@ class Copies(Protocol):
 
     def make(self) -> WayBack:
         """Copies what is committed now. What it says brings exactly that back."""
+
+    def let_go(self) -> None:
+        """Nothing of the database is held any more, until it is needed again."""
 
     def close(self) -> None: ...
 
@@ -64,60 +68,78 @@ class SqliteCopies:
 
     def __init__(self, url: URL) -> None:
         self._live = url.database or ""
-        self._connection = _without_triggers(self._live)
-        self._connection.execute("PRAGMA synchronous=OFF")
-        self._connection.execute("ATTACH ':memory:' AS copies")
+        self._connection = sqlite3.connect(":memory:", timeout=10, isolation_level=None, check_same_thread=False,
+                                           cached_statements=1_000)
         self.past_rules = create_engine("sqlite://", creator=lambda: self._connection, poolclass=StaticPool)
+        event.listen(self.past_rules, "checkout", lambda *of: self._attached())
+        self._is_attached = False
         self._schema = self._schema_now()
         self._tables = [name for (name,) in self._connection.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND name <> ?", (KEPT,))]
+            "SELECT name FROM live.sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND name <> ?", (KEPT,))]
         self._filled = " UNION ALL ".join(
-            f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM main.\"{name}\")" for name in self._tables)
+            f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM live.\"{name}\")" for name in self._tables)
         self._numbers = itertools.count(1)
 
     def make(self) -> WayBack:
         number = next(self._numbers)
-        copied = self._names_of_filled()
-        for name in copied:
-            self._connection.execute(f'CREATE TABLE copies."{number} {name}" AS SELECT * FROM main."{name}"')
+        with self._transaction():
+            copied = self._names_of_filled()
+            for name in copied:
+                self._connection.execute(f'CREATE TABLE main."{number} {name}" AS SELECT * FROM live."{name}"')
 
         def bring_back() -> None:
-            assert self._schema_now() == self._schema, "a test changed the tables or triggers themselves: see `past_rules`"
-            self._connection.execute("BEGIN IMMEDIATE")
-            for name in self._names_of_filled():
-                self._connection.execute(f'DELETE FROM main."{name}"')
-            for name in copied:
-                self._connection.execute(f'INSERT INTO main."{name}" SELECT * FROM copies."{number} {name}"')
-            self._connection.execute("COMMIT")
+            if self._schema_now() != self._schema:
+                pytest.exit("A test changed the tables or triggers of the shared database: see `past_rules`.", returncode=1)
+            with self._transaction():
+                for name in self._names_of_filled():
+                    self._connection.execute(f'DELETE FROM live."{name}"')
+                for name in copied:
+                    self._connection.execute(f'INSERT INTO live."{name}" SELECT * FROM main."{number} {name}"')
 
         return bring_back
 
+    def let_go(self) -> None:
+        """Before a fork: a child would take its parent's locks for its own, and nobody would find the database left
+        alone by those who died. It is taken again when it is needed.
+        """
+        if self._is_attached:
+            self._connection.execute("DETACH live")
+            self._is_attached = False
+
     def close(self) -> None:
         self._connection.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._attached() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
 
     def _names_of_filled(self) -> list[str]:
         return [name for (name,) in self._connection.execute(self._filled)]
 
     def _schema_now(self) -> object:
-        return self._connection.execute("PRAGMA main.schema_version").fetchone()
+        return self._attached().execute("PRAGMA live.schema_version").fetchone()
 
+    def _attached(self) -> sqlite3.Connection:
+        """This one connection reads the schema while the triggers are not in it; nobody is told that it changed.
 
-def _without_triggers(live: str) -> sqlite3.Connection:
-    """This one connection reads the schema while they are not in it; nobody is told that it changed.
-
-    From Python 3.12 on it could be asked for by ``setconfig``.
-    """
-    connection, other = (sqlite3.connect(live, timeout=10, isolation_level=None, check_same_thread=False,
-                                         cached_statements=1_000) for _ in range(2))
-    connection.execute("PRAGMA writable_schema=ON")
-    triggers = connection.execute("SELECT * FROM sqlite_schema WHERE type = 'trigger'").fetchall()
-    connection.execute("DELETE FROM sqlite_schema WHERE type = 'trigger'")
-    connection.execute("PRAGMA writable_schema=RESET")
-    connection.execute(f"SELECT 1 FROM {KEPT}").fetchall()
-    with contextlib.closing(other):
-        other.execute("PRAGMA writable_schema=ON")
-        other.executemany("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", triggers)
-    return connection
+        From Python 3.12 on it could be asked for by ``setconfig``.
+        """
+        connection = self._connection
+        if not self._is_attached:
+            connection.execute("ATTACH ? AS live", (self._live,))
+            connection.execute("PRAGMA live.synchronous=OFF")
+            connection.execute("PRAGMA writable_schema=ON")
+            triggers = connection.execute("SELECT * FROM live.sqlite_schema WHERE type = 'trigger'").fetchall()
+            connection.execute("DELETE FROM live.sqlite_schema WHERE type = 'trigger'")
+            connection.execute("PRAGMA writable_schema=RESET")
+            connection.execute(f"SELECT 1 FROM live.{KEPT}").fetchall()
+            with contextlib.closing(sqlite3.connect(self._live, timeout=10, isolation_level=None)) as other:
+                other.execute("PRAGMA writable_schema=ON")
+                other.executemany("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", triggers)
+            self._is_attached = True
+        return connection
 
 
 class PostgresCopies:
@@ -154,6 +176,9 @@ class PostgresCopies:
                 self._connection.execute(self._vacuum)
 
         return bring_back
+
+    def let_go(self) -> None:
+        """A server of its own: nothing of it is in this process but a connection, which no child uses."""
 
     def close(self) -> None:
         self._connection.close()

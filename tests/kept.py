@@ -10,6 +10,7 @@ from sqlalchemy import event
 
 from marketplace.foundation.db import db
 from tests.backups import Backup, SandboxBackup
+from tests.database import copies_of
 from tests.moving_clock import MovingClock
 from tests.sandbox_server import SandboxServer
 
@@ -40,7 +41,8 @@ class Shelf:
         self.before = self.commits
 
     def watch(self) -> None:
-        event.listen(db.engine, "commit", self._count)
+        for engine in (db.engine, copies_of(db.engine.url).past_rules):
+            event.listen(engine, "commit", self._count)
 
     def _count(self, connection: object) -> None:
         self.commits += 1

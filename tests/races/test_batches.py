@@ -35,6 +35,7 @@ from marketplace.payments.models import (
 )
 from marketplace.payments.money_out import batches, payables, transfers
 from tests.browsing import end_reading
+from tests.database import copies_of
 from tests.factories import make_business, make_user
 from tests.payments.money_steps import fresh, usd
 from tests.races.test_money import at_once
@@ -137,6 +138,7 @@ QUIET: outbox.Jobs = {  # What a batch sets off is told elsewhere.
 def start_worker(app: Flask, die_at: int) -> int:
     """A process that does jobs until none is due, or kills itself at its n-th commit, before it or after."""
     db.session.remove()
+    copies_of(db.engine.url).let_go()
     db.engine.dispose()
     process = os.fork()
     if process:

@@ -39,6 +39,7 @@ from marketplace.payments.models import (
 from marketplace.payments.money_in.agreements import agree_top_up
 from marketplace.payments.money_in.funding import CHECK_FUNDING, OPEN_CHECKOUT, request_funding
 from marketplace.payments.money_in.top_ups import charge_top_up
+from tests.database import copies_of
 from tests.factories import make_business, make_user, owner_of
 from tests.payments.money_steps import fresh, make_ready, pay_in, usd
 from tests.races.rounds import JOBS, PAYEES, TROUBLES, Round, open_jobs, press_try_again
@@ -128,6 +129,7 @@ class Worker:
 def start_worker(app: Flask, stripe: Any, die_at: str | int) -> int:
     """A process of its own."""
     db.session.remove()
+    copies_of(db.engine.url).let_go()
     db.engine.dispose()
     process = os.fork()
     if process:

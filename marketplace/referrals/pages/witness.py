@@ -6,11 +6,11 @@ from flask import Blueprint, redirect, render_template, url_for
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.limits import GUESSING, WRITING, limiter
-from marketplace.foundation.private_pages import make_private
 from marketplace.foundation.web import Form
 from marketplace.referrals.disputes.schemas import WitnessInput
 from marketplace.referrals.disputes.witness import PASSED_ON, answer_as_witness, open_witness_link
 from marketplace.referrals.models import Lead
+from marketplace.referrals.private_pages import make_private
 
 bp = Blueprint("witness", __name__, url_prefix="/witness")
 

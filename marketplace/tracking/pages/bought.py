@@ -8,11 +8,11 @@ from marshmallow import fields
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.limits import WRITING, caller, limiter
-from marketplace.foundation.private_pages import make_private
 from marketplace.foundation.web import Form
 from marketplace.referrals.asking import is_mailed_to
 from marketplace.referrals.consent import open_buyer_link
 from marketplace.referrals.models import Buyer, Lead
+from marketplace.referrals.private_pages import make_private
 from marketplace.referrals.schemas import MoneyInput
 from marketplace.tracking.buyers_word import find_word, may_say_bought, say_bought
 

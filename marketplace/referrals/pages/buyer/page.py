@@ -4,7 +4,6 @@ from typing import Any
 from flask import Blueprint, url_for
 
 from marketplace.foundation.limits import GUESSING, limiter
-from marketplace.foundation.private_pages import make_private
 from marketplace.foundation.web import Form
 from marketplace.referrals.asking import CONFIRMING, PASSED_ON
 from marketplace.referrals.buyer_schemas import ConsentInput
@@ -20,6 +19,7 @@ from marketplace.referrals.pages.buyer.showing import (
 from marketplace.referrals.pages.buyer.words import is_over
 from marketplace.referrals.pages.receipt_file import receipt_file
 from marketplace.referrals.pages.terms import show_terms
+from marketplace.referrals.private_pages import make_private
 from marketplace.referrals.receipts import receipt_for_buyer
 
 bp = Blueprint("buyer", __name__, url_prefix="/buyer")
