@@ -96,8 +96,7 @@ def release(case_id: str) -> Any:
 @signed_in
 @limiter.limit(WRITING, key_func=caller)
 def confirmation(case_id: str) -> Any:
-    return _decide(case_id, "confirmation", confirm_fraud,
-                   "Confirmed. The referrer reads the reason; before the time for an appeal is over nothing is taken.")
+    return _decide(case_id, "confirmation", confirm_fraud, "Confirmed. The referrer reads the reason.")
 
 
 def _decide(case_id: str, name: str, verb: Callable[..., None], said: str) -> Any:

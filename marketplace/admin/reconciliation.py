@@ -1,18 +1,22 @@
 """The room of reconciliation: the last run, what stands open and how old it is, and what an admin decides about it."""
+from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
+from marshmallow import Schema
 from sqlalchemy import select
 
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.money import Money
+from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.payments.books import adopting, booking, open_items
 from marketplace.payments.books.reconciliation import FourWays, last_runs, request_reconciliation
 from marketplace.payments.models import OpenItem
 from marketplace.payments.money_out.stops import why_stopped
+from marketplace.payments.schemas import AdoptionInput, ExplanationInput
 
 bp = Blueprint("reconciliation", __name__, url_prefix="/admin/reconciliation")
 
@@ -57,7 +61,10 @@ def begin() -> Any:
 @bp.get("/items/<item_id>")
 @signed_in
 def item(item_id: str) -> Any:
-    one = open_items.get_item(item_id, seen_by=signed_in_user())
+    return _show_item(open_items.get_item(item_id, seen_by=signed_in_user()))
+
+
+def _show_item(one: OpenItem) -> str:
     kind, owner = booking.counterpart(one)
     return render_template(
         "admin/open_item.html", item=one, worth=open_items.worth(one), bookable=booking.may_be_booked(one),
@@ -71,24 +78,14 @@ def item(item_id: str) -> Any:
 @limiter.limit(WRITING, key_func=caller)
 def close(item_id: str) -> Any:
     """An explanation without an entry: it stays closed for as long as nothing about it changes."""
-    with transaction():
-        user = signed_in_user()
-        one = open_items.get_item(item_id, seen_by=user)
-        open_items.close_item(one, reason=request.form.get("reason", ""), by=user)
-    flash("The item is closed, and its stop is lifted.", "ok")
-    return redirect(url_for(".show"))
+    return _settle(item_id, ExplanationInput(), open_items.close_item, "The item is closed, and its stop is lifted.")
 
 
 @bp.post("/items/<item_id>/booking")
 @signed_in
 @limiter.limit(WRITING, key_func=caller)
 def book(item_id: str) -> Any:
-    with transaction():
-        user = signed_in_user()
-        one = open_items.get_item(item_id, seen_by=user)
-        booking.book_item(one, reason=request.form.get("reason", ""), by=user)
-    flash("The entry is posted, and the item is closed.", "ok")
-    return redirect(url_for(".show"))
+    return _settle(item_id, ExplanationInput(), booking.book_item, "The entry is posted, and the item is closed.")
 
 
 @bp.post("/items/<item_id>/adoption")
@@ -96,9 +93,16 @@ def book(item_id: str) -> Any:
 @limiter.limit(WRITING, key_func=caller)
 def adopt(item_id: str) -> Any:
     """Which rewards an unknown transfer paid."""
-    with transaction():
-        user = signed_in_user()
-        one = open_items.get_item(item_id, seen_by=user)
-        adopting.adopt_transfer(one, request.form.getlist("payables"), reason=request.form.get("reason", ""), by=user)
-    flash("These rewards count as paid by that transfer, and the item is closed.", "ok")
-    return redirect(url_for(".show"))
+    return _settle(item_id, AdoptionInput(), adopting.adopt_transfer,
+                   "These rewards count as paid by that transfer, and the item is closed.")
+
+
+def _settle(item_id: str, schema: Schema, verb: Callable[..., object], said: str) -> Any:
+    user, form = signed_in_user(), Form(schema)
+    if form.is_ready:
+        with form.keeping():
+            with transaction():
+                verb(open_items.get_item(item_id, seen_by=user), by=user, **form.fields)
+            flash(said, "ok")
+            return redirect(url_for(".show"))
+    return _show_item(open_items.get_item(item_id, seen_by=user)), form.status

@@ -72,6 +72,18 @@ class WriteOffInput(Schema):
     reason = clean_text(5, 500, required=True, error_messages={"required": "Say why."})
 
 
+class ExplanationInput(Schema):
+    """What a difference between our books and Stripe's was; kept with it."""
+
+    reason = clean_text(1, 1_000, required=True, error_messages={"required": "Write a sentence."})
+
+
+class AdoptionInput(ExplanationInput):
+    """``payables``: the ids of what the transfer paid."""
+
+    payables = fields.List(fields.String(), attribute="payable_ids", load_default=list)
+
+
 class ReversalInput(WriteOffInput):
     """``amount`` in the transfer's currency; loads as Money."""
 

@@ -21,7 +21,7 @@ from marketplace.referrals.suppression import hash_email
 
 HOW = {Channel.EMAIL: "by e-mail", Channel.PHONE: "by phone"}
 BUYER_WHY = ("You get this mail because someone pointed a business at a post of yours on Fingerpost. "
-             "We never write again unless you say yes; “never contact me” on the page ends it for good.")
+             "Unless you say yes we remind you once at most; “never contact me” on the page ends it for good.")
 YOUR_DATA = "What we hold about you, who has it, and how to have it erased"
 CONFIRM_WHY = ("You get this mail because somebody gave this address with a yes on Fingerpost. "
                "If it was not you, do nothing: without your confirmation the yes does not count.")

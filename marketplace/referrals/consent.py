@@ -46,6 +46,10 @@ class NotTheirs(Conflict):
     status, code = 410, "wrong_person"
 
 
+class Erased(Conflict):
+    status, code = 410, "erased"
+
+
 class AskingOver(Conflict):
     status, code = 410, "link_expired"
 
@@ -55,7 +59,11 @@ def open_buyer_link(purpose: str, token: str) -> Lead:
     if purpose not in {PASSED_ON, MAILED}:
         unsign(PASSED_ON, "forged")
     lead = db.session.get_one(Lead, unsign(purpose, token).partition("~")[0])
-    if purpose == MAILED and db.session.get_one(Buyer, lead.buyer_id).email is None:
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    if purpose == MAILED and buyer.email is None and (buyer.erased_at is not None or lead.consent is not Consent.ASKED):
+        raise Erased("This link is closed: what was kept of you for it is erased.",
+                     next_step="Whoever was given something of it before was told to erase it too.")
+    if purpose == MAILED and buyer.email is None:
         raise NotTheirs("This link is closed: somebody said that it had reached the wrong person.",
                         next_step="Nothing about you is kept here.")
     return lead

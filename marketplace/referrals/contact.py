@@ -13,9 +13,9 @@ from marketplace.identity.models import User
 from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.disclosure import disclosure_of
 from marketplace.referrals.legal_clocks import note_disclosed
-from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Evidence, Lead, Suppression
+from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Evidence, Lead, Moderation, Suppression
 from marketplace.referrals.permissions import is_referrer, may_moderate, may_work
-from marketplace.referrals.queries import find_live_grant, live_grants
+from marketplace.referrals.queries import find_live_grant, is_found_false, live_grants
 
 PURPOSE = "to contact me about the need described in my post, and nothing else"
 # In the trail: who had a buyer's data before them.
@@ -43,6 +43,7 @@ def is_open_to_business(lead: Lead, grant: ConsentGrant | None) -> bool:
         lead.consent is Consent.GRANTED and grant is not None and grant.confirmed_at is not None
         and grant.withdrawn_at is None and clock.now().date() <= grant.until
         and not lead.is_held  # Signs that buyer and referrer are one: a person looks before anybody is introduced.
+        and not (lead.moderation is Moderation.EXPIRED and is_found_false(lead.id))
     )
 
 
@@ -54,6 +55,9 @@ def open_contact(lead: Lead, *, by: User, purpose: str = PURPOSE) -> Contact:
     if grant is None or not is_open_to_business(lead, grant):
         raise NoConsent("The buyer has not said yes, or the time they gave is over.",
                         next_step="You will hear from us as soon as they do.")
+    if is_found_false(lead.id):
+        raise NoConsent("It was found that this lead is not genuine: nobody is introduced by it.",
+                        next_step="Do not contact this person because of it.")
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     if grant.purpose != purpose or _said_never_before(buyer, grant):
         raise NoConsent("The buyer did not agree to this.", next_step="What they agreed to stands on the lead’s page.")

@@ -92,5 +92,5 @@ BEFORE: dict[Moderation, tuple[str, str]] = {
     Moderation.REJECTED: ("The referrer may appeal.", "You may appeal once."),
     Moderation.DUPLICATE: ("The referrer may appeal.", "If the buyer says it was you, appeal."),
     Moderation.WITHDRAWN: ("Nothing.", "Nothing: you took it back."),
-    Moderation.EXPIRED: ("Nothing: it has ended.", "Nothing: it has ended. What was earned stays earned."),
+    Moderation.EXPIRED: ("Nothing: it has ended.", "Nothing: it has ended."),
 }

@@ -29,7 +29,7 @@ from marketplace.referrals.models import (
     Split,
 )
 from marketplace.referrals.reward_words import part_in_words, thing_in_words
-from marketplace.referrals.story_words import PASSED_ON, TO_BUYER, WORDS, A, B, R, Y
+from marketplace.referrals.story_words import INSIDERS, PASSED_ON, TO_BUYER, WORDS, A, B, R, Y
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,14 @@ def _is_appeal(event: AuditEvent) -> bool:
 
 def _more(event: AuditEvent, lead: Lead, audience: Audience, about: str) -> str:
     parts = [about, _actor(event.actor_id, lead, audience)]
-    if (reason := event.details.get("reason")) and not _is_appeal(event):
+    if (reason := event.details.get("reason")) and not _is_appeal(event) and _may_read_reason(event, audience):
         parts.append(_reason_in_words(str(reason)))
     return " · ".join(part for part in parts if part)
+
+
+def _may_read_reason(event: AuditEvent, audience: Audience) -> bool:
+    """What an admin writes of signs of fraud is for the referrer: it may tell of their leads for other businesses."""
+    return audience in INSIDERS or not event.action.startswith("fraud.")
 
 
 def _reason_in_words(reason: str) -> str:

@@ -168,7 +168,8 @@ class TestReconciliation:
         address = f"/admin/reconciliation/items/{item.id}"
         as_user(make_user()).page(address, status=403)
         assert "Stripe has $70 more" in words_of(browser.page(address))
-        assert browser.submit(address, {"reason": " "}, action="/booking").status_code == 422
+        refused = browser.submit(address, {"reason": " "}, action="/booking")
+        assert refused.status_code == 422 and "Post an entry" in refused.text
         said = browser.submit(address, {"reason": "We paid it in for fees."}, action="/booking").text
         assert "The entry is posted" in said and "Nothing is open" in said and "We paid it in for fees." in said
         assert why_stopped(None) is None
@@ -183,6 +184,8 @@ class TestReconciliation:
         item = db.session.scalars(select(OpenItem).filter_by(currency="usd")).one()
         address = f"/admin/reconciliation/items/{item.id}"
         assert "Post an entry" not in words_of(browser.page(address))
+        unreadable = browser.submit(address, {"reason": "Ticket 7" + "." * 1_000}, action="/closure")
+        assert unreadable.status_code == 422 and "Ticket 7...." in unreadable.text
         browser.submit(address, {"reason": "Stripe's ticket 7."}, action="/closure")
         assert "Stripe's ticket 7." in words_of(browser.page("/admin/reconciliation"))
         app.extensions["gateway"] = before

@@ -11,6 +11,7 @@ EACH = 1  # Bodies of either kind for a door; which strings, differs from door t
 
 # Forms that take nothing, whoever sends it.
 NOT_TAKEN = {
+    "POST /admin/reconciliation/items/<item_id>/adoption",  # no transfer here is unknown
     "POST /buyer/<token>/share", "POST /buyer/<token>/thing",  # the link that is passed on proves nothing
 }
 

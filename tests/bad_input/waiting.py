@@ -16,9 +16,12 @@ from marketplace.payments.models import (
     FrozenState,
     Funding,
     FundingState,
+    OpenItem,
+    OpenItemKind,
     Payable,
     PayableState,
     ReversalState,
+    StripeMovement,
     Transfer,
     TransferReversal,
     TransferState,
@@ -49,7 +52,21 @@ Elsewhere = dict[str, dict[str, str]]  # For a route, the names that its address
 def what_waits(bounty: Bounty, business: Business, ana: User) -> Elsewhere:
     """For a bounty with funds for five leads more."""
     return {**_disputes(bounty, business, ana), **_held(bounty, ana), **_of_transfers(bounty, business, ana),
-            **_paid_oddly(bounty, business), **_unpaid(bounty, ana)}
+            **_paid_oddly(bounty, business), **_unpaid(bounty, ana), **_unexplained()}
+
+
+def _unexplained() -> Elsewhere:
+    """Money that came to our balance at Stripe, and nobody knows why: an entry can settle it."""
+    now = clock.now()
+    with transaction():
+        db.session.add(StripeMovement(
+            id="txn_topup", type="topup", reporting_category="topup", amount_minor=7_000, fee_minor=0, net_minor=7_000,
+            currency="usd", occurred_at=now, available_on=now))
+        item = OpenItem(kind=OpenItemKind.TOPUP_UNEXPLAINED, subject_id="txn_topup", note="Stripe has more.",
+                        amount_minor=7_000, currency="usd", last_seen_at=now)
+        db.session.add(item)
+        db.session.flush()
+        return {"POST /admin/reconciliation/items/<item_id>/booking": {"item_id": item.id}}
 
 
 def second_to(lead: Lead) -> str:

@@ -3,6 +3,7 @@ import csv
 import io
 import json
 from datetime import date
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import update
@@ -19,7 +20,7 @@ from marketplace.privacy.buyers import erase_as_wished, erase_buyer
 from marketplace.privacy.erasing import proof_of
 from marketplace.privacy.kinds import KINDS, Whose, columns_of
 from marketplace.referrals.appeals import NotRefused, appeal_decision
-from marketplace.referrals.asking import buyer_link
+from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.buyers_share import decline_share, shares_of_buyer
 from marketplace.referrals.consent import give_consent
 from marketplace.referrals.data_link import LINK_LASTS
@@ -191,6 +192,10 @@ def test_pages_of_an_erased_lead_still_open(david, as_user, anonymous):
             page = as_user(user).get(f"/leads/{lead_id}")
             assert page.status_code in ({200} if person != david.wes else {200, 404})
             assert "What was read here is erased" in page.text or person == david.wes
+    for lead_id in (david.yes, david.asked):
+        closed = anonymous.get(urlsplit(buyer_link(lead_of(lead_id), MAILED)).path)
+        assert closed.status_code == 410 and "is erased" in closed.text
+        assert "Nobody has been given" not in closed.text and "wrong person" not in closed.text
 
 
 @pytest.mark.once

@@ -9,6 +9,7 @@ from marketplace.foundation.traces import Trace, TraceKind, forget_traces, keep_
 from marketplace.identity.models import User
 from marketplace.payments.models import AccountKind, Payable
 from marketplace.payments.money_out.stops import why_stopped
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.contact import NoConsent, open_contact
 from marketplace.referrals.fraud import cases
 from marketplace.referrals.fraud.addresses import firm_of, is_office, is_thrown_away
@@ -30,6 +31,7 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.moderation import reject_lead
 from marketplace.referrals.queries import rewards_of_lead
+from marketplace.referrals.timeline import tell_story
 from tests import factories as make
 from tests.browsing import body_of
 from tests.referrals.steps import actions_on, again, do, holds
@@ -107,12 +109,14 @@ class TestPointing:
         assert (look.point, look.verdict, look.reasons) == (Point.POINTING, Verdict.PASS, [])
         assert standing_of(lead) is None
 
-    def test_a_stop_waits_for_a_person_and_is_not_accepted_meanwhile(self, insider, ana, mona, work, mailbox, later):
+    def test_a_stop_waits_for_a_person_and_is_not_accepted_meanwhile(self, insider, ana, mona, as_user, work, mailbox, later):
         work()
         assert case_of(insider).level is Verdict.STOP and again(insider).is_held
         assert "A person looks at a lead first" in [mail["Subject"] for mail in mailbox.to(ana.email)]
         with pytest.raises(HeldForALook):
             make.accept(insider, by=mona)
+        case = as_user(mona).get(f"/leads/{insider.id}").text
+        assert "Decide it in the room Fraud" in case and f"{insider.id}/acceptance" not in case
         later(days=60)
         work()
         lead = again(insider)
@@ -257,7 +261,7 @@ class TestClocks:
 
 
 class TestConfirmed:
-    def test_the_money_goes_back_and_what_other_leads_earned_stays(self, own_device, bounty, ana, mona, work, later):
+    def test_the_money_goes_back_and_what_other_leads_earned_stays(self, own_device, bounty, ana, wes, mona, work, later):
         other = make.consent(make.accept(make.make_lead(bounty, by=ana)), email="else@example.com")
         kept, reward = won(other, work), won(own_device, work)
         free = holds(AccountKind.FUNDS, bounty.id)
@@ -266,7 +270,11 @@ class TestConfirmed:
         later(days=15)
         work()
         voided = db.session.get_one(Reward, reward.id, populate_existing=True)
-        assert voided.state is RewardState.VOIDED and "two addresses" in voided.void_reason
+        assert (voided.state, voided.void_reason) == (RewardState.VOIDED, "It was found not to be genuine.")
+        with pytest.raises(NoConsent, match="not genuine"):
+            open_contact_as(own_device, wes)
+        stories = {who: " ".join(one.text for one in tell_story(again(own_device), who)) for who in Audience}
+        assert {who for who, story in stories.items() if "two addresses" in story} == {Audience.REFERRER, Audience.ADMIN}
         assert (holds(AccountKind.HELD, reward.id), holds(AccountKind.FUNDS, bounty.id)) == (0, free + 105_000)
         later(days=30)
         work()

@@ -33,6 +33,7 @@ from marketplace.referrals.models import (
 from marketplace.referrals.reserving import free_reserved
 
 HELD = "A person at Fingerpost looks at this lead first. Nothing is lost meanwhile."
+NOT_GENUINE = "It was found not to be genuine."
 UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
 UNRELEASED = frozenset({RewardState.PENDING, RewardState.ON_HOLD})
 RELEASED = frozenset({RewardState.PAYABLE, RewardState.SCHEDULED, RewardState.PAID})  # Parts of it may be owed still.
@@ -90,14 +91,14 @@ def undo_lead(case: FraudCase, *, by: str) -> None:
     """
     lead, reason = case.lead, case.reason or ""
     lead.is_held = False
-    _take_what_it_earned(lead, by=by, reason=reason)
+    _take_what_it_earned(lead, by=by)
     if lead.stage is Stage.WON:
-        free_reserved(lead, why="It was found not to be genuine.")
+        free_reserved(lead, why=NOT_GENUINE)
     stops.lift_stops(case.id, by=audit.SYSTEM)
     if lead.moderation is Moderation.ACCEPTED and lead.stage is not Stage.WON:
-        end_lead(lead, why="It was found not to be genuine.", by=by)
+        end_lead(lead, why=NOT_GENUINE, by=by)
     elif lead.moderation is Moderation.NEEDS_INFO:
-        lifecycle.move(lead, Moderation.EXPIRED, by=by, reason="It was found not to be genuine.")
+        lifecycle.move(lead, Moderation.EXPIRED, by=by, reason=NOT_GENUINE)
     elif lead.moderation in UNDECIDED:
         if lead.moderation is Moderation.SUBMITTED:
             lifecycle.move(lead, Moderation.IN_REVIEW, by=audit.SYSTEM)
@@ -107,17 +108,17 @@ def undo_lead(case: FraudCase, *, by: str) -> None:
     note_funds_came_free(db.session.get_one(Bounty, lead.bounty_id))
 
 
-def _take_what_it_earned(lead: Lead, *, by: str, reason: str) -> None:
+def _take_what_it_earned(lead: Lead, *, by: str) -> None:
     """All that is not in a transfer or sent, and what is owed in kind."""
     for reward in _rewards_of(lead):
         if reward.state in UNRELEASED:
-            _void_held(reward, by=by, reason=reason)
+            _void_held(reward, by=by)
         elif reward.state is RewardState.PAYABLE:
-            _void_owed(reward, by=by, reason=reason)
+            _void_owed(reward, by=by)
         elif reward.state in RELEASED:
             _take_owed(reward)
     for thing in db.session.scalars(select(RewardInKind).filter_by(lead_id=lead.id, state=KindState.OWED)).all():
-        lifecycle.move_kind(thing, KindState.EXPIRED, by=by, reason="It was found not to be genuine.")
+        lifecycle.move_kind(thing, KindState.EXPIRED, by=by, reason=NOT_GENUINE)
         outbox.promise("send_letter", letter="kind_expired", kind_id=thing.id)
 
 
@@ -132,16 +133,16 @@ def _rewards_of(lead: Lead) -> Sequence[Reward]:
         .execution_options(populate_existing=True)).all()
 
 
-def _void_held(reward: Reward, *, by: str, reason: str) -> None:
+def _void_held(reward: Reward, *, by: str) -> None:
     """held -> funds, with the fee on it."""
     thaw_owner(reward.id)
     held = ledger.account(AccountKind.HELD, reward.id, reward.currency)
     ledger.move(ledger.balance(held), source=held, target=_funds(reward), kind="reward_voided",
                 reference=f"{reward.id}:fraud")
-    _void(reward, by=by, reason=reason)
+    _void(reward, by=by)
 
 
-def _void_owed(reward: Reward, *, by: str, reason: str) -> None:
+def _void_owed(reward: Reward, *, by: str) -> None:
     """payable -> funds, and the fee that we had earned with it."""
     if payables.lock_payable(reward.id).state is not PayableState.OWED:
         return
@@ -150,7 +151,7 @@ def _void_owed(reward: Reward, *, by: str, reason: str) -> None:
     if fee.minor:
         ledger.move(fee, source=ledger.account(AccountKind.PLATFORM_FEES, PLATFORM, reward.currency),
                     target=_funds(reward), kind="reward_voided_fee", reference=f"{reward.id}:fraud_fee")
-    _void(reward, by=by, reason=reason)
+    _void(reward, by=by)
 
 
 def _take_owed(reward: Reward) -> None:
@@ -160,8 +161,9 @@ def _take_owed(reward: Reward) -> None:
             payables.take_from_owed(piece, piece.amount, credit=_funds(reward), reference=f"{piece.id}:fraud")
 
 
-def _void(reward: Reward, *, by: str, reason: str) -> None:
-    reward.void_reason = f"It was found not to be genuine. {reason}".strip()
+def _void(reward: Reward, *, by: str) -> None:
+    """The business reads why, too; what the admin wrote is for the referrer."""
+    reward.void_reason = NOT_GENUINE
     lifecycle.move_reward(reward, RewardState.VOIDED, by=by, reason=reward.void_reason)
 
 
