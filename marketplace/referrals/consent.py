@@ -62,7 +62,7 @@ def open_buyer_link(purpose: str, token: str) -> Lead:
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     if purpose == MAILED and buyer.email is None and (buyer.erased_at is not None or lead.consent is not Consent.ASKED):
         raise Erased("This link is closed: what was kept of you for it is erased.",
-                     next_step="Whoever was given something of it before was told to erase it too.")
+                     next_step="There is nothing more to do here.")
     if purpose == MAILED and buyer.email is None:
         raise NotTheirs("This link is closed: somebody said that it had reached the wrong person.",
                         next_step="Nothing about you is kept here.")

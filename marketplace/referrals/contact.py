@@ -51,13 +51,13 @@ def open_contact(lead: Lead, *, by: User, purpose: str = PURPOSE) -> Contact:
     """Show the buyer's contact data to a member of the business: for the purpose, by the channel and until the day that
     they agreed to. NoConsent (409) unless the yes stands today."""
     require(may_work(by, lead), "see this buyer’s contact data")
+    if is_found_false(lead.id):
+        raise NoConsent("It was found that this lead is not genuine: nobody is introduced by it.",
+                        next_step="Do not contact this person because of it.")
     grant = find_live_grant(lead)
     if grant is None or not is_open_to_business(lead, grant):
         raise NoConsent("The buyer has not said yes, or the time they gave is over.",
                         next_step="You will hear from us as soon as they do.")
-    if is_found_false(lead.id):
-        raise NoConsent("It was found that this lead is not genuine: nobody is introduced by it.",
-                        next_step="Do not contact this person because of it.")
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     if grant.purpose != purpose or _said_never_before(buyer, grant):
         raise NoConsent("The buyer did not agree to this.", next_step="What they agreed to stands on the lead’s page.")
