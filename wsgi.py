@@ -1,7 +1,12 @@
 """The door for WSGI servers: settings from the environment, or a start refused in plain words."""
+import gc
 import os
 
-from marketplace.app import create_app
-from marketplace.settings import Settings
+gc.disable()  # Whatever is made while the product starts stays: to look through it for rubbish was half of the start.
+
+from marketplace.app import create_app  # noqa: E402
+from marketplace.settings import Settings  # noqa: E402
 
 app = create_app(Settings.from_env(os.environ))
+gc.freeze()
+gc.enable()

@@ -1,5 +1,4 @@
 """Commands for operators: flask work | seed | make-admin | resume-payee | trial-balance | reconcile | doctor."""
-import gc
 import random
 import signal
 import time
@@ -50,7 +49,6 @@ def work() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    gc.freeze()  # What was imported stays: a long job need not have it looked through again and again.
     rota, clicks = Rota(SCHEDULE), Rounds(current_app.extensions["settings"].click_dir)
     while not stopping:
         did_one = False

@@ -41,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # Until all tests are collected: what is imported stays.
     is_worker = hasattr(config, "workerinput")
     asked, given = config.getoption("--database"), os.environ.keys() & {"TEST_DATABASE_URL", "TEST_DATABASE_MISSING"}
     if asked == "postgresql" and not is_worker and not given:
@@ -52,12 +53,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure() -> None:
     SHARED.close()
+    gc.collect()  # What is thrown away only now may still complain. Once: pytest would look five times through it all.
+    gc.freeze()
 
 
 def pytest_collection_finish() -> None:
     """What was imported stays: looking through it again and again for something to throw away takes time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000)  # As shipped, 700: much is made in a test, and nearly all of it is gone at once.
 
 
