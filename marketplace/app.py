@@ -39,9 +39,11 @@ from marketplace.payments.stripe_gateway import make_gateway
 from marketplace.privacy.pages import BLUEPRINTS as PRIVACY_PAGES
 from marketplace.referrals.api import BLUEPRINTS as REFERRALS_API
 from marketplace.referrals.pages import BLUEPRINTS as REFERRALS_PAGES
+from marketplace.referrals.said_bought import read_words_by
 from marketplace.settings import Settings
 from marketplace.tracking import in_front as redirects_in_front
 from marketplace.tracking.api import BLUEPRINTS as TRACKING_API
+from marketplace.tracking.buyers_word import read_words
 from marketplace.tracking.pages import BLUEPRINTS as TRACKING_PAGES
 
 ICONS = ("heroicon_outline", "heroicon_solid", "heroicon_mini", "heroicon_micro")
@@ -80,6 +82,7 @@ def create_app(settings: Settings) -> Flask:
         app.register_blueprint(dev.bp)
     cli.register(app)
     follow_the_trail()
+    read_words_by(read_words)
     redirects_in_front.init_app(app, folder=settings.click_dir, at_once=settings.clicks == "sync",
                                 secure=settings.production, allow=settings.fetch_allow)
     if settings.proxy_hops:

@@ -66,7 +66,10 @@ from marketplace.referrals.queries import (
     moderation_queue,
 )
 from marketplace.referrals.reward_words import thing_at_start
+from marketplace.referrals.said_bought import words_of
 from marketplace.referrals.sharing import count_splits_to_answer
+from marketplace.tracking.buyers_word import ANSWERED_WITHIN as WORD_ANSWERED_WITHIN
+from marketplace.tracking.buyers_word import words_waiting
 
 bp = Blueprint("home", __name__)
 
@@ -101,8 +104,8 @@ def fairness() -> Any:
     return render_template(
         "home/fairness.html", fee=percent_text(PLATFORM_FEE_BPS), fee_example=EXAMPLE_REWARD.share(PLATFORM_FEE_BPS),
         deadlines=deadlines, dispute_days=OPEN_WITHIN.days, dispute_answer=ANSWERED_WITHIN,
-        longest_consent=LONGEST_CONSENT, reasons=list(ReasonCode), hold_days=HOLD_DAYS,
-        protection_days=PROTECTION_DAYS, consent_days=CONSENT_DAYS, evidence_days=EVIDENCE_DAYS,
+        word_answer=WORD_ANSWERED_WITHIN, longest_consent=LONGEST_CONSENT, reasons=list(ReasonCode),
+        hold_days=HOLD_DAYS, protection_days=PROTECTION_DAYS, consent_days=CONSENT_DAYS, evidence_days=EVIDENCE_DAYS,
         example={"reward": EXAMPLE_REWARD, "sale": EXAMPLE_SALE, "refund": EXAMPLE_REFUND, "back": back,
                  "left": EXAMPLE_REWARD - back})
 
@@ -142,10 +145,11 @@ def referrer_dashboard() -> Any:
     latest = leads_pointed_by(user).order_by(Lead.id.desc()).limit(LATEST)
     leads = [as_told(lead) for lead in db.session.scalars(latest)]
     rewards, known = rewards_by_lead(leads), leads_with_address(leads)
+    words = words_of([lead.id for lead in leads])
     return render_template(
         "home/referrer.html", leads=leads, rewards=rewards, earnings=earnings_of(user), counts=pointed_counts(user),
-        steps={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id], is_address_known=lead.id in known)
-               for lead in leads},
+        steps={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id], is_address_known=lead.id in known,
+                                  word=words.get(lead.id)) for lead in leads},
         is_payable=_is_payable(user), is_confirmed=is_confirmed(user), to_answer=count_splits_to_answer(user),
         disputes=count_to_answer(user_id=user.id),
         things=things_owed_to(user), what=thing_at_start)
@@ -162,11 +166,12 @@ def business_dashboard(business_id: str) -> Any:
     accepted = leads_for_business(business.id, seen_by=user).where(Lead.moderation == Moderation.ACCEPTED)
     leads = db.session.scalars(accepted.order_by(Lead.accepted_at.desc(), Lead.id.desc()).limit(LATEST)).all()
     rewards, known = rewards_by_lead(leads), leads_with_address(leads)
+    words = words_of([lead.id for lead in leads])
     return render_template(
         "home/business.html", business=business, bounties=bounties, free=free_among(bounties),
         reserved=reserved_among(bounties), backing=backing_among(bounties), sign=reward_sign, leads=leads,
-        steps={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id], is_address_known=lead.id in known)
-               for lead in leads},
+        steps={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id], is_address_known=lead.id in known,
+                                  word=words.get(lead.id)) for lead in leads}, words=words_waiting(business.id),
         counts=count_pipeline(business.id, seen_by=user), to_contact=count_to_contact(business.id),
         disputes=count_to_answer(business_id=business.id), may_post=may_post_for(user, business.id),
         owed=things_owed_by(business.id), what=thing_at_start)

@@ -146,6 +146,7 @@ JOBS: Jobs = {
     "match_order": retrying.match_order,
     "count_what_waited": retrying.count_what_waited,
     "count_buyers_word": buyers_word.count_buyers_word,
+    "settle_buyers_word": buyers_word.settle_buyers_word,
     "note_claim_ended": claims.note_claim_ended,
     "forget_clicks": taking_in.forget_clicks,
     "look_at_domains": domains.look_at_domains,

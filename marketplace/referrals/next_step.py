@@ -1,28 +1,49 @@
 """What happens next with a lead, and who has to do it: one sentence for each reader."""
 from marketplace.foundation.money import show_money
+from marketplace.foundation.show import day_in_words
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.caps import CREDITED_ANEW
 from marketplace.referrals.models import Consent, Lead, Moderation, Reward, RewardState, Stage
 from marketplace.referrals.queries import is_buyer_address_known
 from marketplace.referrals.reserving import still_possible
 from marketplace.referrals.reward_words import main_reward, reward_next, taking_back
+from marketplace.referrals.said_bought import BuyersWord, Standing
 
 R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYER
 
 
 def next_step(
-    lead: Lead, audience: Audience, rewards: list[Reward], *, is_address_known: bool | None = None
+    lead: Lead, audience: Audience, rewards: list[Reward], *, is_address_known: bool | None = None,
+    word: BuyersWord | None = None,
 ) -> str:
-    """One sentence: what happens next, and who has to do it. Lists know ``is_address_known`` of all their leads."""
+    """One sentence: what happens next, and who has to do it. Lists know ``is_address_known`` and ``word`` of all their
+    leads."""
     if lead.moderation is not Moderation.ACCEPTED:
         return _before_acceptance(lead, audience)
     if lead.consent is Consent.ASKED:
         return _while_asked(lead, audience, is_address_known=is_address_known)
+    if word is not None and lead.stage is not Stage.WON and (said := _word_next(word, audience)):
+        return said
     if rewards and (lead.stage is Stage.WON or lead.stage in IN_THE_END):
         return _reward_next(lead, main_reward(rewards))
     if lead.stage in IN_THE_END:
         return IN_THE_END[lead.stage]
     return _in_talks(lead, audience)
+
+
+def _word_next(word: BuyersWord, audience: Audience) -> str:
+    """While the buyer's “I bought it” waits for somebody."""
+    by, is_business = day_in_words(word.due), audience is B
+    if word.standing is Standing.ASKED:
+        return (f"The buyer says that they bought. Say yes or no by {by}: silence counts as a yes." if is_business else
+                f"The buyer says that they bought. The business says yes or no by {by}: silence counts as a yes.")
+    if word.standing is Standing.UNFUNDED:
+        return ("The buyer bought, and it counts: fund the bounty, then the sale is recorded." if is_business else
+                "The buyer bought, and it counts as soon as the business has funded the bounty again.")
+    if word.standing is Standing.DENIED and not is_business:
+        who = "You" if audience is R else "The referrer"
+        return f"The buyer says that they bought, the business that they did not. {who} may dispute it for thirty days."
+    return ""
 
 
 def _reward_next(lead: Lead, reward: Reward) -> str:

@@ -45,7 +45,7 @@ def _reward(reward_id: str) -> tuple[Reward, Lead]:
 def _to_whose_it_is(reward: Reward, lead: Lead, subject: str, *paragraphs: str) -> list[Mail]:
     """The referrer reads it on the lead's page, everybody else among their rewards; a buyer on their private page."""
     if reward.beneficiary_id is None:
-        return _to_buyer(lead, subject, *paragraphs)
+        return to_introduced_buyer(lead, subject, *paragraphs)
     if reward.beneficiary_id == lead.referrer_id:
         return to_referrer(lead, subject, *paragraphs)
     person = db.session.get_one(User, reward.beneficiary_id)
@@ -53,7 +53,7 @@ def _to_whose_it_is(reward: Reward, lead: Lead, subject: str, *paragraphs: str) 
                     action=("Open your rewards", public_url("/rewards")))]
 
 
-def _to_buyer(lead: Lead, subject: str, *paragraphs: str, label: str = "Open my page") -> list[Mail]:
+def to_introduced_buyer(lead: Lead, subject: str, *paragraphs: str, label: str = "Open my page") -> list[Mail]:
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     if not buyer.email or db.session.get(Suppression, hash_email(buyer.email)) is not None:
         return []  # Never means never, also of good news: it stands on their page.
@@ -128,7 +128,7 @@ def reward_clawed_back(clawback_id: str) -> list[Mail]:
 def buyer_share_earned(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
     cause = f", give it to {lead.terms.cause}" if lead.terms.cause else ""
-    return _to_buyer(
+    return to_introduced_buyer(
         lead, "There is something for you too",
         f"{lead.business.name} promised you a share: {show_money(reward.amount)}, {part_in_words(reward)}.",
         f"You may take it as money{cause}, or decline it. It is kept for you until you choose, and for ninety days "
@@ -139,7 +139,7 @@ def buyer_share_waiting(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
     if reward.choice is not None or reward.choice_due_at is None:
         return []
-    return _to_buyer(
+    return to_introduced_buyer(
         lead, "Your share waits for your choice",
         f"{show_money(reward.net)} from {lead.business.name} is ready. Tell us by "
         f"{day_in_words(reward.choice_due_at)} what becomes of it.",
@@ -152,8 +152,9 @@ def buyer_share_reminded(reward_id: str) -> list[Mail]:
 
 def buyer_share_lapsed(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
-    return _to_buyer(lead, "Your share went back", f"We had no word from you, so {show_money(reward.net)} went back to "
-                     f"{lead.business.name}.")
+    return to_introduced_buyer(
+        lead, "Your share went back",
+        f"We had no word from you, so {show_money(reward.net)} went back to {lead.business.name}.")
 
 
 def split_asked(part_id: str) -> list[Mail]:
@@ -189,7 +190,7 @@ def _thing(kind_id: str) -> tuple[RewardInKind, Lead]:
 
 def _to_receiver(owed: RewardInKind, lead: Lead, subject: str, *paragraphs: str) -> list[Mail]:
     if owed.beneficiary_id is None:
-        return _to_buyer(lead, subject, *paragraphs) if lead.consent is Consent.GRANTED else []
+        return to_introduced_buyer(lead, subject, *paragraphs) if lead.consent is Consent.GRANTED else []
     return to_referrer(lead, subject, *paragraphs)
 
 

@@ -28,8 +28,9 @@ from marketplace.referrals.models import (
     Stage,
 )
 from marketplace.referrals.permissions import may_work
-from marketplace.referrals.queries import conversions_of, is_disputed
+from marketplace.referrals.queries import conversions_of, find_conversion, is_disputed
 from marketplace.referrals.reserving import free_reserved, still_possible
+from marketplace.referrals.said_bought import word_of
 
 ACTIVE = frozenset({Stage.QUALIFIED, Stage.MEETING, Stage.NEGOTIATION})  # Evidence of activity.
 ENDED = frozenset({Stage.LOST, Stage.UNQUALIFIED})
@@ -104,6 +105,9 @@ def make_sale(
         lead, Event(Happening.WON, amount), occurred_on, kind=ConversionKind.SALE, source=source,
         external_id=external_id, amount=amount, by=by)
     promise_what_follows(lead, sale)
+    word = None if lead.is_tracked else word_of(lead)  # Who came by a link has no page to say it on.
+    if word is not None and word.is_open and source is not ConversionSource.BUYER_CONFIRMED:
+        outbox.promise("settle_buyers_word", lead_id=lead.id)
     return sale
 
 
@@ -173,6 +177,11 @@ def _check_may_work(lead: Lead, by: User, version: int | None) -> None:
 def is_introduced(lead: Lead) -> bool:
     """The buyer said yes, or came to the business by themselves."""
     return lead.is_tracked or lead.consent in {Consent.GRANTED, Consent.WITHDRAWN}
+
+
+def is_sale_missing(lead: Lead) -> bool:
+    """Whether somebody could say that they bought: introduced, not over, and no sale recorded."""
+    return lead.moderation is Moderation.ACCEPTED and is_introduced(lead) and find_conversion(lead) is None
 
 
 def _extend_protection(lead: Lead) -> None:

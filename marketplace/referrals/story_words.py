@@ -1,5 +1,6 @@
 """What happened to a lead, in words: which of it who reads, by kinds of happenings."""
 from marketplace.referrals.audience import Audience
+from marketplace.referrals.said_bought import CONFIRMED, DENIED, SAID, UNANSWERED
 
 R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYER
 EVERYONE = frozenset(Audience)
@@ -59,6 +60,14 @@ THE_BUYER: dict[str, Told] = {
     "buyer.erasure_asked": (frozenset({A}), "The buyer asked to be erased; something is to be settled first", "warn"),
     "witness.asked": (EVERYONE - {Y}, "The buyer was asked whether they bought", "info"),
     "witness.answered": (EVERYONE - {Y}, "The buyer answered as a witness", "info"),
+}
+
+# What became of their “I bought it”.
+THEIR_WORD: dict[str, Told] = {
+    SAID: (EVERYONE, "The buyer says that they bought; the business is asked", "info"),
+    CONFIRMED: (EVERYONE, "The business says that they bought", "ok"),
+    UNANSWERED: (EVERYONE, "The business did not answer in time: it counts as the buyer says", "ok"),
+    DENIED: (EVERYONE, "The business says that there was no purchase", "warn"),
 }
 
 # How far the business came with them.
@@ -140,7 +149,7 @@ DISPUTES: dict[str, Told] = {
 }
 
 # By action of the trail. What is not in here is read by admins alone, as it was recorded.
-WORDS = THE_POST | DECISIONS | THE_BUYER | TALKS | MONEY | SHARES_AND_THINGS | DOUBTS | DISPUTES
+WORDS = THE_POST | DECISIONS | THE_BUYER | THEIR_WORD | TALKS | MONEY | SHARES_AND_THINGS | DOUBTS | DISPUTES
 
 # Without an address nobody was asked yet: there is a private page, and the referrer has its link.
 PASSED_ON = {
@@ -162,6 +171,9 @@ TO_BUYER = {
     "contact.opened": "The business opened your contact data",
     "case.opened": "A moderator looked at your post",
     "post.opened": "The business read your post",
+    SAID: "You said that you bought; the business is asked",
+    CONFIRMED: "The business says that you bought",
+    UNANSWERED: "The business did not answer in time: it counts as you said",
     "share.waiting": "You were asked what becomes of your share",
     "share.taken": "You take your share as money",
     "share.donated": "You give your share to the cause",

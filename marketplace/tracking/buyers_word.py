@@ -1,6 +1,8 @@
 """The buyer says “I bought it”: the business says yes or no; silence is for the buyer's word."""
 from datetime import UTC, date, datetime, time, timedelta
 
+from sqlalchemy import select
+
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
@@ -9,10 +11,19 @@ from marketplace.identity.models import User
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.deadlines import add_business_days
 from marketplace.referrals.locks import lock_funds_of
-from marketplace.referrals.models import ConversionSource, Lead, Moderation
+from marketplace.referrals.models import ConversionSource, Lead, Stage
 from marketplace.referrals.moderation import FundsGone
 from marketplace.referrals.queries import find_conversion
-from marketplace.referrals.stages import check_sale_itself, is_introduced
+from marketplace.referrals.said_bought import (
+    CONFIRMED,
+    DENIED,
+    SAID,
+    UNANSWERED,
+    BuyersWord,
+    LeadIds,
+    Standing,
+)
+from marketplace.referrals.stages import check_sale_itself, is_sale_missing
 from marketplace.tracking.counting import count, say
 from marketplace.tracking.intake import NO_FUNDS, find_report
 from marketplace.tracking.lifecycle import move_report
@@ -21,6 +32,7 @@ from marketplace.tracking.permissions import may_report
 from marketplace.tracking.reported import Reported, columns_of
 
 ANSWERED_WITHIN = 5  # Business days.
+REMINDED_AFTER = 3  # Business days.
 WAITS_FOR_BUSINESS, SAID_NO, RECORDED = "business_asked", "business_says_no", "recorded_meanwhile"
 S = ReportState
 
@@ -35,8 +47,7 @@ class NotAsked(Conflict):
 
 def may_say_bought(lead: Lead) -> bool:
     """While the buyer is introduced, no sale is recorded, and they have not said it yet."""
-    return (lead.moderation is Moderation.ACCEPTED and is_introduced(lead) and find_conversion(lead) is None
-            and find_word(lead) is None)
+    return is_sale_missing(lead) and find_word(lead) is None
 
 
 def find_word(lead: Lead) -> Report | None:
@@ -61,9 +72,12 @@ def say_bought(lead: Lead, *, amount: Money, bought_on: date, is_proven: bool) -
     db.session.add(report)
     db.session.flush()
     move_report(report, S.MATCHED, by=BUYER, reason=WAITS_FOR_BUSINESS)
+    audit.record(SAID, lead.id, by=BUYER)
     now = clock.now()
     wait = add_business_days(now, ANSWERED_WITHIN) - now
     outbox.promise("send_letter", letter="buyer_says_bought", report_id=report.id)
+    outbox.promise("send_letter", after=add_business_days(now, REMINDED_AFTER) - now, letter="word_reminded",
+                   report_id=report.id)
     outbox.promise("count_buyers_word", after=wait, report_id=report.id)
     if lead.protected_until is not None:  # Its money is not freed while an answer is awaited.
         lead.protected_until = max(lead.protected_until, now + wait + timedelta(days=7))
@@ -74,45 +88,105 @@ def confirm_word(report: Report, *, by: User) -> None:
     """The business: yes, they bought."""
     require(may_report(by, report.business_id), "answer for this business")
     _check_waits(report)
-    say(report, "The business says that it is so.")
-    _count(report, by=by.id)
+    _count(report, CONFIRMED, "The business says that it is so.", by=by.id)
 
 
 def deny_word(report: Report, *, by: User, why: str) -> None:
-    """The business: no. The referrer can still dispute that a sale is missing, with the buyer as witness."""
+    """The business: no. Buyer and referrer are told; the referrer can dispute that a sale is missing, for thirty days
+    from now, with the buyer as witness."""
     require(may_report(by, report.business_id), "answer for this business")
     _check_waits(report)
     say(report, f"The business says that it is not so: {why}")
     move_report(report, S.REJECTED, by=by.id, reason=SAID_NO)
+    audit.record(DENIED, _lead(report).id, by=by.id, reason=why)
+    outbox.promise("send_letter", letter="word_denied", report_id=report.id)
 
 
 def count_buyers_word(report_id: str) -> None:
-    """Job, after five business days: silence resolves for the buyer's word."""
+    """Job, after five business days: silence resolves for the buyer's word, and the business is told so."""
     report = db.session.get_one(Report, report_id)
-    if report.state is S.MATCHED and report.reason == WAITS_FOR_BUSINESS:
-        say(report, "The business did not answer within five business days, so it counts as the buyer says.")
-        _count(report, by=audit.SYSTEM)
+    if _waits(report):
+        silence = "The business did not answer within five business days, so it counts as the buyer says."
+        if _count(report, UNANSWERED, silence, by=audit.SYSTEM):
+            outbox.promise("send_letter", letter="word_unanswered", report_id=report.id)
 
 
-def _count(report: Report, *, by: str) -> None:
-    lead = db.session.get_one(Lead, report.lead_id)
+def settle_buyers_word(lead_id: str) -> None:
+    """Job, when the sale is recorded by another way: nothing is left to be answered."""
+    lead = db.session.get_one(Lead, lead_id)
+    report = find_word(lead)
+    if report is not None and report.state is S.MATCHED:
+        lock_funds_of(lead)
+        _note_recorded(report, by=audit.SYSTEM)
+
+
+def _count(report: Report, action: str, said: str, *, by: str) -> bool:
+    """Whether there was anything left to count."""
+    lead = _lead(report)
     lock_funds_of(lead)
     if find_conversion(lead) is not None:
-        say(report, "The sale was recorded meanwhile.")
-        move_report(report, S.REJECTED, by=by, reason=RECORDED)
-        return
+        _note_recorded(report, by=by)
+        return False
+    say(report, said)
+    audit.record(action, lead.id, by=by)
     try:
         count(report, lead, by=by)
     except FundsGone as short:  # The business had given the lead up, and its money went elsewhere.
         say(report, f"{short.message} It is counted once there are some.")
         move_report(report, S.MATCHED, by=by, reason=NO_FUNDS)
+    return True
+
+
+def _note_recorded(report: Report, *, by: str) -> None:
+    say(report, "The sale was recorded meanwhile.")
+    move_report(report, S.REJECTED, by=by, reason=RECORDED)
+    outbox.promise("send_letter", letter="word_counted", report_id=report.id)
+
+
+def _lead(report: Report) -> Lead:
+    return db.session.get_one(Lead, report.lead_id)
+
+
+def _waits(report: Report) -> bool:
+    return report.state is S.MATCHED and report.reason == WAITS_FOR_BUSINESS
 
 
 def _check_waits(report: Report) -> None:
-    if report.state is not S.MATCHED or report.reason != WAITS_FOR_BUSINESS:
+    if not _waits(report) or find_conversion(_lead(report)) is not None:
         raise NotAsked("This is answered already.", next_step="Reload the page to see where it stands.")
 
 
 def due_of(report: Report) -> datetime:
     """By when the business answers."""
     return add_business_days(report.created_at, ANSWERED_WITHIN)
+
+
+def read_words(lead_ids: LeadIds) -> dict[str, BuyersWord]:
+    """What the buyers of these leads have said, and where it stands: for the pages of leads."""
+    found = db.session.scalars(select(Report).where(
+        Report.lead_id.in_(lead_ids), Report.source == ConversionSource.BUYER_CONFIRMED))
+    return {word.lead_id: word for word in map(_word, found)}
+
+
+def words_waiting(business_id: str) -> list[BuyersWord]:
+    """Those that the business has to answer, the first to end first."""
+    return [_word(one) for one in db.session.scalars(
+        select(Report).join(Lead, Lead.id == Report.lead_id).where(
+            Report.business_id == business_id, Report.reason == WAITS_FOR_BUSINESS, Report.state == S.MATCHED,
+            Lead.stage != Stage.WON).order_by(Report.id))]
+
+
+def _word(report: Report) -> BuyersWord:
+    amount, is_no = report.amount, report.reason == SAID_NO
+    assert amount is not None
+    assert report.lead_id is not None
+    return BuyersWord(report.lead_id, report.id, amount, report.happened_at.date(), report.created_at, due_of(report),
+                      _standing(report), why=report.reasons[-1] if is_no else "")
+
+
+def _standing(report: Report) -> Standing:
+    if report.state is S.MATCHED:
+        return Standing.ASKED if report.reason == WAITS_FOR_BUSINESS else Standing.UNFUNDED
+    if report.state in {S.APPROVED, S.DUPLICATE} or report.reason == RECORDED:
+        return Standing.COUNTED
+    return Standing.DENIED if report.reason == SAID_NO else Standing.NOT_COUNTED

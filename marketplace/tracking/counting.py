@@ -4,6 +4,7 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from marketplace.bounties.models import Happening
+from marketplace.foundation import outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, DomainError, Invalid
 from marketplace.foundation.money import Money
@@ -39,6 +40,8 @@ def count(report: Report, lead: Lead, *, by: str) -> Conversion | None:
     if made is not None:
         report.conversion_id = made.id
         move_report(report, S.APPROVED, by=by)
+        if report.source is ConversionSource.BUYER_CONFIRMED:
+            outbox.promise("send_letter", letter="word_counted", report_id=report.id)
     return made
 
 

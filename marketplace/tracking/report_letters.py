@@ -1,4 +1,4 @@
-"""What people are told by mail of conversions: credited anew, a buyer who says that they bought."""
+"""What people are told by mail of conversions: credited anew; a buyer’s “I bought it”, and what became of it."""
 from collections.abc import Callable
 
 from marketplace.foundation.db import db
@@ -7,9 +7,14 @@ from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
-from marketplace.referrals.letters import to_members
-from marketplace.referrals.models import Lead
+from marketplace.referrals.disputes.subjects import disputes_no_until
+from marketplace.referrals.letters import to_members, to_referrer
+from marketplace.referrals.models import Consent, Lead
+from marketplace.referrals.queries import find_conversion
+from marketplace.referrals.reward_letters import to_introduced_buyer
+from marketplace.tracking.buyers_word import WAITS_FOR_BUSINESS, due_of
 from marketplace.tracking.models import Reattribution, Report, ReportState
+from marketplace.tracking.standing import rewards_of
 
 
 def credited_anew(moved_id: str) -> list[Mail]:
@@ -35,17 +40,100 @@ def credited_anew(moved_id: str) -> list[Mail]:
 
 
 def buyer_says_bought(report_id: str) -> list[Mail]:
-    """The business: it records the sale, or says that there was none."""
-    report = db.session.get_one(Report, report_id)
-    if report.state is not ReportState.MATCHED or report.amount is None or report.lead_id is None:
+    """The business answers, yes or no; the referrer hears of it."""
+    report, lead = _word(report_id)
+    if report.reason != WAITS_FOR_BUSINESS:
         return []
-    lead = db.session.get_one(Lead, report.lead_id)
+    return [
+        *to_members(
+            lead.business, "A buyer says that they bought from you",
+            f"The buyer of a lead of {day_in_words(lead.created_at)} says that they bought{_what(report)}.",
+            "Is it so? Then one button records the sale. If it is not, say so and why. "
+            f"You have until {day_in_words(due_of(report))}: without an answer it counts as they say.",
+            path=f"/conversions/{report.id}", label="Yes or no"),
+        *to_referrer(
+            lead, "The buyer says that they bought",
+            f"They say that they bought from {lead.business.name}{_what(report)}.",
+            f"{lead.business.name} has until {day_in_words(due_of(report))} to say yes or no. Without an answer it "
+            "counts as the buyer says."),
+    ]
+
+
+def word_reminded(report_id: str) -> list[Mail]:
+    """The one reminder, two business days before silence counts."""
+    report, lead = _word(report_id)
+    if report.reason != WAITS_FOR_BUSINESS:
+        return []
     return to_members(
-        lead.business, "A buyer says that they bought from you",
-        f"The buyer of a lead of {day_in_words(lead.created_at)} says that they bought on "
-        f"{day_in_words(report.happened_at)}, for {show_money(report.amount)}.",
-        "Is it so? Then one button records the sale. If it is not, say so and why. Without an answer within five "
-        "business days it counts as they say.", path=f"/conversions/{report.id}", label="Yes or no")
+        lead.business, "Did this buyer buy from you?",
+        f"A buyer says that they bought{_what(report)}, and waits for your yes or no.",
+        f"Without an answer by {day_in_words(due_of(report))} it counts as they say.",
+        path=f"/conversions/{report.id}", label="Yes or no")
+
+
+def word_unanswered(report_id: str) -> list[Mail]:
+    """The business, once its silence counted."""
+    report, lead = _word(report_id)
+    said = {
+        ReportState.APPROVED: "The sale is recorded. If it is not so, an owner or a manager can dispute what it "
+                              "earned, on the lead’s page.",
+        ReportState.MATCHED: "The bounty has no funds for it: it is recorded as soon as you have funded it.",
+    }.get(report.state)
+    return [] if said is None else to_members(
+        lead.business, "A sale counts, as the buyer says",
+        f"A buyer said that they bought{_what(report)}. You were asked, and did not answer in time.", said,
+        path=f"/leads/{lead.id}", label="Open the lead")
+
+
+def word_counted(report_id: str) -> list[Mail]:
+    """The buyer; and the referrer where no letter about a reward tells them."""
+    report, lead = _word(report_id)
+    sale = find_conversion(lead)
+    if sale is None:
+        return []
+    told = [] if any(one.beneficiary_id == lead.referrer_id for one in rewards_of(sale)) else to_referrer(
+        lead, "The sale counts, as the buyer says",
+        f"The buyer said that they bought from {lead.business.name}{_what(report)}. The sale is recorded.",
+        "What it earns stands on the lead’s page.")
+    return told + _to_buyer(
+        lead, f"Your purchase from {lead.business.name} counts", f"You said that you bought{_what(report)}.",
+        f"The sale is recorded, and what was promised to {lead.referrer.name} for introducing you goes its way.",
+        "Nothing more is needed of you.")
+
+
+def word_denied(report_id: str) -> list[Mail]:
+    """Buyer and referrer: what the business says, and what can be done about it by when."""
+    report, lead = _word(report_id)
+    name, until = lead.business.name, disputes_no_until(lead)
+    subject, why = f"{name} says that there was no purchase", report.reasons[-1]
+    may, then = "If you see it differently, answer this mail.", ""
+    if until is not None:
+        day = day_in_words(until)
+        may = (f"If you know that they bought, you can dispute it until {day}, on the lead’s page. {name} then has to "
+               "answer, and the buyer can be asked as a witness.")
+        then = (f" {lead.referrer.name} reads it too, and may have it looked at until {day}; then we may ask you once "
+                "what happened.")
+    return [
+        *to_referrer(lead, subject, f"The buyer said that they bought{_what(report)}.", why, may),
+        *_to_buyer(lead, subject, f"You said that you bought{_what(report)}.", why,
+                   f"Nothing is needed of you.{then}",
+                   f"If it is a misunderstanding, tell {name} or {lead.referrer.name}."),
+    ]
+
+
+def _word(report_id: str) -> tuple[Report, Lead]:
+    report = db.session.get_one(Report, report_id)
+    return report, db.session.get_one(Lead, report.lead_id)
+
+
+def _what(report: Report) -> str:
+    assert report.amount is not None
+    return f" on {day_in_words(report.happened_at)}, for {show_money(report.amount)}"
+
+
+def _to_buyer(lead: Lead, subject: str, *paragraphs: str) -> list[Mail]:
+    """While their yes stands; who took it back reads it on their page."""
+    return to_introduced_buyer(lead, subject, *paragraphs) if lead.consent is Consent.GRANTED else []
 
 
 def _to(user_id: str, subject: str, *paragraphs: str, action: tuple[str, str]) -> list[Mail]:
@@ -56,5 +144,6 @@ def _to(user_id: str, subject: str, *paragraphs: str, action: tuple[str, str]) -
 
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
-    "credited_anew": credited_anew, "buyer_says_bought": buyer_says_bought,
+    letter.__name__: letter for letter in (
+        credited_anew, buyer_says_bought, word_reminded, word_unanswered, word_counted, word_denied)
 }

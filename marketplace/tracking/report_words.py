@@ -1,7 +1,7 @@
 """What a reported conversion is called, and what happens with it next, in plain words."""
 from marketplace.referrals.models import ConversionSource
 from marketplace.referrals.reward_words import main_reward, reward_next
-from marketplace.tracking.buyers_word import WAITS_FOR_BUSINESS
+from marketplace.tracking.buyers_word import RECORDED, SAID_NO, WAITS_FOR_BUSINESS
 from marketplace.tracking.counting import NO_SALE_YET
 from marketplace.tracking.intake import CLAIMED, NO_FUNDS, Outcome
 from marketplace.tracking.models import ReportKind, ReportState
@@ -15,19 +15,21 @@ SOURCES = {
     ConversionSource.MANUAL: "by hand", ConversionSource.LINK: "by your page", ConversionSource.CODE: "by a code",
     ConversionSource.BUYER_CONFIRMED: "by the buyer",
 }
-WAITING = {
+BY_REASON = {
     NO_FUNDS: "It is counted as soon as the bounty has funds again.",
     NO_SALE_YET: "It waits for the sale that it renews.",
     SALE_UNKNOWN: "It waits for the sale that it is of.",
     CLAIMED: "A referrer claims this order, as another way told of it. Once that is decided, so is this.",
     WAITS_FOR_BUSINESS: "The business says yes or no. Without an answer it counts as the buyer says.",
+    SAID_NO: "The business says that there was no purchase. Buyer and referrer are told; the referrer may dispute it.",
+    RECORDED: "Nothing: the sale was recorded meanwhile, and counts once.",
 }
 STANDING = {
     ReportState.UNMATCHED: "We keep it and ask again whenever a link, a lead or a sign-up of this customer arrives. A "
                            "referrer who brought them can claim it.",
     ReportState.MATCHED: "Nothing more: it is noted for this customer.",
     ReportState.DUPLICATE: "Nothing: the order was counted before.",
-    ReportState.REJECTED: "Nothing: it does not count, for the reason above.",
+    ReportState.REJECTED: "Nothing: it does not count. Why not stands below.",
     ReportState.DISPUTED: "A referrer claims it; the dispute decides.",
     ReportState.APPROVED: "Nothing more.",
     ReportState.RECEIVED: "We look whose it is.",
@@ -39,4 +41,4 @@ def next_in_words(outcome: Outcome) -> str:
         return reward_next(main_reward(outcome.rewards))
     if outcome.report.state is ReportState.DISPUTED:
         return STANDING[ReportState.DISPUTED]
-    return WAITING.get(outcome.reason or "", "") or STANDING[outcome.report.state]
+    return BY_REASON.get(outcome.reason or "", "") or STANDING[outcome.report.state]

@@ -25,7 +25,7 @@ from marketplace.tracking.queries import get_link
 from marketplace.tracking.reattribution import reattribute
 from marketplace.tracking.retrying import count_what_waited
 from tests import factories as make
-from tests.browsing import end_reading
+from tests.browsing import body_of, end_reading
 from tests.tracking.report_steps import click, fresh, link, live_rewards, report
 
 
@@ -195,7 +195,7 @@ def test_the_protection_does_not_end_while_the_business_is_asked(introduced, peo
     assert live_rewards() == [(people[0].id, 100_000)]
 
 
-def test_a_lead_that_was_given_up_and_its_money_spent_waits_for_money(introduced, bounty, people, clock, work):
+def test_a_lead_that_was_given_up_and_its_money_spent_waits_for_money(introduced, bounty, people, as_user, clock, work, mailbox):
     said = say(introduced)
     end_reading()
     with transaction():
@@ -206,10 +206,14 @@ def test_a_lead_that_was_given_up_and_its_money_spent_waits_for_money(introduced
     work()
     kept = fresh_report(said)
     assert (kept.state, kept.reason) == (ReportState.MATCHED, "funds_gone")
+    assert "as soon as you have funded it" in body_of(mailbox.last_to(make.owner_of(bounty.business).email))
+    assert "fund the bounty, then the sale is recorded" in as_user(make.owner_of(bounty.business)).get(f"/leads/{introduced.id}").text
     make.fund_bounty(db.session.get_one(Bounty, bounty.id))
     with transaction():
         count_what_waited(bounty.business_id)
     assert (people[0].id, 100_000) in live_rewards() and fresh_report(said).state is ReportState.APPROVED
+    work()
+    assert "counts" in str(mailbox.last_to("david@example.com")["Subject"])
 
 
 def fresh_report(one):

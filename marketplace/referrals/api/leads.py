@@ -31,6 +31,7 @@ from marketplace.referrals.reward_schemas import (
     ConversionOutput,
     shown_conversion,
 )
+from marketplace.referrals.said_bought import word_of
 from marketplace.referrals.schemas import (
     AnswerInput,
     ApiLeadInput,
@@ -132,7 +133,8 @@ def read_story(lead_id: str) -> dict[str, Any]:
     lead = _mine(lead_id)
     audience = audience_of(signed_in_user(), lead)
     lead = lead if audience is Audience.ADMIN else as_told(lead)
-    return {"story": tell_story(lead, audience), "next": next_step(lead, audience, rewards_of_lead(lead))}
+    return {"story": tell_story(lead, audience),
+            "next": next_step(lead, audience, rewards_of_lead(lead), word=word_of(lead))}
 
 
 @bp.post("/leads/<lead_id>/withdrawal")

@@ -34,6 +34,7 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.ownership import counted_for
 from marketplace.referrals.queries import find_conversion, is_found_false, rewards_of_lead
+from marketplace.referrals.said_bought import denied_at
 from marketplace.referrals.sale_value import recorded_value
 from marketplace.referrals.sharing import find_split, why_not_share
 from marketplace.referrals.stages import check_sale_itself, is_introduced, is_to_qualify, previews_of_sale
@@ -100,6 +101,13 @@ def _possible(lead: Lead, *, for_business: bool) -> list[DisputeKind]:
     return [kind for kind, may in _OFFERED.items() if may(lead)]
 
 
+def disputes_no_until(lead: Lead) -> datetime | None:
+    """Until when the referrer may dispute the business's no to the buyer's word; None where they may not, or do."""
+    no = denied_at(lead)
+    may = no is not None and clock.now() <= no + OPEN_WITHIN and {K.UNTRACKED, K.GHOST_CLOSE} & set(kinds_for(lead))
+    return no + OPEN_WITHIN if no and may else None
+
+
 def reclaimable(lead: Lead) -> list[Reward]:
     """Rewards that a business may claim back."""
     return [one for one in rewards_of_lead(lead) if _is_reclaimable(one)]
@@ -113,17 +121,20 @@ def _ghost_close(lead: Lead, claim: Claim) -> Subject:
     if not _has_ended(lead):
         raise NotDisputable("The business has not closed this lead.",
                             next_step="If they bought, say that the sale is not recorded.")
-    return _missing_sale(lead, claim, max(_last(lead.id, "stage.lost", "stage.unqualified", "lead.expired"),
-                                          _midnight(_day(claim))))
+    return _missing_sale(lead, claim, _last(lead.id, "stage.lost", "stage.unqualified", "lead.expired"))
 
 
 def _untracked(lead: Lead, claim: Claim) -> Subject:
     if _has_ended(lead) or lead.moderation is not Moderation.ACCEPTED:
         raise NotDisputable("This lead is closed.", next_step="Say that they sold it and did not tell you.")
-    return _missing_sale(lead, claim, _midnight(_day(claim)))
+    return _missing_sale(lead, claim)
 
 
-def _missing_sale(lead: Lead, claim: Claim, since: datetime) -> Subject:
+def _missing_sale(lead: Lead, claim: Claim, *events: datetime) -> Subject:
+    """Since the day of the sale, or what happened after it: the lead was closed, or the business said no to the
+    buyer's word."""
+    no = denied_at(lead)
+    since = max([_midnight(_day(claim)), *events, *([no] if no else [])])
     if not is_introduced(lead):
         raise NotDisputable("The buyer was never introduced through this lead, so nothing can have come of it.",
                             next_step="If the buyer said otherwise to you, write to us.")

@@ -34,6 +34,7 @@ from marketplace.referrals.queries import (
 )
 from marketplace.referrals.receipts import receipt_for_business
 from marketplace.referrals.reward_schemas import RenewalInput
+from marketplace.referrals.said_bought import words_of
 from marketplace.referrals.schemas import DecisionInput, SaleInput, SaleRefundInput, StageInput
 from marketplace.referrals.stages import change_stage, preview_sale, win_lead
 
@@ -54,14 +55,15 @@ def leads(business_id: str) -> Any:
         found = found.where(PIPELINE[wanted])
     shown = page(found, Lead.id, cursor=request.args.get("cursor"))
     rewards, known = rewards_by_lead(shown.rows), leads_with_address(shown.rows)
+    words = words_of([lead.id for lead in shown.rows])
     following = url_for(".leads", business_id=business_id, stage=wanted or None,
                         cursor=shown.next_cursor) if shown.next_cursor else None
     return render_template(
         "referrals/pipeline.html", business=business, rows=shown.rows, following=following, labels=LABELS,
         counts=count_pipeline(business.id, seen_by=user), wanted=wanted if wanted in PIPELINE else "",
-        is_first="cursor" not in request.args,
-        says={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id], is_address_known=lead.id in known)
-              for lead in shown.rows})
+        is_first="cursor" not in request.args, words=words,
+        says={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id], is_address_known=lead.id in known,
+                                 word=words.get(lead.id)) for lead in shown.rows})
 
 
 @bp.post("/leads/<lead_id>/contact")

@@ -8,6 +8,7 @@ from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import require
 from marketplace.foundation.limits import WRITING, caller, limiter
+from marketplace.foundation.money import plain_amount
 from marketplace.foundation.paging import page
 from marketplace.foundation.web import Form
 from marketplace.identity.models import Business, User
@@ -50,6 +51,7 @@ from marketplace.referrals.models import Dispute, DisputeKind, DisputeSide, Disp
 from marketplace.referrals.pages.dispute_acts import act_on_dispute
 from marketplace.referrals.queries import get_lead
 from marketplace.referrals.reward_words import part_in_words, thing_at_start
+from marketplace.referrals.said_bought import word_of
 from marketplace.referrals.schemas import DecisionInput
 
 bp = Blueprint("disputes", __name__)
@@ -85,8 +87,9 @@ def _list(disputes: Any, *, business: Any, elsewhere: Sequence[Business] = ()) -
 @signed_in
 @limiter.limit(WRITING, key_func=caller, methods=["POST"])
 def new(lead_id: str) -> Any:
-    user, form = signed_in_user(), Form(ClaimInput())
+    user = signed_in_user()
     lead = get_lead(lead_id, seen_by=user)
+    form = Form(ClaimInput(), initial=_as_the_buyer_said(lead))
     for_business = not may_claim(user, lead, DisputeSide.REFERRER)
     require(not for_business or may_claim(user, lead, DisputeSide.BUSINESS), "open a dispute about this lead")
     if form.is_ready:
@@ -100,6 +103,12 @@ def new(lead_id: str) -> Any:
                   else "Opened. The other side is told, and the sum at issue waits.", "ok")
             return redirect(url_for(".show", dispute_id=dispute.id))
     return _form_page(lead, form, for_business=for_business), form.status
+
+
+def _as_the_buyer_said(lead: Lead) -> dict[str, str]:
+    """What a claim of that sale begins with."""
+    word = word_of(lead)
+    return {"amount": plain_amount(word.amount), "happened_on": word.bought_on.isoformat()} if word else {}
 
 
 def _form_page(lead: Lead, form: Form, *, for_business: bool) -> str:

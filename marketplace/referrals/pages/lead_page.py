@@ -30,7 +30,7 @@ from marketplace.referrals.desk.deciders import may_open
 from marketplace.referrals.disclosure import disclosure_of
 from marketplace.referrals.disputes.permissions import may_claim, waits_for
 from marketplace.referrals.disputes.queries import disputes_of_lead
-from marketplace.referrals.disputes.subjects import kinds_for
+from marketplace.referrals.disputes.subjects import disputes_no_until, kinds_for
 from marketplace.referrals.disputes.words import STATES, next_in_words, title_of
 from marketplace.referrals.fraud.queries import standing_of
 from marketplace.referrals.fraud.signals import read_signals
@@ -71,6 +71,7 @@ from marketplace.referrals.queries import (
 )
 from marketplace.referrals.reward_schemas import ROWS, typed_split
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
+from marketplace.referrals.said_bought import Standing, word_of
 from marketplace.referrals.sharing import UNDECIDED, latest_split, seconds_to_share_with
 from marketplace.referrals.stages import is_introduced
 from marketplace.referrals.timeline import tell_story
@@ -136,12 +137,12 @@ def show_lead(
     is_open = is_open_to_business(lead, grant)
     sent = dict(forms or {})
     is_case = audience is Audience.ADMIN and is_on_desk(lead)
-    disputes = disputes_of_lead(lead, seen_by=user)
+    disputes, word = disputes_of_lead(lead, seen_by=user), word_of(lead)
     return render_template(
         "referrals/case.html" if is_case else "referrals/lead.html", lead=lead,
         audience=audience, refusal=refusal, rewards=rewards, conversion=conversion,
         refunded=refunded_amounts(lead), steps=steps_of(lead, rewards),
-        story=tell_story(lead, audience), say=next_step(lead, audience, rewards), due=_due(lead),
+        story=tell_story(lead, audience), say=next_step(lead, audience, rewards, word=word), due=_due(lead),
         earned=earned_parts(lead, conversions_of(lead), rewards, things_of_lead(lead)), reward_next=reward_next,
         thing_next=thing_next, thing_in_words=thing_at_start, percent=percent_text,
         plain_terms=plain_terms(lead.terms), reward=promised_in_words(lead), reasons=REASONS,
@@ -150,6 +151,8 @@ def show_lead(
         **evidence_beside(lead, is_seen=audience is not Audience.BUSINESS or is_open),
         grant=grant if is_open else None, form=lambda name: sent.get(name, Blank()), is_sent=sent.__contains__,
         has_receipt=audience is Audience.BUSINESS and lead.consent in WORKABLE,
+        word=word if conversion is None else None,
+        disputes_no_until=disputes_no_until(lead) if word and word.standing is Standing.DENIED else None,
         sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,
         held=standing_of(lead),
         waits={reward.id: why for reward in rewards if (why := why_waiting(reward))}, today=clock.now().date(),

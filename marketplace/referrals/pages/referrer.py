@@ -42,6 +42,7 @@ from marketplace.referrals.pointing import (
     withdraw_lead,
 )
 from marketplace.referrals.queries import get_lead, leads_pointed_by
+from marketplace.referrals.said_bought import words_of
 from marketplace.referrals.schemas import AnswerInput, AppealInput, DecisionInput, DraftInput, PointInput
 
 bp = Blueprint("pointing", __name__)
@@ -177,12 +178,13 @@ def leads() -> Any:
     found = page(mine, Lead.id, cursor=request.args.get("cursor"))
     rows = [as_told(lead) for lead in found.rows]
     rewards, known = rewards_by_lead(found.rows), leads_with_address(found.rows)
+    words = words_of([lead.id for lead in rows])
     following = url_for(".leads", moderation=wanted or None, cursor=found.next_cursor) if found.next_cursor else None
     return render_template(
         "referrals/leads.html", rows=rows, rewards=rewards, following=following, wanted=wanted,
         counts=pointed_counts(user), states=list(Moderation), is_first="cursor" not in request.args,
-        says={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id], is_address_known=lead.id in known)
-              for lead in rows})
+        says={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id], is_address_known=lead.id in known,
+                                 word=words.get(lead.id)) for lead in rows})
 
 
 @bp.post("/leads/<lead_id>/withdrawal")

@@ -15,13 +15,16 @@ from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.payments.money_out.bank_payouts import failed_at_bank
 from marketplace.referrals import in_kind, sharing
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.buyers_share import get_buyers_share, is_open, take_as_money
 from marketplace.referrals.figures import earnings_of
-from marketplace.referrals.models import Lead, Reward, RewardInKind, Split
+from marketplace.referrals.models import Lead, Reward, RewardInKind, Split, Stage
+from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pages.lead_page import act_on_lead
 from marketplace.referrals.queries import rewards_earned_by
 from marketplace.referrals.reward_schemas import AgreementInput, OfferInput, ReceiptInput, SecondShareInput, SplitForm
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
+from marketplace.referrals.said_bought import words_of
 from marketplace.referrals.schemas import DecisionInput
 
 bp = Blueprint("rewards", __name__)
@@ -36,13 +39,16 @@ def index() -> Any:
     found = page(rewards_earned_by(user), Reward.id, cursor=request.args.get("cursor"))
     things = db.session.scalars(in_kind.things_visible_to(user).where(RewardInKind.beneficiary_id == user.id)).all()
     splits = db.session.scalars(sharing.splits_naming(user).limit(LATEST_SPLITS)).all()
-    ids = {one.lead_id for one in found.rows} | {one.lead_id for one in things} | {one.lead_id for one in splits}
+    words = [one for one in words_of(select(Lead.id).where(Lead.referrer_id == user.id)).values() if one.is_open]
+    ids = {one.lead_id for shown in (found.rows, things, splits, words) for one in shown}
     leads = {lead.id: lead for lead in db.session.scalars(select(Lead).where(Lead.id.in_(ids)))}
     return render_template(
         "referrals/rewards.html", rows=found.rows, things=things, earnings=earnings_of(user), leads=leads, user=user,
         splits=splits, mine=lambda split: sharing.find_part(split, user), part=part_in_words, next=reward_next,
         what=thing_at_start, thing_next=thing_next, is_first="cursor" not in request.args,
         at_bank=failed_at_bank(reward.id for reward in found.rows),
+        words=[(leads[one.lead_id], one, next_step(leads[one.lead_id], Audience.REFERRER, [], word=one))
+               for one in words if leads[one.lead_id].stage is not Stage.WON],
         following=url_for(".index", cursor=found.next_cursor) if found.next_cursor else None)
 
 

@@ -11,10 +11,12 @@ from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.web import Form
 from marketplace.referrals.asking import is_mailed_to
 from marketplace.referrals.consent import open_buyer_link
+from marketplace.referrals.disputes.subjects import disputes_no_until
 from marketplace.referrals.models import Buyer, Lead
 from marketplace.referrals.private_pages import make_private
+from marketplace.referrals.said_bought import word_of
 from marketplace.referrals.schemas import MoneyInput
-from marketplace.tracking.buyers_word import find_word, may_say_bought, say_bought
+from marketplace.tracking.buyers_word import may_say_bought, say_bought
 
 bp = Blueprint("bought", __name__, url_prefix="/bought")
 make_private(bp)
@@ -35,13 +37,14 @@ def show(purpose: str, token: str) -> Any:
         with form.keeping():
             with transaction():
                 lead = open_buyer_link(purpose, token)
+                business = lead.business.name
                 say_bought(lead, is_proven=_is_theirs(lead, purpose, token), **form.fields)
-            flash("Thank you. The business is asked to confirm it.", "ok")
+            flash(f"Thank you. {business} is asked to confirm it.", "ok")
             return redirect(url_for(".show", purpose=purpose, token=token))
     return render_template(
-        "tracking/bought.html", lead=lead, form=form, word=find_word(lead), may_say=may_say_bought(lead),
-        is_theirs=_is_theirs(lead, purpose, token), purpose=purpose, token=token,
-        today=clock.now().astimezone(UTC).date()), form.status
+        "tracking/bought.html", lead=lead, form=form, word=word_of(lead), may_say=may_say_bought(lead),
+        disputes_no_until=disputes_no_until(lead), is_theirs=_is_theirs(lead, purpose, token), purpose=purpose,
+        token=token, today=clock.now().astimezone(UTC).date()), form.status
 
 
 def _is_theirs(lead: Lead, purpose: str, token: str) -> bool:

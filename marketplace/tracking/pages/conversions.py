@@ -15,9 +15,10 @@ from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.queries import get_business, get_user
 from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.referrals.disputes.subjects import disputes_no_until
 from marketplace.referrals.models import Conversion, ConversionSource, Lead
 from marketplace.referrals.schemas import FreezeInput
-from marketplace.tracking.buyers_word import WAITS_FOR_BUSINESS, confirm_word, deny_word, due_of
+from marketplace.tracking.buyers_word import SAID_NO, WAITS_FOR_BUSINESS, confirm_word, deny_word, due_of
 from marketplace.tracking.intake import Outcome, outcome_of, take_conversion
 from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_reattribute, may_report, may_see_reports
@@ -84,7 +85,8 @@ def confirmation(report_id: str) -> Any:
     """The business: yes, this buyer bought."""
     def confirm(report: Report, user: User, form: Form) -> str:
         confirm_word(report, by=user)
-        return "Recorded. What it earns is on the page."
+        outcome = outcome_of(report)
+        return "Recorded. What it earns is on the page." if outcome.rewards else f"Noted. {next_in_words(outcome)}"
 
     return _act(report_id, Form(Schema()), confirm)
 
@@ -96,7 +98,7 @@ def denial(report_id: str) -> Any:
     """The business: no, they did not."""
     def deny(report: Report, user: User, form: Form) -> str:
         deny_word(report, by=user, why=form.fields["reason"])
-        return "Noted, with your reason. The referrer can see it, and may dispute it."
+        return "Noted, with your reason. The buyer and the referrer are told, and the referrer may dispute it."
 
     return _act(report_id, Form(FreezeInput()), deny)
 
@@ -130,10 +132,13 @@ def _why(report_id: str, form: Form | None = None) -> Any:
     report = get_report(report_id, seen_by=user)
     outcome, lead = outcome_of(report), db.session.get(Lead, report.lead_id) if report.lead_id else None
     is_inside = may_see_reports(user, report.business_id)
-    asks = report.reason == WAITS_FOR_BUSINESS and may_report(user, report.business_id)
+    waits = report.reason == WAITS_FOR_BUSINESS
+    until = disputes_no_until(lead) if lead and report.reason == SAID_NO else None
     return render_template(
         "tracking/why.html", report=report, outcome=outcome, lead=lead, form=form, kinds=KINDS, sources=SOURCES,
-        business=get_business(report.business_id), is_inside=is_inside, asks=asks, due=due_of(report) if asks else None,
+        business=get_business(report.business_id), is_inside=is_inside, until=until,
+        asks=waits and may_report(user, report.business_id), due=due_of(report) if waits else None,
+        may_dispute=until is not None and lead is not None and lead.referrer_id == user.id,
         say=next_in_words(outcome), moves=[(one, Money(one.moved_minor, one.currency), get_user(one.to_id).name)
                                            for one in moves_of(report)],
         may_move=lead is not None and report.state is ReportState.APPROVED and report.kind is not ReportKind.REFUND

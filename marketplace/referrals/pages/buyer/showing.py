@@ -15,6 +15,7 @@ from marketplace.referrals.buyers_place import asks_for_place
 from marketplace.referrals.buyers_share import is_open, shares_of_buyer
 from marketplace.referrals.consent import AlreadyAnswered
 from marketplace.referrals.data_link import data_link
+from marketplace.referrals.disputes.subjects import disputes_no_until
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.lawful import lowering_of, pays_in_money, promised_in_words, ruling_of
 from marketplace.referrals.models import Buyer, Channel, Lead
@@ -29,6 +30,8 @@ from marketplace.referrals.reward_words import (
     thing_at_start,
     thing_next,
 )
+from marketplace.referrals.said_bought import word_of
+from marketplace.referrals.stages import is_sale_missing
 from marketplace.referrals.timeline import tell_story
 
 USUAL_CONSENT = timedelta(days=14)
@@ -68,7 +71,7 @@ def show_question(lead: Lead, purpose: str, token: str, form: Form, *, other: Fo
 def show_answer(
     lead: Lead, purpose: str, token: str, *, is_second_click: bool = False, refusal: DomainError | None = None
 ) -> str:
-    grant = find_grant(lead)
+    grant, word = find_grant(lead), word_of(lead)
     return render_template(
         "referrals/buyer_receipt.html", lead=lead, purpose=purpose, token=token, grant=grant,
         is_second_click=is_second_click, refusal=refusal, is_theirs=is_theirs(lead, purpose, token),
@@ -76,7 +79,8 @@ def show_answer(
         shares=shares_of_buyer(lead), things=[one for one in things_of_lead(lead) if one.whom is For.BUYER],
         is_open=is_open, part=part_in_words, next=reward_next, what=thing_at_start, thing_next=thing_next,
         promised=buyer_share_in_words(lead.terms, ruling_of(lead)), is_never=is_never(lead), lowered=lowering_of(lead),
-        story=tell_story(lead, Audience.BUYER),
+        story=tell_story(lead, Audience.BUYER), word=word, may_say_bought=word is None and is_sale_missing(lead),
+        disputes_no_until=disputes_no_until(lead),
         has_ended=grant is not None and grant.until < clock.now().date(),
         channel=kinds_of_channel(grant.channel) if grant else "")
 

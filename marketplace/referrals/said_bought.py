@@ -1,0 +1,74 @@
+"""The buyer's word, “I bought it”, as the pages of a lead tell it.
+
+What they said is kept above, in tracking, which referrals do not know: the application gives the reader when it starts.
+"""
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import Select, select
+
+from marketplace.foundation.audit import AuditEvent
+from marketplace.foundation.db import db
+from marketplace.foundation.money import Money
+from marketplace.referrals.models import Lead
+
+# Of the trail, about the lead: its story is told from them.
+SAID, CONFIRMED, UNANSWERED, DENIED = "word.said", "word.confirmed", "word.unanswered", "word.denied"
+
+
+class Standing(StrEnum):
+    ASKED = "asked"  # The business has not answered yet.
+    UNFUNDED = "unfunded"  # It counts, once the bounty has funds for it.
+    COUNTED = "counted"  # The sale is recorded: by their word, or by the business itself.
+    DENIED = "denied"
+    NOT_COUNTED = "not_counted"
+
+
+@dataclass(frozen=True)
+class BuyersWord:
+    """``due``: by when the business answers; ``why``: what it says, where that is no."""
+
+    lead_id: str
+    report_id: str
+    amount: Money
+    bought_on: date
+    said_at: datetime
+    due: datetime
+    standing: Standing
+    why: str = ""
+
+    @property
+    def is_asked(self) -> bool:
+        return self.standing is Standing.ASKED
+
+    @property
+    def is_open(self) -> bool:
+        return self.standing in {Standing.ASKED, Standing.UNFUNDED}
+
+
+LeadIds = Sequence[str] | Select[str]
+Reader = Callable[[LeadIds], dict[str, BuyersWord]]
+
+_readers: list[Reader] = []
+
+
+def read_words_by(reader: Reader) -> None:
+    _readers[:] = [reader]
+
+
+def words_of(lead_ids: LeadIds) -> dict[str, BuyersWord]:
+    """By lead, in one statement; the others' buyers have said nothing."""
+    [reader] = _readers
+    return reader(lead_ids)
+
+
+def word_of(lead: Lead) -> BuyersWord | None:
+    return words_of([lead.id]).get(lead.id)
+
+
+def denied_at(lead: Lead) -> datetime | None:
+    """When the business said no to it."""
+    return db.session.scalar(select(AuditEvent.created_at).where(
+        AuditEvent.subject_id == lead.id, AuditEvent.action == DENIED).order_by(AuditEvent.id.desc()).limit(1))

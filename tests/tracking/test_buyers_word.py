@@ -1,0 +1,161 @@
+"""“I bought it” on everybody's pages: who is asked, until when, what silence means, and what became of it."""
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+
+from marketplace.foundation import clock as time
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.show import day_in_words
+from marketplace.identity.models import User
+from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link
+from marketplace.referrals.audience import Audience
+from marketplace.referrals.deadlines import add_business_days
+from marketplace.referrals.disputes.opening import open_dispute
+from marketplace.referrals.disputes.subjects import Claim
+from marketplace.referrals.models import DisputeKind, Lead
+from marketplace.referrals.timeline import tell_story
+from marketplace.tracking.buyers_word import deny_word, say_bought
+from marketplace.tracking.models import Report, ReportState
+from tests import factories as make
+from tests.browsing import body_of, end_reading, words_of
+from tests.tracking.report_steps import live_rewards
+
+DAVID = "david@example.com"
+
+
+@pytest.fixture
+def world(keep):
+    """A lead whose buyer said yes, its owner and its referrer."""
+    def build():
+        lead = make.consent(make.accept(make.make_lead(make.make_bounty(is_live=True), by=make.make_user())))
+        return lead.id, make.owner_of(lead.business).id, lead.referrer_id
+    return keep("a buyer who could say that they bought", build)
+
+
+@pytest.fixture
+def lead(world):
+    return db.session.get_one(Lead, world[0])
+
+
+@pytest.fixture
+def owner(world):
+    return db.session.get_one(User, world[1])
+
+
+@pytest.fixture
+def ana(world):
+    return db.session.get_one(User, world[2])
+
+
+@pytest.fixture
+def said(lead):
+    """The id of what they said today."""
+    with transaction():
+        return say_bought(db.session.get_one(Lead, lead.id), amount=make.SALE, bought_on=time.now().date(), is_proven=True).id
+
+
+def pages_of(lead):
+    """The buyer's own page, and that of “I bought it”: by our mail."""
+    own = urlsplit(buyer_link(lead, MAILED)).path
+    return own, own.replace("/buyer/", "/bought/")
+
+
+def read(who, path):
+    return words_of(who.page(path))
+
+
+def stands(report_id):
+    end_reading()
+    kept = db.session.get_one(Report, report_id, populate_existing=True)
+    return kept.state, kept.reason
+
+
+def deny(report_id, owner):
+    end_reading()
+    with transaction():
+        deny_word(db.session.get_one(Report, report_id), by=db.session.get_one(User, owner.id), why="They only looked at it.")
+
+
+def test_while_the_business_is_asked_everybody_reads_until_when_and_what_silence_means(
+        lead, owner, ana, said, as_user, anonymous, work, mailbox, clock):
+    due, (own, bought) = day_in_words(add_business_days(time.now(), 5)), pages_of(lead)
+    wes, anas, path = as_user(owner), as_user(ana), f"/leads/{lead.id}"
+    desk = read(wes, f"/dashboard/business/{lead.business_id}")
+    assert "A buyer says that they bought from you." in desk and f"answer by {due}" in desk
+    assert "Your turn" in (listed := read(wes, f"/businesses/{lead.business_id}/leads")) and f"Say yes or no by {due}" in listed
+    page = wes.page(path)
+    for words in ("It is your turn", f"Say yes or no by {due}", "$30,000", "The buyer has said so already"):
+        assert words in words_of(page)
+    assert page.xpath(f"//a[@href='/conversions/{said}' and contains(@class, 'primary')]")
+    for place in (path, "/leads", "/rewards", "/dashboard/referrer"):
+        assert f"The business says yes or no by {due}: silence counts as a yes." in read(anas, place)
+    assert "The buyer says that they bought" in read(anas, path) and "$30,000" in read(anas, path)
+    for place in (own, bought):
+        assert f"has until {due} to say yes or no. Without an answer it counts as you say." in read(anonymous, place)
+    assert not anonymous.page(own).xpath(f"//a[@href='{bought}']")
+    work()
+    assert due in body_of(mailbox.last_to(owner.email)) and due in body_of(mailbox.last_to(ana.email))
+    clock.move(days=4)
+    work()
+    assert "Did this buyer buy from you?" in str(mailbox.last_to(owner.email)["Subject"])
+
+
+def test_a_no_is_told_to_buyer_and_referrer_who_may_dispute_it_for_thirty_days(
+        lead, owner, ana, said, as_user, anonymous, work, mailbox, clock):
+    clock.move(days=6)
+    deny(said, owner)
+    until, (own, bought) = day_in_words(time.now() + timedelta(days=30)), pages_of(lead)
+    work()
+    for person in (ana.email, DAVID):
+        mail = mailbox.last_to(person)
+        assert "says that there was no purchase" in str(mail["Subject"])
+        assert "They only looked at it." in body_of(mail) and until in body_of(mail)
+    for place in (own, bought):
+        page = read(anonymous, place)
+        assert "They only looked at it." in page and until in page and "Thank you" not in page
+    anas, path = as_user(ana), f"/leads/{lead.id}"
+    for place in (path, f"/conversions/{said}"):
+        assert until in read(anas, place) and anas.page(place).xpath(f"//a[@href='/leads/{lead.id}/disputes/new']")
+    begun = anas.page(f"/leads/{lead.id}/disputes/new")
+    assert begun.xpath("//input[@name='amount']/@value") == ["30000.00"]
+    assert "The business says that there was no purchase" in read(as_user(owner), f"/conversions/{said}")
+    clock.move(days=28)  # The purchase is longer ago than thirty days, the no is not.
+    end_reading()
+    bought_on = db.session.get_one(Report, said).happened_at.date()
+    with transaction():
+        open_dispute(db.session.get_one(Lead, lead.id), DisputeKind.UNTRACKED, by=db.session.get_one(User, ana.id),
+                     text="He showed me the car on Saturday.", claim=Claim(bought_on, make.SALE))
+
+
+def test_silence_tells_all_three(lead, owner, ana, said, anonymous, clock, work, mailbox):
+    clock.move(days=8)
+    work()
+    assert live_rewards() == [(ana.id, 100_000)]
+    assert "A sale counts, as the buyer says" in str(mailbox.last_to(owner.email)["Subject"])
+    assert "You earned a reward" in str(mailbox.last_to(ana.email)["Subject"])
+    assert "counts" in str(mailbox.last_to(DAVID)["Subject"])
+    assert "The sale is recorded" in read(anonymous, pages_of(lead)[0])
+    end_reading()
+    for audience in Audience:
+        told = [one.title for one in tell_story(db.session.get_one(Lead, lead.id), audience)]
+        assert any(title.startswith("The business did not answer in time") for title in told)
+
+
+def test_a_sale_that_the_business_records_answers_it_at_once(lead, owner, said, as_user, anonymous, work, mailbox):
+    make.win(db.session.get_one(Lead, lead.id))
+    assert "says that they bought from you" not in read(as_user(owner), f"/dashboard/business/{lead.business_id}")
+    work()
+    assert stands(said) == (ReportState.REJECTED, "recorded_meanwhile") and len(live_rewards()) == 1
+    assert "counts" in str(mailbox.last_to(DAVID)["Subject"])
+    assert "The sale is recorded" in read(anonymous, pages_of(lead)[1])
+
+
+def test_the_form_says_what_follows_and_a_link_that_was_passed_on_leads_back(lead, anonymous):
+    own, bought = pages_of(lead)
+    assert anonymous.page(own).xpath(f"//a[@href='{bought}']")
+    asked = read(anonymous, bought)
+    assert "has five business days to say yes or no" in asked and "Without an answer it counts as you say" in asked
+    passed_on = urlsplit(buyer_link(lead)).path.rpartition("/")[2]
+    page = anonymous.page(f"/bought/{PASSED_ON}/{passed_on}")
+    assert page.xpath("//a[@class='back']/@href") == [f"/buyer/{passed_on}"] and "Your yes, in writing" in words_of(page)
