@@ -46,21 +46,20 @@ document.addEventListener("click", async (event) => {
 
 document.addEventListener("click", (event) => { if (event.target.closest("[data-print]")) window.print(); });
 
-// Moments in the reader's own time zone; the server's wording (UTC) stays as the tooltip.
-const language = document.documentElement.lang;
-const locale = navigator.languages.find((name) => name.startsWith(language)) ?? language;
+// Moments in the reader's own time zone, written as the server writes them; its wording (UTC) stays as the tooltip.
+const clockOfReader = new Intl.DateTimeFormat("en-US", {
+  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const localWords = (moment) => {
+  const { day, month, year, hour, minute } = Object.fromEntries(clockOfReader.formatToParts(moment).map((part) => [part.type, part.value]));
+  return `${day} ${month} ${year}, ${hour}:${minute}`;
+};
 const showLocalTimes = (root) => every("time[datetime*='T']", (time) => {
   const moment = new Date(time.dateTime);
   if (Number.isNaN(moment.valueOf())) return;
-  const local = moment.toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
+  const local = localWords(moment);
   // "3 hours ago" stays as it is and carries the exact time in its title.
   if (!time.title) [time.title, time.textContent] = [time.textContent.trim(), local];
   else time.title = local;
-}, root);
-// Days are days everywhere, only written as the reader writes them.
-const showLocalDays = (root) => every("time[datetime]:not([datetime*='T'])", (time) => {
-  const day = new Date(time.dateTime);
-  if (!Number.isNaN(day.valueOf())) time.textContent = day.toLocaleDateString(locale, { dateStyle: "medium", timeZone: "UTC" });
 }, root);
 
 // How many characters are left, said politely and only near the end.
@@ -109,7 +108,6 @@ const renew = (part, wait) => setTimeout(async () => {
       if (fresh && !part.contains(document.activeElement)) {
         part.replaceWith(fresh);
         showLocalTimes(fresh);
-        showLocalDays(fresh);
         addCounters(fresh);
         waiting = fresh;
       }
@@ -119,7 +117,6 @@ const renew = (part, wait) => setTimeout(async () => {
 }, wait * 1000);
 
 showLocalTimes(document);
-showLocalDays(document);
 addCounters(document);
 every("[data-refresh][id]", (part) => renew(part, Number(part.dataset.refresh) || 5));
 document.querySelector("[data-focus]")?.focus();

@@ -14,7 +14,7 @@ from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.disputes.kinds import KINDS
-from marketplace.referrals.disputes.permissions import may_rule
+from marketplace.referrals.disputes.permissions import has_no_stake, may_rule
 from marketplace.referrals.disputes.queries import (
     ended_lately,
     get_dispute,
@@ -28,11 +28,11 @@ from marketplace.referrals.disputes.schemas import DisputeRulingInput
 from marketplace.referrals.disputes.witness import ask_buyer
 from marketplace.referrals.disputes.words import (
     SIDES,
-    STATES,
     claimant_in_words,
     frozen_in_words,
     next_in_words,
     respondent_in_words,
+    state_in_words,
     title_of,
     what_follows,
 )
@@ -61,7 +61,7 @@ def index() -> Any:
     ended = db.session.scalars(ended_lately().limit(SHOWN)).all()
     return render_template(
         "admin/rulings.html", waiting=waiting, theirs=theirs, ended=ended, title=title_of, next=next_in_words,
-        states=STATES, now=clock.now(), names=names_in([*waiting, *theirs, *ended]),
+        badge=state_in_words, now=clock.now(), names=names_in([*waiting, *theirs, *ended]),
         mine={one.id for one in waiting if may_rule(user, one)})
 
 
@@ -80,10 +80,11 @@ def _show(dispute: Dispute, user: User, form: Form | None = None) -> str:
              "sold_on": ((witness.bought_on if witness else None) or dispute.happened_on).isoformat()}
     may = may_rule(user, dispute)
     return render_template(
-        "admin/ruling.html", dispute=dispute, lead=lead, kind=KINDS[dispute.kind], states=STATES, sides=SIDES,
-        say=next_in_words(dispute), frozen=frozen_in_words(dispute), claimant=claimant_in_words(dispute),
+        "admin/ruling.html", dispute=dispute, lead=lead, kind=KINDS[dispute.kind], badge=state_in_words(dispute),
+        sides=SIDES, say=next_in_words(dispute), frozen=frozen_in_words(dispute), claimant=claimant_in_words(dispute),
         respondent=respondent_in_words(dispute), follows=what_follows(dispute), found=found,
-        form=form or Form(DisputeRulingInput()), story=tell_story(lead, Audience.ADMIN), is_allowed=may,
+        form=form or Form(DisputeRulingInput()), story=tell_story(lead, Audience.ADMIN),
+        has_stake=not has_no_stake(user, dispute), is_allowed=may,
         may_rule=may and dispute.state in {DisputeState.ESCALATED, DisputeState.OPEN},
         may_ask=may and dispute.ended_at is None and dispute.witness_asked_at is None and KINDS[dispute.kind].has_sale,
         records=_records(dispute, lead))
@@ -98,7 +99,7 @@ def _records(dispute: Dispute, lead: Lead) -> list[tuple[str, str, str]]:
 
 
 def _act(dispute_id: str, form: Form, verb: Callable[[Dispute, User], str]) -> Any:
-    return act_on_dispute(dispute_id, form, verb, by=_operator(), may_act=may_rule, show=_show)
+    return act_on_dispute(dispute_id, form, verb, by=_operator(), may_act=has_no_stake, show=_show)
 
 
 @bp.post("/disputes/<dispute_id>/ruling")

@@ -35,7 +35,7 @@ from marketplace.bounties.rules import THANKS
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
-from marketplace.foundation.jurisdictions import name_of
+from marketplace.foundation.jurisdictions import named_together
 from marketplace.identity.models import User
 
 
@@ -103,14 +103,14 @@ def read_law(bounty: Bounty, home: str) -> Law:
                " and ".join(what_in_words(RewardRule(**rule), terms.currency) for rule in rules))
 
 
-def less_elsewhere(bounty: Bounty) -> dict[str, list[str]]:
+def less_elsewhere(bounty: Bounty) -> dict[str, str]:
     """What it would become -> the places whose law leaves no more of it; "" for nothing. For who has not said where."""
     found: dict[str, list[str]] = {}
     for rule in rules_in_force(bounty.terms.category):
         law = read_law(bounty, rule.jurisdiction)
         if rule.jurisdiction and law.is_forbidden:
-            found.setdefault(law.lowered, []).append(name_of(rule.jurisdiction))
-    return {left: sorted(set(places)) for left, places in found.items()}
+            found.setdefault(law.lowered, []).append(rule.jurisdiction)
+    return {left: named_together(places) for left, places in found.items()}
 
 
 def apply_gate(category: str) -> None:

@@ -1,11 +1,12 @@
 """Every refusal as an answer: a page for people, RFC 9457 problem+json for programs; Flask’s own in our words."""
 from typing import Any
 
-from flask import Flask, Response, jsonify, render_template
+from flask import Flask, Response, current_app, jsonify, redirect, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm.exc import StaleDataError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import RequestRedirect
 
 from marketplace.foundation.errors import DomainError, Invalid
 from marketplace.foundation.web import NOTHING_HERE, request_id, sentences_in, someone_was_faster, wants_json
@@ -31,7 +32,8 @@ WORDS = {  # What people read for the errors that Flask raises itself: message, 
     400: ("bad_request", "We could not read this request.", "Go back, reload the page and try again."),
     401: ("signed_out", "You are not signed in.", "Sign in, then try again."),
     404: ("not_found", *NOTHING_HERE),
-    405: ("method_not_allowed", "This address does not take that kind of request.", "Use the buttons on the page."),
+    405: ("method_not_allowed", "This address does not take that kind of request.",
+          "Go back, and use the buttons on the page."),
     413: ("too_large", "That is more than we take at once.",
           "Go back: what you typed is still there. Shorten it or choose a smaller file, then send it again."),
     415: ("unsupported_media_type", "We read JSON here.", "Send Content-Type: application/json."),
@@ -60,6 +62,23 @@ def from_http(error: HTTPException) -> DomainError:
     return refusal
 
 
+def page_of_button() -> str | None:
+    """Somebody reloads, or was sent, an address that only a button posts to: the page above it has that button."""
+    path = request.path
+    if request.method not in {"GET", "HEAD"} or wants_json():
+        return None
+    adapter = current_app.create_url_adapter(request)
+    while adapter is not None and (path := path.rpartition("/")[0]):
+        try:
+            adapter.match(path, method="GET")
+        except RequestRedirect as same:
+            return same.new_url
+        except HTTPException:
+            continue
+        return path
+    return None
+
+
 def register_error_answers(app: Flask) -> None:
     app.register_error_handler(DomainError, answer)
 
@@ -67,6 +86,8 @@ def register_error_answers(app: Flask) -> None:
     def http_error(error: HTTPException) -> Any:
         if error.response is not None or (error.code or 500) < 400:
             return error
+        if isinstance(error, MethodNotAllowed) and (page := page_of_button()):
+            return redirect(page, 303)
         body, status = answer(from_http(error))
         kept = [(k, v) for k, v in error.get_headers() if k.lower() not in {"content-type", "content-length"}]
         return body, status, kept

@@ -1,4 +1,5 @@
 """Where law is made: countries and the parts of some of them, by their ISO 3166 codes (``US``, ``US-CA``)."""
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 TERRITORIES = ("AS", "GU", "MP", "PR", "UM", "VI")  # Of the US, which ISO 3166 lists as countries as well.
@@ -20,6 +21,20 @@ def known() -> dict[str, str]:
 def name_of(code: str) -> str:
     """``California, United States``; the code itself, should it be none of ours."""
     return known().get(code, code)
+
+
+def named_together(codes: Iterable[str]) -> str:
+    """``California and Texas (United States), British Columbia (Canada), Germany``: each country said once."""
+    parts: dict[str, list[str]] = {}
+    for code in sorted(set(codes), key=name_of):
+        country = code.partition("-")[0]
+        parts.setdefault(name_of(country), []).append(name_of(code).removesuffix(f", {name_of(country)}"))
+    return ", ".join(country if names == [country] else f"{_and(names)} ({country})"
+                     for country, names in parts.items())
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def covers(wide: str, narrow: str) -> bool:

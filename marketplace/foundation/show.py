@@ -2,6 +2,7 @@
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
+from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_timedelta
 from flask import Flask
 from markupsafe import Markup
@@ -65,7 +66,15 @@ def show_words(state: str) -> str:
     return str(state).replace("_", " ").capitalize()
 
 
+def show_language(tag: str) -> str:
+    """``en-GB`` as ``English``; what is no language we know stays as the page said it."""
+    try:
+        return str(Locale.parse(tag.replace("_", "-").partition("-")[0]).get_language_name(LOCALE) or tag)
+    except (ValueError, UnknownLocaleError):
+        return tag
+
+
 def register_filters(app: Flask) -> None:
     app.jinja_env.filters.update(
         money=show_money, when=show_when, ago=show_ago, since=show_since, day=show_day, words=show_words,
-        card_month=show_card_month)
+        card_month=show_card_month, language=show_language)

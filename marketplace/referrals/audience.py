@@ -18,3 +18,9 @@ def audience_of(user: User, lead: Lead) -> Audience:
     if may_moderate(user, lead):
         return Audience.ADMIN
     return Audience.REFERRER if user.id == lead.referrer_id else Audience.BUSINESS
+
+
+def reader_of(lead: Lead, audience: Audience) -> str | None:
+    """Whom the words speak to as “you”: the id of the referrer or of the business, the buyer; None for admins."""
+    return {Audience.REFERRER: lead.referrer_id, Audience.BUSINESS: lead.business_id,
+            Audience.BUYER: Audience.BUYER.value}.get(audience)

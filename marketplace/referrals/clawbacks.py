@@ -11,17 +11,12 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money, show_money, zero
 from marketplace.identity.models import User
-from marketplace.payments import ledger
-from marketplace.payments.disputes.freezing import thaw_owner
-from marketplace.payments.models import PLATFORM, Account, AccountKind, Payable
-from marketplace.payments.money_out import payables
-from marketplace.payments.money_out.reversals import standing_of
 from marketplace.referrals import lifecycle
+from marketplace.referrals.clawing_back import claw_back
 from marketplace.referrals.in_kind import expire_thing
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
     Clawback,
-    ClawbackState,
     Conversion,
     ConversionKind,
     ConversionState,
@@ -226,103 +221,8 @@ def _claw_back(reward: Reward, share: tuple[int, int], refund: SaleRefund, *, by
     amount, fee = _due(reward, share)
     if amount.minor <= 0 and fee.minor <= 0:
         return
-    clawback = Clawback(reward_id=reward.id, sale_refund_id=refund.id, amount_minor=amount.minor,
-                        fee_minor=fee.minor, currency=reward.currency, state=ClawbackState.REVERSING)
-    reward.clawbacks.append(clawback)
-    db.session.flush()
-    audit.record("clawback.asked", clawback.id, by=by, reward=reward.id, amount_minor=amount.minor)
-    if reward.state in {RewardState.PENDING, RewardState.ON_HOLD}:
-        _take_from_held(reward, clawback)
-    else:
-        _take_from_released(reward, clawback)
-    if clawback.state is ClawbackState.TAKEN:
-        _void_if_nothing_left(reward, by=by)
+    clawback = claw_back(reward, amount, fee, by=by, sale_refund_id=refund.id, why="The whole sale was refunded.")
     # The fee did, even while Stripe is asked for the rest.
     note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
     if amount.minor:
         outbox.promise("send_letter", letter="reward_clawed_back", clawback_id=clawback.id)
-
-
-def take_back_by_ruling(
-    reward: Reward, amount: Money, *, dispute_id: str, by: str, credit: Account | None = None
-) -> Clawback:
-    """Part of a reward, with the fee on it, because a dispute ended so; ``credit`` gets it, else the bounty's funds.
-
-    The caller has locked the bounty's funds. Twice for one dispute is refused by the database.
-    """
-    reward = db.session.get_one(Reward, reward.id, populate_existing=True, with_for_update={"key_share": True})
-    amount = min(amount, reward.net)
-    fee_left = reward.fee - reward.fee_given_back
-    fee = fee_left if amount == reward.net else min(reward.fee.part(amount.minor, reward.amount_minor), fee_left)
-    clawback = Clawback(reward_id=reward.id, dispute_id=dispute_id, amount_minor=amount.minor, fee_minor=fee.minor,
-                        currency=reward.currency, state=ClawbackState.REVERSING)
-    reward.clawbacks.append(clawback)
-    db.session.flush()
-    audit.record("clawback.asked", clawback.id, by=by, reward=reward.id, amount_minor=amount.minor, dispute=dispute_id)
-    if reward.state in {RewardState.PENDING, RewardState.ON_HOLD}:
-        _take_from_held(reward, clawback, credit)
-    else:
-        _take_from_released(reward, clawback, credit)
-    if clawback.state is ClawbackState.TAKEN:
-        _void_if_nothing_left(reward, by=by, why="A dispute about it was decided.")
-    if credit is None:
-        note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
-    return clawback
-
-
-def _funds(reward: Reward) -> Account:
-    return ledger.account(AccountKind.FUNDS, reward.bounty_id, reward.currency)
-
-
-def _take_from_held(reward: Reward, clawback: Clawback, credit: Account | None = None) -> None:
-    thaw_owner(reward.id)
-    ledger.move(
-        clawback.amount + Money(clawback.fee_minor, reward.currency),
-        source=ledger.account(AccountKind.HELD, reward.id, reward.currency), target=credit or _funds(reward),
-        kind="clawback", reference=f"{clawback.id}:taken")
-    lifecycle.move_clawback(clawback, ClawbackState.TAKEN, by=audit.SYSTEM)
-
-
-def _take_from_released(reward: Reward, clawback: Clawback, credit: Account | None = None) -> None:
-    """The fee was ours already and goes back at once; the reward comes out of what is owed or was sent."""
-    to_funds = credit or _funds(reward)
-    if clawback.fee_minor:
-        ledger.move(Money(clawback.fee_minor, reward.currency),
-                    source=ledger.account(AccountKind.PLATFORM_FEES, PLATFORM, reward.currency),
-                    target=to_funds, kind="clawback_fee", reference=f"{clawback.id}:fee")
-    # Less is left where somebody took it back by hand before: it went to the same funds.
-    amount = min(clawback.amount, payables.left_of_all(reward.id))
-    if amount.minor == 0 or payables.take_back(
-            reward.id, amount, credit=to_funds, clawback_id=clawback.id) == "taken":
-        lifecycle.move_clawback(clawback, ClawbackState.TAKEN, by=audit.SYSTEM)
-
-
-def _void_if_nothing_left(reward: Reward, *, by: str, why: str = "The whole sale was refunded.") -> None:
-    if reward.net.minor == 0 and reward.state in {RewardState.PENDING, RewardState.ON_HOLD, RewardState.PAYABLE}:
-        reward.void_reason = why
-        lifecycle.move_reward(reward, RewardState.VOIDED, by=by, reason=why)
-
-
-def note_reversal(reference: str) -> None:
-    """Job, promised by payments when Stripe answered about taking money back: the clawback follows."""
-    clawback = db.session.get(Clawback, reference)
-    if clawback is None:
-        _note_taken_by_order(reference)
-        return
-    if clawback.state is ClawbackState.TAKEN:
-        return
-    standing = standing_of(reference)
-    if standing == "taken":
-        lifecycle.move_clawback(clawback, ClawbackState.TAKEN, by=audit.SYSTEM)
-        reward = db.session.get_one(Reward, clawback.reward_id)
-        note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
-    elif standing == "outstanding" and clawback.state is ClawbackState.REVERSING:
-        lifecycle.move_clawback(clawback, ClawbackState.OUTSTANDING, by=audit.SYSTEM)
-
-
-def _note_taken_by_order(reference: str) -> None:
-    """An admin took a transfer back ("order:payable"): what came of it is the bounty's again."""
-    payable = db.session.get(Payable, reference.rpartition(":")[2])
-    reward = db.session.get(Reward, payable.rest_of or payable.id) if payable else None
-    if reward:
-        note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))

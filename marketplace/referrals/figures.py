@@ -10,6 +10,7 @@ from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
 from marketplace.referrals.deadlines import decision_due
 from marketplace.referrals.desk.as_told import told_state
+from marketplace.referrals.disputed import disputed_rewards_of, frozen_of
 from marketplace.referrals.models import Buyer, Clawback, Consent, Lead, Moderation, Reward, RewardState, Stage
 from marketplace.referrals.queries import moderation_queue
 
@@ -19,12 +20,16 @@ READY = frozenset({RewardState.PAYABLE, RewardState.SCHEDULED})
 
 @dataclass(frozen=True)
 class Earnings:
-    """A referrer's money in one currency. ``taken_back`` is off the other three already."""
+    """A referrer's money in one currency. ``taken_back`` is off the first three already; ``frozen_held`` and
+    ``frozen_payable`` are the parts of those two that a dispute stops.
+    """
 
     held: Money
     payable: Money
     paid: Money
     taken_back: Money
+    frozen_held: Money
+    frozen_payable: Money
 
 
 def earnings_of(user: User) -> list[Earnings]:
@@ -36,16 +41,23 @@ def earnings_of(user: User) -> list[Earnings]:
         select(Reward.currency, Reward.state, func.sum(Reward.amount_minor - back), func.sum(back))
         .outerjoin(clawed, clawed.c.reward_id == Reward.id)
         .where(Reward.beneficiary_id == user.id).group_by(Reward.currency, Reward.state)).all()
-    return [_added_up(currency, [(state, int(net), int(gone)) for of, state, net, gone in found if of == currency])
+    frozen = [(one.state, frozen_of(one)) for one in disputed_rewards_of(user)]
+    return [_added_up(currency, [(state, int(net), int(gone)) for of, state, net, gone in found if of == currency],
+                      [(state, amount) for state, amount in frozen if amount.currency == currency])
             for currency in sorted({row.currency for row in found})]
 
 
-def _added_up(currency: str, sums: list[tuple[RewardState, int, int]]) -> Earnings:
+def _added_up(
+    currency: str, sums: list[tuple[RewardState, int, int]], frozen: list[tuple[RewardState, Money]],
+) -> Earnings:
     def net(states: frozenset[RewardState]) -> Money:
         return sum((Money(minor, currency) for state, minor, _ in sums if state in states), start=zero(currency))
 
+    def stopped(states: frozenset[RewardState]) -> Money:
+        return sum((amount for state, amount in frozen if state in states), start=zero(currency))
+
     return Earnings(net(WAITING), net(READY), net(frozenset({RewardState.PAID})),
-                    Money(sum(gone for *_, gone in sums), currency))
+                    Money(sum(gone for *_, gone in sums), currency), stopped(WAITING), stopped(READY))
 
 
 def rewards_by_lead(leads: Sequence[Lead]) -> dict[str, list[Reward]]:

@@ -1,8 +1,9 @@
 """What happens next with a lead, and who has to do it: one sentence for each reader."""
 from marketplace.foundation.money import show_money
 from marketplace.foundation.show import day_in_words
-from marketplace.referrals.audience import Audience
+from marketplace.referrals.audience import Audience, reader_of
 from marketplace.referrals.caps import CREDITED_ANEW
+from marketplace.referrals.disputed import disputed_parts
 from marketplace.referrals.models import Consent, Lead, Moderation, Reward, RewardState, Stage
 from marketplace.referrals.queries import is_buyer_address_known
 from marketplace.referrals.reserving import still_possible
@@ -25,9 +26,9 @@ def next_step(
     if word is not None and lead.stage is not Stage.WON and (said := _word_next(word, audience)):
         return said
     if rewards and (lead.stage is Stage.WON or lead.stage in IN_THE_END):
-        return _reward_next(lead, main_reward(rewards))
+        return _reward_next(lead, main_reward(rewards), reader_of(lead, audience))
     if lead.stage in IN_THE_END:
-        return IN_THE_END[lead.stage]
+        return TO_BUSINESS.get(lead.stage, IN_THE_END[lead.stage]) if audience is B else IN_THE_END[lead.stage]
     return _in_talks(lead, audience)
 
 
@@ -46,21 +47,21 @@ def _word_next(word: BuyersWord, audience: Audience) -> str:
     return ""
 
 
-def _reward_next(lead: Lead, reward: Reward) -> str:
-    if taking := taking_back(reward):
+def _reward_next(lead: Lead, reward: Reward, to: str | None) -> str:
+    if taking := taking_back(reward, to):
         return taking
     if reward.clawbacks and reward.state is not RewardState.VOIDED:
         cause = reward.clawbacks[-1].dispute_id
         why = ("for a refund of the sale" if cause is None else "by a dispute" if not cause.startswith(CREDITED_ANEW)
                else "for an admin found that somebody else had brought them")
-        return f"{_and_then(lead, reward)} {show_money(reward.clawed_back)} was taken back, {why}."
-    return _and_then(lead, reward)
+        return f"{_and_then(lead, reward, to)} {show_money(reward.clawed_back)} was taken back, {why}."
+    return _and_then(lead, reward, to)
 
 
-def _and_then(lead: Lead, reward: Reward) -> str:
-    if reward.state is RewardState.PAID and still_possible(lead).minor:
+def _and_then(lead: Lead, reward: Reward, to: str | None) -> str:
+    if reward.state is RewardState.PAID and not disputed_parts(reward) and still_possible(lead).minor:
         return "This part is paid. Later parts or renewals may still earn more."
-    return reward_next(reward)
+    return reward_next(reward, to)
 
 
 def _before_acceptance(lead: Lead, audience: Audience) -> str:
@@ -79,7 +80,9 @@ def _in_talks(lead: Lead, audience: Audience) -> str:
         return ("When they buy, record the sale, or let your shop tell us." if audience is B
                 else "They came to the business by themselves. If they buy, the reward is earned.")
     if lead.consent is Consent.WITHDRAWN:
-        return "The buyer took the yes back: nobody contacts them. If they bought already, the sale still counts."
+        return ("The buyer took the yes back: contact them no more. If they bought already, record the sale; it counts."
+                if audience is B else
+                "The buyer took the yes back: nobody contacts them. If they bought already, the sale still counts.")
     if audience is B and lead.stage is not Stage.NEW:
         return "Keep talking as the buyer allowed. When they buy, record the sale."
     return ("Get in touch as the buyer allowed, then move the lead on." if audience is B
@@ -102,6 +105,7 @@ IN_THE_END: dict[Stage | None, str] = {
     Stage.LOST: "Nothing, unless the buyer comes back inside the protection window.",
     Stage.UNQUALIFIED: "Nothing: the business says that it is not a fit; the lead’s page says why.",
 }
+TO_BUSINESS: dict[Stage | None, str] = {Stage.UNQUALIFIED: "Nothing: you said that it is not a fit, and why."}
 
 
 # moderation -> (what others read, what the referrer reads)

@@ -9,7 +9,7 @@ from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind, Payable, PayableState, TransferStop
 from marketplace.payments.money_out import stops
 from marketplace.referrals import lifecycle
-from marketplace.referrals.clawbacks import take_back_by_ruling
+from marketplace.referrals.clawing_back import take_back_by_ruling
 from marketplace.referrals.holds import hold_reward, live_holds
 from marketplace.referrals.models import ClawbackState, Conversion, Lead, Reward, RewardState
 from marketplace.referrals.queries import disputes_about

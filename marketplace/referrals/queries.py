@@ -206,12 +206,16 @@ FOR_CLAIMANT = (Dispute.state == DisputeState.RESOLVED_FOR_CLAIMANT) & Dispute.e
 class Record:
     """What became of the leads of one referrer, or of one business."""
 
-    pointed: int
+    decided: int  # Accepted or refused: what waits for a moderator counts for nothing yet.
     accepted: int
     refused: int
     sold: int
     overturned: int  # Refused, and accepted on appeal.
     lost: int  # Disputes.
+
+    @property
+    def share_accepted(self) -> str:
+        return f"{self.accepted} of {self.decided} accepted" if self.decided else "nothing decided yet"
 
 
 def record_of_referrer(user_id: str) -> Record:
@@ -229,7 +233,7 @@ def _record(whose: ColumnElement[bool], lost_by: ColumnElement[bool]) -> Record:
     refused = Lead.moderation == Moderation.REJECTED  # Who was second to point was refused nothing.
     accepted = Lead.accepted_at.is_not(None)
     counts = db.session.execute(select(
-        func.count(), func.count().filter(accepted), func.count().filter(refused),
+        func.count().filter(accepted | refused), func.count().filter(accepted), func.count().filter(refused),
         func.count().filter(Lead.stage == Stage.WON), func.count().filter(accepted & Lead.appeal.is_not(None)))
         .select_from(Lead).where(whose)).one()
     lost = db.session.scalar(select(func.count()).select_from(Dispute).where(lost_by)) or 0

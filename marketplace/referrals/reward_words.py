@@ -6,6 +6,7 @@ from marketplace.bounties.models import For, RewardKind, Terms
 from marketplace.bounties.rule_words import what_in_words, when_to_buyer
 from marketplace.foundation.money import show_money, zero
 from marketplace.foundation.show import day_in_words
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.models import (
     Choice,
     ClawbackState,
@@ -64,25 +65,39 @@ def main_reward(rewards: Sequence[Reward]) -> Reward:
     return next((one for one in reversed(rewards) if one.whom is For.REFERRER), rewards[-1])
 
 
-def reward_next(reward: Reward) -> str:
-    """One sentence: what happens next with this reward."""
+def reward_next(reward: Reward, to: str | None = None) -> str:
+    """One or two sentences: what happens next with this reward.
+
+    ``to``, here and below: who reads, by the id of the person or the business, or “buyer” (audience.reader_of).
+    """
     if reward.state is RewardState.VOIDED:
         return f"Nothing: {reward.void_reason}"
-    why = why_waiting(reward)
-    if said := taking_back(reward) or (why and f"{why} It is neither lost nor taken back meanwhile."):
+    if said := taking_back(reward, to):
         return said
-    if reward.whom is For.BUYER and reward.state is RewardState.PENDING:
-        if reward.choice is None:
-            return ("The buyer chooses: money, the business’s cause, or no. Without a choice it goes back."
-                    if reward.choice_due_at else "The buyer may choose what becomes of it; it is held meanwhile.")
-        if reward.choice is Choice.DONATION:
-            return "The business gives as much to its cause after the return period, and then has this back."
+    if waiting := why_waiting(reward, to):
+        return " ".join(waiting)
+    if reward.whom is For.BUYER and reward.state is RewardState.PENDING and reward.choice is not Choice.MONEY:
+        return _choice_next(reward, to)
     if reward.state is RewardState.PENDING:
         return f"The reward waits out the return period until {day_in_words(reward.release_at)}, then it is released."
-    return REWARD_NEXT[reward.state]
+    mine = TO_PAYEE if to and to == reward.beneficiary_id else REWARD_NEXT
+    return mine.get(reward.state, REWARD_NEXT[reward.state])
 
 
-def taking_back(reward: Reward) -> str | None:
+def _choice_next(reward: Reward, to: str | None) -> str:
+    """Of a share that the buyer has not taken as money."""
+    is_buyer, is_business = to == Audience.BUYER.value, to == reward.business_id
+    if reward.choice is None and reward.choice_due_at:
+        cause = "your" if is_business else "the business’s"
+        return (f"{'You choose' if is_buyer else 'The buyer chooses'}: money, {cause} cause, or no. "
+                "Without a choice it goes back.")
+    if reward.choice is None:
+        return f"{'You' if is_buyer else 'The buyer'} may choose what becomes of it; it is held meanwhile."
+    return ("You give as much to your cause after the return period, and then have this back." if is_business
+            else "The business gives as much to its cause after the return period, and then has this back.")
+
+
+def taking_back(reward: Reward, to: str | None = None) -> str | None:
     """What is asked of Stripe, or could not be had yet, of a refunded sale; None where nothing is."""
     asked = [one for one in reward.clawbacks if one.state is not ClawbackState.TAKEN]
     if not asked:
@@ -90,15 +105,20 @@ def taking_back(reward: Reward) -> str | None:
     taken = show_money(sum((one.amount for one in asked), start=zero(reward.currency)))
     why = "A dispute was decided" if asked[-1].dispute_id else "Part of the sale was refunded"
     if asked[-1].state is ClawbackState.REVERSING:
-        return f"{why}: {taken} is being taken back from the Stripe account."
+        whose = "your" if to and to == reward.beneficiary_id else "the"
+        return f"{why}: {taken} is being taken back from {whose} Stripe account."
     return f"{why}: {taken} could not be taken back yet. We ask again."
 
 
-def thing_next(thing: RewardInKind) -> str:
+def thing_next(thing: RewardInKind, to: str | None = None) -> str:
     """One sentence: what happens next with a reward in kind."""
+    is_business = to == thing.business_id
     if thing.thing is Thing.DONATION and thing.state is KindState.OWED:
-        return "The business gives it, says so here, and has the money back that is held for it."
-    return THING_NEXT[thing.state]
+        return ("Give it and say so here: then you have the money back that is held for it." if is_business
+                else "The business gives it, says so here, and has the money back that is held for it.")
+    is_theirs = bool(to) and to in (thing.beneficiary_id, thing.whom.value)
+    said = THING_TO_BUSINESS if is_business else THING_TO_RECEIVER if is_theirs else THING_NEXT
+    return said.get(thing.state, THING_NEXT[thing.state])
 
 
 REWARD_NEXT: dict[RewardState, str] = {
@@ -108,12 +128,24 @@ REWARD_NEXT: dict[RewardState, str] = {
     RewardState.PAID: "Nothing more: the reward is paid. Stripe pays it out to the bank.",
     RewardState.VOIDED: "Nothing: the sale was given back in full.",
 }
+TO_PAYEE: dict[RewardState, str] = {
+    RewardState.PAYABLE: "The reward goes out with the next transfer, once your Stripe account is ready.",
+    RewardState.PAID: "Nothing more: the reward is paid. Stripe pays it out to your bank.",
+}
 THING_NEXT: dict[KindState, str] = {
     KindState.OWED: "The business says how to have it.",
-    KindState.OFFERED: "Take it up as the business says; it notes here when it is done.",
+    KindState.OFFERED: "Whoever it is for takes it up as the business says, which notes here when it is done.",
     KindState.FULFILLED: "Whoever it was for may say thank you.",
     KindState.ACKNOWLEDGED: "Nothing more: it is done and thanked for.",
     KindState.DECLINED: "Nothing: it was not wanted.",
     KindState.FORGIVEN: "Nothing: it is owed no more.",
     KindState.EXPIRED: "Nothing: it was not offered in time.",
+}
+THING_TO_RECEIVER: dict[KindState, str] = {
+    KindState.OFFERED: "Take it up as the business says; it notes here when it is done.",
+    KindState.FULFILLED: "You may say thank you.",
+}
+THING_TO_BUSINESS: dict[KindState, str] = {
+    KindState.OWED: "Say how to have it.",
+    KindState.OFFERED: "They take it up as you said; note here when it is done.",
 }

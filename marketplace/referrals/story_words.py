@@ -135,15 +135,15 @@ DOUBTS: dict[str, Told] = {
     "fraud.proven": (EVERYONE - {Y}, "It stands that it is not genuine", "bad"),
 }
 
-# What one side claimed of the other.
+# What one side claimed of the other; the sides are named as the reader calls them.
 DISPUTES: dict[str, Told] = {
     "dispute.open": (EVERYONE, "A dispute was opened", "warn"),
-    "dispute.awaiting_response": (frozenset({A}), "The other side was asked", "info"),
-    "dispute.accepted": (EVERYONE, "The other side accepted the dispute", "ok"),
-    "dispute.contested": (EVERYONE, "The other side contests it", "warn"),
+    "dispute.awaiting_response": (frozenset({A}), "{Respondent} was asked", "info"),
+    "dispute.accepted": (EVERYONE, "{Respondent} accepted the dispute", "ok"),
+    "dispute.contested": (EVERYONE, "{Respondent} answered: it is contested", "warn"),
     "dispute.escalated": (EVERYONE, "The dispute went to an admin", "info"),
-    "dispute.resolved_for_claimant": (EVERYONE, "The dispute ended for the claimant", "ok"),
-    "dispute.resolved_for_respondent": (EVERYONE, "The dispute ended for the other side", "ok"),
+    "dispute.resolved_for_claimant": (EVERYONE, "The dispute ended for {claimant}", "ok"),
+    "dispute.resolved_for_respondent": (EVERYONE, "The dispute ended for {respondent}", "ok"),
     "dispute.split": (EVERYONE, "The dispute ended with a split", "ok"),
     "dispute.withdrawn": (EVERYONE, "The dispute was taken back", "mute"),
 }
@@ -153,11 +153,27 @@ WORDS = THE_POST | DECISIONS | THE_BUYER | THEIR_WORD | TALKS | MONEY | SHARES_A
 
 # Without an address nobody was asked yet: there is a private page, and the referrer has its link.
 PASSED_ON = {
-    R: "You pass the private link on to the buyer", Y: "Your private page was made",
-    B: "The referrer passes the private link on to the buyer",
-    A: "The referrer passes the private link on to the buyer",
+    R: "You were given the private link, to pass on to the buyer", Y: "Your private page was made",
+    B: "The referrer was given the private link, to pass on to the buyer",
+    A: "The referrer was given the private link, to pass on to the buyer",
 }
-# What the buyer reads instead, of the own doings.
+# What those read instead who did it, or whom it was done to.
+TO_REFERRER = {
+    "evidence.given": "You gave the text",
+    "lead.needs_info": "A question to you",
+    "lead.withdrawn": "You took it back",
+    "fraud.appealed": "You explained",
+    "split.passed_on": "What you kept of the split is shared with the other referrer",
+}
+TO_BUSINESS = {
+    "contact.opened": "You opened the contact data",
+    "stage.qualified": "Qualified: a real need",
+    "renewals.ended": "No renewal follows",
+    "funds.frozen": "Its funds were frozen: the bank disputes your payment",
+    "share.declined": "The buyer’s share goes back to you",
+    "kind.offered": "Offered by you",
+    "kind.fulfilled": "Done by you",
+}
 TO_BUYER = {
     "lead.submitted": "Somebody pointed at your post",
     "lead.accepted": "A moderator accepted it",
@@ -179,3 +195,4 @@ TO_BUYER = {
     "share.donated": "You give your share to the cause",
     "share.declined": "Your share goes back to the business",
 }
+SPOKEN_TO = {R: TO_REFERRER, B: TO_BUSINESS, Y: TO_BUYER, A: dict[str, str]()}

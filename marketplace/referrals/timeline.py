@@ -13,10 +13,10 @@ from marketplace.foundation.fetch import FetchFailure, say_failure
 from marketplace.foundation.money import show_money
 from marketplace.identity.models import User
 from marketplace.referrals.asking import BY_REFERRER
-from marketplace.referrals.audience import Audience
+from marketplace.referrals.audience import Audience, reader_of
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.desk.as_told import is_untold, untold_spans
-from marketplace.referrals.disputes.words import title_of
+from marketplace.referrals.disputes.words import claimant_in_words, respondent_in_words, title_of
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import (
     Clawback,
@@ -29,7 +29,7 @@ from marketplace.referrals.models import (
     Split,
 )
 from marketplace.referrals.reward_words import part_in_words, thing_in_words
-from marketplace.referrals.story_words import INSIDERS, PASSED_ON, TO_BUYER, WORDS, A, B, R, Y
+from marketplace.referrals.story_words import INSIDERS, PASSED_ON, SPOKEN_TO, WORDS, A, B, R, Y
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,14 @@ def _words(event: AuditEvent, lead: Lead, audience: Audience, title: str) -> str
         return "Appealed: another moderator looks at it"
     if event.action == "lead.accepted" and audience is not Y and not worst_case(lead.terms).minor:
         return "Accepted by moderation"
-    return TO_BUYER.get(event.action, title) if audience is Y else title
+    if event.action.startswith("dispute."):
+        return _of_dispute(title, db.session.get_one(Dispute, event.subject_id), reader_of(lead, audience))
+    return SPOKEN_TO[audience].get(event.action, title)
+
+
+def _of_dispute(title: str, dispute: Dispute, to: str | None) -> str:
+    claimant, respondent = claimant_in_words(dispute, to), respondent_in_words(dispute, to)
+    return title.format(claimant=claimant, respondent=respondent, Respondent=respondent.capitalize())
 
 
 def _is_appeal(event: AuditEvent) -> bool:
@@ -108,7 +115,8 @@ def _is_appeal(event: AuditEvent) -> bool:
 
 
 def _more(event: AuditEvent, lead: Lead, audience: Audience, about: str) -> str:
-    parts = [about, _actor(event.actor_id, lead, audience)]
+    is_said = event.action in SPOKEN_TO[audience]  # The title says who.
+    parts = [about, "" if is_said else _actor(event.actor_id, lead, audience)]
     if (reason := event.details.get("reason")) and not _is_appeal(event) and _may_read_reason(event, audience):
         parts.append(_reason_in_words(str(reason)))
     return " · ".join(part for part in parts if part)
@@ -125,7 +133,8 @@ def _reason_in_words(reason: str) -> str:
         return REASONS[ReasonCode(reason)]
     if reason in set(FetchFailure):
         return say_failure(FetchFailure(reason))
-    return {"never": "and never again", "empty": "There was no text on the page."}.get(reason, reason.replace("_", " "))
+    return {"never": "and never again", "appeal": "as an appeal: another person decides",
+            "empty": "There was no text on the page."}.get(reason, reason.replace("_", " "))
 
 
 def _actor(actor_id: str, lead: Lead, audience: Audience) -> str:
@@ -134,7 +143,7 @@ def _actor(actor_id: str, lead: Lead, audience: Audience) -> str:
     if actor_id == BUYER:
         return "" if audience is Y else "by the buyer"
     if actor_id == lead.referrer_id:
-        return "by the referrer"
+        return "by you" if audience is R else "by the referrer"
     if audience is A:
         person = db.session.get(User, actor_id)
         return f"by {person.name}" if person else actor_id

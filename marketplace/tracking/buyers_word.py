@@ -25,10 +25,11 @@ from marketplace.referrals.said_bought import (
 )
 from marketplace.referrals.stages import check_sale_itself, is_sale_missing
 from marketplace.tracking.counting import count, say
-from marketplace.tracking.intake import NO_FUNDS, find_report
+from marketplace.tracking.intake import NO_FUNDS
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_report
+from marketplace.tracking.report_outcomes import find_report
 from marketplace.tracking.reported import Reported, columns_of
 
 ANSWERED_WITHIN = 5  # Business days.

@@ -16,11 +16,12 @@ from marketplace.referrals.models import ConversionSource, Dispute, DisputeKind,
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.tracked import check_may_bind, open_tracked_lead
 from marketplace.tracking.counting import DAYS_OFF, find_counted, say
-from marketplace.tracking.intake import CLAIMED, NOBODY, find_twin
+from marketplace.tracking.intake import CLAIMED, NOBODY
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import Binding, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_end_link
 from marketplace.tracking.refunds import apply_waiting_refunds
+from marketplace.tracking.report_outcomes import find_twin
 
 S = ReportState
 CHECK = ("Check the order number and the day with the buyer. A sale that the shop has not told us yet can be claimed "

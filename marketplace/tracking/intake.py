@@ -1,6 +1,5 @@
 """A conversion comes in, from any source: kept once, credited, counted; or kept until somebody can be credited."""
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import bindparam, select, text
@@ -9,11 +8,11 @@ from sqlalchemy.exc import IntegrityError
 from marketplace.bounties.models import Bounty
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db, facts, insert_unless_there, write_rows
-from marketplace.foundation.errors import Conflict, DomainError, require
+from marketplace.foundation.errors import DomainError, require
 from marketplace.identity.models import Business, User
 from marketplace.payments.locks import lock_funds
 from marketplace.referrals.locks import lock_orders_of
-from marketplace.referrals.models import Conversion, ConversionSource, Lead, LeadSource, Reward
+from marketplace.referrals.models import Conversion, ConversionSource, Lead, LeadSource
 from marketplace.referrals.moderation import FundsGone
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.tracked import CannotCount
@@ -24,61 +23,25 @@ from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import WAITS, Binding, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_give_back, may_report
 from marketplace.tracking.refunds import apply_refund, apply_waiting_refunds
-from marketplace.tracking.reported import (
-    IN_ONE_STATEMENT,
-    Reported,
-    check_reported,
-    columns_of,
-    fingerprint_of,
-    known_since,
+from marketplace.tracking.report_outcomes import (
+    Outcome,
+    answer_again,
+    find_reports,
+    find_twin,
+    get_report,
+    outcome_of,
+    outcome_of_plain,
 )
+from marketplace.tracking.reported import Reported, check_reported, columns_of, known_since
 from marketplace.tracking.resolving import Found, resolve
-from marketplace.tracking.standing import PENDING, rewards_of, state_of
 
 S = ReportState
 NOBODY, NO_FUNDS, CLAIMED = "nobody", "funds_gone", "claimed"
-OF_IDS = select(Report).where(
-    Report.business_id == bindparam("business_id"), Report.source == bindparam("source"),
-    Report.external_id.in_(bindparam("ids", expanding=True)))
 # One statement for each mark: asked as one condition with OR, a database may read all that waits.
 OTHERS_WAITING = {name: select(Report.id).where(
     Report.business_id == bindparam("business_id"), text(f"reports.{WAITS}"), column == bindparam("mark"),
     Report.id != bindparam("own")).limit(1)
     for name, column in (("customer_hash", Report.customer_hash), ("email_hash", Report.email_hash))}
-
-
-class ReportedOtherwise(Conflict):
-    """The same id from the same source, with another body."""
-
-    code = "external_id_reused"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """``state`` is that of the conversion as a whole; ``reason`` a code, where it waits or was not taken."""
-
-    state: str
-    report: Report
-    rewards: Sequence[Reward] = ()
-    reasons: Sequence[str] = field(default_factory=tuple)
-    is_repeat: bool = False
-    tells_orders: bool = True  # Order numbers are the business's own affair.
-
-    @property
-    def external_id(self) -> str | None:
-        return self.report.external_id if self.tells_orders else None
-
-    @property
-    def refund_of(self) -> str | None:
-        return self.report.refund_of if self.tells_orders else None
-
-    @property
-    def reason(self) -> str | None:
-        return self.report.reason
-
-    @property
-    def conversion(self) -> Conversion | None:
-        return db.session.get(Conversion, self.report.conversion_id) if self.report.conversion_id else None
 
 
 def take_conversion(
@@ -104,12 +67,12 @@ def take_conversions(
     """
     require(by is None or may_report(by, business.id), "report conversions of this business")
     actor, results = by.id if by else audit.SYSTEM, dict[int, Outcome | DomainError]()
-    known = {one.external_id: one for one in _find_reports(business.id, source, [one.external_id for one in items])}
+    known = {one.external_id: one for one in find_reports(business.id, source, [one.external_id for one in items])}
     for place, said in enumerate(items):
         try:
             _check(business, said, by)
             if said.external_id in known:
-                results[place] = _again(known[said.external_id], said)
+                results[place] = answer_again(known[said.external_id], said)
         except DomainError as refusal:
             results[place] = refusal
     left = {place: said for place, said in enumerate(items) if place not in results}
@@ -119,7 +82,7 @@ def take_conversions(
     drafts = {place: columns_of(business.id, said, source=source, by=actor, known=since)
               for place, said in left.items()}
     for place, counted in _count_plain(business.id, drafts, by=actor).items():
-        results[place] = _outcome_of_plain(counted)
+        results[place] = outcome_of_plain(counted)
     for place, columns in drafts.items():
         if place not in results:
             results[place] = _take_apart(business.id, left[place], columns, by=actor, is_alone=len(items) == 1)
@@ -164,16 +127,9 @@ def _take(business_id: str, said: Reported, columns: dict[str, Any], *, by: str)
     found = None if said.kind is ReportKind.REFUND else _lock(resolve(Report(**columns)))
     report: Report | None = db.session.scalar(insert_unless_there(Report, Report), {**columns, "state": S.RECEIVED})
     if report is None:  # Its twin was faster, or stands before it among these.
-        return _again(_get_report(business_id, columns["source"], said.external_id), said)
+        return answer_again(get_report(business_id, columns["source"], said.external_id), said)
     settle(report, found, by=by)
     return outcome_of(report)
-
-
-def _outcome_of_plain(counted: Counted) -> Outcome:
-    """As the rows say, which nobody had to read."""
-    report = Report(**counted.report)
-    rewards = [Reward(**counted.reward)] if counted.reward else []
-    return Outcome(PENDING if rewards else report.state.value, report, rewards, tuple(report.reasons))
 
 
 def take_refund(business: Business, said: Reported, *, source: ConversionSource, by: User | None) -> Outcome:
@@ -252,15 +208,6 @@ def _is_counted_elsewhere(report: Report, *, by: str) -> bool:
     return True
 
 
-def find_twin(report: Report, *states: ReportState) -> Report | None:
-    """Of the same id and kind, from another source."""
-    kinds = COUNTED_KINDS if report.kind in COUNTED_KINDS else [report.kind]
-    return db.session.scalar(select(Report).where(
-        Report.business_id == report.business_id, Report.source.in_(list(ConversionSource)),
-        Report.external_id == report.external_id, Report.kind.in_(kinds), Report.state.in_(states),
-        Report.id != report.id).limit(1))
-
-
 def _wake_others(report: Report) -> None:
     """Of the same customer, what waited for a link, a sale or funds: one look-up by index, then one job."""
     if report.binding_id is None and report.lead_id is None:
@@ -278,35 +225,3 @@ def _lock(found: Found | None) -> Found | None:
         bounty = db.session.get_one(Bounty, found.bounty_id)
         lock_funds((bounty.id, bounty.currency))
     return found
-
-
-def _again(known: Report, said: Reported) -> Outcome:
-    if known.fingerprint != fingerprint_of(said):
-        raise ReportedOtherwise(
-            "This external id was reported before, with other facts.",
-            next_step="Give each event its own id; to correct one, report a refund, or write to us.")
-    return outcome_of(known, is_repeat=True)
-
-
-def find_report(business_id: str, source: ConversionSource, external_id: str) -> Report | None:
-    return next(iter(_find_reports(business_id, source, [external_id])), None)
-
-
-def _find_reports(business_id: str, source: ConversionSource, external_ids: Sequence[str]) -> list[Report]:
-    found: list[Report] = []
-    for start in range(0, len(external_ids), IN_ONE_STATEMENT):
-        found += db.session.scalars(OF_IDS, {
-            "business_id": business_id, "source": source, "ids": external_ids[start:start + IN_ONE_STATEMENT]})
-    return found
-
-
-def _get_report(business_id: str, source: ConversionSource, external_id: str) -> Report:
-    report = find_report(business_id, source, external_id)
-    assert report is not None
-    return report
-
-
-def outcome_of(report: Report, *, is_repeat: bool = False) -> Outcome:
-    conversion = db.session.get(Conversion, report.conversion_id) if report.conversion_id else None
-    rewards = rewards_of(conversion)
-    return Outcome(state_of(report, conversion, rewards), report, rewards, tuple(report.reasons), is_repeat)

@@ -3,9 +3,10 @@ from marketplace.referrals.models import ConversionSource
 from marketplace.referrals.reward_words import main_reward, reward_next
 from marketplace.tracking.buyers_word import RECORDED, SAID_NO, WAITS_FOR_BUSINESS
 from marketplace.tracking.counting import NO_SALE_YET
-from marketplace.tracking.intake import CLAIMED, NO_FUNDS, Outcome
+from marketplace.tracking.intake import CLAIMED, NO_FUNDS
 from marketplace.tracking.models import ReportKind, ReportState
 from marketplace.tracking.refunds import SALE_UNKNOWN
+from marketplace.tracking.report_outcomes import Outcome
 
 KINDS = {ReportKind.LEAD: "Lead", ReportKind.SIGN_UP: "Sign-up", ReportKind.SALE: "Sale",
          ReportKind.RENEWAL: "Renewal", ReportKind.REFUND: "Refund"}

@@ -1,6 +1,7 @@
 """The ledger's rooms and the room of reconciliation: every amount leads to its entry, any id leads somewhere."""
 
 import pytest
+from lxml import html
 from sqlalchemy import select
 
 from marketplace.bounties.models import Happening
@@ -186,6 +187,9 @@ class TestReconciliation:
         assert "Post an entry" not in words_of(browser.page(address))
         unreadable = browser.submit(address, {"reason": "Ticket 7" + "." * 1_000}, action="/closure")
         assert unreadable.status_code == 422 and "Ticket 7...." in unreadable.text
+        late = dict(browser.page(address).xpath("//form[contains(@action, '/closure')]")[0].form_values())
         browser.submit(address, {"reason": "Stripe's ticket 7."}, action="/closure")
+        kept = browser.post(f"{address}/closure", data={**late, "reason": "It is a rounding of theirs."})
+        assert kept.status_code == 409 and "It is a rounding of theirs." in words_of(html.fromstring(kept.text))
         assert "Stripe's ticket 7." in words_of(browser.page("/admin/reconciliation"))
         app.extensions["gateway"] = before

@@ -20,6 +20,7 @@ LOOKS = 25
 OURS = ("http://127.0.0.1:", "data:", "about:", "blob:")
 
 ALL_RULES = {"resultTypes": ["violations"], "preload": False}  # What is fetched again for it, no rule that applies here reads.
+AMERICAN = re.compile(r"[A-Z][a-z]+ \d{1,2}, \d{4}")  # Sentences have 7 Dec 2026, so the rest of the page has too.
 COLOURS = {**ALL_RULES, "runOnly": ["color-contrast"]}  # All that the dark scheme changes.
 
 
@@ -124,6 +125,8 @@ class Window:
         widths = self.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         if widths[0] > widths[1]:
             faults.append(f"{widths[0]} pixels of page in {widths[1]} of window")
+        times = self.page.locator("main :not(.date) > time").all_inner_texts()  # But a stranger’s blog.
+        faults += [f"a day that is written otherwise: {one}" for one in times if AMERICAN.search(one)]
         broken = self._broken(rules) if self.script else []  # It waits for promises, which no script keeps.
         faults += [f"{rule['id']}: {node['target']} {node['html'][:200]} {node['failureSummary']}"
                    for rule in broken for node in rule["nodes"]]

@@ -181,6 +181,15 @@ def test_a_wrong_method_is_told_the_right_ones(anonymous):
     assert problem.mimetype == "application/problem+json" and problem.json["code"] == "method_not_allowed"
 
 
+def test_the_address_of_a_button_leads_to_its_page_and_no_further(anonymous, app):
+    """Of a program, of a door for machines, and of what stands under the front page alone nothing is opened."""
+    for path, page in (("/leads/lead_x/claim/end", "/leads/lead_x"), ("/links/x/end", "/links")):
+        reloaded = anonymous.get(path)
+        assert (reloaded.status_code, reloaded.headers["Location"]) == (303, page)
+    for path in ("/sign-out", "/webhooks/stripe", "/rewards-in-kind/x/offer", "/api/v1/leads/lead_x/sale"):
+        assert anonymous.get(path).status_code == 405, path
+
+
 def test_what_is_not_there_is_a_page_for_people_and_a_problem_for_programs(anonymous):
     page = anonymous.get("/no/such/page")
     assert page.status_code == 404 and page.mimetype == "text/html" and "There is nothing at this address" in page.text

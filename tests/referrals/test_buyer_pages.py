@@ -66,7 +66,8 @@ def mailed(bounty, ana, mona, keep_lead):
 class TestAsking:
     def test_says_who_to_whom_why_and_that_it_is_paid(self, asked, anonymous):
         said = words_of(anonymous.page(address(asked)))
-        for words in ("Ana Flores", "Westside Auto", "Denver", "A family dealership.", QUOTE, "$1,000", "costs you nothing", "No, thank you", "Never contact me"):
+        for words in ("Ana Flores", "Westside Auto", "Denver", "A family dealership.", QUOTE, "$1,000", "costs you nothing", "No, thank you", "Never contact me",
+                      "Yes: Your name, and the one address", "No: Any other way to reach you"):
             assert words in said
 
     def test_is_in_no_search_engine_and_has_no_navigation(self, asked, anonymous):
@@ -257,8 +258,9 @@ class TestDeadEnds:
 
     @pytest.mark.parametrize("path", ["yes", "no", "never", "withdrawal"])
     def test_nothing_is_answered_by_opening_an_address(self, asked, anonymous, path):
-        assert anonymous.get(f"{address(asked)}/{path}").status_code == 404
-        assert anonymous.get(f"/buyer/buyer/{signed(PASSED_ON, asked.id)}/{path}").status_code == 405
+        for page in (address(asked), f"/buyer/buyer/{signed(PASSED_ON, asked.id)}"):
+            reloaded = anonymous.get(f"{page}/{path}")
+            assert (reloaded.status_code, reloaded.headers["Location"]) == (303, page)
         assert again(asked).consent is Consent.ASKED
 
     def test_an_older_link_with_the_doubled_word_still_opens_the_page_and_is_answered_under_the_short_one(self, asked, anonymous):

@@ -66,6 +66,7 @@ def test_a_ghost_close_from_the_claim_to_the_money(lost, bounty, ana, wes, mona,
     on_the_lead = as_user(wes).page(f"/leads/{lost.id}")
     assert "the other side disputes something with you" in words_of(on_the_lead)
     assert any(link.get("href") == here for link in on_the_lead.find_class("next")[-1].iter("a"))
+    assert as_user(wes).page(here).xpath("//*[@id='accept' and contains(@class, 'card')]//form[contains(@action, '/acceptance')]")
     as_user(wes).submit(here, {"text": NO}, action="/objection")
     assert "disputes something with you" not in words_of(as_user(wes).page(f"/leads/{lost.id}"))
     work()
@@ -104,6 +105,10 @@ def test_a_ghost_close_from_the_claim_to_the_money(lost, bounty, ana, wes, mona,
     work()
     for reader in (ana, wes):
         assert WHY in body_of(mailbox.last_to(reader.email)) and WHY in words_of(as_user(reader).page(here))
+    said, at_theirs = (words_of(as_user(reader).page(here)) for reader in (ana, wes))
+    assert "For you" in said and "decided for you" in said and "decided for you" in body_of(mailbox.last_to(ana.email))
+    assert "For the referrer" in at_theirs and "decided for you" not in at_theirs
+    assert "For you" in words_of(as_user(ana).page("/disputes")) and "For the referrer" in ended
 
     lead, (sale,) = again(lost), db.session.query(Conversion).all()
     (reward,) = rewards_of_lead(lead)
@@ -114,7 +119,7 @@ def test_a_ghost_close_from_the_claim_to_the_money(lost, bounty, ana, wes, mona,
     assert rewards_of_lead(again(lost))[0].state is RewardState.PAYABLE and holds(AccountKind.PAYABLE, reward.id) == 100_000
     assert check_ledger() == []
     story = words_of(as_user(ana).page(f"/leads/{lost.id}"))
-    assert "The dispute ended for the claimant" in story and "Reward released" in story
+    assert "The dispute ended for you" in story and "Reward released" in story
     assert "1 dispute lost" in words_of(as_user(mona).page(f"/leads/{lost.id}"))
 
 

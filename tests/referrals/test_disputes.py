@@ -12,6 +12,7 @@ from marketplace.foundation.crypto import sign
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden, Invalid
 from marketplace.foundation.money import Money
+from marketplace.foundation.show import day_in_words
 from marketplace.foundation.states import IllegalMove
 from marketplace.identity.models import MemberRole, Membership
 from marketplace.payments.disputes.freezing import cover
@@ -19,8 +20,10 @@ from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind, Payable, TransferStop
 from marketplace.payments.money_in import funds
 from marketplace.payments.money_out import stops
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.clawbacks import preview_clawback, refund_sale
 from marketplace.referrals.consent import withdraw_consent
+from marketplace.referrals.desk.deciders import SecondAdminNeeded
 from marketplace.referrals.disputes.answering import (
     DisputeOver,
     accept_claim,
@@ -39,6 +42,7 @@ from marketplace.referrals.disputes.ruling import NotForAdmin, rule, take_up_dis
 from marketplace.referrals.disputes.subjects import Claim, NotDisputable, TooLate, kinds_for
 from marketplace.referrals.disputes.witness import MAILED, PASSED_ON, WitnessOver, answer_as_witness, witness_link
 from marketplace.referrals.disputes.words import next_in_words
+from marketplace.referrals.figures import earnings_of
 from marketplace.referrals.in_kind import fulfil_thing, things_of_lead
 from marketplace.referrals.models import (
     Consent,
@@ -55,11 +59,13 @@ from marketplace.referrals.models import (
     Stage,
     WitnessSaid,
 )
+from marketplace.referrals.next_step import next_step
 from marketplace.referrals.passing_on import DecidedFirst
 from marketplace.referrals.queries import conversions_of, rewards_of_lead
+from marketplace.referrals.reward_words import reward_next
 from marketplace.referrals.sharing import SplitFixed, answer_split, find_split, offer_share, propose_split
 from marketplace.referrals.stages import change_stage, win_lead
-from tests.browsing import body_of, end_reading
+from tests.browsing import body_of, end_reading, words_of
 from tests.factories import PERCENT, accept, consent, flat, fund_bounty, make_bounty, make_user, win
 from tests.referrals.steps import actions_on, again, do, holds, point
 
@@ -179,7 +185,10 @@ class TestOpening:
         clock.move(days=20)
         work()
         assert fresh(second).state is D.OPEN and rewards_of_lead(again(lost)) == []
-        do(take_up_dispute, fresh(second), by=mona)
+        for verb in (take_up_dispute, lambda dispute, by: rule(dispute, by=by, **FOR_RESPONDENT)):
+            with pytest.raises(SecondAdminNeeded):
+                do(verb, fresh(second), by=mona)
+        do(take_up_dispute, fresh(second), by=make_user("Omar Said", is_admin=True))
         assert fresh(second).state is D.AWAITING_RESPONSE
 
 
@@ -312,16 +321,28 @@ class TestBadLead:
     def reclaim(self, lead, wes, amount=None):
         return opened(lead, wes, K.BAD_LEAD, amount, about_id=rewards_of_lead(lead)[0].id)
 
-    def test_all_of_a_held_reward_waits_and_goes_back(self, sold, bounty, ana, wes, mona, work):
+    def test_all_of_a_held_reward_waits_and_goes_back(self, sold, bounty, ana, wes, mona, as_user):
         before, dispute = holds(AccountKind.FUNDS, bounty.id), self.reclaim(sold, wes)
         assert rewards_of_lead(again(sold))[0].state is RewardState.ON_HOLD
+        said = words_of(as_user(ana).page("/rewards"))
+        assert "All of the reward is frozen by the dispute" in said and "You have until" in said and "Once the dispute is over" in said
         do(accept_claim, fresh(dispute), by=ana)
         (reward,) = rewards_of_lead(again(sold))
         assert (reward.state, reward.net.minor) == (RewardState.VOIDED, 0)
         assert holds(AccountKind.FUNDS, bounty.id) == before + 105_000 and check_ledger() == []
 
-    def test_of_a_part_only_that_part_waits(self, sold, bounty, ana, wes, mona, work, clock):
+    def test_of_a_part_only_that_part_waits(self, sold, bounty, ana, wes, mona, work, clock, as_user):
         dispute, (reward,) = self.reclaim(sold, wes, usd(300)), rewards_of_lead(sold)
+        said = next_step(again(sold), Audience.REFERRER, [reward])
+        assert said == (
+            f"$300 of the reward is frozen by the dispute “A lead that was not what it said”. You have until "
+            f"{day_in_words(dispute.due_at)} to accept it, or to say why not. Without an answer it ends for the business. "
+            f"The rest waits out the return period until {day_in_words(reward.release_at)}, then it is released.")
+        assert reward_next(reward, wes.id) == reward_next(reward) == said.replace("You have", "The referrer has")
+        assert "it ends for you" in next_step(again(sold), Audience.BUSINESS, [reward])
+        assert (earnings_of(ana)[0].held, earnings_of(ana)[0].frozen_held) == (usd(1000), usd(300))
+        assert "$300 of it frozen by a dispute" in words_of(as_user(ana).page("/rewards"))
+        assert "$300 of the reward is frozen" in words_of(as_user(wes).page(f"/leads/{sold.id}"))
         contested(dispute, ana, wes)
         clock.move(days=31)
         work()
@@ -329,14 +350,20 @@ class TestBadLead:
         assert set(pieces) == {70_000, 30_000} and rewards_of_lead(again(sold))[0].state is RewardState.PAYABLE
         assert stops.why_stopped(pieces[70_000]) is None and stops.why_stopped(pieces[30_000])
         before = holds(AccountKind.FUNDS, bounty.id)
-        do(rule, fresh(dispute), by=mona, outcome=D.SPLIT, reason="Half of it stays.", share_bps=5_000)
+        assert reward_next(rewards_of_lead(again(sold))[0], ana.id).endswith("The rest goes out with the next transfer.")
+        assert (earnings_of(ana)[0].payable, earnings_of(ana)[0].frozen_payable) == (usd(1000), usd(300))
+        with pytest.raises(SecondAdminNeeded):  # Mona accepted the lead that is said to be none.
+            do(rule, fresh(dispute), by=mona, **FOR_RESPONDENT)
+        assert not may_rule(mona, dispute)
+        omar = make_user("Omar Said", is_admin=True)
+        do(rule, fresh(dispute), by=omar, outcome=D.SPLIT, reason="Half of it stays.", share_bps=5_000)
         assert rewards_of_lead(again(sold))[0].net == usd(850) and holds(AccountKind.FUNDS, bounty.id) == before + 15_750
         assert db.session.query(TransferStop).filter_by(lifted_at=None).count() == 0
         assert holds(AccountKind.PAYABLE, reward.id) == 70_000 and check_ledger() == []
 
     def test_for_the_referrer_everything_goes_on(self, sold, ana, wes, mona, work):
         dispute = contested(self.reclaim(sold, wes), ana, wes)
-        do(rule, dispute, by=mona, **FOR_RESPONDENT)
+        do(rule, dispute, by=make_user("Omar Said", is_admin=True), **FOR_RESPONDENT)
         assert rewards_of_lead(again(sold))[0].state is RewardState.PENDING
         assert record_in_disputes(business_id=sold.business_id).lost == 1
 
@@ -417,6 +444,7 @@ class TestOtherKinds:
         win(consent(again(owner)), by=wes)
         dispute = opened(rival, tom, K.DUPLICATE_OWNERSHIP)
         assert dispute.at_issue == usd(1000) and rewards_of_lead(again(owner))[0].state is RewardState.ON_HOLD
+        assert "it ends for the other referrer" in next_step(again(owner), Audience.REFERRER, rewards_of_lead(again(owner)))
         do(rule, contested(dispute, ana, tom), by=mona, outcome=D.SPLIT, reason="Both told him.", share_bps=2_500)
         assert {one.beneficiary_id: one.net for one in rewards_of_lead(again(owner))} == {ana.id: usd(750), tom.id: usd(250)}
         assert {holds(AccountKind.HELD, one.id) for one in rewards_of_lead(owner)} == {78_750, 26_250}

@@ -284,6 +284,8 @@ class TestConfirmed:
         won(own_device, work)
         do(cases.confirm_fraud, case_of(own_device), by=mona, reason="One person.")
         do(cases.explain_lead, again(own_device), by=ana, why="He is my husband; we have one computer.")
+        told = tell_story(again(own_device), Audience.REFERRER)[-1]
+        assert (told.title, told.text) == ("You explained", "as an appeal: another person decides")
         with pytest.raises(cases.SecondAdmin):
             do(cases.confirm_fraud, case_of(own_device), by=mona, reason="I still think so.")
         second = make.make_user("Nils Roy", is_admin=True)

@@ -297,7 +297,8 @@ class TestTheBusinesssPages:
         token = browser.page(f"/leads/{lead.id}").xpath("//input[@name='csrf_token']/@value")[0]
         answer = browser.post(f"/leads/{lead.id}/contact", data={"csrf_token": token})
         assert answer.status_code == 409 and "has not said yes" in answer.text
-        assert browser.get(f"/leads/{lead.id}/contact").status_code == 405
+        reloaded = browser.get(f"/leads/{lead.id}/contact")
+        assert (reloaded.status_code, reloaded.headers["Location"]) == (303, f"/leads/{lead.id}")
 
     def test_looking_at_the_page_opens_nothing(self, talks, wes, as_user):
         as_user(wes).page(f"/leads/{talks.id}")
@@ -436,7 +437,7 @@ class TestTheModeratorsPages:
     def test_everything_for_a_decision_is_on_one_page(self, lead, mona, as_user):
         page = as_user(mona).page(f"/leads/{lead.id}")
         said = words_of(page)
-        for words in ("word for word", "The transmission has given up", TERMS["criteria"][0], "0 of 1 accepted", "Waiting for a moderator", "Decide by"):
+        for words in ("word for word", "The transmission has given up", TERMS["criteria"][0], "nothing decided yet, 0 disputes lost", "Language: English", "Waiting for a moderator", "Decide by"):
             assert words in said
         assert [mark.text for mark in page.xpath("//*[contains(@class, 'post-text')]//mark")] == [QUOTE]
 

@@ -23,6 +23,7 @@ from marketplace.referrals.models import (
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.queries import rewards_of_lead
 from marketplace.referrals.reward_schemas import SplitForm
+from marketplace.referrals.reward_words import reward_next
 from marketplace.referrals.stages import change_stage
 from tests.browsing import end_reading, words_of
 from tests.factories import accept, consent, flat, make_bounty, make_user, win
@@ -194,6 +195,12 @@ class TestTheBuyersShare:
         assert "It is yours" in david.submit(href, press="Take it as money").text
         assert "your share as the buyer" in words_of(david.page("/rewards"))
 
+    def test_speaks_to_whoever_reads(self, sold, anonymous):
+        assert reward_next(share(), "buyer").startswith("You may choose")
+        assert reward_next(share(), sold.business_id).startswith("The buyer may choose")
+        anonymous.submit(private(sold), press="Give it to the animal shelter")
+        assert "to your cause" in reward_next(share(), sold.business_id) and "to its cause" in reward_next(share(), "buyer")
+
     def test_cannot_be_chosen_by_a_link_that_was_passed_on(self, sold, anonymous):
         page = anonymous.page(private(sold, PASSED_ON))
         assert "open the link in the mail" in words_of(page)
@@ -222,8 +229,11 @@ class TestNotMoney:
         wes_at, ana_at = as_user(wes), as_user(ana)
         assert "You owe, not in money" in words_of(wes_at.page(f"/dashboard/business/{sold.business_id}"))
         assert "Owed to you, not in money" in words_of(ana_at.page("/dashboard/referrer"))
+        assert "Next: Say how to have it." in words_of(wes_at.page(f"/leads/{sold.id}"))
         wes_at.submit(f"/leads/{sold.id}", {"offer": "Ask for Mo at the desk."}, action="/offer")
-        assert "Ask for Mo at the desk." in words_of(ana_at.page(f"/leads/{sold.id}"))
+        said, theirs = words_of(ana_at.page(f"/leads/{sold.id}")), words_of(wes_at.page(f"/leads/{sold.id}"))
+        assert "Ask for Mo at the desk." in said and "Take it up as the business says" in said
+        assert "They take it up as you said" in theirs and "Offered by you" in theirs
         wes_at.submit(f"/leads/{sold.id}", {"receipt": "Handed over on Friday"}, action="/fulfilment")
         assert "Thank you said" in ana_at.submit(f"/leads/{sold.id}", press="Say thank you").text
         assert thing().state is KindState.ACKNOWLEDGED

@@ -19,7 +19,8 @@ from marketplace.payments.money_out.orders import ask_reversal
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.money_out.transfers import request_transfers
 from marketplace.referrals.audience import Audience
-from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, note_reversal, preview_clawback, refund_sale
+from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, preview_clawback, refund_sale
+from marketplace.referrals.clawing_back import note_reversal
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.holds import hold_reward, lift_holds, why_held
@@ -387,7 +388,7 @@ class TestTransfer:
     def test_a_refund_afterwards_is_taken_back_from_the_connected_account(self, paid, wes, work):
         do(refund_sale, paid, by=wes, amount=usd(100_000), refund_number="R-1")
         assert the(Clawback).state is ClawbackState.REVERSING
-        assert says(paid).endswith("$33.33 is being taken back from the Stripe account.")
+        assert says(paid).endswith("$33.33 is being taken back from your Stripe account.")
         work()
         assert "$33.33 was taken back, for a refund of the sale" in says(paid)
         assert (the(Clawback).state, the(Reward).state) == (ClawbackState.TAKEN, RewardState.PAID)

@@ -42,7 +42,7 @@ def lead(bounty, ana, keep_lead):
 
 def test_the_business_reads_nothing_from_before_the_acceptance(lead, mona):
     accept(lead, by=mona)
-    assert titles(lead, Audience.BUSINESS) == ["Accepted by moderation; funds reserved", "The referrer passes the private link on to the buyer"]
+    assert titles(lead, Audience.BUSINESS) == ["Accepted by moderation; funds reserved", "The referrer was given the private link, to pass on to the buyer"]
     assert titles(lead, Audience.REFERRER)[0] == "Pointed out"
 
 
@@ -51,7 +51,7 @@ def test_nobody_reads_that_the_buyer_was_asked_while_only_the_referrer_can_ask(l
     for audience in Audience:
         assert not any("asked" in title for title in titles(lead, audience))
         assert "has been asked" not in says(lead, audience)
-    assert "You pass the private link on to the buyer" in titles(lead, Audience.REFERRER)
+    assert "You were given the private link, to pass on to the buyer" in titles(lead, Audience.REFERRER)
 
 
 def test_with_an_address_the_story_says_that_the_buyer_was_asked(bounty, ana, mona):
@@ -66,6 +66,7 @@ def test_only_the_business_the_buyer_and_admins_read_that_the_contact_was_opened
     do(open_contact, again(lead), by=wes)
     readers = {audience for audience in Audience if any("opened" in title for title in titles(lead, audience))}
     assert readers == {Audience.BUSINESS, Audience.BUYER, Audience.ADMIN}
+    assert "You opened the contact data" in titles(lead, Audience.BUSINESS)
 
 
 def test_a_page_that_is_loaded_again_is_one_opening(lead, mona, wes, later):
@@ -90,6 +91,7 @@ def test_admins_read_names_and_everything_others_read_parts(lead, mona, ana):
     accept(point(make_bounty(is_live=True), ana), by=mona)
     texts = [told.text for told in tell_story(again(lead), Audience.ADMIN)]
     assert "by the referrer" in texts and "automatically" not in texts[0]
+    assert "by you" in [told.text for told in tell_story(again(lead), Audience.REFERRER)]
 
 
 def test_an_event_that_nobody_put_into_words_is_for_admins(lead, mona):
@@ -115,7 +117,7 @@ def test_the_next_step_follows_the_lead(lead, mona, wes, work, later):
     assert stands(lead) == ["done", "done", "done", "done", "current"]
     later(days=31)
     work()
-    assert "next transfer" in says(lead)
+    assert "once your Stripe account is ready" in says(lead) and "once the Stripe account" in says(lead, Audience.BUSINESS)
 
 
 def test_a_referrer_whose_buyer_we_mail_has_nothing_to_pass_on(bounty, ana, mona):
@@ -137,7 +139,7 @@ def test_a_refusal_names_the_appeal_while_there_is_one(lead, ana, mona):
 def test_endings_say_what_can_still_come(lead, mona, wes, stage, words):
     consent(accept(lead, by=mona))
     do(change_stage, again(lead), stage, by=wes, reason="He kept his old one.")
-    assert words in says(lead)
+    assert words in says(lead) and ("you said" in says(lead, Audience.BUSINESS)) == (stage is Stage.UNQUALIFIED)
     assert stands(lead)[3] == "bad"
     assert "He kept his old one." in tell_story(again(lead), Audience.REFERRER)[-1].text
 
@@ -145,7 +147,7 @@ def test_endings_say_what_can_still_come(lead, mona, wes, stage, words):
 def test_a_yes_taken_back_tells_nobody_to_get_in_touch(lead, mona):
     consent(accept(lead, by=mona))
     do(withdraw_consent, again(lead))
-    assert "nobody contacts them" in says(lead, Audience.BUSINESS)
+    assert "contact them no more" in says(lead, Audience.BUSINESS) and "nobody contacts them" in says(lead)
     assert stands(lead) == ["done", "done", "bad", "todo", "todo"]
 
 

@@ -11,9 +11,10 @@ from marketplace.foundation.money import Money
 from marketplace.identity.models import Business, User
 from marketplace.referrals.models import ConversionSource, Reward, RewardState
 from marketplace.tracking.click_ids import sign_click
-from marketplace.tracking.intake import Outcome, take_conversion
+from marketplace.tracking.intake import take_conversion
 from marketplace.tracking.links import link_of
 from marketplace.tracking.models import ReferralLink, Report, ReportKind
+from marketplace.tracking.report_outcomes import Outcome
 from marketplace.tracking.reported import Reported
 from tests import factories as make
 from tests.browsing import end_reading

@@ -29,8 +29,9 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.stages import change_stage
 from marketplace.tracking import batches
-from marketplace.tracking.intake import Outcome, ReportedOtherwise, take_conversions
+from marketplace.tracking.intake import take_conversions
 from marketplace.tracking.models import Binding, Report, ReportKind, ReportState
+from marketplace.tracking.report_outcomes import Outcome, ReportedOtherwise
 from marketplace.tracking.reported import Reported
 from marketplace.tracking.retrying import count_what_waited
 from tests import factories as make

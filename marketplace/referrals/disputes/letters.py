@@ -11,7 +11,7 @@ from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.payments.disputes.debts import owed_by
 from marketplace.referrals.disputes.kinds import KINDS
-from marketplace.referrals.disputes.permissions import may_rule
+from marketplace.referrals.disputes.permissions import claimant_reads, may_rule, respondent_reads
 from marketplace.referrals.disputes.queries import FOR_ADMINS, LIVE
 from marketplace.referrals.disputes.witness import may_be_mailed, witness_link
 from marketplace.referrals.disputes.words import claimant_in_words, ended_in_words, next_in_words, title_of
@@ -77,7 +77,8 @@ def _to_admins(dispute: Dispute, subject: str, *paragraphs: str) -> list[Mail]:
 
 def _what(dispute: Dispute) -> str:
     money = f" {show_money(dispute.at_issue)} of reward is at issue." if dispute.at_issue_minor else ""
-    return f"“{title_of(dispute)}”, says {claimant_in_words(dispute)}. {KINDS[dispute.kind].says}{money}"
+    claimant = claimant_in_words(dispute, respondent_reads(dispute))
+    return f"“{title_of(dispute)}”, says {claimant}. {KINDS[dispute.kind].says}{money}"
 
 
 def dispute_opened(dispute_id: str) -> list[Mail]:
@@ -87,7 +88,7 @@ def dispute_opened(dispute_id: str) -> list[Mail]:
     return _to_respondent(
         dispute, "Somebody disputes something with you", _what(dispute),
         f"You have until {day_in_words(dispute.due_at)} to accept it or to say why not. Without an answer it ends "
-        f"for {claimant_in_words(dispute)}.", label="Read and answer")
+        f"for {claimant_in_words(dispute, respondent_reads(dispute))}.", label="Read and answer")
 
 
 def dispute_reminded(dispute_id: str) -> list[Mail]:
@@ -96,7 +97,8 @@ def dispute_reminded(dispute_id: str) -> list[Mail]:
         return []
     return _to_respondent(
         dispute, "A dispute waits for your answer",
-        f"You have until {day_in_words(dispute.due_at)}. Without an answer it ends for {claimant_in_words(dispute)}.",
+        f"You have until {day_in_words(dispute.due_at)}. Without an answer it ends for "
+        f"{claimant_in_words(dispute, respondent_reads(dispute))}.",
         label="Read and answer")
 
 
@@ -105,7 +107,7 @@ def dispute_contested(dispute_id: str) -> list[Mail]:
     if dispute.state is not DisputeState.CONTESTED:
         return []
     return _to_claimant(dispute, "Your dispute was answered", "The other side sees it differently, and says why.",
-                        next_in_words(dispute, is_claimant=True), label="Read the answer")
+                        next_in_words(dispute, claimant_reads(dispute)), label="Read the answer")
 
 
 def dispute_escalated(dispute_id: str) -> list[Mail]:
@@ -138,14 +140,15 @@ def dispute_ended(dispute_id: str) -> list[Mail]:
     dispute = _dispute(dispute_id)
     if dispute.ended_at is None:
         return []
-    said = [ended_in_words(dispute)]
+    said = []
     if dispute.ruling:
         said.append(f"The admin’s reason: {dispute.ruling}")
     if (owed := owed_by(dispute.id, dispute.currency)).minor:
         said.append(f"The bounty’s free funds did not suffice: the business owes {show_money(owed)}. Its next payment "
                     "for that bounty settles it first, and the reward waits until then.")
-    return [*_to_claimant(dispute, "Your dispute is over", *said),
-            *_to_respondent(dispute, "A dispute with you is over", *said)]
+    ours, theirs = (ended_in_words(dispute, reads(dispute)) for reads in (claimant_reads, respondent_reads))
+    return [*_to_claimant(dispute, "Your dispute is over", ours, *said),
+            *_to_respondent(dispute, "A dispute with you is over", theirs, *said)]
 
 
 def witness_asked(dispute_id: str) -> list[Mail]:

@@ -12,7 +12,7 @@ from marketplace.foundation.money import BASIS, Money, zero
 from marketplace.identity.models import User
 from marketplace.referrals import lifecycle
 from marketplace.referrals.caps import used_up
-from marketplace.referrals.clawbacks import take_back_by_ruling
+from marketplace.referrals.clawing_back import take_back_by_ruling
 from marketplace.referrals.consent import withdraw_consent
 from marketplace.referrals.corrections import cost_of_correction, record_correction
 from marketplace.referrals.disputes.freezing import find_money, find_money_on_top, rewards_at_issue

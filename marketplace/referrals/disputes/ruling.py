@@ -6,11 +6,12 @@ from marketplace.foundation.money import BASIS, Money, show_money
 from marketplace.foundation.states import check_move
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
+from marketplace.referrals.desk.deciders import SecondAdminNeeded
 from marketplace.referrals.disputes import lifecycle
 from marketplace.referrals.disputes.ending import end_for_claimant, end_for_respondent
 from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.disputes.opening import take_up
-from marketplace.referrals.disputes.permissions import may_rule
+from marketplace.referrals.disputes.permissions import has_no_stake, judges_own
 from marketplace.referrals.disputes.queries import lock_dispute
 from marketplace.referrals.disputes.remedies import Finding
 from marketplace.referrals.models import Dispute, DisputeKind, DisputeState, Ending, Lead
@@ -36,7 +37,7 @@ def rule(
     ``share_bps``: of a split, what the claimant gets of what is at issue; ``sale``, ``sold_on``: the sale as found,
     else as claimed. An open one can only be turned down: it is taken up first.
     """
-    require(may_rule(by, dispute), "rule on this dispute")
+    _check_ruler(dispute, by, "rule on this dispute")
     lead = lock_dispute(dispute)
     check_version(dispute, version)
     if outcome not in OUTCOMES:
@@ -56,6 +57,13 @@ def rule(
         check_sale_itself(lead, found, sold_on or dispute.happened_on)
         _check_is_more(dispute, lead, found)
     end_for_claimant(dispute, ended_by=Ending.RULING, by=by.id, finding=Finding(share, sale, sold_on))
+
+
+def _check_ruler(dispute: Dispute, by: User, action: str) -> None:
+    require(has_no_stake(by, dispute), action)
+    if judges_own(by, dispute):
+        raise SecondAdminNeeded("It is about a decision of yours, so another admin rules.",
+                                next_step="Leave it to them: both sides can add what they know meanwhile.")
 
 
 def _check_is_more(dispute: Dispute, lead: Lead, sale: Money) -> None:
@@ -81,7 +89,7 @@ def _share(dispute: Dispute, outcome: DisputeState, share_bps: int | None) -> in
 
 def take_up_dispute(dispute: Dispute, *, by: User) -> None:
     """open -> awaiting_response: what was ruled on before, or somebody who has lost many, is heard all the same."""
-    require(may_rule(by, dispute), "take up this dispute")
+    _check_ruler(dispute, by, "take up this dispute")
     lock_dispute(dispute)
     check_move(lifecycle.DISPUTE_MOVES, dispute.state, D.AWAITING_RESPONSE)
     take_up(dispute, by=by.id)

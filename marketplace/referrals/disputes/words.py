@@ -5,33 +5,50 @@ from marketplace.foundation.db import db
 from marketplace.foundation.money import BASIS, show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.disputes.kinds import KINDS
+from marketplace.referrals.disputes.permissions import claimant_reads, respondent_reads
 from marketplace.referrals.models import Dispute, DisputeKind, DisputeSide, DisputeState, Ending, Lead
 
 D = DisputeState
 SIDES = {DisputeSide.REFERRER: "the referrer", DisputeSide.BUSINESS: "the business", DisputeSide.BUYER: "the buyer",
          DisputeSide.ADMIN: "an admin"}
-STATES = {"dispute": {
-    D.OPEN: ("warn", "Waits for an admin"), D.AWAITING_RESPONSE: ("info", "Waits for an answer"),
-    D.ACCEPTED: ("ok", "Accepted"), D.CONTESTED: ("warn", "Contested"), D.ESCALATED: ("warn", "An admin decides"),
-    D.RESOLVED_FOR_CLAIMANT: ("ok", "For the claimant"), D.RESOLVED_FOR_RESPONDENT: ("mute", "For the other side"),
-    D.SPLIT: ("info", "Split"), D.WITHDRAWN: ("mute", "Taken back")}}
+STATES = {
+    D.OPEN: ("Waits for an admin", "warn"), D.AWAITING_RESPONSE: ("Waits for an answer", "info"),
+    D.ACCEPTED: ("Accepted", "ok"), D.CONTESTED: ("Contested", "warn"), D.ESCALATED: ("An admin decides", "warn"),
+    D.SPLIT: ("Split", "info"), D.WITHDRAWN: ("Taken back", "mute")}
 
 
-def claimant_in_words(dispute: Dispute) -> str:
-    return SIDES[dispute.claimant_side]
+def claimant_in_words(dispute: Dispute, to: str | None = None) -> str:
+    """``to``, here and below: who reads, as ``claimant_reads`` and ``respondent_reads`` name them."""
+    if to and to == claimant_reads(dispute):
+        return "you"
+    is_other = _is_among_referrers(dispute) and to == respondent_reads(dispute)
+    return "the other referrer" if is_other else SIDES[dispute.claimant_side]
 
 
-def respondent_in_words(dispute: Dispute) -> str:
-    both = dispute.claimant_side.value == dispute.respondent_side.value
-    return "the other referrer" if both else SIDES[DisputeSide(dispute.respondent_side.value)]
+def respondent_in_words(dispute: Dispute, to: str | None = None) -> str:
+    if to and to == respondent_reads(dispute):
+        return "you"
+    return "the other referrer" if _is_among_referrers(dispute) else SIDES[DisputeSide(dispute.respondent_side.value)]
 
 
-def next_in_words(dispute: Dispute, *, is_claimant: bool = False, is_respondent: bool = False) -> str:
+def _is_among_referrers(dispute: Dispute) -> bool:
+    return dispute.claimant_side.value == dispute.respondent_side.value
+
+
+def state_in_words(dispute: Dispute, to: str | None = None) -> tuple[str, str]:
+    """The text and the tone of its badge; of one that is decided, for whom it is."""
+    if dispute.state not in {D.RESOLVED_FOR_CLAIMANT, D.RESOLVED_FOR_RESPONDENT}:
+        return STATES[dispute.state]
+    whom = (claimant_in_words if dispute.state is D.RESOLVED_FOR_CLAIMANT else respondent_in_words)(dispute, to)
+    return f"For {whom}", "mute" if to and whom != "you" else "ok"
+
+
+def next_in_words(dispute: Dispute, to: str | None = None) -> str:
     """One sentence: who does what by when."""
     until = day_in_words(dispute.due_at) if dispute.due_at else ""
-    claimant, respondent = claimant_in_words(dispute), respondent_in_words(dispute)
-    who = "You have" if is_respondent else f"{respondent.capitalize()} has"
-    may = "Take it to an admin, or take it back." if is_claimant else (
+    claimant, respondent = claimant_in_words(dispute, to), respondent_in_words(dispute, to)
+    who = "You have" if respondent == "you" else f"{respondent.capitalize()} has"
+    may = "Take it to an admin, or take it back." if claimant == "you" else (
         f"{claimant.capitalize()} may take it to an admin, or take it back.")
     said = {
         D.OPEN: f"An admin looks at it first, by {until}: it was ruled on before, or more than three were lost lately. "
@@ -41,11 +58,12 @@ def next_in_words(dispute: Dispute, *, is_claimant: bool = False, is_respondent:
         D.CONTESTED: f"{may} On {until} it goes to an admin by itself.",
         D.ESCALATED: f"An admin decides, by {until}. Until then both sides can add what they know.",
     }
-    return said.get(dispute.state) or ended_in_words(dispute)
+    return said.get(dispute.state) or ended_in_words(dispute, to)
 
 
-def ended_in_words(dispute: Dispute) -> str:
-    claimant, respondent = claimant_in_words(dispute), respondent_in_words(dispute)
+def ended_in_words(dispute: Dispute, to: str | None = None) -> str:
+    claimant, respondent = claimant_in_words(dispute, to), respondent_in_words(dispute, to)
+    business = "you have" if to == dispute.business_id else "the business has"
     share = percent_text(dispute.share_bps or 0)
     by_ruling = {
         D.RESOLVED_FOR_RESPONDENT: f"an admin decided for {respondent}. What was frozen goes on as before.",
@@ -55,7 +73,7 @@ def ended_in_words(dispute: Dispute) -> str:
     how = {
         Ending.WITHDRAWN: f"{claimant} took it back. Nobody has lost.",
         Ending.ACCEPTED: f"{respondent} accepted it. {what_follows(dispute)}",
-        Ending.RECORDED: "the business has recorded the sale.",
+        Ending.RECORDED: f"{business} recorded the sale.",
         Ending.SILENCE: f"{respondent} did not answer, so it ended for {claimant}. {what_follows(dispute)}",
         Ending.RULING: by_ruling.get(dispute.state, ""),
     }

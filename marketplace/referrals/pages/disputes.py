@@ -26,12 +26,13 @@ from marketplace.referrals.disputes.answering import (
 from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.permissions import (
+    has_no_stake,
     is_claimant,
     is_respondent,
     may_accept,
     may_claim,
-    may_rule,
     may_withdraw,
+    reads_as,
     side_of,
 )
 from marketplace.referrals.disputes.queries import LIVE, disputes_of, disputes_of_business, get_dispute
@@ -40,11 +41,11 @@ from marketplace.referrals.disputes.subjects import claimable_things, kinds_for,
 from marketplace.referrals.disputes.witness import witness_link
 from marketplace.referrals.disputes.words import (
     SIDES,
-    STATES,
     claimant_in_words,
     frozen_in_words,
     next_in_words,
     respondent_in_words,
+    state_in_words,
     title_of,
 )
 from marketplace.referrals.models import Dispute, DisputeKind, DisputeSide, DisputeState, Lead
@@ -75,11 +76,13 @@ def of_business(business_id: str) -> Any:
 
 
 def _list(disputes: Any, *, business: Any, elsewhere: Sequence[Business] = ()) -> str:
-    shown = page(disputes, Dispute.id, cursor=request.args.get("cursor"))
+    user, shown = signed_in_user(), page(disputes, Dispute.id, cursor=request.args.get("cursor"))
     where = {"business_id": business.id} if business else {}
     return render_template(
         "referrals/disputes.html", rows=shown.rows, business=business, elsewhere=elsewhere, title=title_of,
-        next=next_in_words, states=STATES, is_first="cursor" not in request.args,
+        is_first="cursor" not in request.args,
+        next=lambda one: next_in_words(one, reads_as(user, one)),
+        badge=lambda one: state_in_words(one, reads_as(user, one)),
         following=url_for(request.endpoint or "", cursor=shown.next_cursor, **where) if shown.next_cursor else None)
 
 
@@ -128,7 +131,7 @@ def _form_page(lead: Lead, form: Form, *, for_business: bool) -> str:
 def show(dispute_id: str) -> Any:
     user = signed_in_user()
     dispute = get_dispute(dispute_id, seen_by=user)
-    if side_of(user, dispute) is None and may_rule(user, dispute):
+    if side_of(user, dispute) is None and has_no_stake(user, dispute):
         return redirect(url_for("rulings.show", dispute_id=dispute.id))
     return _show(dispute, user)
 
@@ -136,15 +139,15 @@ def show(dispute_id: str) -> Any:
 def _show(dispute: Dispute, user: User, name: str = "", form: Form | None = None) -> str:
     side, lead = side_of(user, dispute), db.session.get_one(Lead, dispute.lead_id)
     waits, is_ours, is_theirs = dispute.state, is_claimant(user, dispute), is_respondent(user, dispute)
+    to = reads_as(user, dispute)
     mine = sum(one.side is side for one in dispute.statements)
     # A referrer passes the buyer's link on; nobody else is given it.
     passes_on = (dispute.witness_asked_at is not None and not dispute.witness_by_mail and dispute.witness is None
                  and waits in LIVE and user.id == lead.referrer_id)
     return render_template(
-        "referrals/dispute.html", dispute=dispute, lead=lead, kind=KINDS[dispute.kind], states=STATES,
-        say=next_in_words(dispute, is_claimant=is_ours, is_respondent=is_theirs), frozen=frozen_in_words(dispute),
-        claimant="you" if is_ours else claimant_in_words(dispute),
-        respondent="you" if is_theirs else respondent_in_words(dispute), sides=SIDES, user=user,
+        "referrals/dispute.html", dispute=dispute, lead=lead, kind=KINDS[dispute.kind],
+        badge=state_in_words(dispute, to), say=next_in_words(dispute, to), frozen=frozen_in_words(dispute),
+        claimant=claimant_in_words(dispute, to), respondent=respondent_in_words(dispute, to), sides=SIDES, user=user,
         is_turn=(is_theirs and waits is DisputeState.AWAITING_RESPONSE)
         or (is_ours and waits is DisputeState.CONTESTED),
         may_contest=is_theirs and waits is DisputeState.AWAITING_RESPONSE,

@@ -20,7 +20,7 @@ from marketplace.payments.money_out.bank_payouts import failed_at_bank
 from marketplace.referrals.afterwards import may_renew
 from marketplace.referrals.appeals import may_be_appealed
 from marketplace.referrals.asking import buyer_link
-from marketplace.referrals.audience import Audience, audience_of
+from marketplace.referrals.audience import Audience, audience_of, reader_of
 from marketplace.referrals.beside import leads_beside, signals_beside
 from marketplace.referrals.contact import SeenLead, is_open_to_business, note_case_opened, note_post_opened
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, INFO_WAITED_FOR, add_business_days, decision_due
@@ -28,10 +28,10 @@ from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.desk.claims import claim_lead
 from marketplace.referrals.desk.deciders import may_open
 from marketplace.referrals.disclosure import disclosure_of
-from marketplace.referrals.disputes.permissions import may_claim, waits_for
+from marketplace.referrals.disputes.permissions import may_claim, reads_as, waits_for
 from marketplace.referrals.disputes.queries import disputes_of_lead
 from marketplace.referrals.disputes.subjects import disputes_no_until, kinds_for
-from marketplace.referrals.disputes.words import STATES, next_in_words, title_of
+from marketplace.referrals.disputes.words import next_in_words, state_in_words, title_of
 from marketplace.referrals.fraud.queries import standing_of
 from marketplace.referrals.fraud.signals import read_signals
 from marketplace.referrals.in_kind import things_of_lead
@@ -135,7 +135,7 @@ def show_lead(
     lead = lead if audience is Audience.ADMIN else as_told(lead)
     rewards, conversion, grant = rewards_of_lead(lead), find_conversion(lead), find_live_grant(lead)
     is_open = is_open_to_business(lead, grant)
-    sent = dict(forms or {})
+    to, sent = reader_of(lead, audience), dict(forms or {})
     is_case = audience is Audience.ADMIN and is_on_desk(lead)
     disputes, word = disputes_of_lead(lead, seen_by=user), word_of(lead)
     return render_template(
@@ -143,8 +143,9 @@ def show_lead(
         audience=audience, refusal=refusal, rewards=rewards, conversion=conversion,
         refunded=refunded_amounts(lead), steps=steps_of(lead, rewards),
         story=tell_story(lead, audience), say=next_step(lead, audience, rewards, word=word), due=_due(lead),
-        earned=earned_parts(lead, conversions_of(lead), rewards, things_of_lead(lead)), reward_next=reward_next,
-        thing_next=thing_next, thing_in_words=thing_at_start, percent=percent_text,
+        earned=earned_parts(lead, conversions_of(lead), rewards, things_of_lead(lead)),
+        reward_next=lambda one: reward_next(one, to), thing_next=lambda one: thing_next(one, to),
+        thing_in_words=thing_at_start, percent=percent_text,
         plain_terms=plain_terms(lead.terms), reward=promised_in_words(lead), reasons=REASONS,
         sign=reward_sign(lead.terms), costs_money=worst_case(lead.terms).minor > 0, lowered=lowering_of(lead),
         evidence=lead.evidence if audience is not Audience.BUSINESS or is_open else None,
@@ -155,9 +156,11 @@ def show_lead(
         disputes_no_until=disputes_no_until(lead) if word and word.standing is Standing.DENIED else None,
         sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,
         held=standing_of(lead),
-        waits={reward.id: why for reward in rewards if (why := why_waiting(reward))}, today=clock.now().date(),
+        waits={reward.id: why for reward in rewards if (why := why_waiting(reward, to))}, today=clock.now().date(),
         disputes=disputes, dispute_to_answer=next((one for one in disputes if waits_for(user, one)), None),
-        may_dispute=_may_dispute(lead, user), dispute_states=STATES, dispute_title=title_of, dispute_next=next_in_words,
+        may_dispute=_may_dispute(lead, user), dispute_title=title_of,
+        dispute_badge=lambda one: state_in_words(one, reads_as(user, one)),
+        dispute_next=lambda one: next_in_words(one, reads_as(user, one)),
         **(desk_of(lead, user) if is_case else {}), **_ACTIONS[audience](lead, user, rewards))
 
 

@@ -17,6 +17,7 @@ from marketplace.payments.money_out.bank_payouts import failed_at_bank
 from marketplace.referrals import in_kind, sharing
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.buyers_share import get_buyers_share, is_open, take_as_money
+from marketplace.referrals.disputed import frozen_of
 from marketplace.referrals.figures import earnings_of
 from marketplace.referrals.models import Lead, Reward, RewardInKind, Split, Stage
 from marketplace.referrals.next_step import next_step
@@ -44,8 +45,9 @@ def index() -> Any:
     leads = {lead.id: lead for lead in db.session.scalars(select(Lead).where(Lead.id.in_(ids)))}
     return render_template(
         "referrals/rewards.html", rows=found.rows, things=things, earnings=earnings_of(user), leads=leads, user=user,
-        splits=splits, mine=lambda split: sharing.find_part(split, user), part=part_in_words, next=reward_next,
-        what=thing_at_start, thing_next=thing_next, is_first="cursor" not in request.args,
+        splits=splits, mine=lambda split: sharing.find_part(split, user), part=part_in_words,
+        next=lambda reward: reward_next(reward, user.id), frozen=frozen_of, what=thing_at_start,
+        thing_next=lambda thing: thing_next(thing, user.id), is_first="cursor" not in request.args,
         at_bank=failed_at_bank(reward.id for reward in found.rows),
         words=[(leads[one.lead_id], one, next_step(leads[one.lead_id], Audience.REFERRER, [], word=one))
                for one in words if leads[one.lead_id].stage is not Stage.WON],
@@ -141,7 +143,8 @@ def share(share_id: str) -> Any:
             form.refuse(refusal)
     lead = db.session.get_one(Lead, reward.lead_id)
     return render_template("referrals/share.html", reward=reward, lead=lead, is_open=is_open(reward),
-                           part=part_in_words(reward), next=reward_next(reward), refusal=form.refusal), form.status
+                           part=part_in_words(reward), next=reward_next(reward, user.id),
+                           refusal=form.refusal), form.status
 
 
 # ---- What is not money

@@ -15,9 +15,10 @@ from marketplace.foundation.web import takes_up_to
 from marketplace.identity.models import Business, User
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals.models import Conversion, ConversionSource
-from marketplace.tracking.intake import Outcome, outcome_of, take_conversion, take_conversions
+from marketplace.tracking.intake import take_conversion, take_conversions
 from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_see_reports
+from marketplace.tracking.report_outcomes import Outcome, outcome_of
 from marketplace.tracking.report_queries import get_report, reports_visible_to
 from marketplace.tracking.report_schemas import BatchInput, BatchOutput, OneInput, ReportedInput, ReportOutput
 from marketplace.tracking.reported import Reported

@@ -13,8 +13,9 @@ from marketplace.identity.models import Business
 from marketplace.referrals.holds import hold_reward, lift_holds
 from marketplace.referrals.models import Conversion, ConversionSource, Reward
 from marketplace.tracking.business_stripe.lifecycle import move_event
-from marketplace.tracking.intake import find_report, take_refund
+from marketplace.tracking.intake import take_refund
 from marketplace.tracking.models import DoorEventState, Report, ReportKind, StripeDoorEvent, Told
+from marketplace.tracking.report_outcomes import find_report
 from marketplace.tracking.reported import Reported
 from marketplace.tracking.standing import rewards_of
 

@@ -13,8 +13,9 @@ from marketplace.referrals.models import ConversionSource
 from marketplace.tracking.business_stripe.lifecycle import move_event
 from marketplace.tracking.business_stripe.promotions import find_code
 from marketplace.tracking.counting import COUNTED_KINDS
-from marketplace.tracking.intake import Outcome, find_report, take_conversion
+from marketplace.tracking.intake import take_conversion
 from marketplace.tracking.models import DoorEventState, Report, ReportKind, ReportState, StripeDoorEvent, Told
+from marketplace.tracking.report_outcomes import Outcome, find_report
 from marketplace.tracking.reported import Reported
 
 S = DoorEventState

@@ -19,10 +19,11 @@ from marketplace.referrals.disputes.subjects import disputes_no_until
 from marketplace.referrals.models import Conversion, ConversionSource, Lead
 from marketplace.referrals.schemas import FreezeInput
 from marketplace.tracking.buyers_word import SAID_NO, WAITS_FOR_BUSINESS, confirm_word, deny_word, due_of
-from marketplace.tracking.intake import Outcome, outcome_of, take_conversion
+from marketplace.tracking.intake import take_conversion
 from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_reattribute, may_report, may_see_reports
 from marketplace.tracking.reattribution import moves_of, reattribute
+from marketplace.tracking.report_outcomes import Outcome, outcome_of
 from marketplace.tracking.report_queries import TABS, count_tabs, get_report, reports_of_business
 from marketplace.tracking.report_schemas import ByHandInput, ReasonInput
 from marketplace.tracking.report_words import KINDS, SOURCES, next_in_words

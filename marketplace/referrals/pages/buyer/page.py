@@ -1,7 +1,7 @@
 """The page itself: what is asked or was said, the terms in plain words, the receipt; and what every answer carries."""
 from typing import Any
 
-from flask import Blueprint, url_for
+from flask import Blueprint, redirect, url_for
 
 from marketplace.foundation.limits import GUESSING, limiter
 from marketplace.foundation.web import Form
@@ -31,6 +31,8 @@ make_private(bp, purpose=CONFIRMING)
 @bp.get("/<token>", defaults=SHORT)
 @bp.get("/<purpose>/<token>")
 def show(purpose: str, token: str) -> Any:
+    if "." in purpose:  # A link that was signed, and after it the address of a button, reloaded: its page has it.
+        return redirect(url_for(".show", purpose=PASSED_ON, token=purpose), 303)
     lead = open_buyer_link(purpose, token)
     if is_over(lead):
         return show_over(lead)

@@ -1,0 +1,101 @@
+"""What became of a conversion, as the answer to whoever told it; and what was told before."""
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import bindparam, select
+
+from marketplace.foundation.db import db
+from marketplace.foundation.errors import Conflict
+from marketplace.referrals.models import Conversion, ConversionSource, Reward
+from marketplace.tracking.batches import Counted
+from marketplace.tracking.counting import COUNTED_KINDS
+from marketplace.tracking.models import Report, ReportState
+from marketplace.tracking.reported import IN_ONE_STATEMENT, Reported, fingerprint_of
+from marketplace.tracking.standing import PENDING, rewards_of, state_of
+
+OF_IDS = select(Report).where(
+    Report.business_id == bindparam("business_id"), Report.source == bindparam("source"),
+    Report.external_id.in_(bindparam("ids", expanding=True)))
+
+
+class ReportedOtherwise(Conflict):
+    """The same id from the same source, with another body."""
+
+    code = "external_id_reused"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``state`` is that of the conversion as a whole; ``reason`` a code, where it waits or was not taken."""
+
+    state: str
+    report: Report
+    rewards: Sequence[Reward] = ()
+    reasons: Sequence[str] = field(default_factory=tuple)
+    is_repeat: bool = False
+    tells_orders: bool = True  # Order numbers are the business's own affair.
+
+    @property
+    def external_id(self) -> str | None:
+        return self.report.external_id if self.tells_orders else None
+
+    @property
+    def refund_of(self) -> str | None:
+        return self.report.refund_of if self.tells_orders else None
+
+    @property
+    def reason(self) -> str | None:
+        return self.report.reason
+
+    @property
+    def conversion(self) -> Conversion | None:
+        return db.session.get(Conversion, self.report.conversion_id) if self.report.conversion_id else None
+
+
+def outcome_of(report: Report, *, is_repeat: bool = False) -> Outcome:
+    conversion = db.session.get(Conversion, report.conversion_id) if report.conversion_id else None
+    rewards = rewards_of(conversion)
+    return Outcome(state_of(report, conversion, rewards), report, rewards, tuple(report.reasons), is_repeat)
+
+
+def outcome_of_plain(counted: Counted) -> Outcome:
+    """As the rows say, which nobody had to read."""
+    report = Report(**counted.report)
+    rewards = [Reward(**counted.reward)] if counted.reward else []
+    return Outcome(PENDING if rewards else report.state.value, report, rewards, tuple(report.reasons))
+
+
+def answer_again(known: Report, said: Reported) -> Outcome:
+    """As it stands now. ReportedOtherwise (409): the same id was told with other facts."""
+    if known.fingerprint != fingerprint_of(said):
+        raise ReportedOtherwise(
+            "This external id was reported before, with other facts.",
+            next_step="Give each event its own id; to correct one, report a refund, or write to us.")
+    return outcome_of(known, is_repeat=True)
+
+
+def find_report(business_id: str, source: ConversionSource, external_id: str) -> Report | None:
+    return next(iter(find_reports(business_id, source, [external_id])), None)
+
+
+def find_reports(business_id: str, source: ConversionSource, external_ids: Sequence[str]) -> list[Report]:
+    found: list[Report] = []
+    for start in range(0, len(external_ids), IN_ONE_STATEMENT):
+        found += db.session.scalars(OF_IDS, {
+            "business_id": business_id, "source": source, "ids": external_ids[start:start + IN_ONE_STATEMENT]})
+    return found
+
+
+def get_report(business_id: str, source: ConversionSource, external_id: str) -> Report:
+    report = find_report(business_id, source, external_id)
+    assert report is not None
+    return report
+
+
+def find_twin(report: Report, *states: ReportState) -> Report | None:
+    """Of the same id and kind, from another source."""
+    kinds = COUNTED_KINDS if report.kind in COUNTED_KINDS else [report.kind]
+    return db.session.scalar(select(Report).where(
+        Report.business_id == report.business_id, Report.source.in_(list(ConversionSource)),
+        Report.external_id == report.external_id, Report.kind.in_(kinds), Report.state.in_(states),
+        Report.id != report.id).limit(1))
