@@ -1,5 +1,6 @@
 """What every route does with what it is sent: forms, tokens, origins, headers, and errors as a page or as problem+json."""
 import re
+from itertools import cycle
 from urllib.parse import quote
 
 import pytest
@@ -127,11 +128,13 @@ def test_a_stale_form_is_told_so_and_keeps_what_was_typed(as_user):
 # ---- What nobody can mean
 
 
-@pytest.mark.parametrize("sign", ["\0", "\x01", "\x1f", "\x7f", "\n"], ids=lambda sign: f"0x{ord(sign):02x}")
-def test_an_address_with_a_control_character_is_not_there(app, as_user, sign):
+def test_an_address_with_a_control_character_is_not_there(app, as_user):
+    """Every route, and every character by every method."""
     admin = as_user(make.make_user("Mona Lind", is_admin=True))
     for method in ("GET", "POST"):
-        for address in addresses(app, method, f"a{sign}b", only_with_parts=True):
+        routes = addresses(app, method, "{}", only_with_parts=True)
+        for route, sign in zip(routes, cycle("\0\x01\x1f\x7f\n")):  # One for each: the whole table would be the same five times.
+            address = route.replace(quote("{}"), quote(f"a{sign}b"))
             response = admin.open(address, method=method)
             assert response.status_code == 404, f"{method} {address}"
             response.close()
