@@ -8,6 +8,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.letters import public_url
 from marketplace.foundation.sheets import write_sheet
 from marketplace.foundation.show import day_in_words
+from marketplace.identity.models import User
 from marketplace.privacy.buyer_words import (
     as_time,
     files_in_file,
@@ -32,6 +33,7 @@ from marketplace.referrals.models import (
     Moderation,
     Suppression,
 )
+from marketplace.referrals.permissions import may_moderate
 from marketplace.referrals.queries import consents_of
 from marketplace.referrals.suppression import hash_email
 from marketplace.referrals.timeline import tell_story
@@ -103,7 +105,7 @@ def _held(lead: Lead) -> Held:
 def _looks(lead: Lead) -> list[tuple[datetime, str]]:
     """Of people who had the data before them. A business's people are named by their business, ours as moderators.
 
-    Whoever opens a file came by the lead's page, which the trail has: by it we know for whom they looked.
+    Whoever opens a file mostly came by the lead's page, which the trail has: by it we know for whom they looked.
     """
     who = {CONTACT_OPENED: f"{lead.business.name}: how to reach you", POST_OPENED: f"{lead.business.name}: your post",
            CASE_OPENED: OURS}
@@ -117,9 +119,15 @@ def _looks(lead: Lead) -> list[tuple[datetime, str]]:
             continue
         before, last[event.action, event.actor_id] = last.get((event.action, event.actor_id)), event.created_at
         if before is None or event.created_at - before >= ONE_LOOK:
-            seen = who.get(event.action) or f"{side.get(event.actor_id, OURS)}: {FILES_OPENED[event.action]}"
+            seen = who.get(event.action) or (
+                f"{side.get(event.actor_id) or _side_today(event.actor_id, lead)}: {FILES_OPENED[event.action]}")
             found.append((event.created_at, seen))
     return found
+
+
+def _side_today(user_id: str, lead: Lead) -> str:
+    user = db.session.get(User, user_id)
+    return OURS if user is not None and may_moderate(user, lead) else lead.business.name
 
 
 def as_json(email: str) -> dict[str, Any]:
