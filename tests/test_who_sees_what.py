@@ -351,6 +351,8 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /buyer/<token>/withdrawal": EVERYONE,
     "POST /buyer/<token>/share": ("403 403 403 403 403 403", {"reward_id": "x", "choice": "declined"}),
     "GET /buyer/<token>/receipt.json": "403 403 403 403 403 403",
+    "GET /buyer/<token>/files/<file_id>": "404 404 404 404 404 404",  # It is another lead's.
+    "GET /buyer/<purpose>/<token>/files/<file_id>": "404 404 404 404 404 404",
     "GET /buyer/<token>/terms": EVERYONE,
     "GET /buyer/<purpose>/<token>/terms": EVERYONE,
     "POST /buyer/<token>/thing": ("403 403 403 403 403 403", {"kind_id": "x", "say": "no"}),
@@ -373,6 +375,7 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /your-data": EVERYONE,
     "POST /your-data": (EVERYONE, {"email": "nobody@example.com"}),
     "GET /your-data/<token>": EVERYONE,
+    "GET /your-data/<token>/files/<lead_id>/<file_id>": EVERYONE,
     "GET /your-data/<token>/export.json": EVERYONE,
     "GET /your-data/<token>/export.csv": EVERYONE,
     "POST /your-data/<token>/withdrawal": ("404 404 404 404 404 404", {"lead_id": "x"}),

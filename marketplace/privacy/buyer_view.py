@@ -3,32 +3,43 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
-
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import public_url
-from marketplace.foundation.money import show_money
 from marketplace.foundation.sheets import write_sheet
 from marketplace.foundation.show import day_in_words
+from marketplace.identity.models import User
+from marketplace.privacy.buyer_words import (
+    as_time,
+    files_in_file,
+    gains_in_file,
+    post_in_file,
+    said_by_buyer,
+    said_by_others,
+)
 from marketplace.privacy.buyers import is_only_typed, leads_about, why_wait
 from marketplace.privacy.kinds import KINDS, Whose
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.contact import CASE_OPENED, CONTACT_OPENED, POST_OPENED, is_open_to_business
+from marketplace.referrals.evidence_files import SEEN, TAKEN, files_of, pages_of
+from marketplace.referrals.given import given_by_yes
 from marketplace.referrals.models import (
     Buyer,
     Channel,
     Consent,
     ConsentGrant,
-    Dispute,
-    DisputeSide,
+    EvidenceFile,
     Lead,
     Moderation,
     Suppression,
-    WitnessSaid,
 )
+from marketplace.referrals.permissions import may_moderate
 from marketplace.referrals.queries import consents_of
 from marketplace.referrals.suppression import hash_email
+from marketplace.referrals.timeline import tell_story
 
+OURS = "A moderator of Fingerpost"
+FILES_OPENED = {SEEN: "a picture that was given with it", TAKEN: "a file that was given with it"}
 ONE_LOOK = timedelta(minutes=10)  # A page that is loaded again is one line here; the trail has every one.
 HOW = {Channel.EMAIL: "by e-mail", Channel.PHONE: "by phone"}
 SAID = {
@@ -39,11 +50,6 @@ SAID = {
     Consent.NO_ANSWER: "You did not answer: nobody was given anything",
     Consent.WITHDRAWN: "You took your yes back",
 }
-
-SAID_AS_WITNESS = {
-    WitnessSaid.BOUGHT: "Yes, I bought from them.", WitnessSaid.NOT_BOUGHT: "No, I did not buy from them.",
-    WitnessSaid.RATHER_NOT: "I would rather not say."}
-
 
 @dataclass(frozen=True)
 class Held:
@@ -57,15 +63,15 @@ class Held:
     looks: list[tuple[datetime, str]]
     waits: str | None
     in_disputes: list[dict[str, Any]]  # Their own words there.
+    by_others: list[dict[str, Any]]  # What was written about them.
+    files: list[EvidenceFile]
+    pages: dict[str, list[EvidenceFile]]  # Their pictures, by file.
     is_only_typed: bool  # By whoever had a link that was passed on: what was written may be somebody else's.
 
     @property
     def given(self) -> list[str]:
-        """What the business was given, by the buyer's last yes."""
-        if self.grant is None:
-            return []
-        return ["your name", "your phone number" if self.grant.channel is Channel.PHONE else "your e-mail address",
-                "the sentence above and where it was read"]
+        """What the business is given by the buyer's last yes."""
+        return [] if self.grant is None else [one.words for one in given_by_yes(self.lead, self.grant)]
 
     @property
     def may_withdraw(self) -> bool:
@@ -89,23 +95,39 @@ def _held(lead: Lead) -> Held:
         said = "It came to nothing: nobody was given anything"
     if is_only_typed(lead):
         said = "Somebody gave your address with a yes. Without your confirmation it does not count"
-    return Held(lead, buyer, said, grant, is_open_to_business(lead, grant), _looks(lead), why_wait(lead),
-                [] if is_only_typed(lead) else _said_in_disputes(lead), is_only_typed(lead))
+    is_typed = is_only_typed(lead)
+    return Held(
+        lead, buyer, said, grant, is_open_to_business(lead, grant), _looks(lead), why_wait(lead),
+        in_disputes=[] if is_typed else said_by_buyer(lead), by_others=[] if is_typed else said_by_others(lead),
+        files=[] if is_typed else files_of(lead), pages={} if is_typed else pages_of(lead), is_only_typed=is_typed)
 
 
 def _looks(lead: Lead) -> list[tuple[datetime, str]]:
-    """Of people who had the data before them. A business's people are named by their business, ours as moderators."""
+    """Of people who had the data before them. A business's people are named by their business, ours as moderators.
+
+    Whoever opens a file mostly came by the lead's page, which the trail has: by it we know for whom they looked.
+    """
     who = {CONTACT_OPENED: f"{lead.business.name}: how to reach you", POST_OPENED: f"{lead.business.name}: your post",
-           CASE_OPENED: "A moderator of Fingerpost"}
+           CASE_OPENED: OURS}
     found: list[tuple[datetime, str]] = []
     last: dict[tuple[str, str], datetime] = {}
+    side: dict[str, str] = {}
     for event in db.session.scalars(audit.events_about(lead.id)):
-        if event.action not in who:
+        if event.action in who:
+            side[event.actor_id] = OURS if event.action == CASE_OPENED else lead.business.name
+        elif event.action not in FILES_OPENED or event.actor_id == lead.referrer_id:
             continue
         before, last[event.action, event.actor_id] = last.get((event.action, event.actor_id)), event.created_at
         if before is None or event.created_at - before >= ONE_LOOK:
-            found.append((event.created_at, who[event.action]))
+            seen = who.get(event.action) or (
+                f"{side.get(event.actor_id) or _side_today(event.actor_id, lead)}: {FILES_OPENED[event.action]}")
+            found.append((event.created_at, seen))
     return found
+
+
+def _side_today(user_id: str, lead: Lead) -> str:
+    user = db.session.get(User, user_id)
+    return OURS if user is not None and may_moderate(user, lead) else lead.business.name
 
 
 def as_json(email: str) -> dict[str, Any]:
@@ -120,44 +142,38 @@ def as_json(email: str) -> dict[str, Any]:
 
 
 def _entry(held: Held) -> dict[str, Any]:
-    lead, buyer, post = held.lead, held.buyer, held.lead.evidence
+    lead, buyer = held.lead, held.buyer
     return {
-        "id": lead.id, "pointed_out_at": _time(lead.created_at), "by": lead.referrer.name, "to": lead.business.name,
+        "id": lead.id, "pointed_out_at": as_time(lead.created_at), "by": lead.referrer.name, "to": lead.business.name,
         "for": lead.bounty.title, "state": held.said,
         "contact": {"name": buyer.name, "email": buyer.email, "phone": buyer.phone},
-        "post": None if held.is_only_typed else {
-            "address": post.url, "sentence": post.quote, "title": post.title, "author": post.author,
-            "text": post.text, "read_at": _time(post.captured_at)},
-        "said_of_you_by_the_referrer": None if held.is_only_typed else lead.how_known,
-        "your_place": None if held.is_only_typed else lead.buyer_jurisdiction or None,
-        "told_at": _time(buyer.told_at), "first_given_to_the_business_at": _time(buyer.disclosed_at),
-        "consents": [{
-            "id": grant.id, "to": lead.business.name, "purpose": grant.purpose, "channel": HOW[grant.channel],
-            "until": grant.until.isoformat(), "note": grant.note, "confirmed_at": _time(grant.confirmed_at),
-            "withdrawn_at": _time(grant.withdrawn_at)} for grant in consents_of(lead)],
-        "said_in_disputes": held.in_disputes,
-        "looked_at": [{"at": _time(at), "by": who} for at, who in held.looks],
+        "told_at": as_time(buyer.told_at), "first_given_to_the_business_at": as_time(buyer.disclosed_at),
+        "consents": [_consent(held, grant) for grant in consents_of(lead)],
+        "looked_at": [{"at": as_time(at), "by": who} for at, who in held.looks],
+        **_only_theirs(held),
     }
 
 
-def _said_in_disputes(lead: Lead) -> list[dict[str, Any]]:
-    """Their own words: as a witness, where the link of our mail shows that it was they; and in a report of misuse."""
-    found: list[dict[str, Any]] = []
-    for dispute in db.session.scalars(select(Dispute).where(Dispute.lead_id == lead.id).order_by(Dispute.id)):
-        answer = dispute.witness
-        if answer is not None and answer.is_proven:
-            found.append({
-                "as": "witness", "said": SAID_AS_WITNESS[answer.said], "note": answer.note,
-                "bought_on": answer.bought_on.isoformat() if answer.bought_on else None,
-                "amount": show_money(answer.amount) if answer.amount else None, "at": _time(answer.created_at)})
-        found += [{"as": "report of misuse", "said": one.text, "note": None, "bought_on": None, "amount": None,
-                   "at": _time(one.created_at)}
-                  for one in dispute.statements if one.side is DisputeSide.BUYER and one.text]
-    return found
+def _consent(held: Held, grant: ConsentGrant) -> dict[str, Any]:
+    return {
+        "id": grant.id, "to": held.lead.business.name, "purpose": grant.purpose, "channel": HOW[grant.channel],
+        "until": grant.until.isoformat(), "note": grant.note, "confirmed_at": as_time(grant.confirmed_at),
+        "withdrawn_at": as_time(grant.withdrawn_at),
+        "given": [one.words for one in given_by_yes(held.lead, grant)] if grant.confirmed_at else []}
 
 
-def _time(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+def _only_theirs(held: Held) -> dict[str, Any]:
+    """Empty where the address was only typed in: it may all be about somebody else."""
+    lead = held.lead
+    theirs = {
+        "post": post_in_file(lead), "files": files_in_file(lead), "said_of_you_by_the_referrer": lead.how_known,
+        "known_by_the_referrer_as": lead.acquaintance.value, "written_about_you": held.by_others,
+        "your_place": lead.buyer_jurisdiction or None, "said_in_disputes": held.in_disputes,
+        "gained": gains_in_file(lead),
+        "what_happened": [{"at": as_time(one.at), "what": one.title, "more": one.text}
+                          for one in tell_story(lead, Audience.BUYER)],
+    }
+    return dict.fromkeys(theirs) if held.is_only_typed else theirs
 
 
 def as_sheet(email: str) -> str:

@@ -12,6 +12,7 @@ from marketplace.foundation.mail import Mail
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link, confirming_link
 from marketplace.referrals.data_link import data_link
+from marketplace.referrals.given import given_by_yes
 from marketplace.referrals.lawful import promised_in_words, ruling_of
 from marketplace.referrals.letters import say_openly, to_referrer
 from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Lead, Suppression
@@ -88,7 +89,7 @@ def consent_confirm(grant_id: str) -> list[Mail]:
         f"You (or somebody with your address) said yes to being introduced to {lead.business.name}.",
         f"{lead.referrer.name} pointed them at a post of yours, and gets {promised_in_words(lead)} if you end "
         "up buying.", *_your_share(lead),
-        "Only when you confirm do they learn how to reach you. If it was not you, do nothing.",
+        f"Only when you confirm are they given anything: {_given(lead, grant)} If it was not you, do nothing.",
         why=CONFIRM_WHY,
         action=("Yes, introduce me", confirming_link(grant)))
 
@@ -118,6 +119,10 @@ def _to_be_confirmed(lead_id: str) -> ConsentGrant | None:
     return grant if is_open else None
 
 
+def _given(lead: Lead, grant: ConsentGrant) -> str:
+    return " ".join(f"{one.words}." for one in given_by_yes(lead, grant))
+
+
 def buyer_receipt(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
     buyer = db.session.get_one(Buyer, lead.buyer_id)
@@ -128,6 +133,7 @@ def buyer_receipt(lead_id: str) -> list[Mail]:
     return to_buyer(
         buyer, "Your yes, in writing",
         f"To {lead.business.name}, {grant.purpose}, {HOW[grant.channel]}, until {day_in_words(grant.until)}.",
+        f"By it they get: {_given(lead, grant)}",
         "You can take it back at any time on your page; it ends automatically on that day.",
         action=("Open my page", buyer_link(lead, MAILED)), why=RECEIPT_WHY)
 

@@ -60,13 +60,20 @@ def open_buyer_link(purpose: str, token: str) -> Lead:
         unsign(PASSED_ON, "forged")
     lead = db.session.get_one(Lead, unsign(purpose, token).partition("~")[0])
     buyer = db.session.get_one(Buyer, lead.buyer_id)
-    if purpose == MAILED and buyer.email is None and (buyer.erased_at is not None or lead.consent is not Consent.ASKED):
-        raise Erased("This link is closed: what was kept of you for it is erased.",
-                     next_step="There is nothing more to do here.")
     if purpose == MAILED and buyer.email is None:
-        raise NotTheirs("This link is closed: somebody said that it had reached the wrong person.",
-                        next_step="Nothing about you is kept here.")
+        if _was_forgotten_as_wrong(lead):
+            raise NotTheirs("Somebody said that it had reached the wrong person. The address was forgotten then.",
+                            next_step="Nothing about you is kept here.")
+        raise Erased("What was kept of you for this link is erased, so there is nothing left that it could open.",
+                     next_step="There is nothing more to do. We keep that there was a yes or a no, without your name.")
     return lead
+
+
+def _was_forgotten_as_wrong(lead: Lead) -> bool:
+    """Whether “not me” was the last that was said of the address; whatever became of the lead without one since."""
+    said = [event for event in db.session.scalars(audit.events_about(lead.id))
+            if event.action in {"buyer.not_them", "consent.given"}]
+    return bool(said) and said[-1].action == "buyer.not_them" and bool(said[-1].details.get("forgotten"))
 
 
 def give_consent(

@@ -15,7 +15,8 @@ from marketplace.identity.models import User
 from marketplace.referrals.contact import SeenLead
 from marketplace.referrals.models import EvidenceFile, FileKind, Lead
 
-SEEN, TAKEN = "evidence.file_seen", "evidence.file_taken"  # In the trail: who had a file before them.
+# In the trail: that there was one, and who had it before them.
+FILE_GIVEN, SEEN, TAKEN = "evidence.file_given", "evidence.file_seen", "evidence.file_taken"
 MOST_AT_ONCE = 3
 MOST_OF_A_LEAD = 9
 LONGEST_TEXT = 20_000  # Characters, as of a page.
@@ -42,7 +43,7 @@ def keep_files(lead: Lead, files: Sequence[GivenFile], *, by: str) -> None:
         db.session.add_all(EvidenceFile(
             lead_id=lead.id, page_of_id=kept.id, kind=FileKind.IMAGE, media_type=SHOWN, size_bytes=len(picture),
             given_sha256=file.given_sha256, content=picture) for picture in file.pages)
-        audit.record("evidence.file_given", lead.id, by=by, file=kept.id, kind=file.kind)
+        audit.record(FILE_GIVEN, lead.id, by=by, file=kept.id, kind=file.kind)
     db.session.flush()
 
 
@@ -75,12 +76,15 @@ def pages_of(lead: Lead) -> dict[str, list[EvidenceFile]]:
     return found
 
 
-def get_file(lead: Lead, file_id: str, *, by: User) -> EvidenceFile:
-    """With its bytes, for who may see this lead's evidence; else as if there were none (404)."""
+def get_file(lead: Lead, file_id: str, *, by: User | None) -> EvidenceFile:
+    """With its bytes, for who may see this lead's evidence; else as if there were none (404).
+
+    ``by`` is None for the buyer, whose link the caller has looked at.
+    """
     file = db.session.scalar(select(EvidenceFile).where(
         EvidenceFile.id == file_id, EvidenceFile.lead_id == lead.id).options(undefer(EvidenceFile.content)))
-    if file is None or SeenLead(lead, by=by).evidence is None:
-        raise NotFound("There is no such file.", next_step="Open it from the page of its lead.")
+    if file is None or (by is not None and SeenLead(lead, by=by).evidence is None):
+        raise NotFound("There is no such file.", next_step="Open it from the page that names it.")
     return file
 
 

@@ -159,7 +159,10 @@ def business_introduced(lead_id: str) -> list[Mail]:
 def business_consent_withdrawn(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
     return to_members(lead.business, "A buyer took their yes back",
-                       "Please do not contact them again. Their contact data is closed.",
+                       f"It is about the lead for “{lead.bounty.title}” that was accepted on "
+                       f"{day_in_words(lead.accepted_at or lead.submitted_at)}.",
+                       "Please do not contact them again: how to reach them, and all that they gave, is closed to you. "
+                       "Nothing more is to be done. If they bought already, the sale still counts: record it there.",
                        path=f"/leads/{lead.id}", label="Open the lead")
 
 

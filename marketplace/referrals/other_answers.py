@@ -63,5 +63,5 @@ def say_not_me(lead: Lead, *, purpose: str) -> None:
         buyer = db.session.get_one(Buyer, lead.buyer_id)
         buyer.name = buyer.email = buyer.phone = buyer.email_hash = buyer.phone_hash = None
         lead.buyer_hash = None
-    audit.record("buyer.not_them", lead.id, by=BUYER)
+    audit.record("buyer.not_them", lead.id, by=BUYER, forgotten=purpose == MAILED)
     outbox.promise("send_letter", key=f"wrong_person:{lead.id}", letter="referrer_wrong_person", lead_id=lead.id)

@@ -54,8 +54,9 @@ def _of_business(bounty: Bounty, terms: Terms) -> Lines:
          f"{_days(ACTIVITY_EXTENDS.days)} more while talks go on. A sale in that time earns the reward.")),
         ("If it is silent", ("If the referrer opens a dispute, over a sale that was not recorded or anything else, and "
          f"it does not answer within {ANSWERED_WITHIN} business days, that ends for the referrer.")),
-        ("What it gets of the buyer", ("Nothing before their yes to it; then their name, and the one address or number "
-         "that they chose, until the day they chose, for this need only. It may not pass it on.")),
+        ("What it gets of the buyer", ("Nothing before their yes to it; then their name, the one address or number "
+         "that they chose, the sentence and where it was read, and what the referrer wrote and gave with it: until the "
+         "day they chose, for this need only. It may not pass it on.")),
     ]
 
 
@@ -102,7 +103,8 @@ def _of_buyer(bounty: Bounty, terms: Terms) -> Lines:
         ("How often you are asked", (f"Once, with one reminder. After {_days(terms.consent_days)} without an answer "
          "it is a no, and nobody is given anything.")),
         ("What your yes covers", (f"{bounty.business.name} alone, {PURPOSE}; by e-mail or by phone, as you choose; "
-         f"until a day of your choice, at most {_days(LONGEST_CONSENT.days)} on.")),
+         f"until a day of your choice, at most {_days(LONGEST_CONSENT.days)} on. Your page names, and shows you, "
+         "everything that they get by it.")),
         ("Taking it back", "On your page, at any time. From that moment your contact data is closed to them again."),
         ("Other answers", (f"No; not now, for {weeks} weeks; bought already; not me; or never: then nobody can point "
          "at you again, for any business.")),

@@ -10,6 +10,7 @@ from flask import current_app
 from marketplace.foundation import clock
 from marketplace.foundation.errors import NotFound
 from marketplace.identity.models import User
+from marketplace.referrals.given import given_by_yes
 from marketplace.referrals.models import Channel, ConsentGrant, Lead
 from marketplace.referrals.permissions import may_work
 from marketplace.referrals.queries import consents_of
@@ -19,7 +20,7 @@ CONTEXT = {
     "dpv": "https://w3id.org/dpv#", "pd": "https://w3id.org/dpv/pd#", "dct": "http://purl.org/dc/terms/",
     "schema": "https://schema.org/", "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
-NOTICE_VERSION = "1"  # Of the words on the buyer's page: counted up when what they agree to is said otherwise.
+NOTICE_VERSION = "2"  # Of the words on the buyer's page: counted up when what they agree to is said otherwise.
 
 
 class NoReceipt(NotFound):
@@ -72,7 +73,8 @@ def _record(lead: Lead, grant: ConsentGrant, public_url: str) -> dict[str, Any]:
         "dpv:hasProcess": {
             "@type": "dpv:Process",
             "dpv:hasPurpose": {"@type": "dpv:CommunicationForCustomerCare", "dct:description": grant.purpose},
-            "dpv:hasPersonalData": ["pd:Name", "pd:TelephoneNumber" if is_phone else "pd:EmailAddress"],
+            "dpv:hasPersonalData": [
+                {"@type": one.data, "dct:description": one.words} for one in given_by_yes(lead, grant)],
             "dpv:hasProcessing": ["dpv:Disclose", "dpv:Use", "dpv:Store"],
             "dpv:hasRecipient": business,
             "dpv:hasDataSource": {"@type": "dpv:DataSource", "dct:description":

@@ -60,7 +60,8 @@ class LeadInput(Schema):
         "description": "The sentence that shows the need, word for word."})
     acquaintance = fields.Enum(Acquaintance, by_value=True, required=True)
     how_known = clean_text(3, 1000, required=True, metadata={
-        "description": "How you know them, or why you think they fit."})
+        "description": "How you know them, or why you think they fit. Read by a moderator, by the buyer, and by the "
+                       "business once the buyer says yes."})
     your_jurisdiction = JurisdictionCode(load_default="", metadata={
         "description": "Where you live. Asked once, where the law of the place limits rewards."})
     buyer_jurisdiction = JurisdictionCode(load_default="", metadata={

@@ -34,6 +34,7 @@ from marketplace.referrals.said_bought import word_of
 
 ACTIVE = frozenset({Stage.QUALIFIED, Stage.MEETING, Stage.NEGOTIATION})  # Evidence of activity.
 ENDED = frozenset({Stage.LOST, Stage.UNQUALIFIED})
+IN_TALKS = frozenset({Stage.INTRODUCED, Stage.MEETING, Stage.NEGOTIATION})  # None without talking to the buyer.
 
 
 class NotOpen(Conflict):
@@ -47,6 +48,9 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
         raise Invalid("A won lead needs the amount and the day of the sale.", next_step="Use the form for a sale.")
     if stage in ENDED and not reason:
         raise Invalid("Say why, in a sentence: the referrer reads it.", fields={"reason": ["Say why, in a sentence."]})
+    if stage in IN_TALKS and lead.consent is Consent.WITHDRAWN:
+        raise NotOpen("The buyer took the yes back: nobody contacts them.",
+                      next_step="If they bought already, record the sale. If nothing came of it, say so: lost.")
     lock_funds_of(lead)
     was_lost = lead.stage is Stage.LOST
     lifecycle.move_stage(lead, stage, by=by.id, reason=reason)
@@ -61,6 +65,14 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
         qualify(lead, by=by.id)
     if stage in ACTIVE:
         _extend_protection(lead)
+
+
+def open_moves(lead: Lead) -> frozenset[Stage]:
+    """Where the business may move it now. Once the yes is taken back: what came of it before, or that it ended."""
+    moves = lifecycle.STAGE_MOVES[lead.stage or Stage.NEW]
+    if lead.consent is not Consent.WITHDRAWN:
+        return moves
+    return moves - IN_TALKS - (frozenset() if is_to_qualify(lead) else {Stage.QUALIFIED})
 
 
 def win_lead(

@@ -6,19 +6,16 @@ from datetime import date
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import update
 
 from marketplace.bounties.models import For
-from marketplace.foundation import clock
 from marketplace.foundation.crypto import EncryptedBytes, EncryptedText
 from marketplace.foundation.db import Base, db, transaction
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.payments.models import AccountKind, LedgerEntry
-from marketplace.privacy.blanking import rows_of_lead
 from marketplace.privacy.buyers import erase_as_wished, erase_buyer
 from marketplace.privacy.erasing import proof_of
-from marketplace.privacy.kinds import KINDS, Whose, columns_of
+from marketplace.privacy.kinds import columns_of
 from marketplace.referrals.appeals import NotRefused, appeal_decision
 from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.buyers_share import decline_share, shares_of_buyer
@@ -26,30 +23,22 @@ from marketplace.referrals.consent import give_consent
 from marketplace.referrals.data_link import LINK_LASTS
 from marketplace.referrals.disputes.ending import end_withdrawn
 from marketplace.referrals.models import (
-    Buyer,
     Channel,
     Consent,
     Dispute,
     DisputeKind,
-    DisputeState,
     DisputeStatement,
-    Ending,
-    Escalation,
-    EvidenceCheck,
     EvidenceFile,
     Moderation,
     Suppression,
-    WitnessAnswer,
 )
 from marketplace.referrals.queries import consents_of, rewards_of_lead
 from marketplace.referrals.suppression import Suppressed, hash_email
 from tests import factories as make
 from tests.browsing import body_of, words_of
 from tests.privacy.conftest import MAIL, NAME, PHONE, SAID, buyer_of, lead_of
-from tests.privacy.everything import places_of
+from tests.privacy.everything import BUYERS, places_of, plant
 from tests.referrals.steps import actions_on, do
-
-BUYERS = tuple(kind for kind in KINDS if kind.whose is Whose.BUYER)
 
 
 def test_the_page_says_who_pointed_who_has_what_and_who_looked(david, anonymous):
@@ -192,9 +181,12 @@ def test_pages_of_an_erased_lead_still_open(david, as_user, anonymous):
             page = as_user(user).get(f"/leads/{lead_id}")
             assert page.status_code in ({200} if person != david.wes else {200, 404})
             assert "What was read here is erased" in page.text or person == david.wes
+            assert "“”" not in page.text
+    ana = as_user(db.session.get_one(User, david.ana))
+    assert not [path for path in ("/dashboard/referrer", "/leads") if "“”" in ana.get(path).text]
     for lead_id in (david.yes, david.asked):
         closed = anonymous.get(urlsplit(buyer_link(lead_of(lead_id), MAILED)).path)
-        assert closed.status_code == 410 and "is erased" in closed.text
+        assert closed.status_code == 410 and "What we kept of you is erased" in closed.text
         assert "Nobody has been given" not in closed.text and "wrong person" not in closed.text
 
 
@@ -258,28 +250,7 @@ def test_what_is_erased_cannot_be_appealed(david):
 
 def test_every_column_of_the_list_is_emptied(david):
     """Rows of every table that may hold something of a buyer, each with a word of theirs in every column."""
-    lead = lead_of(david.yes)
-    with transaction():
-        ended = Dispute(kind=DisputeKind.BAD_LEAD, state=DisputeState.WITHDRAWN, lead_id=lead.id, business_id=lead.business_id,
-                        about_id=lead.id, claimant_side="buyer", respondent_side="business", currency="usd", ruling=SAID,
-                        happened_on=date(2026, 11, 2), ended_at=clock.now(), ended_by=Ending.WITHDRAWN)
-        picture = EvidenceFile(lead_id=lead.id, kind="pdf", media_type="application/pdf", size_bytes=4, given_sha256="x",
-                               text=SAID, content=SAID.encode())
-        db.session.add_all([ended, picture])
-        db.session.flush()
-        db.session.add_all([
-            DisputeStatement(dispute_id=ended.id, side="buyer", said_by="buyer", text=SAID, link=SAID),
-            WitnessAnswer(dispute_id=ended.id, said="rather_not", currency="usd", note=SAID, is_proven=True),
-            EvidenceFile(lead_id=lead.id, kind="image", media_type="image/png", size_bytes=4, given_sha256="x",
-                         page_of_id=picture.id, content=SAID.encode()),
-            EvidenceCheck(lead_id=lead.id, moment="before_asking", outcome="page_gone", is_over=False, now_reads=SAID,
-                          checked_at=clock.now()),
-            Escalation(lead_id=lead.id, escalated_by=david.mona, note=SAID)])
-        for name in ("buyers", "leads", "evidence", "consent_grants"):
-            table = Base.metadata.tables[name]
-            texts = [column for column in columns_of(*BUYERS)[name] if isinstance(table.c[column].type, EncryptedText)]
-            db.session.execute(update(table).where(rows_of_lead(table, lead)).values(dict.fromkeys(texts, SAID)))
-        db.session.get_one(Buyer, lead.buyer_id, populate_existing=True).email = MAIL
+    plant(lead_of(david.yes), lambda place: SAID, admin_id=david.mona)
     encrypted = {f"{table}.{name}" for table, names in columns_of(*BUYERS).items() for name in names
                  if isinstance(Base.metadata.tables[table].c[name].type, EncryptedText | EncryptedBytes)}
     # Of no lead: an event of a business's own Stripe names somebody for the minutes until it is handled; a file goes whole.

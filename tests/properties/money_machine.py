@@ -409,7 +409,9 @@ class MoneyMachine(RuleBasedStateMachine):
         lead = _nth(self._workable(), n)
         row, bounty = self.row(lead), self.bounty_of(lead)
         may = to in STAGES_AFTER[row["stage"]]
-        if may and to == "new" and self.free(bounty) < lead.promise.cost:
+        if to == "meeting" and row["consent"] == "withdrawn":  # Nobody is met who took their yes back.
+            wanted = "lead_not_open"
+        elif may and to == "new" and self.free(bounty) < lead.promise.cost:
             wanted = "not_enough_money"
         else:
             wanted = OK if may else "illegal_move"

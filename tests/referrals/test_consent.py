@@ -316,7 +316,9 @@ class TestTakingBack:
         assert again(mailed).consent is Consent.WITHDRAWN
         assert db.session.query(ConsentGrant).one().withdrawn_at is not None
         work()
-        assert "took their yes back" in str(mailbox.last_to(wes.email)["Subject"])
+        told = mailbox.last_to(wes.email)
+        assert "took their yes back" in str(told["Subject"]) and again(mailed).bounty.title in body_of(told)
+        assert f"/leads/{mailed.id}" in body_of(told) and "record it there" in body_of(told)
 
     def test_needs_a_yes(self, asked):
         with pytest.raises(AlreadyAnswered):

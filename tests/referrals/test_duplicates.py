@@ -287,6 +287,8 @@ class TestWhoToldYou:
         first, second = both
         page = anonymous.page(self.path(second))
         assert "Who told you about Westside Auto? Several people pointed at you." in words_of(page)
+        for teller in ("Ana Flores", "Tom Berg"):  # Whose words and files go with the yes.
+            assert f"{teller}From {teller}: how they know you and what they wrote about it" in words_of(page)
         answer = anonymous.submit(self.path(second), {**self.YES, "told_by": first.id})
         assert "One step left" in answer.text
         work()

@@ -9,9 +9,10 @@ from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
 from marketplace.identity.models import MemberRole, User
 from marketplace.referrals.clawbacks import refund_sale
+from marketplace.referrals.consent import withdraw_consent
 from marketplace.referrals.models import Consent, Conversion, Lead, Moderation, Reward, RewardState, Stage
 from marketplace.referrals.moderation import ask_for_info, reject_lead
-from marketplace.referrals.stages import change_stage
+from marketplace.referrals.stages import NotOpen, change_stage
 from tests.browsing import end_reading, words_of
 from tests.factories import (
     PERCENT,
@@ -312,6 +313,19 @@ class TestTheBusinesssPages:
         assert answer.status_code == 422 and "Say why" in answer.text
         browser.submit(f"/leads/{talks.id}", {"stage": "lost", "reason": "He kept his old one."}, action="/stage")
         assert again(talks).stage is Stage.LOST
+
+    def test_once_the_yes_is_taken_back_nothing_more_is_to_be_done_but_to_say_what_came_of_it(self, talks, wes, as_user):
+        do(withdraw_consent, talks)
+        browser = as_user(wes)
+        page = browser.page(f"/leads/{talks.id}")
+        said = words_of(page)
+        assert "Nothing more is to be done" in said and "Move it on" not in said and "Sold?" in said
+        assert page.xpath("//select[@name='stage']/option/@value") == ["lost", "unqualified"]
+        with pytest.raises(NotOpen):
+            do(change_stage, again(talks), Stage.MEETING, by=wes)
+        browser.submit(f"/leads/{talks.id}", {"stage": "lost", "reason": "They took it back."}, action="/stage")
+        page = browser.page(f"/leads/{talks.id}")
+        assert page.xpath("//select[@name='stage']/option/@value") == ["new"] and "record it below" not in words_of(page)
 
     def test_an_old_page_is_told_and_keeps_what_was_typed(self, talks, wes, as_user):
         browser = as_user(wes)

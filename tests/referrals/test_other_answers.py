@@ -105,6 +105,9 @@ class TestNotMe:
         with pytest.raises(NotTheirs):
             open_buyer_link(MAILED, token)
         work()
+        do(refuse_consent, again(asked))
+        with pytest.raises(NotTheirs):  # Not that anything of theirs was erased, whatever became of the lead.
+            open_buyer_link(MAILED, token)
         assert "pass the link on" in body_of(mailbox.last_to(asked.referrer.email))
 
     def test_said_twice_it_is_written_once(self, asked, work, mailbox):

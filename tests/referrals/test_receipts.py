@@ -27,7 +27,8 @@ def test_it_says_who_may_do_what_for_what_and_until_when(agreed):
     assert receipt["dct:conformsTo"].endswith("dpv-27560#receipt-record")
     assert record["dpv:hasDataController"]["schema:name"] == "Westside Auto"
     assert "need described in my post" in record["dpv:hasProcess"]["dpv:hasPurpose"]["dct:description"]
-    assert record["dpv:hasProcess"]["dpv:hasPersonalData"] == ["pd:Name", "pd:EmailAddress"]
+    given = [(one["@type"], one["dct:description"].partition(" ")[0]) for one in record["dpv:hasProcess"]["dpv:hasPersonalData"]]
+    assert given == [("pd:Name", "Your"), ("pd:EmailAddress", "Your"), ("dpv:PersonalData", "The"), ("dpv:PersonalData", "From")]
     assert record["dpv:hasProcess"]["dpv:hasDuration"]["schema:endDate"]
     assert kinds(receipt) == ["dpv:ConsentGiven"]
 

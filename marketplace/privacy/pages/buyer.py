@@ -12,9 +12,19 @@ from marketplace.foundation.fields import EmailAddress, clean_text
 from marketplace.foundation.limits import DRAWING, GUESSING, GUESSING_ONE, WRITING, account_tried, limiter
 from marketplace.foundation.web import Form
 from marketplace.privacy.buyer_view import as_json, as_sheet, is_suppressed, tell_held, until_in_words
-from marketplace.privacy.buyers import ask_data_link, erase_buyer, get_lead_about, report_misuse, withdraw_from
+from marketplace.privacy.buyers import (
+    ask_data_link,
+    erase_buyer,
+    get_lead_about,
+    is_only_typed,
+    report_misuse,
+    withdraw_from,
+)
 from marketplace.privacy.kinds import KINDS, Whose
 from marketplace.referrals.data_link import read_data_link
+from marketplace.referrals.evidence_files import get_file
+from marketplace.referrals.models import FileKind
+from marketplace.referrals.private_pages import answer_with
 
 bp = Blueprint("your_data", __name__, url_prefix="/your-data")
 
@@ -70,8 +80,18 @@ def _show(token: str, refusal: DomainError | None = None) -> str:
     email = read_data_link(token)
     return render_template(
         "privacy/your_data.html", email=email, token=token, held=tell_held(email), refusal=refusal,
-        until=until_in_words, is_never=is_suppressed(email),
+        until=until_in_words, file_href=lambda lead: lambda file: url_for(
+            ".file", token=token, lead_id=lead.id, file_id=file.id), is_never=is_suppressed(email),
         kinds=[kind for kind in KINDS if kind.whose is Whose.BUYER])
+
+
+@bp.get("/<token>/files/<lead_id>/<file_id>")
+@limiter.limit(DRAWING)
+def file(token: str, lead_id: str, file_id: str) -> Any:
+    """One that was given with their post."""
+    lead = get_lead_about(read_data_link(token), lead_id)
+    found = get_file(lead, "" if is_only_typed(lead) else file_id, by=None)
+    return answer_with(found, is_shown=found.kind is FileKind.IMAGE)
 
 
 @bp.get("/<token>/export.json")

@@ -2,28 +2,27 @@
 from contextlib import closing
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, request
 
 from marketplace.foundation.db import finish_reading, transaction
-from marketplace.foundation.given_files import MOST_BYTES, SHOWN, GivenFile, read_given
+from marketplace.foundation.given_files import MOST_BYTES, GivenFile, read_given
 from marketplace.foundation.limits import DRAWING, caller, limiter
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.evidence_files import (
     MOST_AT_ONCE,
     TooManyFiles,
     get_file,
-    neutral_name,
     open_file,
     see_file,
     was_seen_today,
 )
-from marketplace.referrals.models import EvidenceFile, FileKind
+from marketplace.referrals.models import FileKind
+from marketplace.referrals.private_pages import answer_with
 from marketplace.referrals.queries import get_lead
 
 bp = Blueprint("evidence_files", __name__)
 
 MOST_SENT = MOST_AT_ONCE * MOST_BYTES
-NOTHING_RUNS = "default-src 'none'; sandbox"
 
 
 def read_given_files() -> list[GivenFile]:
@@ -51,7 +50,7 @@ def take(lead_id: str, file_id: str) -> Any:
     user = signed_in_user()
     with transaction():
         file = open_file(get_lead(lead_id, seen_by=user), file_id, by=user)
-        return _answer(file, "application/octet-stream", "attachment")
+        return answer_with(file, is_shown=False)
 
 
 @bp.get("/leads/<lead_id>/files/<file_id>/picture")
@@ -67,13 +66,4 @@ def picture(lead_id: str, file_id: str) -> Any:
             file = see_file(get_lead(lead_id, seen_by=user), file_id, by=user)
     if file.kind is not FileKind.IMAGE:
         return take(lead_id, file_id)
-    return _answer(file, SHOWN, "inline")
-
-
-def _answer(file: EvidenceFile, media_type: str, disposition: str) -> Response:
-    answer = Response(file.content, mimetype=media_type)
-    answer.headers["Content-Disposition"] = f'{disposition}; filename="{neutral_name(file)}"'
-    answer.headers["Content-Security-Policy"] = NOTHING_RUNS
-    answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    answer.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
-    return answer
+    return answer_with(file, is_shown=True)

@@ -37,7 +37,6 @@ from marketplace.referrals.fraud.signals import read_signals
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.lawful import lowering_of, promised_in_words
 from marketplace.referrals.letters import REASONS
-from marketplace.referrals.lifecycle import STAGE_MOVES
 from marketplace.referrals.models import (
     Consent,
     DisputeSide,
@@ -73,7 +72,7 @@ from marketplace.referrals.reward_schemas import ROWS, typed_split
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
 from marketplace.referrals.said_bought import Standing, word_of
 from marketplace.referrals.sharing import UNDECIDED, latest_split, seconds_to_share_with
-from marketplace.referrals.stages import is_introduced
+from marketplace.referrals.stages import is_introduced, open_moves
 from marketplace.referrals.timeline import tell_story
 from marketplace.referrals.waiting import why_waiting
 
@@ -210,8 +209,9 @@ def _split_of(lead: Lead) -> dict[str, Any]:
 
 def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
     is_workable = lead.moderation is Moderation.ACCEPTED and is_introduced(lead) and may_work(user, lead)
-    moves = STAGE_MOVES[lead.stage or Stage.NEW] if is_workable else frozenset()
+    moves = open_moves(lead) if is_workable else frozenset()
     return {
+        "is_over": lead.moderation is Moderation.ACCEPTED and lead.consent is Consent.WITHDRAWN,
         "stages": [stage for stage in Stage if stage in moves and stage is not Stage.WON],
         "may_sell": Stage.WON in moves,
         "may_refund": lead.stage is Stage.WON and may_give_money_back(user, lead),

@@ -11,6 +11,7 @@ from marketplace.foundation.traces import keep_traces
 from marketplace.foundation.web import Form
 from marketplace.referrals.buyer_schemas import ConfirmInput
 from marketplace.referrals.consent import AlreadyAnswered, confirm_consent, open_confirmation
+from marketplace.referrals.given import given_by_yes
 from marketplace.referrals.lawful import promised_in_words, ruling_of
 from marketplace.referrals.models import Consent, ConsentGrant, Lead
 from marketplace.referrals.pages.buyer.page import bp
@@ -34,7 +35,7 @@ def _confirm_page(grant: ConsentGrant, form: Form) -> str:
     lead = db.session.get_one(Lead, grant.lead_id)
     return render_template(
         "referrals/buyer_confirm.html", grant=grant, lead=lead, channel=kinds_of_channel(grant.channel),
-        reward=promised_in_words(lead), form=form, places=places_to_choose(lead),
+        reward=promised_in_words(lead), given=given_by_yes(lead, grant), form=form, places=places_to_choose(lead),
         has_share=bool(buyer_share_in_words(lead.terms, ruling_of(lead))),
         is_open=lead.consent is Consent.ASKED and not grant.replaced_at)
 

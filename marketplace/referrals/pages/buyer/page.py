@@ -3,12 +3,13 @@ from typing import Any
 
 from flask import Blueprint, redirect, url_for
 
-from marketplace.foundation.limits import GUESSING, limiter
+from marketplace.foundation.limits import DRAWING, GUESSING, limiter
 from marketplace.foundation.web import Form
 from marketplace.referrals.asking import CONFIRMING, PASSED_ON
 from marketplace.referrals.buyer_schemas import ConsentInput
 from marketplace.referrals.consent import open_buyer_link
-from marketplace.referrals.models import Consent
+from marketplace.referrals.evidence_files import get_file
+from marketplace.referrals.models import Consent, FileKind
 from marketplace.referrals.pages.buyer.showing import (
     known_of_buyer,
     require_proof,
@@ -19,7 +20,7 @@ from marketplace.referrals.pages.buyer.showing import (
 from marketplace.referrals.pages.buyer.words import is_over
 from marketplace.referrals.pages.receipt_file import receipt_file
 from marketplace.referrals.pages.terms import show_terms
-from marketplace.referrals.private_pages import make_private
+from marketplace.referrals.private_pages import answer_with, make_private
 from marketplace.referrals.receipts import receipt_for_buyer
 
 bp = Blueprint("buyer", __name__, url_prefix="/buyer")
@@ -49,6 +50,18 @@ def receipt(purpose: str, token: str) -> Any:
     lead = open_buyer_link(purpose, token)
     require_proof(lead, purpose, token)
     return receipt_file(receipt_for_buyer(lead), lead)
+
+
+@bp.get("/<token>/files/<file_id>", defaults=SHORT)
+@bp.get("/<purpose>/<token>/files/<file_id>")
+@limiter.limit(DRAWING)
+def file(purpose: str, token: str, file_id: str) -> Any:
+    """What was given with the post: to whoever is asked, and later to the buyer alone."""
+    lead = open_buyer_link(purpose, token)
+    if lead.consent is not Consent.ASKED:
+        require_proof(lead, purpose, token)
+    found = get_file(lead, file_id, by=None)
+    return answer_with(found, is_shown=found.kind is FileKind.IMAGE)
 
 
 @bp.get("/<token>/terms", defaults=SHORT)

@@ -2,7 +2,7 @@
 from datetime import timedelta
 from typing import Any
 
-from flask import render_template
+from flask import render_template, url_for
 
 from marketplace.bounties.models import For
 from marketplace.foundation import clock, jurisdictions
@@ -16,12 +16,14 @@ from marketplace.referrals.buyers_share import is_open, shares_of_buyer
 from marketplace.referrals.consent import AlreadyAnswered
 from marketplace.referrals.data_link import data_link
 from marketplace.referrals.disputes.subjects import disputes_no_until
+from marketplace.referrals.given import files_in_words, given_beside, given_by_yes
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.lawful import lowering_of, pays_in_money, promised_in_words, ruling_of
 from marketplace.referrals.models import Buyer, Channel, Lead
 from marketplace.referrals.other_answers import LATER_WEEKS
 from marketplace.referrals.ownership import rivals_of
 from marketplace.referrals.pages.buyer.words import find_grant, is_never, kinds_of_channel
+from marketplace.referrals.pages.evidence_beside import evidence_beside
 from marketplace.referrals.queries import find_live_grant
 from marketplace.referrals.reward_words import (
     buyer_share_in_words,
@@ -58,13 +60,16 @@ def places_to_choose(lead: Lead) -> list[tuple[str, str]]:
 
 
 def show_question(lead: Lead, purpose: str, token: str, form: Form, *, other: Form | None = None) -> Any:
-    today = clock.now().date()
+    today, rivals = clock.now().date(), rivals_of(lead)
     return render_template(
         "referrals/buyer_ask.html", lead=lead, purpose=purpose, token=token, form=form, channels=list(Channel),
+        given=given_by_yes(lead), given_files=files_in_words(lead), **evidence_beside(lead, is_seen=True),
+        file_href=lambda file: url_for("buyer.file", purpose=purpose, token=token, file_id=file.id),
         reward=promised_in_words(lead), promised=buyer_share_in_words(lead.terms, ruling_of(lead)), earliest=today,
         is_paid=pays_in_money(lead),
         latest=today + LONGEST_CONSENT, other=other, later_weeks=LATER_WEEKS,
-        rivals=rivals_of(lead), places=places_to_choose(lead) if purpose == MAILED else [],
+        rivals=rivals, gives={one.id: given_beside(one) for one in (lead, *rivals)},
+        places=places_to_choose(lead) if purpose == MAILED else [],
         unconfirmed=find_live_grant(lead)), (other or form).status
 
 
@@ -74,6 +79,7 @@ def show_answer(
     grant, word = find_grant(lead), word_of(lead)
     return render_template(
         "referrals/buyer_receipt.html", lead=lead, purpose=purpose, token=token, grant=grant,
+        given=given_by_yes(lead, grant) if grant else [],
         is_second_click=is_second_click, refusal=refusal, is_theirs=is_theirs(lead, purpose, token),
         data_href=data_link(db.session.get_one(Buyer, lead.buyer_id)) if is_theirs(lead, purpose, token) else None,
         shares=shares_of_buyer(lead), things=[one for one in things_of_lead(lead) if one.whom is For.BUYER],
