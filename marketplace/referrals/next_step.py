@@ -1,8 +1,12 @@
 """What happens next with a lead, and who has to do it: one sentence for each reader."""
+from collections.abc import Mapping, Sequence
+
 from marketplace.foundation.money import show_money
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.caps import CREDITED_ANEW
-from marketplace.referrals.models import Consent, Lead, Moderation, Reward, RewardState, Stage
+from marketplace.referrals.figures import leads_with_address
+from marketplace.referrals.fraud.words import cases_of, said_of
+from marketplace.referrals.models import Consent, FraudCase, Lead, Moderation, Reward, RewardState, Stage
 from marketplace.referrals.queries import is_buyer_address_known
 from marketplace.referrals.reserving import still_possible
 from marketplace.referrals.reward_words import main_reward, reward_next, taking_back
@@ -11,9 +15,14 @@ R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYE
 
 
 def next_step(
-    lead: Lead, audience: Audience, rewards: list[Reward], *, is_address_known: bool | None = None
+    lead: Lead, audience: Audience, rewards: list[Reward], *, is_address_known: bool | None = None,
+    cases: Mapping[str, FraudCase] | None = None,
 ) -> str:
-    """One sentence: what happens next, and who has to do it. Lists know ``is_address_known`` of all their leads."""
+    """One sentence: what happens next, and who has to do it. Lists know ``is_address_known`` and ``cases`` of fraud of
+    all their leads."""
+    case = (cases_of([lead]) if cases is None else cases).get(lead.id)
+    if said := said_of(case, lead, audience, has_earned=bool(rewards)):
+        return said
     if lead.moderation is not Moderation.ACCEPTED:
         return _before_acceptance(lead, audience)
     if lead.consent is Consent.ASKED:
@@ -23,6 +32,13 @@ def next_step(
     if lead.stage in IN_THE_END:
         return IN_THE_END[lead.stage]
     return _in_talks(lead, audience)
+
+
+def next_steps(leads: Sequence[Lead], audience: Audience, rewards: Mapping[str, list[Reward]]) -> dict[str, str]:
+    """The same for a list, by lead, in a few statements."""
+    known, cases = leads_with_address(leads), cases_of(leads)
+    return {lead.id: next_step(lead, audience, rewards[lead.id], is_address_known=lead.id in known, cases=cases)
+            for lead in leads}
 
 
 def _reward_next(lead: Lead, reward: Reward) -> str:

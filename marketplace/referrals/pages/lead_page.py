@@ -32,8 +32,10 @@ from marketplace.referrals.disputes.permissions import may_claim, waits_for
 from marketplace.referrals.disputes.queries import disputes_of_lead
 from marketplace.referrals.disputes.subjects import kinds_for
 from marketplace.referrals.disputes.words import STATES, next_in_words, title_of
+from marketplace.referrals.fraud.effects import NOT_GENUINE
 from marketplace.referrals.fraud.queries import standing_of
 from marketplace.referrals.fraud.signals import read_signals
+from marketplace.referrals.fraud.words import cases_of, said_of
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.lawful import lowering_of, promised_in_words
 from marketplace.referrals.letters import REASONS
@@ -137,11 +139,14 @@ def show_lead(
     sent = dict(forms or {})
     is_case = audience is Audience.ADMIN and is_on_desk(lead)
     disputes = disputes_of_lead(lead, seen_by=user)
+    cases = cases_of([lead])
+    of_look = said_of(cases.get(lead.id), lead, audience, has_earned=bool(rewards))
     return render_template(
         "referrals/case.html" if is_case else "referrals/lead.html", lead=lead,
         audience=audience, refusal=refusal, rewards=rewards, conversion=conversion,
         refunded=refunded_amounts(lead), steps=steps_of(lead, rewards),
-        story=tell_story(lead, audience), say=next_step(lead, audience, rewards), due=_due(lead),
+        story=tell_story(lead, audience), say=next_step(lead, audience, rewards, cases=cases),
+        is_of_look=of_look is not None, due=None if of_look else _due(lead),
         earned=earned_parts(lead, conversions_of(lead), rewards, things_of_lead(lead)), reward_next=reward_next,
         thing_next=thing_next, thing_in_words=thing_at_start, percent=percent_text,
         plain_terms=plain_terms(lead.terms), reward=promised_in_words(lead), reasons=REASONS,
@@ -208,7 +213,8 @@ def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
     return {
         "stages": [stage for stage in Stage if stage in moves and stage is not Stage.WON],
         "may_sell": Stage.WON in moves,
-        "may_refund": lead.stage is Stage.WON and may_give_money_back(user, lead),
+        "may_refund": (lead.stage is Stage.WON and may_give_money_back(user, lead)
+                       and not (rewards and all(reward.void_reason == NOT_GENUINE for reward in rewards))),
         "refundable": [(one.id, f"{show_money(one.amount)}, {part_in_words(one)}") for one in conversions_of(lead)
                        if one.amount_minor > one.refunded_minor],
         "may_renew": may_work(user, lead) and may_renew(lead, find_conversion(lead)),
