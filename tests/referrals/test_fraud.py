@@ -345,7 +345,7 @@ class TestWordsForEveryReader:
             f"A person found that it is not genuine. You may appeal until {until}; then what it earned and was not sent yet "
             "goes back to the bounty.")
         business = page_for(as_user(wes), own_device)
-        assert f"The referrer may appeal until {until}; you need do nothing." in business
+        assert f"The referrer may appeal until {until}; then what was set aside for it and not sent yet goes back" in business
         assert "It is your turn" not in business and day_in_words(held_until) not in business
         hers = page_for(as_user(ana), own_device)
         assert "It is your turn" in hers and "Read it, and appeal" in hers and f"takes effect on {until}" in hers
@@ -419,7 +419,7 @@ class TestAppeals:
         assert "Another person decides about your appeal by" in hers and "It is neither refused nor lost" not in hers
         for words in ("One person with two names.", "We share a computer.", "He is my husband."):
             assert words in hers
-        assert "another person decides" in page_for(as_user(wes), own_device)
+        assert "another person decides by" in page_for(as_user(wes), own_device)
         room = f"/admin/fraud/{case.id}"
         first = words_of(as_user(mona).page(room))
         assert "Another admin decides." in first and "It is fraud" not in first and "Not decided yet" not in first
@@ -501,7 +501,7 @@ class TestTransfer:
 
         do(look_at_owed, ana.id)
         payable = db.session.get_one(Payable, reward.id)
-        assert "A person at Fingerpost" in why_stopped(payable)
+        assert "a person at Fingerpost" in why_stopped(payable)
         do(cases.let_go, case_of(lead), by=mona, reason="A couple with one account.")
         assert why_stopped(payable) is None
 

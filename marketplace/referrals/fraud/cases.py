@@ -132,7 +132,7 @@ def explain_lead(lead: Lead, *, by: User, why: str) -> FraudCase:
         case.due_at = decision_due(now)
     if case.state is CaseState.CONFIRMED:
         case.appeal, case.appealed_at, case.keep_reason = why, now, None
-        lifecycle.move_case(case, CaseState.OPEN, by=by.id, reason="appeal")
+        lifecycle.move_case(case, CaseState.OPEN, by=by.id)
         if case.level is Verdict.HOLD:
             case.expires_at = now + HOLD_ENDS_AFTER
             outbox.promise("expire_fraud_hold", after=HOLD_ENDS_AFTER, case_id=case.id)

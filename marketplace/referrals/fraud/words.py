@@ -12,6 +12,7 @@ from marketplace.referrals.fraud.cases import LIVE
 from marketplace.referrals.models import CaseState, Consent, FraudCase, Lead, Moderation, Stage, Verdict
 
 R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYER
+SET_ASIDE = "what was set aside for it and not sent yet"
 WAITING = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW})
 
 
@@ -32,15 +33,18 @@ def said_of(case: FraudCase | None, lead: Lead, audience: Audience, *, has_earne
     if case.state is CaseState.CONFIRMED and case.settles_at is not None:
         until = day_in_words(case.settles_at)
         after = "what it earned and was not sent yet goes back to the bounty" if has_earned else "it ends"
+        back = f"{SET_ASIDE} goes back to your bounty" if _costs_money(lead) else "it ends"
         return {
             R: f"A person found that it is not genuine. You may appeal until {until}; then {after}.",
-            B: f"A person found that it is not genuine. The referrer may appeal until {until}; you need do nothing.",
+            B: f"A person found that it is not genuine. The referrer may appeal until {until}; then {back}. You need do "
+               "nothing.",
             A: f"The referrer may appeal against what was found until {until}; then {after}."}[audience]
     if case.is_appealed:
         by = f" by {day_in_words(case.due_at)}" if clock.now() < case.due_at else ""
         return {
             R: f"Another person decides about your appeal{by}. Nothing is taken from you before.",
-            B: f"The referrer appealed against what was found: another person decides{by}. You need do nothing.",
+            B: f"A person found that it is not genuine, and the referrer appealed: another person decides{by}. You need "
+               "do nothing.",
             A: f"The referrer appealed against what was found: another admin than the first decides{by}."}[audience]
     return _held(case, lead, audience) if lead.is_held else None
 
@@ -54,9 +58,12 @@ def _proven(lead: Lead, audience: Audience, *, has_earned: bool) -> str:
         return f"{found}, and that stands. {reward}; what your other leads earned stays yours."
     if audience is A:
         return f"{found}, and that stands."
-    costs_money = worst_case(lead.terms).minor > 0
-    back = ", and what was set aside for it and not sent yet is back in your bounty" if costs_money else ""
+    back = f", and {SET_ASIDE} is back in your bounty" if _costs_money(lead) else ""
     return f"{found}. You owe no reward for it{back}."
+
+
+def _costs_money(lead: Lead) -> bool:
+    return worst_case(lead.terms).minor > 0
 
 
 def _held(case: FraudCase, lead: Lead, audience: Audience) -> str | None:
