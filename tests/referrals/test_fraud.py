@@ -483,10 +483,11 @@ class TestBeforeADecision:
     def test_taken_back_by_the_referrer_it_ends_but_not_what_was_found_already(self, bounty, insider, ana, mona, work):
         found = make.review_lead(make.make_lead(bounty, by=ana))
         confirm(found, mona)
+        do(cases.explain_lead, again(found), by=ana, why="Yes, but I left that firm.")
         for lead in (insider, found):
             do(withdraw_lead, again(lead), by=ana)
         work()
-        assert case_of(insider) is None and case_of(found).state is CaseState.CONFIRMED
+        assert case_of(insider) is None and case_of(found).is_appealed
 
 
 class TestTransfer:
