@@ -577,8 +577,12 @@ def test_old_words_of_the_person_stand_where_they_were_said(request, tmp_path):
     with old_database(request, tmp_path) as url:
         engine = create_engine(url)
         with engine.begin() as connection:
-            connection.execute(text("CREATE TABLE fraud_cases (id TEXT, state TEXT, appeal TEXT, appealed_at TEXT, settles_at TEXT)"))
-            for row in ("'waits', 'open', 'a', '1', NULL", "'found', 'confirmed', 'b', '1', '9'", "'appealed', 'open', 'c', '2', '9'"):
+            at = "TIMESTAMP WITH TIME ZONE"
+            connection.execute(text(
+                f"CREATE TABLE fraud_cases (id TEXT, state TEXT, appeal TEXT, appealed_at {at}, settles_at {at})"))
+            day = "'2026-11-22 00:00:00'"
+            for row in (f"'waits', 'open', 'a', {day}, NULL", f"'found', 'confirmed', 'b', {day}, {day}",
+                        f"'appealed', 'open', 'c', {day}, {day}"):
                 connection.execute(text(f"INSERT INTO fraud_cases VALUES ({row})"))
             before = connection.execute(text("SELECT * FROM fraud_cases ORDER BY id")).all()
             migrate(connection, "upgrade", "0027_fraud_words")
