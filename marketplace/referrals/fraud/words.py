@@ -36,15 +36,15 @@ def said_of(case: FraudCase | None, lead: Lead, audience: Audience, *, has_earne
         back = f"{SET_ASIDE} goes back to your bounty" if _costs_money(lead) else "it ends"
         return {
             R: f"A person found that it is not genuine. You may appeal until {until}; then {after}.",
-            B: f"A person found that it is not genuine. The referrer may appeal until {until}; then {back}. You need do "
-               "nothing.",
+            B: f"A person found that it is not genuine. The referrer may appeal until {until}; then {back}. You "
+               "need do nothing.",
             A: f"The referrer may appeal against what was found until {until}; then {after}."}[audience]
     if case.is_appealed:
         by = f" by {day_in_words(case.due_at)}" if clock.now() < case.due_at else ""
         return {
             R: f"Another person decides about your appeal{by}. Nothing is taken from you before.",
-            B: f"A person found that it is not genuine, and the referrer appealed: another person decides{by}. You need "
-               "do nothing.",
+            B: f"A person found that it is not genuine, and the referrer appealed: another person decides{by}. You "
+               "need do nothing.",
             A: f"The referrer appealed against what was found: another admin than the first decides{by}."}[audience]
     return _held(case, lead, audience) if lead.is_held else None
 
