@@ -454,6 +454,8 @@ class TestBeforeADecision:
             assert "after five" not in page_for(as_user(reader), insider)
         assert say(insider, Audience.REFERRER) == "A person looks at it first. It is not accepted by itself before."
         assert "no clock accepts it" in page_for(as_user(mona), insider)
+        for promise in ("/fairness", f"/bounties/{insider.bounty_id}/terms/1"):
+            assert "accepted, unless signs of fraud hold it until a person has looked" in words_of(as_user(ana).page(promise))
         queue = words_of(as_user(mona).page("/moderation"))
         assert "no clock accepts it" in queue and "accepted automatically in" not in queue
         case = case_of(insider)
