@@ -51,13 +51,12 @@ from marketplace.referrals.figures import (
     count_overdue,
     count_to_contact,
     earnings_of,
-    leads_with_address,
     pointed_counts,
     rewards_by_lead,
 )
 from marketplace.referrals.in_kind import things_owed_by, things_owed_to
 from marketplace.referrals.models import Lead, Moderation, ReasonCode
-from marketplace.referrals.next_step import next_step
+from marketplace.referrals.next_step import next_steps
 from marketplace.referrals.permissions import may_moderate
 from marketplace.referrals.queries import (
     count_pipeline,
@@ -144,12 +143,10 @@ def referrer_dashboard() -> Any:
     session["hat"] = PERSON
     latest = leads_pointed_by(user).order_by(Lead.id.desc()).limit(LATEST)
     leads = [as_told(lead) for lead in db.session.scalars(latest)]
-    rewards, known = rewards_by_lead(leads), leads_with_address(leads)
-    words = words_of([lead.id for lead in leads])
+    rewards = rewards_by_lead(leads)
     return render_template(
         "home/referrer.html", leads=leads, rewards=rewards, earnings=earnings_of(user), counts=pointed_counts(user),
-        steps={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id], is_address_known=lead.id in known,
-                                  word=words.get(lead.id)) for lead in leads},
+        steps=next_steps(leads, Audience.REFERRER, rewards, words_of([lead.id for lead in leads])),
         is_payable=_is_payable(user), is_confirmed=is_confirmed(user), to_answer=count_splits_to_answer(user),
         disputes=count_to_answer(user_id=user.id),
         things=things_owed_to(user), what=thing_at_start)
@@ -165,13 +162,12 @@ def business_dashboard(business_id: str) -> Any:
     bounties = bounties_of(business.id, seen_by=user)
     accepted = leads_for_business(business.id, seen_by=user).where(Lead.moderation == Moderation.ACCEPTED)
     leads = db.session.scalars(accepted.order_by(Lead.accepted_at.desc(), Lead.id.desc()).limit(LATEST)).all()
-    rewards, known = rewards_by_lead(leads), leads_with_address(leads)
-    words = words_of([lead.id for lead in leads])
+    rewards = rewards_by_lead(leads)
     return render_template(
         "home/business.html", business=business, bounties=bounties, free=free_among(bounties),
         reserved=reserved_among(bounties), backing=backing_among(bounties), sign=reward_sign, leads=leads,
-        steps={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id], is_address_known=lead.id in known,
-                                  word=words.get(lead.id)) for lead in leads}, words=words_waiting(business.id),
+        steps=next_steps(leads, Audience.BUSINESS, rewards, words_of([lead.id for lead in leads])),
+        words=words_waiting(business.id),
         counts=count_pipeline(business.id, seen_by=user), to_contact=count_to_contact(business.id),
         disputes=count_to_answer(business_id=business.id), may_post=may_post_for(user, business.id),
         owed=things_owed_by(business.id), what=thing_at_start)

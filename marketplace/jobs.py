@@ -98,6 +98,7 @@ JOBS: Jobs = {
     "look_at_owed": look_at_owed,
     "expire_fraud_hold": fraud_cases.expire_fraud_hold,
     "settle_fraud_case": fraud_cases.settle_fraud_case,
+    "end_case_with_lead": fraud_cases.end_case_with_lead,
     "remind_of_fraud": fraud_cases.remind_of_fraud,
     "forget_traces": traces.forget_traces,
     "remind_moderators": moderation.remind_moderators,

@@ -10,6 +10,7 @@ from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import require
 from marketplace.foundation.fields import clean_text
 from marketplace.foundation.limits import WRITING, caller, limiter
+from marketplace.foundation.show import day_in_words
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
@@ -19,6 +20,7 @@ from marketplace.referrals.fraud.queries import (
     cases_about,
     cases_at,
     decided_cases,
+    finding_appealed,
     get_case,
     names_of,
     open_cases,
@@ -66,45 +68,53 @@ def show(case_id: str) -> Any:
 
 
 def _show(case: FraudCase, user: User, *, forms: dict[str, Form] | None = None) -> str:
-    lead = case.lead
+    lead, first = case.lead, finding_appealed(case)
     return render_template(
         "admin/fraud_case.html", case=case, lead=lead, reasons=signals_of(case.look), looks=looks_at(lead.id),
         signals=signals_of, rewards=rewards_of_lead(lead), sent=sent_already(lead), forms_sent=forms or {},
         records=[(lead.referrer.name, record_of_referrer(lead.referrer_id)),
                  (lead.business.name, record_of_business(lead.business_id))],
         about=cases_about(case.about_id, but=case.id), at_business=cases_at(lead.business_id, but=case.id),
-        names=names_of(case.decided_by), is_late=case.due_at < clock.now(),
+        first=first, names=names_of(case.decided_by, first.by if first else None), is_late=case.due_at < clock.now(),
         may_act=case.state is CaseState.OPEN and may_decide(user, lead),
-        is_second=case.settles_at is not None, was_me=case.decided_by == user.id)
+        is_second=case.is_appealed, was_me=case.decided_by == user.id)
 
 
 @bp.post("/fraud/<case_id>/keep")
 @signed_in
 @limiter.limit(WRITING, key_func=caller)
 def keep(case_id: str) -> Any:
-    return _decide(case_id, "keep", keep_case, "Kept. Referrer and business are told why it takes longer.")
+    return _decide(case_id, "keep", keep_case, lambda _: "Kept. Referrer and business are told why it takes longer.")
 
 
 @bp.post("/fraud/<case_id>/release")
 @signed_in
 @limiter.limit(WRITING, key_func=caller)
 def release(case_id: str) -> Any:
-    return _decide(case_id, "release", let_go, "Let go. Everything goes on where it stood, and both sides are told.")
+    return _decide(case_id, "release", let_go,
+                   lambda _: "Let go. Everything goes on where it stood, and both sides are told.")
 
 
 @bp.post("/fraud/<case_id>/confirmation")
 @signed_in
 @limiter.limit(WRITING, key_func=caller)
 def confirmation(case_id: str) -> Any:
-    return _decide(case_id, "confirmation", confirm_fraud, "Confirmed. The referrer reads the reason.")
+    return _decide(case_id, "confirmation", confirm_fraud, _when_it_takes_effect)
 
 
-def _decide(case_id: str, name: str, verb: Callable[..., None], said: str) -> Any:
+def _when_it_takes_effect(case: FraudCase) -> str:
+    if case.state is CaseState.PROVEN or case.settles_at is None:
+        return "Confirmed on the appeal: it is final and takes effect now. Both sides are told."
+    return ("Confirmed. The referrer reads the reason and may appeal; without an appeal it takes effect on "
+            f"{day_in_words(case.settles_at)}.")
+
+
+def _decide(case_id: str, name: str, verb: Callable[..., None], said: Callable[[FraudCase], str]) -> Any:
     user, form = _operator(), Form(DecisionOnFraud())
     if form.is_ready:
         with form.keeping():
             with transaction():
                 verb(get_case(case_id), by=user, **form.fields)
-            flash(said, "ok")
+            flash(said(get_case(case_id)), "ok")
             return redirect(url_for(".show", case_id=case_id))
     return _show(get_case(case_id), user, forms={name: form}), form.status

@@ -13,6 +13,7 @@ from marketplace.privacy.kinds import KINDS
 from marketplace.privacy.untold import look, untold
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.figures import leads_with_address
+from marketplace.referrals.fraud.words import cases_of
 from marketplace.referrals.models import Buyer, Lead
 from marketplace.referrals.next_step import next_step
 
@@ -36,13 +37,14 @@ def show() -> Any:
     asked = list(db.session.scalars(
         select(Lead).join(Buyer, Buyer.id == Lead.buyer_id)
         .where(Buyer.erasure_asked_at.is_not(None), Buyer.erased_at.is_(None)).order_by(Buyer.erasure_asked_at)))
-    known = leads_with_address([one.lead for one in waiting])
+    leads = [one.lead for one in waiting]
+    known, cases = leads_with_address(leads), cases_of(leads)
     told = select(Lead, Buyer).join(Buyer, Buyer.id == Lead.buyer_id).where(Buyer.told_at.is_not(None))
     return render_template(
         "admin/privacy.html", waiting=waiting, asked=asked, counts=_counts(),
         told=db.session.execute(told.order_by(Buyer.told_at.desc()).limit(20)).all(),
-        next_step=lambda lead: next_step(lead, Audience.ADMIN, [], is_address_known=lead.id in known), kinds=KINDS,
-        newest=newest_key())
+        next_step=lambda lead: next_step(lead, Audience.ADMIN, [], is_address_known=lead.id in known, cases=cases),
+        kinds=KINDS, newest=newest_key())
 
 
 def _counts() -> dict[str, int]:

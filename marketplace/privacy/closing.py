@@ -65,7 +65,8 @@ def forget_user(user: User, *, by: str) -> None:
     _empty("leads", Lead.referrer_id == user.id, how_known="", answer=None)
     _empty("leads", (Lead.referrer_id == user.id) & Lead.appeal.is_not(None), appeal="")
     _empty("dispute_statements", DisputeStatement.said_by == user.id, text=None, link=None)
-    _empty("fraud_cases", FraudCase.about_id == user.id, keep_reason=None, reason=None, appeal=None)
+    _empty("fraud_cases", FraudCase.about_id == user.id, keep_reason=None, reason=None, explanation=None,
+           appeal=None)
     _empty("rewards_in_kind", RewardInKind.beneficiary_id == user.id, offer=None, receipt=None)
     _empty("chargeback_answers", ChargebackAnswer.chargeback_id.in_(
         select(Chargeback.id).join(Funding, Funding.id == Chargeback.funding_id)

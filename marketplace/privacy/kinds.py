@@ -104,7 +104,7 @@ PAYEE = Kind(
     "with the account; Stripe keeps what the law asks of it")
 
 CASES = Kind(
-    "suspicions of fraud", Whose.HOLDER, {"fraud_cases": "keep_reason reason appeal"},
+    "suspicions of fraud", Whose.HOLDER, {"fraud_cases": "keep_reason reason explanation appeal"},
     "What an admin and the person wrote about a lead that waits because of them.", "with the account")
 BANK = Kind(
     "words to a bank", Whose.HOLDER, {"chargeback_answers": "text"},

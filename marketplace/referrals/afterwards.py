@@ -200,7 +200,7 @@ def count_renewals(sale: Conversion) -> int:
 
 def may_renew(lead: Lead, sale: Conversion | None) -> bool:
     """Whether a renewal recorded today could count."""
-    if sale is None or is_given_back(sale) or sale.renewals_ended_at is not None:
+    if sale is None or is_given_back(sale) or sale.renewals_ended_at is not None or is_found_false(lead.id):
         return False
     number, months = count_renewals(sale) + 1, whole_months(sale.occurred_on, clock.now().date())
     return any(number <= times_at_most(rule) and (rule.within_months is None or months <= rule.within_months)

@@ -4,9 +4,11 @@ from marketplace.foundation.errors import Conflict, require
 from marketplace.identity.models import User
 from marketplace.referrals import lifecycle
 from marketplace.referrals.duplicates import give_way
+from marketplace.referrals.fraud.scoring import look_again
 from marketplace.referrals.models import EvidenceState, Lead, Moderation
 from marketplace.referrals.permissions import is_referrer
 from marketplace.referrals.pointing import start_clocks
+from marketplace.referrals.queries import is_found_false
 
 
 class AppealUsed(Conflict):
@@ -18,9 +20,10 @@ class NotRefused(Conflict):
 
 
 def may_be_appealed(lead: Lead) -> bool:
-    """Once it was told, and once only; and as long as there is something to look at again."""
+    """Once it was told, and once only; as long as there is something to look at again, and it was not found false."""
     refused = lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE}
-    return refused and lead.appeal is None and lead.tell_at is None and bool(lead.evidence.quote)
+    is_open = refused and lead.appeal is None and lead.tell_at is None and bool(lead.evidence.quote)
+    return is_open and not is_found_false(lead.id)
 
 
 def appeal_decision(lead: Lead, *, by: User, why: str) -> None:
@@ -31,6 +34,9 @@ def appeal_decision(lead: Lead, *, by: User, why: str) -> None:
     if not lead.evidence.quote:
         raise NotRefused("What was read is erased by now, so nobody can look at it again.",
                          next_step="If the buyer still looks for it, point at them anew.")
+    if is_found_false(lead.id):
+        raise NotRefused("It was found that this lead is not genuine, and that stands.",
+                         next_step="The lead’s page says why. What your other leads earned stays yours.")
     if not may_be_appealed(lead):
         raise NotRefused("Only a refusal can be appealed.", next_step="Reload the page to see where it stands now.")
     give_way(lead)
@@ -39,6 +45,7 @@ def appeal_decision(lead: Lead, *, by: User, why: str) -> None:
     lifecycle.move(lead, Moderation.IN_REVIEW, by=by.id, reason="appeal")
     lead.submitted_at = clock.now()
     start_clocks(lead)
+    look_again(lead)
     outbox.promise("send_letter", letter="appeal_came", lead_id=lead.id)
     if lead.evidence.state is EvidenceState.PENDING:  # Nobody reads the post of a duplicate, until now.
         outbox.promise("capture_evidence", lead_id=lead.id)

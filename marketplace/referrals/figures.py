@@ -86,7 +86,7 @@ def count_to_contact(business_id: str) -> int:
     """Buyers who said yes and have not heard from the business yet."""
     return db.session.scalar(select(func.count()).select_from(Lead).where(
         Lead.business_id == business_id, Lead.moderation == Moderation.ACCEPTED, Lead.consent == Consent.GRANTED,
-        Lead.stage == Stage.NEW)) or 0
+        Lead.stage == Stage.NEW, Lead.is_held.is_(False))) or 0
 
 
 def count_in_review() -> int:

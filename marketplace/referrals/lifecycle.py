@@ -1,7 +1,7 @@
 """Every state on every axis of a lead, its evidence, conversions and rewards; the only writers of them."""
 from collections.abc import Mapping
 
-from marketplace.foundation import audit, clock
+from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.states import IllegalMove, check_move
 from marketplace.referrals.models import (
@@ -39,6 +39,7 @@ MODERATION_MOVES: Mapping[Moderation, frozenset[Moderation]] = {
     M.EXPIRED: frozenset(),
 }
 
+ENDINGS = frozenset({M.REJECTED, M.DUPLICATE, M.WITHDRAWN, M.EXPIRED})
 UNDOABLE = frozenset({M.ACCEPTED, M.REJECTED, M.NEEDS_INFO})  # While nobody was told: back to IN_REVIEW.
 
 CONSENT_MOVES: Mapping[Consent, frozenset[Consent]] = {
@@ -159,6 +160,8 @@ def move(lead: Lead, target: Moderation, *, by: str, reason: str = "") -> None:
     check_move(MODERATION_MOVES, lead.moderation, target)
     audit.record(f"lead.{target}", lead.id, by=by, was=lead.moderation, reason=reason)
     lead.moderation, lead.tell_at = target, None
+    if lead.is_held and target in ENDINGS:
+        outbox.promise("end_case_with_lead", lead_id=lead.id)
 
 
 def take_back(lead: Lead, *, by: str) -> None:

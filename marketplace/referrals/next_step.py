@@ -1,10 +1,14 @@
 """What happens next with a lead, and who has to do it: one sentence for each reader."""
+from collections.abc import Mapping, Sequence
+
 from marketplace.foundation.money import show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.audience import Audience, reader_of
 from marketplace.referrals.caps import CREDITED_ANEW
 from marketplace.referrals.disputed import disputed_parts
-from marketplace.referrals.models import Consent, Lead, Moderation, Reward, RewardState, Stage
+from marketplace.referrals.figures import leads_with_address
+from marketplace.referrals.fraud.words import cases_of, said_of
+from marketplace.referrals.models import Consent, FraudCase, Lead, Moderation, Reward, RewardState, Stage
 from marketplace.referrals.queries import is_buyer_address_known
 from marketplace.referrals.reserving import still_possible
 from marketplace.referrals.reward_words import main_reward, reward_next, taking_back
@@ -15,14 +19,21 @@ R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYE
 
 def next_step(
     lead: Lead, audience: Audience, rewards: list[Reward], *, is_address_known: bool | None = None,
-    word: BuyersWord | None = None,
+    cases: Mapping[str, FraudCase] | None = None, word: BuyersWord | None = None,
 ) -> str:
-    """One sentence: what happens next, and who has to do it. Lists know ``is_address_known`` and ``word`` of all their
-    leads."""
+    """One sentence: what happens next, and who has to do it. Lists know ``is_address_known``, ``cases`` of fraud and
+    the buyer's ``word`` of all their leads."""
+    case = (cases_of([lead]) if cases is None else cases).get(lead.id)
+    if said := said_of(case, lead, audience, has_earned=bool(rewards)):
+        return said
     if lead.moderation is not Moderation.ACCEPTED:
         return _before_acceptance(lead, audience)
     if lead.consent is Consent.ASKED:
         return _while_asked(lead, audience, is_address_known=is_address_known)
+    return _once_answered(lead, audience, rewards, word)
+
+
+def _once_answered(lead: Lead, audience: Audience, rewards: list[Reward], word: BuyersWord | None) -> str:
     if word is not None and lead.stage is not Stage.WON and (said := _word_next(word, audience)):
         return said
     if rewards and (lead.stage is Stage.WON or lead.stage in IN_THE_END):
@@ -30,6 +41,15 @@ def next_step(
     if lead.stage in IN_THE_END:
         return TO_BUSINESS.get(lead.stage, IN_THE_END[lead.stage]) if audience is B else IN_THE_END[lead.stage]
     return _in_talks(lead, audience)
+
+
+def next_steps(
+    leads: Sequence[Lead], audience: Audience, rewards: Mapping[str, list[Reward]], words: Mapping[str, BuyersWord],
+) -> dict[str, str]:
+    """The same for a list, by lead, in a few statements."""
+    known, cases = leads_with_address(leads), cases_of(leads)
+    return {lead.id: next_step(lead, audience, rewards[lead.id], is_address_known=lead.id in known, cases=cases,
+                               word=words.get(lead.id)) for lead in leads}
 
 
 def _word_next(word: BuyersWord, audience: Audience) -> str:

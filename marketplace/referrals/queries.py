@@ -15,6 +15,7 @@ from marketplace.foundation.money import Money
 from marketplace.identity.models import User
 from marketplace.payments.models import BusinessDebt
 from marketplace.referrals.models import (
+    FOUND_FRAUD,
     LIVE_DISPUTES,
     Buyer,
     CaseState,
@@ -161,6 +162,12 @@ def is_found_false(lead_id: str) -> bool:
     return facts(FOUND_FALSE, {"lead_id": lead_id}).first() is not None
 
 
+def found_false_among(leads: Sequence[Lead]) -> set[str]:
+    """The same of many, by lead."""
+    return set(db.session.scalars(select(FraudCase.lead_id).where(
+        FraudCase.lead_id.in_([lead.id for lead in leads]), FraudCase.state == CaseState.PROVEN)))
+
+
 def unpaid_rulings(lead_id: str) -> list[str]:
     """The disputes about this lead for which the business still owes what their rulings gave."""
     return list(facts(UNPAID, {"lead_id": lead_id}).scalars())
@@ -211,6 +218,7 @@ class Record:
     refused: int
     sold: int
     overturned: int  # Refused, and accepted on appeal.
+    found_false: int  # By a person, because of signs of fraud; it may be appealed still.
     lost: int  # Disputes.
 
     @property
@@ -236,8 +244,11 @@ def _record(whose: ColumnElement[bool], lost_by: ColumnElement[bool]) -> Record:
         func.count().filter(accepted | refused), func.count().filter(accepted), func.count().filter(refused),
         func.count().filter(Lead.stage == Stage.WON), func.count().filter(accepted & Lead.appeal.is_not(None)))
         .select_from(Lead).where(whose)).one()
+    found_false = db.session.scalar(
+        select(func.count()).select_from(FraudCase).join(Lead, Lead.id == FraudCase.lead_id)
+        .where(whose, FraudCase.state.in_(FOUND_FRAUD))) or 0
     lost = db.session.scalar(select(func.count()).select_from(Dispute).where(lost_by)) or 0
-    return Record(*counts, lost)
+    return Record(*counts, found_false, lost)
 
 
 # What the tabs of a pipeline hold, in their order. A lead is in one of them.

@@ -130,7 +130,9 @@ DOUBTS: dict[str, Told] = {
     "fraud.kept": (EVERYONE - {Y}, "The look takes longer", "warn"),
     "fraud.let_go": (EVERYONE - {Y}, "A person has looked: it goes on", "ok"),
     "fraud.expired": (EVERYONE - {Y}, "Nobody kept it back: it goes on", "ok"),
-    "fraud.appealed": (INSIDERS, "The referrer explained", "info"),
+    "fraud.ended": (EVERYONE - {Y}, "The look ended with the lead", "mute"),
+    "fraud.explained": (INSIDERS, "The referrer explained", "info"),
+    "fraud.appealed": (INSIDERS, "The referrer appealed: another person decides", "info"),
     "fraud.confirmed": (EVERYONE - {Y}, "A person finds that it is not genuine", "bad"),
     "fraud.proven": (EVERYONE - {Y}, "It stands that it is not genuine", "bad"),
 }
@@ -162,7 +164,8 @@ TO_REFERRER = {
     "evidence.given": "You gave the text",
     "lead.needs_info": "A question to you",
     "lead.withdrawn": "You took it back",
-    "fraud.appealed": "You explained",
+    "fraud.explained": "You explained",
+    "fraud.appealed": "You appealed: another person decides",
     "split.passed_on": "What you kept of the split is shared with the other referrer",
 }
 TO_BUSINESS = {

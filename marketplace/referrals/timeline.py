@@ -17,6 +17,7 @@ from marketplace.referrals.audience import Audience, reader_of
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.desk.as_told import is_untold, untold_spans
 from marketplace.referrals.disputes.words import claimant_in_words, respondent_in_words, title_of
+from marketplace.referrals.fraud.effects import NOT_GENUINE
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import (
     Clawback,
@@ -123,7 +124,10 @@ def _more(event: AuditEvent, lead: Lead, audience: Audience, about: str) -> str:
 
 
 def _may_read_reason(event: AuditEvent, audience: Audience) -> bool:
-    """What an admin writes of signs of fraud is for the referrer: it may tell of their leads for other businesses."""
+    """What an admin writes of signs of fraud is for the referrer: it may tell of their leads for other businesses. A
+    buyer reads that it ended, and is accused of nothing."""
+    if audience is Y:
+        return bool(event.details["reason"] != NOT_GENUINE)
     return audience in INSIDERS or not event.action.startswith("fraud.")
 
 

@@ -1,21 +1,31 @@
 """Signs of fraud add up; a person decides; both sides are told; nothing is taken before an appeal could be made."""
+from urllib.parse import urlsplit
+
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import create_engine, delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden
+from marketplace.foundation.show import day_in_words
 from marketplace.foundation.traces import Trace, TraceKind, forget_traces, keep_traces
 from marketplace.identity.models import User
 from marketplace.payments.models import AccountKind, Payable
 from marketplace.payments.money_out.stops import why_stopped
+from marketplace.referrals.appeals import NotRefused, appeal_decision
+from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.audience import Audience
-from marketplace.referrals.contact import NoConsent, open_contact
+from marketplace.referrals.contact import NoConsent, open_contact, see_leads
+from marketplace.referrals.deadlines import decision_due
+from marketplace.referrals.desk.telling import tell_now
+from marketplace.referrals.disputes.subjects import kinds_for
+from marketplace.referrals.figures import count_to_contact
 from marketplace.referrals.fraud import cases
 from marketplace.referrals.fraud.addresses import firm_of, is_office, is_thrown_away
 from marketplace.referrals.fraud.effects import HeldForALook
 from marketplace.referrals.fraud.queries import standing_of
-from marketplace.referrals.fraud.rules import RULES, STOP_FROM, add_up, judge
+from marketplace.referrals.fraud.rules import HOLD_ENDS_AFTER, RULES, STOP_FROM, add_up, judge
 from marketplace.referrals.fraud.scoring import looks_at
 from marketplace.referrals.fraud.signals import signals_on
 from marketplace.referrals.models import (
@@ -30,10 +40,13 @@ from marketplace.referrals.models import (
     Verdict,
 )
 from marketplace.referrals.moderation import reject_lead
-from marketplace.referrals.queries import rewards_of_lead
+from marketplace.referrals.next_step import next_step
+from marketplace.referrals.pointing import withdraw_lead
+from marketplace.referrals.queries import record_of_business, record_of_referrer, rewards_of_lead
 from marketplace.referrals.timeline import tell_story
 from tests import factories as make
-from tests.browsing import body_of
+from tests.browsing import body_of, words_of
+from tests.old_database import migrate, old_database
 from tests.referrals.steps import actions_on, again, do, holds
 
 DEVICE, BROWSER, NETWORK = TraceKind.DEVICE, TraceKind.BROWSER, TraceKind.NETWORK
@@ -284,10 +297,10 @@ class TestConfirmed:
         won(own_device, work)
         do(cases.confirm_fraud, case_of(own_device), by=mona, reason="One person.")
         do(cases.explain_lead, again(own_device), by=ana, why="He is my husband; we have one computer.")
-        told = tell_story(again(own_device), Audience.REFERRER)[-1]
-        assert (told.title, told.text) == ("You explained", "as an appeal: another person decides")
-        with pytest.raises(cases.SecondAdmin):
-            do(cases.confirm_fraud, case_of(own_device), by=mona, reason="I still think so.")
+        assert tell_story(again(own_device), Audience.REFERRER)[-1].title == "You appealed: another person decides"
+        for verb in (cases.confirm_fraud, cases.keep_case):
+            with pytest.raises(cases.SecondAdmin):
+                do(verb, case_of(own_device), by=mona, reason="I still think so.")
         second = make.make_user("Nils Roy", is_admin=True)
         do(cases.let_go, case_of(own_device), by=second, reason="They are a family.")
         work()
@@ -308,6 +321,178 @@ class TestConfirmed:
         assert [one.rule for one in signals_on(later_lead)] == ["fraud_before"]
 
 
+def confirm(lead, mona, reason="One person."):
+    do(cases.confirm_fraud, case_of(lead), by=mona, reason=reason)
+
+
+def say(lead, who):
+    return next_step(again(lead), who, rewards_of_lead(lead))
+
+
+def page_for(browser, lead):
+    return words_of(browser.page(f"/leads/{lead.id}"))
+
+
+class TestWordsForEveryReader:
+    """What is true, and nothing to do where there is nothing to do."""
+
+    def test_found_and_not_appealed_yet(self, own_device, ana, wes, mona, as_user, work):
+        won(own_device, work)
+        held_until = case_of(own_device).expires_at
+        told = as_user(mona).submit(f"/admin/fraud/{case_of(own_device).id}", {"reason": "One person."}, action="/confirmation")
+        until = day_in_words(case_of(own_device).settles_at)
+        assert f"may appeal; without an appeal it takes effect on {until}." in told.text
+        assert say(own_device, Audience.REFERRER) == (
+            f"A person found that it is not genuine. You may appeal until {until}; then what it earned and was not sent yet "
+            "goes back to the bounty.")
+        business = page_for(as_user(wes), own_device)
+        assert f"The referrer may appeal until {until}; then what was set aside for it and not sent yet goes back" in business
+        assert "It is your turn" not in business and day_in_words(held_until) not in business
+        hers = page_for(as_user(ana), own_device)
+        assert "It is your turn" in hers and "Read it, and appeal" in hers and f"takes effect on {until}" in hers
+        assert say(own_device, Audience.BUYER) == say_without_case(own_device, Audience.BUYER)
+
+    def test_proven_after_it_was_sold(self, own_device, bounty, ana, wes, mona, as_user, anonymous, work, later):
+        won(own_device, work)
+        link = urlsplit(buyer_link(again(own_device), MAILED)).path
+        confirm(own_device, mona)
+        later(days=15)
+        work()
+        lead = again(own_device)
+        business = page_for(as_user(wes), lead)
+        assert "Nothing: it was found not to be genuine. You owe no reward for it" in business
+        for offered in ("It is your turn", "Show how to reach them", "Gave money back?", "sale refunded"):
+            assert offered not in business
+        wes = db.session.get_one(User, wes.id)
+        assert [one.evidence for one in see_leads([lead], by=wes)] == [None]
+        hers = page_for(as_user(ana), lead)
+        assert "What it had earned and was not sent yet is back in the bounty; what your other leads earned stays yours." in hers
+        assert "Open a dispute" not in hers and "Say it openly" not in hers
+        assert kinds_for(lead) == []
+        buyers = words_of(anonymous.page(link))
+        assert "may no longer contact you: this introduction has ended" in buyers
+        assert "genuine" not in buyers and "I bought it" not in buyers
+        assert (record_of_referrer(ana.id).found_false, record_of_business(bounty.business_id).found_false) == (1, 1)
+        other = make.review_lead(make.make_lead(bounty, by=ana))
+        assert "1 found not genuine" in page_for(as_user(mona), other)
+
+    def test_proven_before_it_was_sold_or_decided(self, own_device, insider, ana, wes, mona, as_user, anonymous, work, later):
+        link = urlsplit(buyer_link(again(own_device), MAILED)).path
+        for lead in (own_device, insider):
+            confirm(lead, mona)
+        later(days=15)
+        work()
+        buyers = words_of(anonymous.page(link))
+        assert "this introduction has ended" in buyers and "genuine" not in buyers and "I bought it" not in buyers
+        assert kinds_for(again(own_device)) == []
+        business = page_for(as_user(wes), own_device)
+        assert "nobody is introduced by it" in business and "It is your turn" not in business
+        hers = page_for(as_user(ana), insider)
+        assert "It earns nothing; what your other leads earned stays yours." in hers and "You can appeal once" not in hers
+        with pytest.raises(NotRefused, match="not genuine"):
+            do(appeal_decision, again(insider), by=ana, why="I left that firm.")
+
+    def test_a_strong_sign_at_the_buyers_yes(self, bounty, ana, wes, work):
+        lead = make.accept(make.make_lead(bounty, by=ana))
+        lead = make.consent(lead, email=wes.email)
+        work()
+        assert say(lead, Audience.BUSINESS).startswith("The buyer said yes. A person at Fingerpost looks at it first")
+        assert count_to_contact(bounty.business_id) == 0
+
+
+def say_without_case(lead, who):
+    return next_step(again(lead), who, rewards_of_lead(lead), cases={})
+
+
+class TestAppeals:
+    def test_what_was_explained_found_and_appealed_stays_side_by_side(self, own_device, ana, wes, mona, as_user, work, mailbox):
+        won(own_device, work)
+        person, page = as_user(ana), f"/leads/{own_device.id}"
+        person.submit(page, {"why": "We share a computer."}, action="/explanation")
+        confirm(own_device, mona, "One person with two names.")
+        sent = person.submit(page, {"why": "He is my husband."}, action="/explanation")
+        case = case_of(own_device)
+        assert (case.explanation, case.appeal) == ("We share a computer.", "He is my husband.")
+        assert f"Another person decides about it: we answer by {day_in_words(decision_due(clock.now()))}." in sent.text
+        work()
+        assert "An appeal waits: was it fraud?" in [mail["Subject"] for mail in mailbox.to(mona.email)]
+        hers = page_for(person, own_device)
+        assert "Another person decides about your appeal by" in hers and "It is neither refused nor lost" not in hers
+        for words in ("One person with two names.", "We share a computer.", "He is my husband."):
+            assert words in hers
+        assert "another person decides by" in page_for(as_user(wes), own_device)
+        room = f"/admin/fraud/{case.id}"
+        first = words_of(as_user(mona).page(room))
+        assert "Another admin decides." in first and "It is fraud" not in first and "Not decided yet" not in first
+        second = as_user(make.make_user("Nils Roy", is_admin=True))
+        assert "Appeal" in words_of(second.page("/admin/fraud"))
+        read = words_of(second.page(room))
+        assert "Decide about the appeal by" in read and "Against this: Mona Lind found fraud" in read
+        for words in ("One person with two names.", "We share a computer.", "He is my husband."):
+            assert words in read
+        told = second.submit(room, {"reason": "No marriage is on record."}, action="/confirmation")
+        assert "Confirmed on the appeal: it is final and takes effect now." in told.text
+        read, hers = words_of(second.page(room)), page_for(person, own_device)
+        assert "Against this: Mona Lind found fraud" in read and "Decided by Nils Roy" in read
+        for words in ("One person with two names.", "He is my husband.", "No marriage is on record."):
+            assert words in read and words in hers
+
+    def test_what_is_explained_is_answered_in_two_business_days_never_later_than_it_was_due(
+            self, own_device, ana, mona, as_user, later, work):
+        before = case_of(own_device).due_at
+        later(days=3)  # It is overdue.
+        sent = as_user(ana).submit(f"/leads/{own_device.id}", {"why": "We share a computer."}, action="/explanation")
+        due = case_of(own_device).due_at
+        assert before < clock.now() < due == decision_due(case_of(own_device).explained_at)
+        assert f"we answer by {day_in_words(due)}." in sent.text
+        assert "We have your explanation, and answer by" in page_for(as_user(ana), own_device)
+        assert "Late" not in words_of(as_user(mona).page("/admin/fraud"))
+
+
+class TestBeforeADecision:
+    def test_a_held_lead_is_promised_to_no_clock(self, insider, ana, mona, as_user):
+        for reader in (ana, mona):
+            assert "after five" not in page_for(as_user(reader), insider)
+        assert say(insider, Audience.REFERRER) == "A person looks at it first. It is not accepted by itself before."
+        assert "no clock accepts it" in page_for(as_user(mona), insider)
+        for promise in ("/fairness", f"/bounties/{insider.bounty_id}/terms/1"):
+            assert "accepted, unless signs of fraud hold it until a person has looked" in words_of(as_user(ana).page(promise))
+        queue = words_of(as_user(mona).page("/moderation"))
+        assert "no clock accepts it" in queue and "accepted automatically in" not in queue
+        case = case_of(insider)
+        with transaction():
+            case.level, case.expires_at = Verdict.HOLD, clock.now() + HOLD_ENDS_AFTER
+        until = day_in_words(case_of(insider).expires_at)
+        assert f"looks at it first, until {until} at the latest." in page_for(as_user(ana), insider)
+        assert f"held until {until} at the latest" in words_of(as_user(mona).page("/moderation")).replace("  ", " ")
+
+    def test_refused_meanwhile_its_case_ends_and_an_appeal_looks_again(self, insider, ana, mona, as_user, work, later):
+        case = case_of(insider)
+        do(reject_lead, again(insider), by=mona, reason_code=ReasonCode.SPAM)
+        work()
+        assert case_of(insider).id == case.id  # Nobody was told yet, and it may be undone.
+        assert "It is neither refused nor lost" in page_for(as_user(ana), insider)
+        do(tell_now, again(insider), by=mona)
+        assert "It is neither refused nor lost" not in page_for(as_user(ana), insider)  # Before the job has run, too.
+        later(minutes=10)
+        work()
+        assert case_of(insider) is None and not again(insider).is_held
+        assert actions_on(insider.id)[-1] == "fraud.ended"
+        room = words_of(as_user(mona).page(f"/admin/fraud/{case.id}"))
+        assert "Nothing: the lead had ended, with nothing earned." in room
+        do(appeal_decision, again(insider), by=ana, why="I left that firm.")
+        assert case_of(insider).level is Verdict.STOP and again(insider).is_held
+
+    def test_taken_back_by_the_referrer_it_ends_but_not_what_was_found_already(self, bounty, insider, ana, mona, work):
+        found = make.review_lead(make.make_lead(bounty, by=ana))
+        confirm(found, mona)
+        do(cases.explain_lead, again(found), by=ana, why="Yes, but I left that firm.")
+        for lead in (insider, found):
+            do(withdraw_lead, again(lead), by=ana)
+        work()
+        assert case_of(insider) is None and case_of(found).is_appealed
+
+
 class TestTransfer:
     def test_what_is_owed_already_is_stopped_when_two_accounts_have_one_bank(self, bounty, ana, work, later, mona):
         lead = make.consent(make.accept(make.make_lead(bounty, by=ana)))
@@ -320,7 +505,7 @@ class TestTransfer:
 
         do(look_at_owed, ana.id)
         payable = db.session.get_one(Payable, reward.id)
-        assert "A person at Fingerpost" in why_stopped(payable)
+        assert "a person at Fingerpost" in why_stopped(payable)
         do(cases.let_go, case_of(lead), by=mona, reason="A couple with one account.")
         assert why_stopped(payable) is None
 
@@ -373,7 +558,7 @@ class TestPages:
         person = as_user(ana)
         assert "device that you use yourself" in person.page(f"/leads/{own_device.id}").text_content()
         person.submit(f"/leads/{own_device.id}", {"why": "We share a computer."}, action="/explanation")
-        assert case_of(own_device).appeal == "We share a computer."
+        assert case_of(own_device).explanation == "We share a computer."
         business = as_user(wes).page(f"/leads/{own_device.id}").text_content()
         assert "A person at Fingerpost looks" in business and "device" not in business
 
@@ -388,3 +573,24 @@ class TestPages:
         assert anonymous.get_cookie("device") is not None
         assert {one.kind for one in db.session.scalars(select(Trace).filter_by(subject_id=ana.id))} == {
             BROWSER, NETWORK}
+
+
+def test_old_words_of_the_person_stand_where_they_were_said(request, tmp_path):
+    """An explanation was kept where the appeal is kept now."""
+    with old_database(request, tmp_path) as url:
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            at = "TIMESTAMP WITH TIME ZONE"
+            connection.execute(text(
+                f"CREATE TABLE fraud_cases (id TEXT, state TEXT, appeal TEXT, appealed_at {at}, settles_at {at})"))
+            day = "'2026-11-22 00:00:00'"
+            for row in (f"'waits', 'open', 'a', {day}, NULL", f"'found', 'confirmed', 'b', {day}, {day}",
+                        f"'appealed', 'open', 'c', {day}, {day}"):
+                connection.execute(text(f"INSERT INTO fraud_cases VALUES ({row})"))
+            before = connection.execute(text("SELECT * FROM fraud_cases ORDER BY id")).all()
+            migrate(connection, "upgrade", "0027_fraud_words")
+            kept = connection.execute(text("SELECT id, explanation, appeal FROM fraud_cases ORDER BY id")).all()
+            assert kept == [("appealed", None, "c"), ("found", "b", None), ("waits", "a", None)]
+            migrate(connection, "downgrade", "0027_fraud_words")
+            assert connection.execute(text("SELECT * FROM fraud_cases ORDER BY id")).all() == before
+        engine.dispose()

@@ -18,7 +18,7 @@ def moderators_reminded(lead_id: str) -> list[Mail]:
 
 def decision_overdue(lead_id: str) -> list[Mail]:
     return _to_deciders(lead_id, "A decision is overdue",
-                        "Two business days are over. After five a lead is accepted automatically.")
+                        "Two business days are over. After five a lead that nothing holds is accepted automatically.")
 
 
 def appeal_came(lead_id: str) -> list[Mail]:

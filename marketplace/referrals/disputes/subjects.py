@@ -98,7 +98,7 @@ def kinds_for(lead: Lead, *, for_business: bool = False) -> list[DisputeKind]:
 def _possible(lead: Lead, *, for_business: bool) -> list[DisputeKind]:
     if for_business:
         return [K.BAD_LEAD] if any(_is_reclaimable(one) for one in rewards_of_lead(lead)) else []
-    return [kind for kind, may in _OFFERED.items() if may(lead)]
+    return [] if is_found_false(lead.id) else [kind for kind, may in _OFFERED.items() if may(lead)]
 
 
 def disputes_no_until(lead: Lead) -> datetime | None:

@@ -8,8 +8,10 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
 from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
+from marketplace.referrals.deadlines import decision_due
 from marketplace.referrals.fraud import effects, lifecycle
 from marketplace.referrals.fraud.rules import APPEAL_WITHIN, DECISION_DUE, HOLD_ENDS_AFTER
+from marketplace.referrals.lifecycle import ENDINGS
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import CaseState, FraudCase, FraudScore, Lead, Point, Reward, Verdict
 from marketplace.referrals.permissions import is_referrer, may_decide
@@ -17,6 +19,7 @@ from marketplace.referrals.permissions import is_referrer, may_decide
 WAITS = frozenset({Verdict.HOLD, Verdict.STOP})
 LIVE = (CaseState.OPEN, CaseState.CONFIRMED)
 REMINDED_EVERY = timedelta(days=7)
+A_MOMENT = timedelta(minutes=1)
 
 
 class AppealUsed(Conflict):
@@ -67,6 +70,7 @@ def keep_case(case: FraudCase, *, by: User, reason: str, version: int | None = N
     _check_may_decide(case, by, version)
     if case.state is not CaseState.OPEN:
         raise NotHeld("This was decided meanwhile.", next_step="Reload the page to see where it stands.")
+    _refuse_who_found_it(case, by)
     if case.level is Verdict.HOLD:
         case.expires_at = clock.now() + HOLD_ENDS_AFTER
         outbox.promise("expire_fraud_hold", after=HOLD_ENDS_AFTER, case_id=case.id)
@@ -92,9 +96,7 @@ def confirm_fraud(case: FraudCase, *, by: User, reason: str, version: int | None
     _check_may_decide(case, by, version)
     lock_funds_of(case.lead)
     if case.settles_at is not None:
-        if by.id == case.decided_by:
-            raise SecondAdmin("You confirmed this before the appeal.",
-                              next_step="Another admin decides about the appeal; you may still let it go.")
+        _refuse_who_found_it(case, by)
         lifecycle.move_case(case, CaseState.PROVEN, by=by.id, reason=reason)
         effects.undo_lead(case, by=by.id)
         _tell(case, "fraud_proven")
@@ -107,14 +109,17 @@ def confirm_fraud(case: FraudCase, *, by: User, reason: str, version: int | None
 
 
 def may_appeal(case: FraudCase) -> bool:
-    """Once while it waits, in which case an admin looks sooner; and once after it was confirmed."""
+    """Once while it waits, and once after it was confirmed."""
     if case.state is CaseState.CONFIRMED:
         return case.settles_at is not None and clock.now() < case.settles_at
-    return case.state is CaseState.OPEN and case.appeal is None and case.settles_at is None
+    return case.state is CaseState.OPEN and case.explanation is None and case.settles_at is None
 
 
-def explain_lead(lead: Lead, *, by: User, why: str) -> None:
-    """An appeal in the referrer's own words. confirmed -> open, for another admin; an open one is due at once."""
+def explain_lead(lead: Lead, *, by: User, why: str) -> FraudCase:
+    """In the referrer's own words: what explains the signs; or an appeal, confirmed -> open, for another admin.
+
+    Either is answered as soon as a moderator decides: two business days, or sooner where it was due before.
+    """
     require(is_referrer(by, lead), "explain this lead")
     case = find_case(lead.id)
     if case is None:
@@ -122,16 +127,22 @@ def explain_lead(lead: Lead, *, by: User, why: str) -> None:
     if not may_appeal(case):
         raise AppealUsed("This was appealed already, or the time for it is over.",
                          next_step="Reload the page to see where it stands now.")
-    case.appeal, case.appealed_at, case.due_at = why, clock.now(), clock.now()
+    now = clock.now()
+    if case.state is CaseState.CONFIRMED or not now < case.due_at <= decision_due(now):
+        case.due_at = decision_due(now)
     if case.state is CaseState.CONFIRMED:
-        lifecycle.move_case(case, CaseState.OPEN, by=by.id, reason="appeal")
+        case.appeal, case.appealed_at, case.keep_reason = why, now, None
+        lifecycle.move_case(case, CaseState.OPEN, by=by.id)
         if case.level is Verdict.HOLD:
-            case.expires_at = clock.now() + HOLD_ENDS_AFTER
+            case.expires_at = now + HOLD_ENDS_AFTER
             outbox.promise("expire_fraud_hold", after=HOLD_ENDS_AFTER, case_id=case.id)
     else:
-        audit.record("fraud.appealed", case.lead_id, by=by.id, case=case.id)
-    outbox.promise("send_letter", key=f"fraud_appealed:{case.id}:{case.appealed_at.isoformat()}",
-                   letter="fraud_waiting", case_id=case.id)
+        case.explanation, case.explained_at = why, now
+        audit.record("fraud.explained", case.lead_id, by=by.id, case=case.id)
+    for wait in (timedelta(0), case.due_at - now):  # And again when it is due, if nobody has decided by then.
+        outbox.promise("send_letter", after=wait, key=f"fraud_appealed:{case.id}:{(now + wait).isoformat()}",
+                       letter="fraud_waiting", case_id=case.id)
+    return case
 
 
 def expire_fraud_hold(case_id: str) -> None:
@@ -143,6 +154,26 @@ def expire_fraud_hold(case_id: str) -> None:
     lifecycle.move_case(case, CaseState.EXPIRED, by=audit.SYSTEM, reason="nobody kept it")
     effects.let_lead_go(case)
     _tell(case, "fraud_ended")
+
+
+def ended_first(case: FraudCase) -> bool:
+    """Its lead was refused, taken back or never answered before anybody had decided about the case, and that is told:
+    nothing was earned, and nothing is left to hold. What was found and appealed against waits for its decision."""
+    return case.state is CaseState.OPEN and case.settles_at is None and ended_unaccepted(case.lead)
+
+
+def ended_unaccepted(lead: Lead) -> bool:
+    return lead.accepted_at is None and lead.moderation in ENDINGS and lead.tell_at is None
+
+
+def end_case_with_lead(lead_id: str) -> None:
+    """Job, when a held lead ends. A decision that is told to nobody yet may still be undone."""
+    lead, case = db.session.get_one(Lead, lead_id), find_case(lead_id)
+    if lead.tell_at is not None:
+        outbox.promise("end_case_with_lead", after=max(lead.tell_at - clock.now(), A_MOMENT), lead_id=lead_id)
+    elif case is not None and ended_first(case):
+        lifecycle.end_with_lead(case)
+        lead.is_held = False
 
 
 def settle_fraud_case(case_id: str) -> None:
@@ -159,9 +190,9 @@ def settle_fraud_case(case_id: str) -> None:
 def remind_of_fraud(case_id: str) -> None:
     """Job, when a decision is due, and every week after: a stop does not end by itself."""
     case = db.session.get_one(FraudCase, case_id)
-    if case.state is not CaseState.OPEN:
+    if case.state not in LIVE:
         return
-    if clock.now() >= case.due_at:
+    if case.state is CaseState.OPEN and clock.now() >= case.due_at:
         outbox.promise("send_letter", letter="fraud_waiting", case_id=case.id)
     outbox.promise("remind_of_fraud", after=REMINDED_EVERY, case_id=case.id)
 
@@ -169,6 +200,13 @@ def remind_of_fraud(case_id: str) -> None:
 def _check_may_decide(case: FraudCase, by: User, version: int | None) -> None:
     require(may_decide(by, case.lead), "decide about this lead")
     check_version(case, version)
+
+
+def _refuse_who_found_it(case: FraudCase, by: User) -> None:
+    """An appeal is another admin's to refuse, and to keep waiting."""
+    if case.is_appealed and by.id == case.decided_by:
+        raise SecondAdmin("You confirmed this before the appeal.",
+                          next_step="Another admin decides about the appeal; you may still let it go.")
 
 
 def _tell(case: FraudCase, letter: str, *, again: str = "") -> None:

@@ -32,7 +32,7 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.reserving import free_reserved
 
-HELD = "A person at Fingerpost looks at this lead first. Nothing is lost meanwhile."
+HELD = "Its lead waits until a person at Fingerpost has decided for good."  # A buyer with a share reads it too.
 NOT_GENUINE = "It was found not to be genuine."
 UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
 UNRELEASED = frozenset({RewardState.PENDING, RewardState.ON_HOLD})

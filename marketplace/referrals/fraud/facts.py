@@ -19,9 +19,9 @@ from marketplace.payments.models import Funding, FundingState, Transfer
 from marketplace.payments.money_out.payables import SENT
 from marketplace.referrals.fraud.addresses import firm_of, is_office, is_thrown_away
 from marketplace.referrals.models import (
+    FOUND_FRAUD,
     Buyer,
     BuyerRuling,
-    CaseState,
     Evidence,
     FraudCase,
     FraudScore,
@@ -48,7 +48,6 @@ ENOUGH_REWARDS, NEARLY_ALL = 5, 80  # Rewards; percent.
 FAR_LARGER, ENOUGH_TO_COMPARE, COMPARED = 5, 5, 50
 FRESH = timedelta(days=7)
 FIRST_PAYMENTS = 3
-FOUND_FRAUD = (CaseState.CONFIRMED, CaseState.PROVEN)
 
 
 def find_facts(point: Point, lead: Lead, reward: Reward | None) -> Found:

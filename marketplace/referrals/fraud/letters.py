@@ -8,6 +8,7 @@ from marketplace.foundation.letters import TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
+from marketplace.referrals.fraud.cases import ended_unaccepted
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.letters import to_members, to_referrer
 from marketplace.referrals.models import CaseState, FraudCase, Lead, Reward
@@ -54,6 +55,11 @@ def fraud_ended(case_id: str) -> list[Mail]:
     case = _case(case_id)
     if case.state not in {CaseState.LET_GO, CaseState.EXPIRED}:
         return []
+    if ended_unaccepted(case.lead):
+        return to_referrer(
+            case.lead, "The look at your lead is over",
+            f"The look at your lead for {case.lead.business.name} is over, and nothing is held against it any more. It "
+            "had ended before, for another reason that stands on its page.")
     return _both(case, "Your lead goes on",
                  [(f"The look at your lead for {case.lead.business.name} is over: everything goes on where it stood. "
                    "Thank you for your patience.")],
@@ -104,10 +110,18 @@ def fraud_waiting(case_id: str) -> list[Mail]:
     case = _case(case_id)
     if case.state is not CaseState.OPEN:
         return []
-    asked = "The person concerned has answered." if case.appealed_at else "It has waited for its time."
     action = ("Open the case", public_url(f"/admin/fraud/{case.id}"))
-    why = f"{asked} Signs of fraud hold it up until an admin decides."
-    return [compose(admin.email, "A lead waits for a look", why,
+    by = f"Decide by {day_in_words(case.due_at)}."
+    if case.is_appealed:
+        why = f"The referrer appeals against what was found. Another admin than the one who found it decides. {by}"
+        return _to_admins("An appeal waits: was it fraud?", why, action)
+    asked = "The referrer has explained it." if case.explained_at else "It has waited for its time."
+    why = f"{asked} Signs of fraud hold it up until an admin decides. {by}"
+    return _to_admins("A lead waits for a look", why, action)
+
+
+def _to_admins(subject: str, why: str, action: tuple[str, str]) -> list[Mail]:
+    return [compose(admin.email, subject, why,
                     name=admin.name, action=action, why=TO_ADMINS)
             for admin in db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)))]
 

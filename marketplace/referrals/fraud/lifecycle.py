@@ -32,6 +32,13 @@ def raise_case(case: FraudCase, look: FraudScore) -> None:
         audit.record("fraud.stopped", case.lead_id, by=audit.SYSTEM, case=case.id, score=look.id)
 
 
+def end_with_lead(case: FraudCase) -> None:
+    """open -> expired: nothing waits any more. Whatever was found counts again if the lead comes back."""
+    check_move(CASE_MOVES, case.state, S.EXPIRED)
+    audit.record("fraud.ended", case.lead_id, by=audit.SYSTEM, case=case.id, reason="the lead had ended")
+    case.state, case.ended_with_lead = S.EXPIRED, True
+
+
 def move_case(case: FraudCase, target: CaseState, *, by: str, reason: str = "") -> None:
     check_move(CASE_MOVES, case.state, target)
     audit.record(f"fraud.{'appealed' if target is S.OPEN else target}", case.lead_id, by=by, case=case.id,

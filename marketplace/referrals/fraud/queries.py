@@ -1,26 +1,30 @@
 """Reads of cases: the queue by its clock, the history of both sides, what stands on the pages."""
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 
+from marketplace.foundation import clock
+from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.identity.models import User
-from marketplace.referrals.fraud.cases import may_appeal
+from marketplace.referrals.fraud.cases import ended_first, may_appeal
+from marketplace.referrals.fraud.effects import UNDECIDED
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.fraud.scoring import looks_at
 from marketplace.referrals.fraud.signals import FraudSignal, signals_of
-from marketplace.referrals.models import CaseState, FraudCase, FraudScore, Lead, Moderation, Verdict
+from marketplace.referrals.models import CaseState, FraudCase, FraudScore, Lead, Verdict
 
-GONE = (Moderation.WITHDRAWN, Moderation.DUPLICATE)  # Nothing of it waits; an appeal brings the lead and its case back.
 DECIDED_SHOWN = 20
 
 
 def open_cases() -> Select[FraudCase]:
-    """What waits for a decision; due first. Not what waits for an appeal of the person only."""
+    """What waits for a decision; due first. Not what waits for an appeal of the person, nor what ends with its lead."""
+    is_live = or_(Lead.accepted_at.is_not(None), Lead.moderation.in_(UNDECIDED), FraudCase.settles_at.is_not(None))
     return (select(FraudCase).join(Lead, Lead.id == FraudCase.lead_id)
-            .where(FraudCase.state == CaseState.OPEN, Lead.moderation.not_in(GONE))
+            .where(FraudCase.state == CaseState.OPEN, is_live)
             .order_by(FraudCase.due_at, FraudCase.id))
 
 
@@ -53,6 +57,26 @@ def cases_at(business_id: str, *, but: str) -> Sequence[FraudCase]:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """What a person found, before an appeal against it."""
+
+    at: datetime
+    by: str
+    reason: str | None
+
+
+def finding_appealed(case: FraudCase) -> Finding | None:
+    """None where nothing was appealed against. What it said goes with the account of the person concerned."""
+    if case.appealed_at is None:
+        return None
+    for event in db.session.scalars(select(AuditEvent).where(
+            AuditEvent.subject_id == case.lead_id, AuditEvent.action == "fraud.confirmed").order_by(AuditEvent.id)):
+        if event.details.get("case") == case.id:
+            return Finding(event.created_at, event.actor_id, case.reason and event.details.get("reason"))
+    return None
+
+
+@dataclass(frozen=True)
 class Standing:
     """What the person concerned reads: the case, or only a longer return period; why, in plain words."""
 
@@ -60,6 +84,8 @@ class Standing:
     why: list[str]
     may_appeal: bool
     longer_days: int = 0
+    is_late: bool = False
+    appealed: Finding | None = None
 
 
 def standing_of(lead: Lead) -> Standing | None:
@@ -69,8 +95,10 @@ def standing_of(lead: Lead) -> Standing | None:
         return None
     case = db.session.scalar(
         select(FraudCase).where(FraudCase.lead_id == lead.id).order_by(FraudCase.id.desc()).limit(1))
-    if case is not None and case.state in {CaseState.OPEN, CaseState.CONFIRMED, CaseState.PROVEN}:
-        return Standing(case, _plainly(case.look), may_appeal(case))
+    is_live = case is not None and case.state in {CaseState.OPEN, CaseState.CONFIRMED, CaseState.PROVEN}
+    if case is not None and is_live and not ended_first(case):
+        return Standing(case, _plainly(case.look), may_appeal(case), is_late=case.due_at < clock.now(),
+                        appealed=finding_appealed(case))
     longer = [look for look in looks if look.reward_id and look.verdict is Verdict.LONGER]
     return Standing(None, _plainly(longer[-1]), may_appeal=False, longer_days=LONGER_BY.days) if longer else None
 

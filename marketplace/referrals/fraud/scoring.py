@@ -45,6 +45,12 @@ def look_at_owed(payee_id: str) -> None:
         look_at(db.session.get_one(Lead, reward.lead_id), Point.TRANSFER, reward)
 
 
+def look_again(lead: Lead) -> None:
+    """On an appeal: the case that had ended with the lead is open again, if the signs still say so."""
+    if db.session.scalar(select(FraudCase.id).where(FraudCase.lead_id == lead.id, FraudCase.ended_with_lead).limit(1)):
+        look_at(lead, Point.POINTING)
+
+
 def looks_at(lead_id: str) -> list[FraudScore]:
     """Oldest first."""
     return list(db.session.scalars(select(FraudScore).where(FraudScore.lead_id == lead_id).order_by(FraudScore.id)))
@@ -55,7 +61,8 @@ def _found_before(lead: Lead, looks: list[FraudScore]) -> tuple[dict[str, str], 
     if not any(look.reasons for look in looks):
         return {}, set()
     cases = db.session.scalars(select(FraudCase).where(
-        FraudCase.lead_id == lead.id, FraudCase.state.in_(ENDED_WELL)).order_by(FraudCase.id)).all()
+        FraudCase.lead_id == lead.id, FraudCase.state.in_(ENDED_WELL), ~FraudCase.ended_with_lead)
+        .order_by(FraudCase.id)).all()
     ended = max((case.decided_at or case.expires_at or case.created_at for case in cases), default=None)
     found = {key: counted for look in looks for key, _, counted in look.reasons}
     let_go = {key for look in looks for key, _, _ in look.reasons if ended and look.created_at <= ended}

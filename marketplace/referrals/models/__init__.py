@@ -12,7 +12,7 @@ from marketplace.referrals.models.disputes import (
     WitnessSaid,
 )
 from marketplace.referrals.models.evidence import CheckMoment, CheckOutcome, EvidenceCheck, EvidenceFile, FileKind
-from marketplace.referrals.models.fraud import CaseState, FraudCase, FraudScore, Point, Verdict
+from marketplace.referrals.models.fraud import FOUND_FRAUD, CaseState, FraudCase, FraudScore, Point, Verdict
 from marketplace.referrals.models.holds import RewardHold
 from marketplace.referrals.models.leads import (
     LIVE_LEADS,
@@ -55,8 +55,8 @@ from marketplace.referrals.models.sharing import (
 )
 
 __all__ = [
-    "LIVE_DISPUTES", "LIVE_LEADS", "Acquaintance", "Buyer", "BuyerRuling", "CaseState", "Channel", "CheckMoment",
-    "CheckOutcome", "Choice",
+    "FOUND_FRAUD", "LIVE_DISPUTES", "LIVE_LEADS", "Acquaintance", "Buyer", "BuyerRuling", "CaseState", "Channel",
+    "CheckMoment", "CheckOutcome", "Choice",
     "Clawback", "ClawbackState", "Consent", "ConsentGrant", "Conversion", "ConversionKind", "ConversionSource",
     "ConversionState", "Decided", "Decision", "Dispute", "DisputeKind", "DisputeSide", "DisputeState",
     "DisputeStatement", "Ending", "Escalation", "Evidence", "EvidenceCheck", "EvidenceFile",

@@ -3,7 +3,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from marketplace.foundation.crypto import EncryptedText
@@ -46,13 +46,19 @@ class FraudScore(Base):
 class CaseState(StrEnum):
     OPEN = "open"
     LET_GO = "let_go"
-    EXPIRED = "expired"  # Nobody kept it.
+    EXPIRED = "expired"  # Nobody kept it, or its lead ended first.
     CONFIRMED = "confirmed"  # An admin says it is fraud; the person may appeal.
     PROVEN = "proven"  # The time for an appeal is over, or the second admin says so too.
 
 
+FOUND_FRAUD = (CaseState.CONFIRMED, CaseState.PROVEN)
+
+
 class FraudCase(Versioned, Base):
-    """A lead that waits for a person. A hold ends by itself at ``expires_at``; a stop has no such day."""
+    """A lead that waits for a person. A hold ends by itself at ``expires_at``; a stop has no such day.
+
+    What was found first stays in the audit trail; ``reason`` and who decided are of the last word.
+    """
 
     __tablename__ = "fraud_cases"
     __table_args__ = (
@@ -78,9 +84,17 @@ class FraudCase(Versioned, Base):
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[str | None]
     reason: Mapped[str | None]  # The admin's words to the person.
-    appeal: Mapped[str | None] = mapped_column(EncryptedText)
+    explanation: Mapped[str | None] = mapped_column(EncryptedText)  # The person's words before anybody had decided.
+    explained_at: Mapped[datetime | None]
+    appeal: Mapped[str | None] = mapped_column(EncryptedText)  # And against what was found.
     appealed_at: Mapped[datetime | None]
     settles_at: Mapped[datetime | None]  # Confirmed: until then they may appeal.
+    ended_with_lead: Mapped[bool] = mapped_column(default=False, server_default=false())  # An appeal looks again.
 
     lead: Mapped[Lead] = relationship(lazy="joined", innerjoin=True)
     look: Mapped[FraudScore] = relationship(lazy="joined", innerjoin=True)
+
+    @property
+    def is_appealed(self) -> bool:
+        """What was found waits for another admin."""
+        return self.state is CaseState.OPEN and self.settles_at is not None

@@ -18,9 +18,9 @@ from marketplace.referrals.afterwards import preview_renewal, record_renewal, st
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.clawbacks import TakenBack, preview_clawback, refund_sale
 from marketplace.referrals.contact import NoConsent, open_contact
-from marketplace.referrals.figures import leads_with_address, rewards_by_lead
+from marketplace.referrals.figures import rewards_by_lead
 from marketplace.referrals.models import Conversion, Lead
-from marketplace.referrals.next_step import next_step
+from marketplace.referrals.next_step import next_steps
 from marketplace.referrals.pages.lead_page import act_on_lead, show_lead
 from marketplace.referrals.pages.receipt_file import receipt_file
 from marketplace.referrals.pages.steps import STAGE_NAMES
@@ -54,16 +54,14 @@ def leads(business_id: str) -> Any:
     if wanted in PIPELINE:
         found = found.where(PIPELINE[wanted])
     shown = page(found, Lead.id, cursor=request.args.get("cursor"))
-    rewards, known = rewards_by_lead(shown.rows), leads_with_address(shown.rows)
-    words = words_of([lead.id for lead in shown.rows])
+    rewards, words = rewards_by_lead(shown.rows), words_of([lead.id for lead in shown.rows])
     following = url_for(".leads", business_id=business_id, stage=wanted or None,
                         cursor=shown.next_cursor) if shown.next_cursor else None
     return render_template(
         "referrals/pipeline.html", business=business, rows=shown.rows, following=following, labels=LABELS,
         counts=count_pipeline(business.id, seen_by=user), wanted=wanted if wanted in PIPELINE else "",
         is_first="cursor" not in request.args, words=words,
-        says={lead.id: next_step(lead, Audience.BUSINESS, rewards[lead.id], is_address_known=lead.id in known,
-                                 word=words.get(lead.id)) for lead in shown.rows})
+        says=next_steps(shown.rows, Audience.BUSINESS, rewards, words))
 
 
 @bp.post("/leads/<lead_id>/contact")

@@ -6,6 +6,7 @@ from marshmallow import Schema
 
 from marketplace.foundation.fields import clean_text
 from marketplace.foundation.limits import WRITING, caller, limiter
+from marketplace.foundation.show import day_in_words
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in
@@ -27,7 +28,8 @@ def explanation(lead_id: str) -> Any:
     form = Form(ExplanationInput())
 
     def explain(lead: Lead, user: User) -> str:
-        explain_lead(lead, by=user, **form.fields)
-        return "Thank you. A person reads it next to what made us look."
+        case = explain_lead(lead, by=user, **form.fields)
+        who = "Another person decides about it" if case.is_appealed else "A person reads it next to what made us look"
+        return f"Thank you. {who}: we answer by {day_in_words(case.due_at)}."
 
     return act_on_lead(lead_id, "explanation", form, explain)

@@ -32,8 +32,10 @@ from marketplace.referrals.disputes.permissions import may_claim, reads_as, wait
 from marketplace.referrals.disputes.queries import disputes_of_lead
 from marketplace.referrals.disputes.subjects import disputes_no_until, kinds_for
 from marketplace.referrals.disputes.words import next_in_words, state_in_words, title_of
+from marketplace.referrals.fraud.effects import NOT_GENUINE
 from marketplace.referrals.fraud.queries import standing_of
 from marketplace.referrals.fraud.signals import read_signals
+from marketplace.referrals.fraud.words import cases_of, said_of
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.lawful import lowering_of, promised_in_words
 from marketplace.referrals.letters import REASONS
@@ -136,12 +138,14 @@ def show_lead(
     is_open = is_open_to_business(lead, grant)
     to, sent = reader_of(lead, audience), dict(forms or {})
     is_case = audience is Audience.ADMIN and is_on_desk(lead)
-    disputes, word = disputes_of_lead(lead, seen_by=user), word_of(lead)
+    disputes, word, cases = disputes_of_lead(lead, seen_by=user), word_of(lead), cases_of([lead])
+    of_look = said_of(cases.get(lead.id), lead, audience, has_earned=bool(rewards))
     return render_template(
         "referrals/case.html" if is_case else "referrals/lead.html", lead=lead,
         audience=audience, refusal=refusal, rewards=rewards, conversion=conversion,
         refunded=refunded_amounts(lead), steps=steps_of(lead, rewards),
-        story=tell_story(lead, audience), say=next_step(lead, audience, rewards, word=word), due=_due(lead),
+        story=tell_story(lead, audience), say=next_step(lead, audience, rewards, cases=cases, word=word),
+        is_of_look=of_look is not None, due=None if of_look else _due(lead),
         earned=earned_parts(lead, conversions_of(lead), rewards, things_of_lead(lead)),
         reward_next=lambda one: reward_next(one, to), thing_next=lambda one: thing_next(one, to),
         thing_in_words=thing_at_start, percent=percent_text,
@@ -214,7 +218,8 @@ def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
         "is_over": lead.moderation is Moderation.ACCEPTED and lead.consent is Consent.WITHDRAWN,
         "stages": [stage for stage in Stage if stage in moves and stage is not Stage.WON],
         "may_sell": Stage.WON in moves,
-        "may_refund": lead.stage is Stage.WON and may_give_money_back(user, lead),
+        "may_refund": (lead.stage is Stage.WON and may_give_money_back(user, lead)
+                       and not (rewards and all(reward.void_reason == NOT_GENUINE for reward in rewards))),
         "refundable": [(one.id, f"{show_money(one.amount)}, {part_in_words(one)}") for one in conversions_of(lead)
                        if one.amount_minor > one.refunded_minor],
         "may_renew": may_work(user, lead) and may_renew(lead, find_conversion(lead)),

@@ -11,8 +11,9 @@ from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, add_business_da
 from marketplace.referrals.desk.claims import claims_of
 from marketplace.referrals.desk.deciders import passed_on_among, why_not_yours
 from marketplace.referrals.figures import count_in_review
+from marketplace.referrals.fraud.words import cases_of
 from marketplace.referrals.letters import REASONS
-from marketplace.referrals.models import Lead, LeadClaim, ReasonCode
+from marketplace.referrals.models import FraudCase, Lead, LeadClaim, ReasonCode
 from marketplace.referrals.permissions import decidable_by
 from marketplace.referrals.queries import moderation_queue
 
@@ -26,8 +27,9 @@ def show_queue(user: User, form: Any, *, chosen: list[str] | None = None) -> str
     claims = claims_of([lead.id for lead in leads])
     passed_on = passed_on_among([lead.id for lead in leads])
     decidable = decidable_by(user, leads)
-    rows = [_row(lead, user, claims.get(lead.id), is_passed_on=lead.id in passed_on, has_stake=lead.id not in decidable)
-            for lead in leads]
+    cases = cases_of([lead for lead in leads if lead.is_held])
+    rows = [_row(lead, user, claims.get(lead.id), held_by=cases.get(lead.id), is_passed_on=lead.id in passed_on,
+                 has_stake=lead.id not in decidable) for lead in leads]
     untold = db.session.scalars(select(Lead).where(Lead.tell_at.is_not(None)).order_by(Lead.tell_at, Lead.id)).all()
     undoable = decidable_by(user, untold)
     return render_template(
@@ -36,9 +38,12 @@ def show_queue(user: User, form: Any, *, chosen: list[str] | None = None) -> str
         untold=[lead for lead in untold if lead.id in undoable], me=user)
 
 
-def _row(lead: Lead, user: User, claim: LeadClaim | None, *, is_passed_on: bool, has_stake: bool) -> dict[str, Any]:
+def _row(
+    lead: Lead, user: User, claim: LeadClaim | None, *, held_by: FraudCase | None, is_passed_on: bool, has_stake: bool
+) -> dict[str, Any]:
     due = decision_due(lead.submitted_at)
     return {"lead": lead, "due": due, "is_late": due < clock.now(), "has_stake": has_stake,
+            "held_by": held_by,
             "accepted_at_last": add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT),
             "claim": claim if claim is not None and claim.user_id != user.id else None,
             "is_mine": claim is not None and claim.user_id == user.id,

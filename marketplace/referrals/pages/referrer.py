@@ -27,10 +27,10 @@ from marketplace.identity.session import find_signed_in_user, signed_in, signed_
 from marketplace.referrals.appeals import appeal_decision
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.desk.as_told import as_told, told_state
-from marketplace.referrals.figures import leads_with_address, pointed_counts, rewards_by_lead
+from marketplace.referrals.figures import pointed_counts, rewards_by_lead
 from marketplace.referrals.models import Acquaintance, Lead, Moderation, ReasonCode
 from marketplace.referrals.moderation import answer_info
-from marketplace.referrals.next_step import next_step
+from marketplace.referrals.next_step import next_steps
 from marketplace.referrals.pages.evidence_files import MOST_SENT, read_given_files
 from marketplace.referrals.pages.lead_page import act_on_lead
 from marketplace.referrals.pointing import (
@@ -177,14 +177,12 @@ def leads() -> Any:
         mine = mine.where(told_state == Moderation(wanted))
     found = page(mine, Lead.id, cursor=request.args.get("cursor"))
     rows = [as_told(lead) for lead in found.rows]
-    rewards, known = rewards_by_lead(found.rows), leads_with_address(found.rows)
-    words = words_of([lead.id for lead in rows])
+    rewards = rewards_by_lead(found.rows)
     following = url_for(".leads", moderation=wanted or None, cursor=found.next_cursor) if found.next_cursor else None
     return render_template(
         "referrals/leads.html", rows=rows, rewards=rewards, following=following, wanted=wanted,
         counts=pointed_counts(user), states=list(Moderation), is_first="cursor" not in request.args,
-        says={lead.id: next_step(lead, Audience.REFERRER, rewards[lead.id], is_address_known=lead.id in known,
-                                 word=words.get(lead.id)) for lead in rows})
+        says=next_steps(rows, Audience.REFERRER, rewards, words_of([lead.id for lead in rows])))
 
 
 @bp.post("/leads/<lead_id>/withdrawal")

@@ -2,6 +2,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from marketplace.referrals.fraud.effects import NOT_GENUINE
 from marketplace.referrals.models import Consent, Lead, Moderation, Reward, RewardState, Stage
 from marketplace.referrals.reward_words import main_reward
 
@@ -72,4 +73,6 @@ def _name(lead: Lead) -> str:
 
 
 def _reward(lead: Lead, rewards: Sequence[Reward]) -> tuple[str, str]:
-    return REWARD[main_reward(rewards).state] if rewards else ("bad", "nothing earned")
+    if not rewards or main_reward(rewards).void_reason == NOT_GENUINE:
+        return "bad", "nothing earned"
+    return REWARD[main_reward(rewards).state]

@@ -19,12 +19,12 @@ from marketplace.referrals.disputes.subjects import disputes_no_until
 from marketplace.referrals.given import files_in_words, given_beside, given_by_yes
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.lawful import lowering_of, pays_in_money, promised_in_words, ruling_of
-from marketplace.referrals.models import Buyer, Channel, Lead
+from marketplace.referrals.models import Buyer, Channel, Lead, Reward, RewardInKind
 from marketplace.referrals.other_answers import LATER_WEEKS
 from marketplace.referrals.ownership import rivals_of
 from marketplace.referrals.pages.buyer.words import find_grant, is_never, kinds_of_channel
 from marketplace.referrals.pages.evidence_beside import evidence_beside
-from marketplace.referrals.queries import find_live_grant
+from marketplace.referrals.queries import find_live_grant, is_found_false
 from marketplace.referrals.reward_words import (
     buyer_share_in_words,
     part_in_words,
@@ -76,21 +76,27 @@ def show_question(lead: Lead, purpose: str, token: str, form: Form, *, other: Fo
 def show_answer(
     lead: Lead, purpose: str, token: str, *, is_second_click: bool = False, refusal: DomainError | None = None
 ) -> str:
-    grant, word = find_grant(lead), word_of(lead)
+    grant, word, is_undone = find_grant(lead), word_of(lead), is_found_false(lead.id)
     return render_template(
         "referrals/buyer_receipt.html", lead=lead, purpose=purpose, token=token, grant=grant,
         given=given_by_yes(lead, grant) if grant else [],
         is_second_click=is_second_click, refusal=refusal, is_theirs=is_theirs(lead, purpose, token),
         data_href=data_link(db.session.get_one(Buyer, lead.buyer_id)) if is_theirs(lead, purpose, token) else None,
         shares=shares_of_buyer(lead), things=[one for one in things_of_lead(lead) if one.whom is For.BUYER],
-        is_open=is_open, part=part_in_words, what=thing_at_start,
-        next=lambda one: reward_next(one, Audience.BUYER.value),
-        thing_next=lambda one: thing_next(one, Audience.BUYER.value),
+        is_open=is_open, part=part_in_words, what=thing_at_start, is_undone=is_undone,
+        next=_nothing if is_undone else lambda one: reward_next(one, Audience.BUYER.value),
+        thing_next=_nothing if is_undone else lambda one: thing_next(one, Audience.BUYER.value),
         promised=buyer_share_in_words(lead.terms, ruling_of(lead)), is_never=is_never(lead), lowered=lowering_of(lead),
-        story=tell_story(lead, Audience.BUYER), word=word, may_say_bought=word is None and is_sale_missing(lead),
+        story=tell_story(lead, Audience.BUYER), word=word,
+        may_say_bought=word is None and not is_undone and is_sale_missing(lead),
         disputes_no_until=disputes_no_until(lead),
-        has_ended=grant is not None and grant.until < clock.now().date(),
+        has_ended=is_undone or (grant is not None and grant.until < clock.now().date()),
         channel=kinds_of_channel(grant.channel) if grant else "")
+
+
+def _nothing(owed: Reward | RewardInKind) -> str:
+    """Of an introduction that was undone: why is between us and the referrer."""
+    return "Nothing: this introduction has ended."
 
 
 def show_answered_before(lead: Lead, purpose: str, token: str) -> Any:
