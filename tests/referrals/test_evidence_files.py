@@ -39,6 +39,7 @@ def shot(bounty, ana, work, keep_lead) -> Lead:
 def test_files_alone_are_evidence_and_their_words_are_looked_through(shot):
     assert (shot.moderation, shot.evidence.state, shot.evidence.quote_found) == (Moderation.IN_REVIEW, EvidenceState.GIVEN, True)
     assert "From: David Brandt" in shot.evidence.text
+    assert not shot.evidence.quote_prefix and not shot.evidence.quote_suffix  # No header of a mail stands beside the quote.
     assert [file.kind for file in files_of(shot)] == ["image", "email"]
     assert any("stands in a file" in signal.words for signal in read_signals(shot))
 
