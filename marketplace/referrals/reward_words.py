@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from marketplace.bounties.gate import FREE, Ruling
 from marketplace.bounties.models import For, RewardKind, Terms
 from marketplace.bounties.rule_words import what_in_words, when_to_buyer
+from marketplace.foundation.db import db
 from marketplace.foundation.money import show_money, zero
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.models import (
@@ -12,6 +13,7 @@ from marketplace.referrals.models import (
     Conversion,
     ConversionKind,
     KindState,
+    Lead,
     Reward,
     RewardInKind,
     RewardState,
@@ -60,8 +62,11 @@ def buyer_share_in_words(terms: Terms, ruling: Ruling = FREE) -> str:
 
 
 def main_reward(rewards: Sequence[Reward]) -> Reward:
-    """Of several the one that tells how a lead stands: the referrer's newest, where there is one."""
-    return next((one for one in reversed(rewards) if one.whom is For.REFERRER), rewards[-1])
+    """Of several the newest that tells how a lead stands: the referrer's own, else one that they share, else any."""
+    pointed = db.session.get_one(Lead, rewards[0].lead_id).referrer_id
+    shared = [one for one in rewards if one.whom is For.REFERRER]
+    own = [one for one in shared if one.beneficiary_id == pointed and one.state is not RewardState.VOIDED]
+    return (own or shared or rewards)[-1]
 
 
 def reward_next(reward: Reward) -> str:
@@ -79,7 +84,7 @@ def reward_next(reward: Reward) -> str:
             return "The business gives as much to its cause after the return period, and then has this back."
     if reward.state is RewardState.PENDING:
         return f"The reward waits out the return period until {day_in_words(reward.release_at)}, then it is released."
-    return REWARD_NEXT[reward.state]
+    return NOTHING_LEFT if reward.state is RewardState.PAID and not reward.net.minor else REWARD_NEXT[reward.state]
 
 
 def taking_back(reward: Reward) -> str | None:
@@ -108,6 +113,7 @@ REWARD_NEXT: dict[RewardState, str] = {
     RewardState.PAID: "Nothing more: the reward is paid. Stripe pays it out to the bank.",
     RewardState.VOIDED: "Nothing: the sale was given back in full.",
 }
+NOTHING_LEFT = "Nothing more: none of it is left."
 THING_NEXT: dict[KindState, str] = {
     KindState.OWED: "The business says how to have it.",
     KindState.OFFERED: "Take it up as the business says; it notes here when it is done.",

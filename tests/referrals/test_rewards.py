@@ -384,7 +384,7 @@ class TestTransfer:
         do(note_transfer, transfer.id)
         assert the(Reward).state is RewardState.PAID
 
-    def test_a_refund_afterwards_is_taken_back_from_the_connected_account(self, paid, wes, work):
+    def test_a_refund_afterwards_is_taken_back_from_the_connected_account(self, paid, wes, work, as_user):
         do(refund_sale, paid, by=wes, amount=usd(100_000), refund_number="R-1")
         assert the(Clawback).state is ClawbackState.REVERSING
         assert says(paid).endswith("$33.33 is being taken back from the Stripe account.")
@@ -394,6 +394,11 @@ class TestTransfer:
         assert the(Reward).net == usd(96_667)
         do(note_reversal, the(Clawback).id)
         assert the(Clawback).state is ClawbackState.TAKEN
+        assert "/refund" in as_user(wes).get(f"/leads/{paid.id}").text
+        do(refund_sale, paid, by=wes, amount=usd(2_900_000), refund_number="R-2")
+        work()
+        assert says(paid).startswith("Nothing more: none of it is left. $1,000 was taken back")
+        assert "/refund" not in as_user(wes).get(f"/leads/{paid.id}").text  # Nothing of the sale is left to give back.
 
     def test_one_refunded_on_its_way_that_never_went_is_voided(self, paid, ana, mona, wes, work, sandbox, later):
         second = consent(accept(point(paid.bounty, ana), by=mona), email="bo@example.com")

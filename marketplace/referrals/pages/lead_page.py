@@ -208,12 +208,13 @@ def _split_of(lead: Lead) -> dict[str, Any]:
 def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
     is_workable = lead.moderation is Moderation.ACCEPTED and is_introduced(lead) and may_work(user, lead)
     moves = STAGE_MOVES[lead.stage or Stage.NEW] if is_workable else frozenset()
+    refundable = [(one.id, f"{show_money(one.amount)}, {part_in_words(one)}") for one in conversions_of(lead)
+                  if one.amount_minor > one.refunded_minor]
     return {
         "stages": [stage for stage in Stage if stage in moves and stage is not Stage.WON],
         "may_sell": Stage.WON in moves,
-        "may_refund": lead.stage is Stage.WON and may_give_money_back(user, lead),
-        "refundable": [(one.id, f"{show_money(one.amount)}, {part_in_words(one)}") for one in conversions_of(lead)
-                       if one.amount_minor > one.refunded_minor],
+        "may_refund": lead.stage is Stage.WON and bool(refundable) and may_give_money_back(user, lead),
+        "refundable": refundable,
         "may_renew": may_work(user, lead) and may_renew(lead, find_conversion(lead)),
         "may_settle": may_work(user, lead), "may_donate": may_give_money_back(user, lead),
         "latest_until": clock.now().date() + timedelta(days=180),
