@@ -36,7 +36,7 @@ from marketplace.referrals.fraud.queries import standing_of
 from marketplace.referrals.fraud.signals import read_signals
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.lawful import lowering_of, promised_in_words
-from marketplace.referrals.letters import REASONS
+from marketplace.referrals.letters import REASONS, reason_in_words
 from marketplace.referrals.lifecycle import STAGE_MOVES
 from marketplace.referrals.models import (
     Consent,
@@ -146,6 +146,7 @@ def show_lead(
         earned=earned_parts(lead, conversions_of(lead), rewards, things_of_lead(lead)), reward_next=reward_next,
         thing_next=thing_next, thing_in_words=thing_at_start, percent=percent_text,
         plain_terms=plain_terms(lead.terms), reward=promised_in_words(lead), reasons=REASONS,
+        reason_in_words=reason_in_words,
         sign=reward_sign(lead.terms), costs_money=worst_case(lead.terms).minor > 0, lowered=lowering_of(lead),
         evidence=lead.evidence if audience is not Audience.BUSINESS or is_open else None,
         **evidence_beside(lead, is_seen=audience is not Audience.BUSINESS or is_open),
