@@ -223,7 +223,7 @@ def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
 
 
 def _for_admin(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
-    beside = leads_beside(lead)
+    beside, accepted_at_last = leads_beside(lead), add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT)
     return {
         "beside": [(one, *_two_texts(lead, one.lead)) for one in beside if may_moderate(user, one.lead)],
         "may_rule": lead.moderation in LIVE,
@@ -231,7 +231,7 @@ def _for_admin(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
         "may_decide": lead.moderation is Moderation.IN_REVIEW,
         "signals": [*read_signals(lead), *signals_beside(lead, beside)],
         "is_late": lead.moderation is Moderation.IN_REVIEW and decision_due(lead.submitted_at) < clock.now(),
-        "accepted_at_last": add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT),
+        "accepted_at_last": accepted_at_last, "is_past_default": accepted_at_last < clock.now(),
         "post": mark_quote(lead.evidence.text, lead.evidence.quote), "codes": list(ReasonCode),
         "referrer_record": record_of_referrer(lead.referrer_id),
         "business_record": record_of_business(lead.business_id),
