@@ -36,7 +36,7 @@ from marketplace.referrals.models import (
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.queries import get_reward, rewards_of_lead
 from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
-from tests.browsing import end_reading
+from tests.browsing import end_reading, words_of
 from tests.factories import (
     PERCENT,
     SALE,
@@ -457,6 +457,15 @@ class TestTransfer:
         work()
         assert the(Clawback).state is ClawbackState.TAKEN
 
+
+    def test_what_an_admin_took_back_is_told_on_the_pages_of_both(self, paid, ana, mona, wes, work, as_user):
+        do(ask_reversal, the(Transfer), usd(20_000), reason="The wrong Ana", by=mona)
+        work()
+        told = words_of(as_user(ana).page(f"/leads/{paid.id}"))
+        assert "An admin took back $200 of what was sent. Why: The wrong Ana" in told
+        assert "an admin took back $200 of what was sent" in words_of(as_user(ana).page("/rewards"))
+        told = words_of(as_user(wes).page(f"/leads/{paid.id}"))
+        assert "An admin took back $200 of what was sent, to the bounty’s funds." in told and "The wrong Ana" not in told
 
     def test_what_an_admin_took_back_of_a_closed_bounty_goes_back_to_its_card(self, paid, mona, wes, work):
         do(close_bounty, paid.bounty, by=wes)

@@ -17,6 +17,7 @@ from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.payments.money_out.bank_payouts import failed_at_bank
+from marketplace.payments.money_out.orders import taken_by_order
 from marketplace.referrals.afterwards import may_renew
 from marketplace.referrals.appeals import may_be_appealed
 from marketplace.referrals.asking import buyer_link
@@ -155,7 +156,7 @@ def show_lead(
         word=word if conversion is None else None,
         disputes_no_until=disputes_no_until(lead) if word and word.standing is Standing.DENIED else None,
         sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,
-        held=standing_of(lead),
+        held=standing_of(lead), by_order=taken_by_order(reward.id for reward in rewards),
         waits={reward.id: why for reward in rewards if (why := why_waiting(reward))}, today=clock.now().date(),
         disputes=disputes, dispute_to_answer=next((one for one in disputes if waits_for(user, one)), None),
         may_dispute=_may_dispute(lead, user), dispute_states=STATES, dispute_title=title_of, dispute_next=next_in_words,
