@@ -9,6 +9,7 @@ from marketplace.foundation.audit import events_about
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.foundation.given_files import read_given
+from marketplace.referrals.buyer_letters import buyer_asked
 from marketplace.referrals.evidence_files import MOST_OF_A_LEAD, TooManyFiles, files_of, get_file, has_given
 from marketplace.referrals.fraud.signals import read_signals
 from marketplace.referrals.models import EvidenceFile, EvidenceState, Lead, Moderation, ReasonCode
@@ -91,6 +92,11 @@ def test_only_who_may_see_the_evidence_is_given_a_file(shot, ana, wes, mona, lat
             get_file(shot, image.id, by=person)
     consent(accept(shot))
     assert get_file(again(shot), image.id, by=wes).content
+
+
+def test_of_words_that_were_given_the_buyer_is_not_told_that_a_post_was_read(bounty, ana, mona):
+    [asked] = buyer_asked(accept(point(bounty, ana, buyer_email="david@example.com"), by=mona).id)
+    assert "Ana Flores knows what you are looking for" in asked.text and "a post of yours" not in asked.text
 
 
 def test_a_file_of_another_lead_is_not_there(bounty, shot, ana):

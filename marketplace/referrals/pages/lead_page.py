@@ -73,7 +73,7 @@ from marketplace.referrals.queries import (
 from marketplace.referrals.reward_schemas import ROWS, typed_split
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
 from marketplace.referrals.said_bought import Standing, word_of
-from marketplace.referrals.sharing import UNDECIDED, latest_split, seconds_to_share_with
+from marketplace.referrals.sharing import UNDECIDED, find_share_of_first, latest_split, seconds_to_share_with
 from marketplace.referrals.stages import is_introduced
 from marketplace.referrals.timeline import tell_story
 from marketplace.referrals.waiting import why_waiting
@@ -190,6 +190,7 @@ def _for_referrer(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
         "may_withdraw": lead.moderation in OPEN, "may_answer": lead.moderation is Moderation.NEEDS_INFO,
         "may_appeal": may_be_appealed(lead), "buyer_link": buyer_link(lead) if passes_on else None,
         "at_bank": failed_at_bank(reward.id for reward in rewards if reward.beneficiary_id == user.id),
+        "share_of_first": find_share_of_first(lead) if lead.moderation is Moderation.DUPLICATE else None,
         **_split_of(lead), "takes_text": lead.evidence.state not in {EvidenceState.CAPTURED, EvidenceState.PENDING},
         "disclosure": disclosure_of(lead),
     }
