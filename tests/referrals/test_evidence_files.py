@@ -135,6 +135,7 @@ def test_the_page_shows_our_copies_and_no_stranger_is_given_them(shot, as_user, 
     [image, letter] = files_of(shot)
     page = as_user(mona).get(f"/leads/{shot.id}").text
     assert f"/files/{image.id}/picture" in page and f'/files/{letter.id}"' in page and "not looked through for viruses" in page
+    assert "No page was read that says when it was written" in page
     assert as_user(wes).get(f"/leads/{shot.id}/files/{image.id}/picture").status_code == 404
 
 
