@@ -20,6 +20,7 @@ const quote = document.querySelector(".post-text [data-quote]");
 if (quote) quote.closest(".post-text").scrollTop = quote.offsetTop - 60;
 
 document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && isTypedInto(event.target)) return event.target.blur(); // The keys are at hand again.
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || help?.open || isTypedInto(event.target)) return;
   if (event.key === "?" && help) {
     event.preventDefault();

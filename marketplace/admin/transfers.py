@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import NotFound, require
 from marketplace.foundation.limits import WRITING, caller, limiter
-from marketplace.foundation.money import Money
+from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.paging import page
 from marketplace.foundation.web import Form
 from marketplace.identity.models import Business, User
@@ -18,6 +18,7 @@ from marketplace.payments.models import (
     BatchState,
     LineState,
     MoneyOrder,
+    OrderKind,
     OrderState,
     Transfer,
     TransferBatch,
@@ -171,8 +172,13 @@ def transfer(transfer_id: str) -> Any:
     found = db.session.get_one(Transfer, transfer_id)
     reversals = db.session.scalars(
         select(TransferReversal).filter_by(transfer_id=transfer_id).order_by(TransferReversal.id)).all()
+    asked = {order.id: (order, name) for order, name in db.session.execute(
+        select(MoneyOrder, User.name).join(User, User.id == MoneyOrder.asked_by)
+        .where(MoneyOrder.subject_id == transfer_id).order_by(MoneyOrder.id))}
     return render_template(
-        "admin/transfer.html", transfer=found, form=form, names=_names([found]), reversals=reversals,
+        "admin/transfer.html", transfer=found, form=form, names=_names([found]),
+        reversals=[(one, asked.get(one.reference.partition(":")[0])) for one in reversals],
+        waiting=[order for order, _ in asked.values() if order.state is OrderState.ASKED],
         can_be_taken=orders.can_be_taken(found), limit=approval_limit(found.currency)), form.status
 
 
@@ -219,7 +225,7 @@ def grant(order_id: str) -> Any:
     user = _operator()
     with transaction():
         orders.grant_order(orders.get_order(order_id), by=user)
-    flash("It is done.", "ok")
+    _say(orders.get_order(order_id))
     return redirect(url_for(".receivables"))
 
 
@@ -235,7 +241,9 @@ def refuse(order_id: str) -> Any:
 
 
 def _say(order: MoneyOrder) -> None:
-    if order.state is OrderState.GRANTED:
-        flash("It is done.", "ok")
+    if order.state is OrderState.GRANTED and order.kind is OrderKind.REVERSAL:
+        flash(f"Asked of Stripe: {show_money(order.amount)} is being taken back. The payee is told why.", "ok")
+    elif order.state is OrderState.GRANTED:
+        flash(f"Written off: nobody is asked for {show_money(order.amount)} any more.", "ok")
     else:
         flash("This is more than one admin may decide alone: the others have been asked.", "info")

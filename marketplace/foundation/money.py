@@ -145,8 +145,8 @@ def parse_amount(text: str, currency: str) -> Money:
         raise BadAmount("Write the amount in figures, like 1000 or 1,000.50.")
     whole, _, decimals = cleaned.replace(",", "").partition(".")
     if len(decimals) > digits:
-        raise BadAmount(f"{currency.upper()} has {digits} decimals at most." if digits else
-                        f"{currency.upper()} has no decimals.")
+        raise BadAmount(f"{currency.upper()} has {f'{digits} decimals at most' if digits else 'no decimals'}. "
+                        "Thousands are parted by a comma, or by nothing: 12,000 or 12000.")
     figures = (whole + decimals.ljust(digits, "0")).lstrip("0")
     if len(figures) > len(str(LARGEST_MINOR)):  # Beyond thousands of digits int() itself gives up.
         raise BadAmount(f"The most we can handle at once is {show_money(Money(LARGEST_MINOR, currency))}.")

@@ -14,7 +14,7 @@ from marketplace.referrals.queries import consents_of
 from marketplace.referrals.suppression import plain_email
 
 ENDED = frozenset({Moderation.REJECTED, Moderation.DUPLICATE, Moderation.WITHDRAWN, Moderation.EXPIRED})
-AT_THEIR_WISH, AFTER_ITS_TIME, NOT_TOLD = "the buyer asked for it", "its time was over", "the buyer could not be told"
+AT_THEIR_WISH, AFTER_ITS_TIME = "the buyer asked for it", "its time was over"
 OTHERS_MARKS = frozenset({"lead_signatures.signature"})  # nearness.forget_likeness knows which of them must stay.
 PROOF = frozenset({"consent_grants.subject_hash"})
 

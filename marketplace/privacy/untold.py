@@ -9,10 +9,10 @@ from sqlalchemy import Select, select
 
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
-from marketplace.privacy.erasing import NOT_TOLD, erase_everything
+from marketplace.privacy.erasing import erase_everything
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import end_lead
-from marketplace.referrals.legal_clocks import told_by
+from marketplace.referrals.legal_clocks import NOT_TOLD, told_by
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, Lead, Moderation, ReasonCode
 from marketplace.referrals.queries import is_disputed

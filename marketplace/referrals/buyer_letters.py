@@ -21,7 +21,7 @@ from marketplace.referrals.reward_words import buyer_share_in_words
 from marketplace.referrals.suppression import hash_email
 
 HOW = {Channel.EMAIL: "by e-mail", Channel.PHONE: "by phone"}
-BUYER_WHY = ("You get this mail because someone pointed a business at a post of yours on Fingerpost. "
+BUYER_WHY = ("You get this mail because someone pointed a business at you on Fingerpost. "
              "Unless you say yes we remind you once at most; “never contact me” on the page ends it for good.")
 YOUR_DATA = "What we hold about you, who has it, and how to have it erased"
 CONFIRM_WHY = ("You get this mail because somebody gave this address with a yes on Fingerpost. "
@@ -48,9 +48,10 @@ def buyer_asked(lead_id: str) -> list[Mail]:
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     if not buyer.email or lead.consent is not Consent.ASKED:
         return []
+    how = "read a post of yours" if lead.evidence.url else "knows what you are looking for"
     return to_buyer(
         buyer, "Someone thinks they know the right business for you",
-        f"{lead.referrer.name} read a post of yours and thinks that {lead.business.name} is right for what you need.",
+        f"{lead.referrer.name} {how}, and thinks that {lead.business.name} is right for what you need.",
         "Nobody has been given your address. It is up to you: yes, no, or never again.", *_your_share(lead),
         f"So that you know: if you end up buying, {lead.referrer.name} gets {promised_in_words(lead)}.",
         action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)
@@ -87,7 +88,7 @@ def consent_confirm(grant_id: str) -> list[Mail]:
     return to_buyer(
         buyer, "Please confirm that this is you",
         f"You (or somebody with your address) said yes to being introduced to {lead.business.name}.",
-        f"{lead.referrer.name} pointed them at a post of yours, and gets {promised_in_words(lead)} if you end "
+        f"{lead.referrer.name} pointed them at you, and gets {promised_in_words(lead)} if you end "
         "up buying.", *_your_share(lead),
         f"Only when you confirm are they given anything: {_given(lead, grant)} If it was not you, do nothing.",
         why=CONFIRM_WHY,

@@ -48,12 +48,11 @@ def keep_files(lead: Lead, files: Sequence[GivenFile], *, by: str) -> None:
 
 
 def stand_in(lead: Lead, files: Sequence[GivenFile]) -> None:
-    """Where nobody typed a text and no page was read, the files' own words are the evidence's."""
+    """Where nobody typed a text and no page was read, the files' own words are the evidence's. The words around the
+    sentence are not kept beside it: in a mail they are its headers, or how to reach somebody."""
     evidence, said = lead.evidence, "\n\n".join(file.text for file in files if file.text)[:LONGEST_TEXT]
     if said and not evidence.text:
-        found = find_quote(said, evidence.quote)
-        evidence.text, evidence.quote_found = said, found.found
-        evidence.quote_prefix, evidence.quote_suffix = found.prefix, found.suffix
+        evidence.text, evidence.quote_found = said, find_quote(said, evidence.quote).found
 
 
 def has_given(lead: Lead) -> bool:

@@ -10,6 +10,7 @@ from marketplace.foundation import clock
 from marketplace.foundation.db import db
 from marketplace.referrals.models import Buyer, Lead
 
+NOT_TOLD = "the buyer could not be told"  # Why a buyer's data was erased, where the month ran out.
 BY_MAIL, BY_ANSWER = "mail", "answer"
 BY_BUSINESS = "business"  # A customer of the business, whom it knows by itself; we hold a scrambled mark, no address.
 

@@ -16,6 +16,7 @@ from marketplace.identity.models import Business, Membership, User
 from marketplace.referrals.asking import PASSED_ON, buyer_link
 from marketplace.referrals.disclosure import disclosure_of
 from marketplace.referrals.lawful import lowering_of, promised_in_words
+from marketplace.referrals.legal_clocks import NOT_TOLD
 from marketplace.referrals.models import (
     Buyer,
     Consent,
@@ -40,6 +41,17 @@ REASONS = {
     ReasonCode.SPAM: "It looks like spam.",
     ReasonCode.OTHER: "See the note.",
 }
+COULD_NOT_ASK = (
+    "We did not decide in time. By law nobody is kept here for longer than a month without knowing it, and the buyer "
+    "was not asked yet, so all that we had of them is erased. It says nothing against you or your lead: if they still "
+    "look for it, point at them anew.")
+
+
+def reason_in_words(lead: Lead) -> str:
+    """Why it was refused. Whoever was not told in time never said no."""
+    assert lead.reason_code is not None
+    is_untold = db.session.get_one(Buyer, lead.buyer_id).erased_why == NOT_TOLD
+    return COULD_NOT_ASK if is_untold and lead.reason_code is ReasonCode.NO_CONSENT else REASONS[lead.reason_code]
 
 
 def _lead(lead_id: str) -> Lead:
@@ -91,13 +103,15 @@ def lead_rejected(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
     if lead.moderation is not Moderation.REJECTED:
         return []
-    said = [REASONS[lead.reason_code]] if lead.reason_code else []
+    said = [reason_in_words(lead)] if lead.reason_code else []
     if lead.missed_criterion:
         said.append(f"The criterion that was missed: “{lead.missed_criterion}”")
     if lead.reason_note:
         said.append(f"The moderator adds: {lead.reason_note}")
-    said.append("It was looked at a second time, so this decision stands." if lead.appeal is not None
-                else "If you see it differently, you can appeal once; an admin looks again.")
+    if lead.appeal is not None:
+        said.append("It was looked at a second time, so this decision stands.")
+    elif lead.evidence.quote:  # Of what is erased, nothing is left to look at.
+        said.append("If you see it differently, you can appeal once; an admin looks again.")
     return to_referrer(lead, "Your lead was not accepted", *said)
 
 

@@ -61,12 +61,22 @@ def to_introduced_buyer(lead: Lead, subject: str, *paragraphs: str, label: str =
 
 
 def reward_earned(reward_id: str) -> list[Mail]:
+    """What is left of it by now: a ruling may give a part alone. Of nothing nobody is told that they earned it."""
     reward, lead = _reward(reward_id)
+    if not reward.net.minor:
+        return []
+    what = f"{show_money(reward.net)} is yours, {part_in_words(reward)}, from {lead.business.name}."
     return _to_whose_it_is(
-        reward, lead, "You earned a reward",
-        f"{show_money(reward.amount)} is yours, {part_in_words(reward)}, from {lead.business.name}.",
+        reward, lead, "You earned a reward", f"{what}{_out_of(reward)}",
         f"It waits out the return period until {day_in_words(reward.release_at)}, then it is "
         "transferred to your Stripe account. Set that up now if you have not.")
+
+
+def _out_of(reward: Reward) -> str:
+    if reward.net == reward.amount:
+        return ""
+    why = "a dispute was decided" if reward.clawbacks[-1].dispute_id else "part of the sale was refunded"
+    return f" It is what is left of {show_money(reward.amount)}, since {why}."
 
 
 def reward_released(reward_id: str) -> list[Mail]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from marketplace.bounties.gate import FREE, Ruling
 from marketplace.bounties.models import For, RewardKind, Terms
 from marketplace.bounties.rule_words import what_in_words, when_to_buyer
+from marketplace.foundation.db import db
 from marketplace.foundation.money import show_money, zero
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.audience import Audience
@@ -13,6 +14,7 @@ from marketplace.referrals.models import (
     Conversion,
     ConversionKind,
     KindState,
+    Lead,
     Reward,
     RewardInKind,
     RewardState,
@@ -61,8 +63,11 @@ def buyer_share_in_words(terms: Terms, ruling: Ruling = FREE) -> str:
 
 
 def main_reward(rewards: Sequence[Reward]) -> Reward:
-    """Of several the one that tells how a lead stands: the referrer's newest, where there is one."""
-    return next((one for one in reversed(rewards) if one.whom is For.REFERRER), rewards[-1])
+    """Of several the newest that tells how a lead stands: the referrer's own, else one that they share, else any."""
+    pointed = db.session.get_one(Lead, rewards[0].lead_id).referrer_id
+    shared = [one for one in rewards if one.whom is For.REFERRER]
+    own = [one for one in shared if one.beneficiary_id == pointed and one.state is not RewardState.VOIDED]
+    return (own or shared or rewards)[-1]
 
 
 def reward_next(reward: Reward, to: str | None = None) -> str:
@@ -80,6 +85,12 @@ def reward_next(reward: Reward, to: str | None = None) -> str:
         return _choice_next(reward, to)
     if reward.state is RewardState.PENDING:
         return f"The reward waits out the return period until {day_in_words(reward.release_at)}, then it is released."
+    return _by_state(reward, to)
+
+
+def _by_state(reward: Reward, to: str | None) -> str:
+    if reward.state is RewardState.PAID and not reward.net.minor:
+        return NOTHING_LEFT
     mine = TO_PAYEE if to and to == reward.beneficiary_id else REWARD_NEXT
     return mine.get(reward.state, REWARD_NEXT[reward.state])
 
@@ -132,6 +143,7 @@ TO_PAYEE: dict[RewardState, str] = {
     RewardState.PAYABLE: "The reward goes out with the next transfer, once your Stripe account is ready.",
     RewardState.PAID: "Nothing more: the reward is paid. Stripe pays it out to your bank.",
 }
+NOTHING_LEFT = "Nothing more: none of it is left."
 THING_NEXT: dict[KindState, str] = {
     KindState.OWED: "The business says how to have it.",
     KindState.OFFERED: "Whoever it is for takes it up as the business says, which notes here when it is done.",

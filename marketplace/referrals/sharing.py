@@ -241,6 +241,13 @@ def latest_split(lead: Lead) -> Split | None:
     return db.session.scalar(select(Split).where(Split.lead_id == lead.id).order_by(Split.id.desc()).limit(1))
 
 
+def find_share_of_first(second: Lead) -> SplitPart | None:
+    """What the referrer who was counted offered to whoever pointed second, while it stands."""
+    return db.session.scalar(select(SplitPart).join(Split, Split.id == SplitPart.split_id).where(
+        SplitPart.second_id == second.id, Split.state.in_((SplitState.PROPOSED, SplitState.AGREED)))
+        .order_by(SplitPart.id.desc()).limit(1))
+
+
 def splits_naming(user: User) -> Select[Split]:
     """Newest first: by the address they have proven, or as one who has agreed."""
     named = SplitPart.user_id == user.id

@@ -61,7 +61,7 @@ def test_what_is_no_amount_is_refused_in_words(typed):
 
 @pytest.mark.parametrize(("typed", "currency", "said"), [
     ("1.0001", "kwd", "KWD has 3 decimals at most"), ("1.001", "huf", "HUF has 2 decimals at most"),
-    ("1.0", "jpy", "JPY has no decimals"), ("100000", "kwd", "at once is KWD99,999.999"),
+    ("1.0", "jpy", "JPY has no decimals"), ("12.000", "eur", "12,000 or 12000"), ("100000", "kwd", "at once is KWD99,999.999"),
     ("1000000", "huf", "at once is HUF999,999.99"), ("100000000", "jpy", "at once is ¥99,999,999"),
 ])
 def test_decimals_and_the_most_are_the_currencys_own(typed, currency, said):

@@ -156,7 +156,7 @@ class TestTheClocksOfTheLaw:
         day = product_clock.now().replace(month=1, day=31)
         assert legal_clocks.told_by(day).day == 28 and legal_clocks.told_by(day.replace(month=12)).month == 1
 
-    def test_who_could_not_be_told_is_forgotten_before_the_month_is_over(self, app, clock, work, mailbox):
+    def test_who_could_not_be_told_is_forgotten_before_the_month_is_over(self, app, clock, work, mailbox, as_user):
         ana = make.make_user()
         asked, told = make.accept(make.make_lead(quote=SAID, by=ana)), make.accept(make.make_lead(buyer_email="t@example.com"))
         waits = make.review_lead(make.make_lead(quote=SAID, by=ana))
@@ -178,6 +178,10 @@ class TestTheClocksOfTheLaw:
         assert (lead_of(asked.id).moderation, lead_of(waits.id).moderation) == (Moderation.EXPIRED, Moderation.REJECTED)
         assert ledger.check_ledger() == [] and buyer_of(told.id).erased_at is None
         assert buyer_of(asked.id).erased_why == "the buyer could not be told"
+        page = as_user(ana).get(f"/leads/{waits.id}").text
+        told = str(mailbox.last_to(ana.email).get_body(("plain",)))
+        for words in (page, told):  # Nobody said no, and nothing is left for an appeal.
+            assert "We did not decide in time." in words and "does not want" not in words and "you can appeal" not in words
         again = len(mailbox.all())
         do(forget_untold)
         work()

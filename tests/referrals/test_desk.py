@@ -279,12 +279,13 @@ class TestThePages:
         page = browser.page("/moderation")
         offered = page.xpath("//input[@name='leads']/@value")
         assert offered == [f"{one.id}:{again(one).version}" for one in others]
-        sent = {"leads": [*offered, f"{lead.id}:2", "lead_nowhere:1"], "decision": "accept",
+        sent = {"leads": [*offered, f"{lead.id}:2", "lead_nowhere:1", f"{others[1].id}:0"], "decision": "accept",
                 "csrf_token": page.xpath("//input[@name='csrf_token']/@value")[0]}
         answer = browser.post("/moderation/several", data=sent)
-        assert [code for code in ("funds_gone", "claimed", "not_found") if f"<code>{code}</code>" in answer.text] == [
-            "funds_gone", "claimed", "not_found"]
-        assert "1 accepted, 3 refused" in answer.text
+        codes = ["funds_gone", "claimed", "not_found", "stale_form"]
+        assert [code for code in codes if f"<code>{code}</code>" in answer.text] == codes
+        assert "1 accepted, 4 not done" in answer.text and "Open it, and decide it there." in answer.text
+        assert f"“{again(lead).evidence.quote}”" in answer.text  # Each is told from the others of the same two.
         assert [again(one).moderation for one in others] == [Moderation.ACCEPTED, Moderation.IN_REVIEW]
         twice = browser.post("/moderation/several", data=sent)
         assert "Accepted before" in twice.text and actions_on(others[0].id).count("lead.accepted") == 1
@@ -300,7 +301,15 @@ class TestThePages:
             assert answer.status_code == 422 and words in answer.text
         said = browser.post("/moderation/several", data={
             "csrf_token": token, "decision": "reject", "leads": [f"{lead.id}:2"], "reason_code": "spam"})
-        assert "1 rejected, 0 refused" in said.text and again(lead).reason_code is SPAM
+        assert "1 rejected. The reason" in said.text and again(lead).reason_code is SPAM
+
+    def test_of_a_lead_past_its_five_days_no_page_says_that_it_was_accepted(self, lead, mona, as_user, later):
+        def reads():
+            return words_of(as_user(mona).page("/moderation")), words_of(as_user(mona).page(f"/leads/{lead.id}"))
+
+        assert not any("has free funds" in page for page in reads())
+        later(days=9)
+        assert all("accepted as soon as its bounty has free funds" in page for page in reads())
 
     def test_the_figures(self, bounty, lead, ana, mona, noor, as_user, later):
         assert "No decision yet" in words_of(as_user(mona).page("/moderation/figures"))

@@ -62,6 +62,7 @@ from marketplace.referrals.models import (
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.passing_on import DecidedFirst
 from marketplace.referrals.queries import conversions_of, rewards_of_lead
+from marketplace.referrals.reward_letters import reward_earned
 from marketplace.referrals.reward_words import reward_next
 from marketplace.referrals.sharing import SplitFixed, answer_split, find_split, offer_share, propose_split
 from marketplace.referrals.stages import change_stage, win_lead
@@ -296,6 +297,8 @@ class TestRuling:
         assert (fresh(dispute).state, reward.net) == (D.SPLIT, Money(33_330, "usd"))  # 66.67 % goes back, rounded down.
         assert holds(AccountKind.FUNDS, bounty.id) == before - holds(AccountKind.HELD, reward.id)
         assert holds(AccountKind.HELD, reward.id) == 33_330 + 1_667 and check_ledger() == []
+        [mail] = reward_earned(reward.id)
+        assert "$333.30 is yours, for the sale, from Westside Auto. It is what is left of $1,000, since a dispute was decided." in mail.text
 
     def test_what_no_funds_can_pay_the_business_owes_and_the_reward_waits(self, lost, bounty, ana, wes, mona, work, clock):
         dispute = contested(opened(lost, ana), wes, ana)
@@ -469,6 +472,15 @@ class TestOtherKinds:
     def parts_of(self, lead):
         split = find_split(again(lead))
         return {lead.referrer_id: split.own_bps} | {part.user_id: part.share_bps for part in split.parts}
+
+    def test_of_a_shared_reward_the_page_tells_what_was_taken_of_the_referrers_own_part(self, bounty, ana, wes, mona):
+        eve = make_user("Eve Stone")
+        lead = closed(consent(self.shared(bounty, ana, mona, eve, own_bps=2_000)), wes)
+        do(rule, contested(opened(lead, ana), wes, ana), by=mona, outcome=D.SPLIT, reason="Both have a point.", share_bps=5_000)
+        rewards = rewards_of_lead(again(lead))
+        assert {one.beneficiary_id: one.net for one in rewards} == {ana.id: usd(100), eve.id: usd(400)}
+        for order in (rewards, rewards[::-1]):
+            assert "$100 was taken back, by a dispute." in next_step(again(lead), Audience.REFERRER, order)
 
     def test_of_an_agreed_split_the_owners_own_part_goes_and_the_others_keep_theirs(self, bounty, ana, wes, mona, work, clock):
         tom, eve = make_user("Tom Berg"), make_user("Eve Stone")

@@ -367,12 +367,15 @@ class TestARulingWaits:
 
 
 class TestShared:
-    def test_the_two_agree_on_shares_that_make_a_hundred_percent(self, bounty, ana, tom, mona):
+    def test_the_two_agree_on_shares_that_make_a_hundred_percent(self, bounty, ana, tom, mona, as_user):
         first, second = point_twice(bounty, ana, tom)
         rule(first, second, by=mona, is_same=True)
         accept(again(first), by=mona)
         split = do(offer_share, again(first), by=ana, second_id=second.id, own_bps=7_000)
+        assert "You are offered 30% of what this buyer earns." in as_user(tom).get(f"/leads/{second.id}").text
         do(answer_split, split, by=tom, agrees=True)
+        page = as_user(tom).get(f"/leads/{second.id}").text
+        assert "30% of what this buyer earns is yours." in page and "They may also offer" not in page
         say_yes(first, "david@example.com")
         conversion = win(again(first))
         lead = db.session.get_one(Lead, conversion.lead_id)

@@ -9,6 +9,7 @@ from marketplace.foundation.audit import events_about
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.foundation.given_files import read_given
+from marketplace.referrals.buyer_letters import buyer_asked
 from marketplace.referrals.evidence_files import MOST_OF_A_LEAD, TooManyFiles, files_of, get_file, has_given
 from marketplace.referrals.fraud.signals import read_signals
 from marketplace.referrals.models import EvidenceFile, EvidenceState, Lead, Moderation, ReasonCode
@@ -39,6 +40,7 @@ def shot(bounty, ana, work, keep_lead) -> Lead:
 def test_files_alone_are_evidence_and_their_words_are_looked_through(shot):
     assert (shot.moderation, shot.evidence.state, shot.evidence.quote_found) == (Moderation.IN_REVIEW, EvidenceState.GIVEN, True)
     assert "From: David Brandt" in shot.evidence.text
+    assert not shot.evidence.quote_prefix and not shot.evidence.quote_suffix  # No header of a mail stands beside the quote.
     assert [file.kind for file in files_of(shot)] == ["image", "email"]
     assert any("stands in a file" in signal.words for signal in read_signals(shot))
 
@@ -92,6 +94,11 @@ def test_only_who_may_see_the_evidence_is_given_a_file(shot, ana, wes, mona, lat
     assert get_file(again(shot), image.id, by=wes).content
 
 
+def test_of_words_that_were_given_the_buyer_is_not_told_that_a_post_was_read(bounty, ana, mona):
+    [asked] = buyer_asked(accept(point(bounty, ana, buyer_email="david@example.com"), by=mona).id)
+    assert "Ana Flores knows what you are looking for" in asked.text and "a post of yours" not in asked.text
+
+
 def test_a_file_of_another_lead_is_not_there(bounty, shot, ana):
     other = point(bounty, make_user("Bo Li"), text="Somebody else is in the market for a car, far away from here.")
     with pytest.raises(NotFound):
@@ -128,6 +135,7 @@ def test_the_page_shows_our_copies_and_no_stranger_is_given_them(shot, as_user, 
     [image, letter] = files_of(shot)
     page = as_user(mona).get(f"/leads/{shot.id}").text
     assert f"/files/{image.id}/picture" in page and f'/files/{letter.id}"' in page and "not looked through for viruses" in page
+    assert "No page was read that says when it was written" in page
     assert as_user(wes).get(f"/leads/{shot.id}/files/{image.id}/picture").status_code == 404
 
 

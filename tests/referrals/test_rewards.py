@@ -37,7 +37,7 @@ from marketplace.referrals.models import (
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.queries import get_reward, rewards_of_lead
 from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
-from tests.browsing import end_reading
+from tests.browsing import end_reading, words_of
 from tests.factories import (
     PERCENT,
     SALE,
@@ -385,7 +385,7 @@ class TestTransfer:
         do(note_transfer, transfer.id)
         assert the(Reward).state is RewardState.PAID
 
-    def test_a_refund_afterwards_is_taken_back_from_the_connected_account(self, paid, wes, work):
+    def test_a_refund_afterwards_is_taken_back_from_the_connected_account(self, paid, wes, work, as_user):
         do(refund_sale, paid, by=wes, amount=usd(100_000), refund_number="R-1")
         assert the(Clawback).state is ClawbackState.REVERSING
         assert says(paid).endswith("$33.33 is being taken back from your Stripe account.")
@@ -395,6 +395,11 @@ class TestTransfer:
         assert the(Reward).net == usd(96_667)
         do(note_reversal, the(Clawback).id)
         assert the(Clawback).state is ClawbackState.TAKEN
+        assert "/refund" in as_user(wes).get(f"/leads/{paid.id}").text
+        do(refund_sale, paid, by=wes, amount=usd(2_900_000), refund_number="R-2")
+        work()
+        assert says(paid).startswith("Nothing more: none of it is left. $1,000 was taken back")
+        assert "/refund" not in as_user(wes).get(f"/leads/{paid.id}").text  # Nothing of the sale is left to give back.
 
     def test_one_refunded_on_its_way_that_never_went_is_voided(self, paid, ana, mona, wes, work, sandbox, later):
         second = consent(accept(point(paid.bounty, ana), by=mona), email="bo@example.com")
@@ -453,6 +458,15 @@ class TestTransfer:
         work()
         assert the(Clawback).state is ClawbackState.TAKEN
 
+
+    def test_what_an_admin_took_back_is_told_on_the_pages_of_both(self, paid, ana, mona, wes, work, as_user):
+        do(ask_reversal, the(Transfer), usd(20_000), reason="The wrong Ana", by=mona)
+        work()
+        told = words_of(as_user(ana).page(f"/leads/{paid.id}"))
+        assert "An admin took back $200 of what was sent. Why: The wrong Ana" in told
+        assert "an admin took back $200 of what was sent" in words_of(as_user(ana).page("/rewards"))
+        told = words_of(as_user(wes).page(f"/leads/{paid.id}"))
+        assert "An admin took back $200 of what was sent, to the bounty’s funds." in told and "The wrong Ana" not in told
 
     def test_what_an_admin_took_back_of_a_closed_bounty_goes_back_to_its_card(self, paid, mona, wes, work):
         do(close_bounty, paid.bounty, by=wes)

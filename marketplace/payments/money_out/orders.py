@@ -1,4 +1,8 @@
 """What an admin decides about money that went wrong: writing off a debt, taking back a transfer. Two, above a limit."""
+from collections.abc import Iterable
+
+from sqlalchemy import and_, func, select
+
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, NotFound, require
@@ -73,6 +77,22 @@ def decline_order(order: MoneyOrder, *, by: User) -> None:
 def can_be_taken(transfer: Transfer) -> Money:
     """What of a transfer has not been taken back, and is not being taken back."""
     return sum((payables.left_of(payable) for payable in _sent_in(transfer)), zero(transfer.currency))
+
+
+def taken_by_order(references: Iterable[str]) -> dict[str, tuple[Money, str]]:
+    """By payable: what admins took back of what was sent, and the newest reason. Later refunds count it as theirs."""
+    wanted, found = list(references), dict[str, tuple[Money, str]]()
+    piece_of = func.coalesce(Payable.rest_of, Payable.id)
+    rows = db.session.execute(
+        select(piece_of, TransferReversal, MoneyOrder.reason)
+        .join(TransferReversal, TransferReversal.payable_id == Payable.id)
+        .join(MoneyOrder, and_(MoneyOrder.kind == OrderKind.REVERSAL, MoneyOrder.subject_id == Payable.transfer_id,
+                               TransferReversal.reference.startswith(MoneyOrder.id)))
+        .where(piece_of.in_(wanted)).order_by(MoneyOrder.id)) if wanted else ()
+    for reference, reversal, reason in rows:
+        before = found[reference][0] if reference in found else zero(reversal.currency)
+        found[reference] = (before + reversal.amount, reason)
+    return found
 
 
 def _require_no_stake(kind: OrderKind, subject_id: str, by: User) -> None:

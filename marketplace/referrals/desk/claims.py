@@ -65,5 +65,6 @@ def claims_of(lead_ids: list[str]) -> dict[str, LeadClaim]:
 def refuse_claimed(lead: Lead, *, by: User) -> None:
     claim = find_claim(lead)
     if claim is not None and claim.user_id != by.id:
-        raise Claimed(f"{claim.user.name} has this lead open until {claim.until:%H:%M} UTC.",
+        minutes = max((claim.until - clock.now()) // timedelta(minutes=1), 1)
+        raise Claimed(f"{claim.user.name} has this lead open, for {minutes} minute{'' if minutes == 1 else 's'} more.",
                       next_step="Take the next one, or take this one over on its page.")

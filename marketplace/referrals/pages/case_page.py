@@ -49,6 +49,8 @@ def _name_of(user_id: str | None) -> str | None:
 def _age_of(lead: Lead) -> str:
     """When it was written, beside what the terms ask for."""
     published, allowed = lead.evidence.published_on, lead.terms.evidence_days
+    if published is None and not lead.evidence.captured_at:
+        return f"No page was read that says when it was written; the terms ask for {allowed} days or fewer."
     if published is None:
         return f"It does not say when it was written; the terms ask for {allowed} days or fewer."
     days = max((lead.submitted_at.date() - published).days, 0)

@@ -17,6 +17,7 @@ from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.payments.money_out.bank_payouts import failed_at_bank
+from marketplace.payments.money_out.orders import taken_by_order
 from marketplace.referrals.afterwards import may_renew
 from marketplace.referrals.appeals import may_be_appealed
 from marketplace.referrals.asking import buyer_link
@@ -38,7 +39,7 @@ from marketplace.referrals.fraud.signals import read_signals
 from marketplace.referrals.fraud.words import cases_of, said_of
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.lawful import lowering_of, promised_in_words
-from marketplace.referrals.letters import REASONS
+from marketplace.referrals.letters import REASONS, reason_in_words
 from marketplace.referrals.models import (
     Consent,
     DisputeSide,
@@ -73,7 +74,7 @@ from marketplace.referrals.queries import (
 from marketplace.referrals.reward_schemas import ROWS, typed_split
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
 from marketplace.referrals.said_bought import Standing, word_of
-from marketplace.referrals.sharing import UNDECIDED, latest_split, seconds_to_share_with
+from marketplace.referrals.sharing import UNDECIDED, find_share_of_first, latest_split, seconds_to_share_with
 from marketplace.referrals.stages import is_introduced, open_moves
 from marketplace.referrals.timeline import tell_story
 from marketplace.referrals.waiting import why_waiting
@@ -150,6 +151,7 @@ def show_lead(
         reward_next=lambda one: reward_next(one, to), thing_next=lambda one: thing_next(one, to),
         thing_in_words=thing_at_start, percent=percent_text,
         plain_terms=plain_terms(lead.terms), reward=promised_in_words(lead), reasons=REASONS,
+        reason_in_words=reason_in_words,
         sign=reward_sign(lead.terms), costs_money=worst_case(lead.terms).minor > 0, lowered=lowering_of(lead),
         evidence=lead.evidence if audience is not Audience.BUSINESS or is_open else None,
         **evidence_beside(lead, is_seen=audience is not Audience.BUSINESS or is_open),
@@ -158,7 +160,7 @@ def show_lead(
         word=word if conversion is None else None,
         disputes_no_until=disputes_no_until(lead) if word and word.standing is Standing.DENIED else None,
         sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,
-        held=standing_of(lead),
+        held=standing_of(lead), by_order=taken_by_order(reward.id for reward in rewards),
         waits={reward.id: why for reward in rewards if (why := why_waiting(reward, to))}, today=clock.now().date(),
         disputes=disputes, dispute_to_answer=next((one for one in disputes if waits_for(user, one)), None),
         may_dispute=_may_dispute(lead, user), dispute_title=title_of,
@@ -194,6 +196,7 @@ def _for_referrer(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
         "may_withdraw": lead.moderation in OPEN, "may_answer": lead.moderation is Moderation.NEEDS_INFO,
         "may_appeal": may_be_appealed(lead), "buyer_link": buyer_link(lead) if passes_on else None,
         "at_bank": failed_at_bank(reward.id for reward in rewards if reward.beneficiary_id == user.id),
+        "share_of_first": find_share_of_first(lead) if lead.moderation is Moderation.DUPLICATE else None,
         **_split_of(lead), "takes_text": lead.evidence.state not in {EvidenceState.CAPTURED, EvidenceState.PENDING},
         "disclosure": disclosure_of(lead),
     }
@@ -214,14 +217,15 @@ def _split_of(lead: Lead) -> dict[str, Any]:
 def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
     is_workable = lead.moderation is Moderation.ACCEPTED and is_introduced(lead) and may_work(user, lead)
     moves = open_moves(lead) if is_workable else frozenset()
+    refundable = [(one.id, f"{show_money(one.amount)}, {part_in_words(one)}") for one in conversions_of(lead)
+                  if one.amount_minor > one.refunded_minor]
     return {
         "is_over": lead.moderation is Moderation.ACCEPTED and lead.consent is Consent.WITHDRAWN,
         "stages": [stage for stage in Stage if stage in moves and stage is not Stage.WON],
         "may_sell": Stage.WON in moves,
-        "may_refund": (lead.stage is Stage.WON and may_give_money_back(user, lead)
+        "may_refund": (lead.stage is Stage.WON and bool(refundable) and may_give_money_back(user, lead)
                        and not (rewards and all(reward.void_reason == NOT_GENUINE for reward in rewards))),
-        "refundable": [(one.id, f"{show_money(one.amount)}, {part_in_words(one)}") for one in conversions_of(lead)
-                       if one.amount_minor > one.refunded_minor],
+        "refundable": refundable,
         "may_renew": may_work(user, lead) and may_renew(lead, find_conversion(lead)),
         "may_settle": may_work(user, lead), "may_donate": may_give_money_back(user, lead),
         "latest_until": clock.now().date() + timedelta(days=180),
@@ -229,7 +233,7 @@ def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
 
 
 def _for_admin(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
-    beside = leads_beside(lead)
+    beside, accepted_at_last = leads_beside(lead), add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT)
     return {
         "beside": [(one, *_two_texts(lead, one.lead)) for one in beside if may_moderate(user, one.lead)],
         "may_rule": lead.moderation in LIVE,
@@ -237,7 +241,7 @@ def _for_admin(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
         "may_decide": lead.moderation is Moderation.IN_REVIEW,
         "signals": [*read_signals(lead), *signals_beside(lead, beside)],
         "is_late": lead.moderation is Moderation.IN_REVIEW and decision_due(lead.submitted_at) < clock.now(),
-        "accepted_at_last": add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT),
+        "accepted_at_last": accepted_at_last, "is_past_default": accepted_at_last < clock.now(),
         "post": mark_quote(lead.evidence.text, lead.evidence.quote), "codes": list(ReasonCode),
         "referrer_record": record_of_referrer(lead.referrer_id),
         "business_record": record_of_business(lead.business_id),

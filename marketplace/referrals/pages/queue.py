@@ -41,10 +41,10 @@ def show_queue(user: User, form: Any, *, chosen: list[str] | None = None) -> str
 def _row(
     lead: Lead, user: User, claim: LeadClaim | None, *, held_by: FraudCase | None, is_passed_on: bool, has_stake: bool
 ) -> dict[str, Any]:
-    due = decision_due(lead.submitted_at)
-    return {"lead": lead, "due": due, "is_late": due < clock.now(), "has_stake": has_stake,
-            "held_by": held_by,
-            "accepted_at_last": add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT),
+    due, accepted_at_last = (
+        decision_due(lead.submitted_at), add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT))
+    return {"lead": lead, "due": due, "is_late": due < clock.now(), "has_stake": has_stake, "held_by": held_by,
+            "accepted_at_last": accepted_at_last, "is_past_default": accepted_at_last < clock.now(),
             "claim": claim if claim is not None and claim.user_id != user.id else None,
             "is_mine": claim is not None and claim.user_id == user.id,
             "is_passed_on": is_passed_on,

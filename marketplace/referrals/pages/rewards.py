@@ -14,6 +14,7 @@ from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.payments.money_out.bank_payouts import failed_at_bank
+from marketplace.payments.money_out.orders import taken_by_order
 from marketplace.referrals import in_kind, sharing
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.buyers_share import get_buyers_share, is_open, take_as_money
@@ -51,6 +52,7 @@ def index() -> Any:
         at_bank=failed_at_bank(reward.id for reward in found.rows),
         words=[(leads[one.lead_id], one, next_step(leads[one.lead_id], Audience.REFERRER, [], word=one))
                for one in words if leads[one.lead_id].stage is not Stage.WON],
+        by_order=taken_by_order(reward.id for reward in found.rows),
         following=url_for(".index", cursor=found.next_cursor) if found.next_cursor else None)
 
 

@@ -17,6 +17,7 @@ from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import Decided, Lead
 from marketplace.referrals.moderation import accept_lead, reject_lead
 from marketplace.referrals.pages.queue import show_queue
+from marketplace.referrals.permissions import may_decide
 from marketplace.referrals.queries import get_lead
 from marketplace.referrals.schemas import SeveralInput
 
@@ -27,10 +28,12 @@ AS_DECIDED = {"accept": Decided.ACCEPTED, "reject": Decided.REJECTED}
 
 @dataclass(frozen=True)
 class Outcome:
-    """``lead``: business and referrer, or its id where it is not there. ``refusal``: None where it was done."""
+    """``lead``: business and referrer, or its id where it is not there; ``quote`` tells it from their others.
+    ``refusal``: None where it was done."""
 
     lead_id: str
     lead: str
+    quote: str
     is_new: bool
     refusal: DomainError | None
 
@@ -61,7 +64,8 @@ def back() -> Any:
 
 
 def _faster() -> DomainError:
-    return StaleForm("Somebody decided this in the same moment.", next_step="Look where it stands now.")
+    return StaleForm("Somebody changed this lead after you had opened the queue.",
+                     next_step="Open it, and decide it there.")
 
 
 def _act(fields: dict[str, Any]) -> Callable[[Lead, User, int | None], None]:
@@ -74,17 +78,18 @@ def _act(fields: dict[str, Any]) -> Callable[[Lead, User, int | None], None]:
 def _one(chosen: str, wanted: Decided, act: Callable[[Lead, User, int | None], None], user: User) -> Outcome:
     """In a transaction of its own: what is refused here stops nothing else. Sent twice, it is done once."""
     lead_id, _, seen = chosen.partition(":")
-    name = lead_id
+    name, quote = lead_id, ""
     try:
         with transaction():
             lead = get_lead(lead_id, seen_by=user)
             name = f"{lead.referrer.name} for {lead.business.name}"
+            quote = lead.evidence.quote if may_decide(user, lead) else ""
             made = last_decision(lead)
             is_done = made is not None and lead.decided_by == user.id and made.decided is wanted
             if not is_done:
                 act(lead, user, int(seen) if seen.isdecimal() else None)
-        return Outcome(lead_id, name, not is_done, None)
+        return Outcome(lead_id, name, quote, not is_done, None)
+    except (StaleForm, StaleDataError):
+        return Outcome(lead_id, name, quote, False, _faster())
     except DomainError as refusal:
-        return Outcome(lead_id, name, False, refusal)
-    except StaleDataError:
-        return Outcome(lead_id, name, False, _faster())
+        return Outcome(lead_id, name, quote, False, refusal)
