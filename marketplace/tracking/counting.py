@@ -130,6 +130,15 @@ def find_counted(business_id: str, external_id: str) -> Conversion | None:
         Conversion.kind.in_([ConversionKind.SALE, ConversionKind.RENEWAL])).order_by(Conversion.id).limit(1))
 
 
+def find_twin(report: Report, *states: ReportState) -> Report | None:
+    """Of the same id and kind, from another source."""
+    kinds = COUNTED_KINDS if report.kind in COUNTED_KINDS else [report.kind]
+    return db.session.scalar(select(Report).where(
+        Report.business_id == report.business_id, Report.source.in_(list(ConversionSource)),
+        Report.external_id == report.external_id, Report.kind.in_(kinds), Report.state.in_(states),
+        Report.id != report.id).limit(1))
+
+
 def _reject(report: Report, code: str, why: str, *, by: str) -> None:
     say(report, why)
     move_report(report, S.REJECTED, by=by, reason=code)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from marketplace.bounties.models import Bounty
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db, facts, insert_unless_there, write_rows
-from marketplace.foundation.errors import Conflict, DomainError, require
+from marketplace.foundation.errors import DomainError, require
 from marketplace.identity.models import Business, User
 from marketplace.payments.locks import lock_funds
 from marketplace.referrals.locks import lock_orders_of
@@ -18,8 +18,8 @@ from marketplace.referrals.moderation import FundsGone
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.tracked import CannotCount
 from marketplace.tracking.batches import Counted, count_plain
-from marketplace.tracking.binding import bind, lead_of_binding, lead_of_touch, learn_marks
-from marketplace.tracking.counting import COUNTED_KINDS, count, find_counted, note_duplicate, reject, say
+from marketplace.tracking.binding import CustomerUnsaid, bind, lead_of_binding, learn_marks
+from marketplace.tracking.counting import COUNTED_KINDS, count, find_counted, find_twin, note_duplicate, reject, say
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import WAITS, Binding, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_give_back, may_report
@@ -28,15 +28,16 @@ from marketplace.tracking.reported import (
     IN_ONE_STATEMENT,
     Reported,
     check_reported,
+    check_same,
     columns_of,
-    fingerprint_of,
     known_since,
 )
 from marketplace.tracking.resolving import Found, resolve
 from marketplace.tracking.standing import PENDING, rewards_of, state_of
 
 S = ReportState
-NOBODY, NO_FUNDS, CLAIMED = "nobody", "funds_gone", "claimed"
+NOBODY, NO_FUNDS, CLAIMED, LINK_ENDED = "nobody", "funds_gone", "claimed", "link_ended"
+NOBODYS = frozenset({NOBODY, LINK_ENDED})  # A referrer may claim it.
 OF_IDS = select(Report).where(
     Report.business_id == bindparam("business_id"), Report.source == bindparam("source"),
     Report.external_id.in_(bindparam("ids", expanding=True)))
@@ -45,12 +46,6 @@ OTHERS_WAITING = {name: select(Report.id).where(
     Report.business_id == bindparam("business_id"), text(f"reports.{WAITS}"), column == bindparam("mark"),
     Report.id != bindparam("own")).limit(1)
     for name, column in (("customer_hash", Report.customer_hash), ("email_hash", Report.email_hash))}
-
-
-class ReportedOtherwise(Conflict):
-    """The same id from the same source, with another body."""
-
-    code = "external_id_reused"
 
 
 @dataclass(frozen=True)
@@ -176,13 +171,9 @@ def _outcome_of_plain(counted: Counted) -> Outcome:
     return Outcome(PENDING if rewards else report.state.value, report, rewards, tuple(report.reasons))
 
 
-def take_refund(business: Business, said: Reported, *, source: ConversionSource, by: User | None) -> Outcome:
-    """Part of a sale was given back: by its amount, never the whole for a part. Before its sale is known, it waits."""
-    return take_conversion(business, said, source=source, by=by)
-
-
 def settle(report: Report, found: Found | None, *, by: str) -> None:
-    """Decide what becomes of it, now. Without a lock that it needs, it is taken here."""
+    """Decide what becomes of it, now. Without a lock that it needs, it is taken here. CustomerUnsaid (422) of a new
+    one: nothing is kept of it, so it can be said again."""
     was = (report.state, report.binding_id)
     if report.kind is ReportKind.REFUND:
         apply_refund(report, by=by)
@@ -196,7 +187,7 @@ def _credit(report: Report, found: Found | None, *, by: str) -> None:
     assert found is not None
     report.reasons = list(found.attribution.reasons)
     if found.attribution.referrer_id is None:
-        move_report(report, S.UNMATCHED, by=by, reason=NOBODY)
+        move_report(report, S.UNMATCHED, by=by, reason=LINK_ENDED if found.is_over else NOBODY)
         return
     try:
         lead = _lead_for(report, found, by=by)
@@ -204,6 +195,11 @@ def _credit(report: Report, found: Found | None, *, by: str) -> None:
     except FundsGone as short:
         report.reasons = [*report.reasons, f"{short.message} It is counted once there are some."]
         move_report(report, S.MATCHED, by=by, reason=NO_FUNDS)
+    except CustomerUnsaid as unsaid:
+        if report.state is S.RECEIVED:
+            raise
+        say(report, unsaid.message)
+        move_report(report, S.UNMATCHED, by=by, reason=NOBODY)
     except (CannotCount, SelfReferral) as refusal:
         reject(report, refusal, by=by)
     else:
@@ -219,8 +215,6 @@ def _lead_for(report: Report, found: Found, *, by: str) -> Lead:
         assert touch is not None
         assert link is not None
         binding = bind(report, touch, link, by=by)
-        if binding is None:
-            return lead_of_touch(report, touch, link, by=by)
     else:
         learn_marks(binding, report)
     report.binding_id = binding.id
@@ -252,15 +246,6 @@ def _is_counted_elsewhere(report: Report, *, by: str) -> bool:
     return True
 
 
-def find_twin(report: Report, *states: ReportState) -> Report | None:
-    """Of the same id and kind, from another source."""
-    kinds = COUNTED_KINDS if report.kind in COUNTED_KINDS else [report.kind]
-    return db.session.scalar(select(Report).where(
-        Report.business_id == report.business_id, Report.source.in_(list(ConversionSource)),
-        Report.external_id == report.external_id, Report.kind.in_(kinds), Report.state.in_(states),
-        Report.id != report.id).limit(1))
-
-
 def _wake_others(report: Report) -> None:
     """Of the same customer, what waited for a link, a sale or funds: one look-up by index, then one job."""
     if report.binding_id is None and report.lead_id is None:
@@ -281,10 +266,7 @@ def _lock(found: Found | None) -> Found | None:
 
 
 def _again(known: Report, said: Reported) -> Outcome:
-    if known.fingerprint != fingerprint_of(said):
-        raise ReportedOtherwise(
-            "This external id was reported before, with other facts.",
-            next_step="Give each event its own id; to correct one, report a refund, or write to us.")
+    check_same(known, said)
     return outcome_of(known, is_repeat=True)
 
 

@@ -55,6 +55,9 @@ def test_a_business_reports_by_hand_and_reads_why(bounty, people, as_user):
     assert "Nothing reported yet" in wes.get(f"/businesses/{business.id}/conversions").text
     typed = {"kind": "sale", "external_id": "A-1", "amount": "30,000", "currency": "usd", "code": spoken,
              "occurred_on": time.now().date().isoformat()}
+    refused = wes.submit(f"/businesses/{business.id}/conversions/new", typed)
+    assert "else nobody can tell whether they bought before" in refused.text and 'value="A-1"' in refused.text
+    typed["customer"] = "K-7"
     page = wes.submit(f"/businesses/{business.id}/conversions/new", typed)
     assert "Counted. It earns $1,000." in page.text and f"The code {spoken} was said" in page.text
     assert "reported before" in wes.submit(f"/businesses/{business.id}/conversions/new", typed).text

@@ -13,7 +13,7 @@ from marketplace.identity.models import Business
 from marketplace.referrals.holds import hold_reward, lift_holds
 from marketplace.referrals.models import Conversion, ConversionSource, Reward
 from marketplace.tracking.business_stripe.lifecycle import move_event
-from marketplace.tracking.intake import find_report, take_refund
+from marketplace.tracking.intake import find_report, take_conversion
 from marketplace.tracking.models import DoorEventState, Report, ReportKind, StripeDoorEvent, Told
 from marketplace.tracking.reported import Reported
 from marketplace.tracking.standing import rewards_of
@@ -40,7 +40,7 @@ def count_giving_back(event: StripeDoorEvent, business: Business) -> None:
     if more <= 0:
         move_event(event, S.IGNORED, outcome="Nothing more was given back than was counted before.")
     else:
-        taken = take_refund(business, Reported(
+        taken = take_conversion(business, Reported(
             external_id=f"{event.facts['id']}:{back}", kind=ReportKind.REFUND, refund_of=sale.sale,
             amount=Money(more, sale.facts["currency"]), at=event.happened_at,
             raw={"event": event.stripe_id, "type": event.type, **event.facts},

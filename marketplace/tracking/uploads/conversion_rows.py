@@ -11,9 +11,9 @@ from marketplace.identity.models import Business, User
 from marketplace.referrals.models import ConversionSource
 from marketplace.tracking import at_once
 from marketplace.tracking.at_once import Marked
-from marketplace.tracking.intake import NO_FUNDS, NOBODY, Outcome, ReportedOtherwise, take_conversion
+from marketplace.tracking.intake import NO_FUNDS, NOBODY, Outcome, take_conversion
 from marketplace.tracking.models import ReportKind, ReportState, Upload
-from marketplace.tracking.reported import Reported, check_reported
+from marketplace.tracking.reported import Reported, ReportedOtherwise, check_reported
 from marketplace.tracking.uploads.columns import Column, writing_of
 from marketplace.tracking.uploads.rows import Row, RowOutcome, RowResult
 from marketplace.tracking.uploads.values import Odd, Writing, moment_of, read_amount, read_currency
