@@ -242,7 +242,7 @@ def _is_counted_elsewhere(report: Report, *, by: str) -> bool:
     if first is None:
         return False
     report.lead_id, report.reasons = first.lead_id, []
-    note_duplicate(report, first.id, f"It was counted before, from another source ({first.source}).", by=by)
+    note_duplicate(report, first, by=by)
     return True
 
 

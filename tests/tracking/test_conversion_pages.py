@@ -288,11 +288,15 @@ def test_five_claims_at_a_time_are_the_most(bounty, people):
 def test_the_name_in_a_code_goes_from_the_reasons_with_its_account(bounty, people):
     ana, tom, _ = people
     toms = report(bounty.business, customer="cus_1", code=link(bounty, tom).spoken)
-    both = report(bounty.business, external_id="o2", customer="cus_1", code=link(bounty, ana).spoken)
+    spoken = link(bounty, ana).spoken
+    both = report(bounty.business, external_id="o2", customer="cus_1", code=spoken, raw={"code": spoken})
+    hers = report(bounty.business, external_id="o3", customer="cus_2", code=" ána  westside!")
     with transaction():
         forget_links(ana.id, by=ana.id)
-    said = " ".join(fresh(both).reasons)
-    assert "ANA" not in said and f"code {link_of_person(ana).code} was said" in said
+    said, code = " ".join(fresh(both).reasons), link_of_person(ana).code
+    assert "ANA" not in said and f"code {code} was said" in said
+    assert (fresh(both).code, fresh(both).payload, fresh(hers).code) == (code, {"code": code}, code)
+    assert f"by the code {code} on" in db.session.get_one(Lead, fresh(hers).lead_id).evidence.quote
     assert "TOM-WESTSIDE" in fresh(toms).reasons[0]
 
 

@@ -264,6 +264,7 @@ def test_an_order_that_was_counted_by_another_way_is_a_duplicate(ana, bounty, we
     anas = link(bounty, ana)
     first = report(westside, click=click(anas), customer="cus_1")
     again = report(westside, source=ConversionSource.STRIPE, click=click(anas), customer="cus_1")
+    assert again.reasons == ("It was told of before, by the API, and counted then.",)
     assert (again.state, fresh(again).first_id) == ("duplicate", first.report.conversion_id) and len(rewards()) == 1
 
 
