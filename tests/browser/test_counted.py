@@ -30,7 +30,7 @@ def test_from_a_link_to_a_reward(stage: Stage) -> None:
     tomas.follow("Report the first one")
     tomas.fill(external_id="N-1", amount="1,200.00", code=spoken.lower(), customer="K-7")
     tomas.press("Report it")
-    tomas.says("Counted. It earns $120.")
+    tomas.says("Counted. It earns $145.")
     tomas.look("why", dark=True)
     tomas.follow("Conversions")
     tomas.look("conversions")

@@ -333,6 +333,16 @@ def test_trials_sign_ups_renewals_and_upgrades_earn_what_the_terms_say(ana, cloc
     assert back.state == "approved" and rewards()[-1].net.minor == 2_500
 
 
+def test_what_was_qualified_only_by_its_sale_is_of_what_the_sale_earned(ana):
+    bounty = make.make_bounty(is_live=True, rules=STAGED)
+    shop, anas = bounty.business, link(bounty, ana)
+    at_once = report(shop, customer="c1", click=click(anas))
+    assert [one.amount.minor for one in at_once.rewards] == [2_000, 10_000]
+    before = report(shop, "sign_up", external_id="up", customer="c2", click=click(anas))
+    after = report(shop, external_id="o2", customer="c2")
+    assert [[one.amount.minor for one in told.rewards] for told in (before, after)] == [[2_000], [10_000]]
+
+
 def test_a_second_purchase_earns_nothing_where_the_terms_pay_for_one(ana, bounty, westside):
     report(westside, click=click(link(bounty, ana)), customer="cus_1")
     again = report(westside, external_id="order-2", customer="cus_1")

@@ -176,7 +176,11 @@ def _result(outcome: Outcome, said: Reported, row: int) -> RowResult:
     if report.state is ReportState.UNMATCHED or report.reason == NO_FUNDS:
         return RowResult(row, RowOutcome.KEPT, said.external_id, "" if report.reason == NOBODY else why,
                          about=report.id)
-    earned = tuple((_name(one.beneficiary_id), one.amount_minor, one.currency) for one in outcome.rewards)
+    of_each: dict[tuple[str | None, str], int] = {}
+    for one in outcome.rewards:
+        whose = one.beneficiary_id, one.currency
+        of_each[whose] = of_each.get(whose, 0) + one.amount_minor
+    earned = tuple((_name(user_id), minor, currency) for (user_id, currency), minor in of_each.items())
     return RowResult(row, RowOutcome.EARNS if earned else RowOutcome.COUNTED, said.external_id, why, earns=earned,
                      about=report.id)
 
