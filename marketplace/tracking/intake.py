@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from marketplace.bounties.models import Bounty
 from marketplace.foundation import audit, outbox
-from marketplace.foundation.db import db, facts, insert_unless_there, write_rows
+from marketplace.foundation.db import as_object, db, facts, insert_unless_there, write_rows
 from marketplace.foundation.errors import DomainError, require
 from marketplace.identity.models import Business, User
 from marketplace.payments.locks import lock_funds
@@ -166,8 +166,8 @@ def _take(business_id: str, said: Reported, columns: dict[str, Any], *, by: str)
 
 def _outcome_of_plain(counted: Counted) -> Outcome:
     """As the rows say, which nobody had to read."""
-    report = Report(**counted.report)
-    rewards = [Reward(**counted.reward)] if counted.reward else []
+    report = as_object(Report, counted.report)
+    rewards = [as_object(Reward, counted.reward)] if counted.reward else []
     return Outcome(PENDING if rewards else report.state.value, report, rewards, tuple(report.reasons))
 
 
