@@ -30,6 +30,7 @@ HEARD = {  # From whom it was heard before.
     ConversionSource.LEAD_WON: "by hand, on the lead", ConversionSource.BUYER_CONFIRMED: "by the buyer",
     ConversionSource.RULING: "by a dispute", ConversionSource.MANUAL: "by hand", ConversionSource.API: "by the API",
     ConversionSource.STRIPE: "by Stripe", ConversionSource.CSV: "in a file",
+    ConversionSource.LINK: "by the shop’s page", ConversionSource.CODE: "by a code",
 }
 DAYS_OFF = timedelta(days=3)  # Nobody remembers the day of a purchase exactly.
 
