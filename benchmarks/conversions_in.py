@@ -115,6 +115,7 @@ def measure(server: str | None = None) -> list[Figure]:
 
 def _by_api(program: Program, on: str, *, is_wall: bool) -> list[Figure]:
     program.one()
+    gc.freeze()  # As wsgi.py does.
     first = {**program.item()}
     program.post("/conversions", first, 201)
     one, again, bare, naive = take_turns(

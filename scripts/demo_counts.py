@@ -13,7 +13,8 @@ import requests
 from standardwebhooks import Webhook
 from telling import Story, check
 
-SOLD = {"external_id": "W-2090", "amount": "18000.00", "currency": "usd", "code": "ana westside"}
+SOLD = {"external_id": "W-2090", "amount": "18000.00", "currency": "usd", "code": "ana westside",
+        "customer": "till-77"}
 
 
 def counted(story: Story, bounty: str) -> None:

@@ -1,5 +1,6 @@
 """Reads. Every list starts from what this person (or the public: None) may see."""
 from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import Select, func, or_, select
@@ -7,6 +8,7 @@ from sqlalchemy.orm import aliased, defaultload
 
 from marketplace.bounties.models import Bounty, BountyState, Terms
 from marketplace.bounties.rules import worst_case
+from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.foundation.money import Money, zero
@@ -44,6 +46,12 @@ def get_bounty(bounty_id: str, *, seen_by: User | None) -> Bounty:
 def bounties_of(business_id: str, *, seen_by: User | None) -> list[Bounty]:
     found = bounties_visible_to(seen_by).where(Bounty.business_id == business_id).order_by(Bounty.id.desc())
     return list(db.session.scalars(found))
+
+
+def find_closing(bounty_id: str) -> datetime | None:
+    """When it closed."""
+    return db.session.scalar(select(AuditEvent.created_at).where(
+        AuditEvent.subject_id == bounty_id, AuditEvent.action == f"bounty.{BountyState.CLOSED}"))
 
 
 def free_funds_of(bounty: Bounty) -> Money:

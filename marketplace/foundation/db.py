@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from time import monotonic
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import psycopg
 from flask import Flask
@@ -122,6 +122,8 @@ class SessionWithRows(SessionOfApp):
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False, "class_": SessionWithRows})
 
+Row = TypeVar("Row", bound=Base)
+
 _writing: ContextVar[bool] = ContextVar("writing", default=False)
 
 
@@ -223,6 +225,14 @@ def facts(
     session = db.session()
     session.flush()
     return session.connection().execute(statement, given)
+
+
+def as_object(model: type[Row], columns: Mapping[str, Any]) -> Row:
+    """A row that was written by its columns, to be read like any other and never added: a third of the cost of saying
+    each of them."""
+    found = model()
+    vars(found).update(columns)
+    return found
 
 
 def rows_of(model: type["Base"]) -> Table:

@@ -27,7 +27,7 @@ from marketplace.hooks.models import (
 WAITS = tuple(timedelta(seconds=seconds) for seconds in (
     5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 20 * 3600))
 GIVEN_UP_AFTER = timedelta(days=3)
-SPREAD = 0.1  # Waits differ by a tenth, so that what failed together does not come back together.
+SPREAD = 0.1  # Waits differ by a tenth: what failed together does not come back together, before everybody else's.
 TEST = "webhook.test"
 
 
@@ -68,7 +68,8 @@ def settle_delivery(outcome: Posted | Hindrance, delivery_id: str) -> None:
         _end(delivery, DeliveryState.GIVEN_UP)
     elif outcome is Hindrance.RESTING:
         rests_until = db.session.get_one(WebhookEndpoint, delivery.endpoint_id).rests_until or clock.now()
-        _wait(delivery, max(rests_until - clock.now(), timedelta(0)))
+        left = max(rests_until - clock.now(), timedelta(0))
+        _wait(delivery, left * random.uniform(1, 1 + SPREAD))  # noqa: S311 - no secret
     elif outcome is Hindrance.BEHIND and _find_before(delivery, lock=True) is None:
         _wait(delivery, timedelta(0))  # It ended just now; while it has not, its end wakes this one.
 

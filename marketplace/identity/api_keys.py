@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 
 from marketplace.foundation import audit, clock
+from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.crypto import keyed_hash
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid
@@ -73,7 +74,7 @@ def create_key(
     )
     db.session.add(key)
     db.session.flush()
-    audit.record("api_key.created", key.id, by=user.id, scopes=key.scopes)
+    audit.record("api_key.created", key.id, by=user.id, scopes=key.scopes, made_by=maker.id if maker else None)
     return key, secret
 
 
@@ -89,11 +90,33 @@ def _count_keys(user: User) -> int:
         select(func.count()).where(ApiKey.user_id == user.id, ApiKey.revoked_at.is_(None))) or 0
 
 
-def revoke_key(key: ApiKey, *, by: User) -> None:
-    """At once and for good; twice is once."""
-    if key.revoked_at is None:
-        key.revoked_at, key.revoked_by = clock.now(), by.id
-        audit.record("api_key.revoked", key.id, by=by.id)
+def revoke_key(key: ApiKey, *, by: User, made_too: bool = False) -> int:
+    """At once and for good; twice is once. ``made_too``: with all that it made, and those made; says how many."""
+    made = made_by_each(key.user_id).get(key.id, []) if made_too else []
+    for one in (key, *made):
+        if one.revoked_at is None:
+            one.revoked_at, one.revoked_by = clock.now(), by.id
+            audit.record("api_key.revoked", one.id, by=by.id)
+    return len(made)
+
+
+def makers_of(user_id: str) -> dict[str, str]:
+    """Of each key that a key made: which. By the trail, where it stands also once that one is forgotten."""
+    told = db.session.scalars(select(AuditEvent).where(
+        AuditEvent.actor_id == user_id, AuditEvent.action == "api_key.created"))
+    return {one.subject_id: one.details["made_by"] for one in told if "made_by" in one.details}
+
+
+def made_by_each(user_id: str) -> dict[str, list[ApiKey]]:
+    """By key: what it made, and what that made, as far as it opens anything still."""
+    makers, made = makers_of(user_id), dict[str, list[ApiKey]]()
+    for key in db.session.scalars(select(ApiKey).where(
+            ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None)).order_by(ApiKey.id)):
+        maker = makers.get(key.id)
+        while maker is not None and not is_expired(key):
+            made.setdefault(maker, []).append(key)
+            maker = makers.get(maker)
+    return made
 
 
 def authenticate(bearer: str) -> tuple[User, ApiKey] | None:

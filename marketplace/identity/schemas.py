@@ -59,6 +59,11 @@ class ApiKeyInput(Schema):
     days = fields.Integer(load_default=None, validate=validate.OneOf(DAYS_CHOICES))
 
 
+class RevocationInput(Schema):
+    made_too = fields.Boolean(load_default=False, metadata={
+        "description": "Also every key that it made, and that those made."})
+
+
 class BusinessInput(Schema):
     name = clean_text(2, 80, **NAME)
     about = clean_text(0, 2000, load_default="")

@@ -77,7 +77,7 @@ KNOWN = Kind(
 CUSTOMERS = Kind(
     "customers of a business", Whose.BUYER,
     {"bindings": "customer_hash email_hash", "reports": "customer_hash email_hash code link_code payload"},
-    "To know a customer again whom a link or a code brought, by scrambled marks: no name and no address.",
+    "To know a customer again whom a link or a code brought, by scrambled marks and the code: no name, no address.",
     "three years after the last that was reported of them", timedelta(days=3 * 365))
 
 CLICKS = Kind(
@@ -111,7 +111,8 @@ BANK = Kind(
     "Who paid in for a business, for the bank that asks its money back.", "with the account of who paid in")
 LINKS = Kind(
     "links of a referrer", Whose.HOLDER, {"referral_links": "spoken spoken_key"},
-    "The code that is said aloud has the referrer's first name in it.", "until you close your account")
+    "The code that is said aloud has the referrer's first name in it; it goes also where sales were reported with it.",
+    "until you close your account")
 CARD = Kind(
     "card of a business", Whose.HOLDER,
     {"stripe_customers": "card_brand card_last4 card_expires", "fundings": "paid_with checkout_url"},

@@ -33,11 +33,12 @@ def note_order(lead: Lead, order_number: str) -> None:
 
 def record_conversion(
     lead: Lead, event: Event, occurred_on: date, *, kind: ConversionKind, source: ConversionSource, external_id: str,
-    by: str, amount: Money | None = None, sale: Conversion | None = None, number: int = 1,
+    by: str, amount: Money | None = None, sale: Conversion | None = None, number: int = 1, sold_as: str = "",
 ) -> Conversion:
     """With what ``event`` earns. AlreadyCounted (409) when it was recorded before, for whichever lead.
 
-    ``amount``: the value of a sale or a renewal; ``sale``: the one that a later part or a renewal follows.
+    ``amount``: the value of a sale or a renewal; ``sale``: the one that a later part or a renewal follows; ``sold_as``:
+    as in ``stages.qualify``.
     """
     value, used = amount or zero(lead.terms.currency), used_up(lead)
     preview = price_for(lead, event, used)
@@ -46,7 +47,8 @@ def record_conversion(
         "source": source, "sale_id": sale.id if sale else None, "number": number, "external_id": external_id,
         "amount_minor": value.minor, "currency": value.currency, "occurred_on": occurred_on, "payload": {
             "amount_minor": value.minor, "currency": value.currency, "order_number": external_id,
-            "lines": [[words, part.minor if part else None] for words, part in preview.lines]}})
+            "lines": [[words, part.minor if part else None] for words, part in preview.lines],
+            **({"sold_as": sold_as} if sold_as else {})}})
     if conversion is None:
         raise AlreadyCounted(
             "This order has been counted already.", next_step="Check the order number, or look at your other leads.")

@@ -6,8 +6,45 @@ from sqlalchemy import select
 
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
+from marketplace.payments.models import PayableState
+from marketplace.payments.money_out import payables, stops
 from marketplace.referrals import lifecycle
 from marketplace.referrals.models import Reward, RewardHold, RewardState
+
+UNRELEASED = frozenset({RewardState.PENDING, RewardState.ON_HOLD})
+RELEASED = frozenset({RewardState.PAYABLE, RewardState.SCHEDULED, RewardState.PAID})  # Parts of it may be owed still.
+
+
+def hold_unsent(rewards: Sequence[Reward], *, source_id: str, reason: str, letter: str = "reward_frozen") -> None:
+    """What is not released waits, whatever else holds it lets go first; of what is released nothing more is sent."""
+    for reward in rewards:
+        if reward.state in UNRELEASED:
+            hold_reward(reward, source_id=source_id, reason=reason, letter=letter)
+        elif reward.state in RELEASED and _stop(reward, source_id, reason) and letter:
+            outbox.promise("send_letter", letter=letter, reward_id=reward.id)
+
+
+def lift_unsent(rewards: Sequence[Reward], source_id: str, *, why: str, letter: str = "reward_thawed") -> None:
+    """All of it goes on where it stood; what is released goes with the next transfer."""
+    stopped = stops.stopped_by(source_id)
+    lift_holds(source_id, why=why, letter=letter)
+    stops.lift_stops(source_id, by=audit.SYSTEM)
+    released = [one for one in rewards if one.state in RELEASED]
+    for payee_id in sorted({one.beneficiary_id for one in released if one.beneficiary_id}):
+        outbox.promise("request_transfers", payee_id=payee_id)
+    for reward in released if letter else ():
+        if any(piece.id in stopped for piece in payables.lock_pieces(reward.id)):
+            outbox.promise("send_letter", letter=letter, reward_id=reward.id)
+
+
+def _stop(reward: Reward, source_id: str, reason: str) -> bool:
+    """Whether any of it was still on its way, and went on until now."""
+    stopped, told = stops.stopped_by(source_id), False
+    for piece in payables.lock_pieces(reward.id):
+        if piece.state is not PayableState.SENT:
+            stops.stop_transfers("payable", piece.id, reason=reason, source=source_id, by=audit.SYSTEM)
+            told = told or piece.id not in stopped
+    return told
 
 
 def hold_reward(reward: Reward, *, source_id: str, reason: str, letter: str = "reward_frozen") -> None:

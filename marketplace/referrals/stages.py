@@ -112,7 +112,7 @@ def make_sale(
     lead: Lead, amount: Money, occurred_on: date, *, source: ConversionSource, external_id: str, by: str
 ) -> Conversion:
     """What a sale earns and what follows it. Who bought was qualified, whether or not anybody had said so."""
-    qualify(lead, by=by)
+    qualify(lead, by=by, sold_as=external_id)
     sale = record_conversion(
         lead, Event(Happening.WON, amount), occurred_on, kind=ConversionKind.SALE, source=source,
         external_id=external_id, amount=amount, by=by)
@@ -143,12 +143,13 @@ def previews_of_sale(lead: Lead, amount: Money, *, with_later: bool = False) -> 
     return previews
 
 
-def qualify(lead: Lead, *, by: str) -> Conversion | None:
-    """What these terms pay for a qualified lead: once, however often the stage is reached."""
+def qualify(lead: Lead, *, by: str, sold_as: str = "") -> Conversion | None:
+    """What these terms pay for a qualified lead: once, however often the stage is reached. ``sold_as``: the name of the
+    sale by which alone it was."""
     if not is_to_qualify(lead):
         return None
     return record_conversion(lead, Event(Happening.QUALIFIED), clock.now().date(), kind=ConversionKind.QUALIFIED,
-                             source=ConversionSource.LEAD_QUALIFIED, external_id=lead.id, by=by)
+                             source=ConversionSource.LEAD_QUALIFIED, external_id=lead.id, sold_as=sold_as, by=by)
 
 
 def is_to_qualify(lead: Lead) -> bool:

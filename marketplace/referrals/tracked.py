@@ -4,10 +4,11 @@ There is nothing to moderate and nobody to ask: the buyer went to the business b
 through us. What could be wrong with it is looked for by rule: the referrer's own purchase, one of the business's own
 people, a buyer whom the business knew, a bounty that is closed or has no funds. Signs of fraud hold the reward.
 """
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from marketplace.bounties.models import Bounty, BountyState, Terms
-from marketplace.bounties.publishing import pause_if_out_of_funds
+from marketplace.bounties.publishing import can_fund_one_more, pause_if_out_of_funds
+from marketplace.bounties.queries import find_closing
 from marketplace.bounties.rest import Past, most_left
 from marketplace.bounties.rules import worst_case
 from marketplace.foundation import clock, outbox
@@ -31,6 +32,7 @@ from marketplace.referrals.reserving import still_possible
 from marketplace.referrals.suppression import hash_email
 
 CLOSED = frozenset({BountyState.CLOSED, BountyState.ARCHIVED, BountyState.DRAFT})
+DAY_ALONE = frozenset({time(0), time(23, 59)})  # As a file and a form write it.
 
 
 class CannotCount(Conflict):
@@ -48,9 +50,11 @@ class BountyClosed(CannotCount):
 
 
 def check_may_bind(
-    bounty: Bounty, referrer: User, *, email_hash: str | None, known_since: datetime | None, touched_at: datetime
+    bounty: Bounty, referrer: User, *, email_hash: str | None, known_since: datetime | None, touched_at: datetime,
+    happened_at: datetime,
 ) -> None:
-    """SelfReferral, KnownBefore, BountyClosed: then nobody is bound, and the page says why."""
+    """SelfReferral, KnownBefore, BountyClosed: then nobody is bound, and the page says why. The caller holds the funds
+    of a bounty that is closed."""
     if referrer.role_in(bounty.business_id) is not None:
         raise SelfReferral("Whoever sent them works at the business: it cannot earn its own bounty.")
     if email_hash is not None and email_hash == hash_email(referrer.email):
@@ -61,7 +65,18 @@ def check_may_bind(
         raise KnownBefore(f"The business had this address on its own list since {day_in_words(known_since)}, before "
                           "they came by the link.")
     if bounty.state in CLOSED:
+        _check_was_open(bounty, happened_at)
+
+
+def _check_was_open(bounty: Bounty, happened_at: datetime) -> None:
+    """What happened before it closed counts also when it is told later, as far as its funds are still there. Of a day
+    without an hour the doubt is the referrer's."""
+    closed_at = find_closing(bounty.id)
+    begun = datetime.combine(happened_at, time(0), UTC) if happened_at.time() in DAY_ALONE else happened_at
+    if closed_at is None or begun >= closed_at:
         raise BountyClosed("The bounty is closed, and nothing had bound this customer before.")
+    if not can_fund_one_more(bounty):
+        raise BountyClosed("It happened before the bounty closed, and was told only once its free funds had gone back.")
 
 
 def open_tracked_lead(

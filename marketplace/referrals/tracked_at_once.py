@@ -84,9 +84,12 @@ class PlainBounty:
             and all(rule.happening is Happening.WON and rule.whom is For.REFERRER and rule.thing is None
                     and not self.ruling.forbids(rule) for rule in self.terms.rules)
             and not suspicions_about(bounty.id))
+        self._priced: dict[Money, RewardPreview] = {}
 
     def price(self, amount: Money) -> RewardPreview:
-        return price(self.terms, Event(Happening.WON, amount), None, self.ruling)
+        if amount not in self._priced:
+            self._priced[amount] = price(self.terms, Event(Happening.WON, amount), None, self.ruling)
+        return self._priced[amount]
 
 
 def free_of(bounty: Bounty) -> Money:

@@ -21,7 +21,10 @@ class TouchKind(StrEnum):
 
 @dataclass(frozen=True)
 class Touch:
-    """A click on a referrer's link, or their code said aloud. ``name`` is what people read of it."""
+    """A click on a referrer's link, or their code said aloud. ``name`` is what people read of it.
+
+    ``ended_at``: of the link; a code that is said from then on promises nothing.
+    """
 
     kind: TouchKind
     at: datetime
@@ -29,6 +32,12 @@ class Touch:
     bounty_id: str
     link_id: str
     name: str
+    ended_at: datetime | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Of clicks there are none from then on: the redirect gives no id."""
+        return self.kind is TouchKind.CODE and self.ended_at is not None and self.at >= self.ended_at
 
 
 @dataclass(frozen=True)
@@ -126,11 +135,13 @@ def _by_word(
 def _in_time(
     touches: Sequence[Touch], windows: Mapping[str, Window], at: datetime, reasons: list[str]
 ) -> list[Touch]:
-    """A code is said with the sale; a click counts for its days, and never for what was before it."""
+    """A code is said with the sale, while it runs; a click counts for its days, and never for what was before it."""
     kept = []
     for touch in touches:
         days = windows.get(touch.bounty_id, USUAL).days
-        if touch.at > at:
+        if touch.is_over:
+            reasons.append(f"Not counted: {_how(touch)[:-1]}, but it had been ended by then.")
+        elif touch.at > at:
             reasons.append(f"Not counted: {_how(touch)[:-1]}, after it happened.")
         elif touch.kind is TouchKind.CLICK and at - touch.at > timedelta(days=days):
             reasons.append(f"Not counted: {_how(touch)[:-1]}; these terms count {days} days.")

@@ -108,7 +108,7 @@ def _find_plain(business_id: str, drafts: Mapping[int, dict[str, Any]]) -> dict[
 
 def _may_be_plain(columns: Mapping[str, Any], own: Counter[str]) -> bool:
     return (columns["kind"] is ReportKind.SALE and columns["lead_said"] is None
-            and bool(columns["link_code"] or columns["code"])
+            and bool(columns["link_code"] or columns["code"]) and any(columns[name] for name in MARKS)
             and all(own[columns[name]] == 1 for name in ("external_id", *MARKS) if columns[name]))
 
 
@@ -128,7 +128,7 @@ def _may_bind(columns: Mapping[str, Any], found: Attribution, link: ReferralLink
     assert found.touch is not None
     try:
         check_may_bind(link.bounty, link.referrer, email_hash=columns["email_hash"], known_since=columns["known_since"],
-                       touched_at=found.touch.at)
+                       touched_at=found.touch.at, happened_at=columns["happened_at"])
     except DomainError:
         return False  # It is kept with its reason on the way of every day.
     return bool(columns["currency"] == link.bounty.currency
@@ -169,25 +169,21 @@ def _keep(business_id: str, plain: Sequence[_Plain], made: Sequence[Sold], *, by
     for one, sold in zip(plain, made, strict=True):
         binding = _binding(business_id, one, sold, now)
         report = {**one.columns, "id": new_id("report"), "state": ReportState.APPROVED, "reason": None,
-                  "reasons": list(one.found.reasons), "binding_id": binding["id"] if binding else None,
+                  "reasons": list(one.found.reasons), "binding_id": binding["id"],
                   "lead_id": sold.lead_id, "conversion_id": sold.conversion_id, "created_at": now, "version": 1}
-        if binding:
-            bindings.append(binding)
-            audit.record("customer.bound", binding["id"], by=by, link=one.link.id, report=report["id"])
+        bindings.append(binding)
+        audit.record("customer.bound", binding["id"], by=by, link=one.link.id, report=report["id"])
         audit.record("report.approved", report["id"], by=by, was=ReportState.RECEIVED, source=report["source"])
         counted.append(Counted(report, sold.reward, sold.conversion_id))
     connection = db.session.connection()
-    if bindings:
-        connection.execute(BINDINGS, bindings)
+    connection.execute(BINDINGS, bindings)
     connection.execute(REPORTS, [one.report for one in counted])
     return counted
 
 
-def _binding(business_id: str, one: _Plain, sold: Sold, now: datetime) -> dict[str, Any] | None:
+def _binding(business_id: str, one: _Plain, sold: Sold, now: datetime) -> dict[str, Any]:
     touch, columns, bounty = one.found.touch, one.columns, one.link.bounty
     assert touch is not None
-    if not (columns["customer_hash"] or columns["email_hash"]):
-        return None
     return {"id": new_id("binding"), "business_id": business_id, "customer_hash": columns["customer_hash"],
             "email_hash": columns["email_hash"], "source": SOURCES[touch.kind], "link_id": one.link.id,
             "referrer_id": one.link.referrer_id, "bounty_id": bounty.id, "terms_id": bounty.terms.id,

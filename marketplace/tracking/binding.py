@@ -5,7 +5,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from marketplace.bounties.models import Bounty, Terms
 from marketplace.foundation import audit
 from marketplace.foundation.db import db, insert_unless_there
-from marketplace.foundation.errors import Conflict
+from marketplace.foundation.errors import Conflict, Invalid
 from marketplace.identity.models import User
 from marketplace.referrals.models import Lead, LeadSource
 from marketplace.referrals.queries import is_found_false
@@ -13,7 +13,14 @@ from marketplace.referrals.tracked import check_may_bind, is_over, open_tracked_
 from marketplace.tracking.attribution import Touch, TouchKind
 from marketplace.tracking.models import Binding, ReferralLink, Report
 
+BESIDE_A_CODE = "Say your id for them, or their address: else nobody can tell whether they bought before."
 SOURCES = {TouchKind.CLICK: LeadSource.LINK, TouchKind.CODE: LeadSource.CODE}
+
+
+class CustomerUnsaid(Invalid):
+    """A code was said, and by whom is not known: each of their purchases would seem the first one."""
+
+    code = "customer_unsaid"
 
 
 class BoundMeanwhile(Conflict):
@@ -22,15 +29,14 @@ class BoundMeanwhile(Conflict):
     code = "bound_meanwhile"
 
 
-def bind(report: Report, touch: Touch, link: ReferralLink, *, by: str) -> Binding | None:
-    """None for a customer who has no mark: then this one sale alone is counted.
-
-    SelfReferral, KnownBefore, BountyClosed, CannotCount: then nobody is bound. The caller holds the bounty's funds.
-    """
+def bind(report: Report, touch: Touch, link: ReferralLink, *, by: str) -> Binding:
+    """SelfReferral, KnownBefore, BountyClosed, CannotCount, CustomerUnsaid: then nobody is bound. The caller holds the
+    bounty's funds."""
     check_may_bind(link.bounty, link.referrer, email_hash=report.email_hash, known_since=report.known_since,
-                   touched_at=touch.at)
+                   touched_at=touch.at, happened_at=report.happened_at)
     if not (report.customer_hash or report.email_hash):
-        return None
+        raise CustomerUnsaid("A code alone does not say who it was.", next_step=BESIDE_A_CODE,
+                             fields={"customer": [BESIDE_A_CODE]})
     binding: Binding | None = db.session.scalar(insert_unless_there(Binding, Binding), {
         "business_id": report.business_id, "customer_hash": report.customer_hash, "email_hash": report.email_hash,
         "source": SOURCES[touch.kind], "link_id": link.id, "referrer_id": link.referrer_id,
@@ -60,13 +66,6 @@ def lead_of_binding(binding: Binding, report: Report, *, name: str, by: str) -> 
         email_hash=binding.email_hash or report.email_hash, touched_at=binding.touched_at, by=by)
     binding.lead_id = lead.id
     return lead
-
-
-def lead_of_touch(report: Report, touch: Touch, link: ReferralLink, *, by: str) -> Lead:
-    """Of a customer without a mark. FundsGone (409)."""
-    return open_tracked_lead(
-        link.bounty, link.bounty.terms, link.referrer, source=SOURCES[touch.kind], name=touch.name, email_hash=None,
-        touched_at=touch.at, by=by)
 
 
 def _is_free(column: InstrumentedAttribute[str | None], business_id: str, mark: str) -> bool:

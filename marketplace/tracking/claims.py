@@ -15,13 +15,12 @@ from marketplace.referrals.locks import lock_funds_of, lock_orders_of
 from marketplace.referrals.models import ConversionSource, Dispute, DisputeKind, Lead, LeadSource, Moderation, Stage
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.tracked import check_may_bind, open_tracked_lead
-from marketplace.tracking.counting import DAYS_OFF, find_counted, say
-from marketplace.tracking.intake import CLAIMED, NOBODY
+from marketplace.tracking.counting import DAYS_OFF, find_counted, find_twin, say
+from marketplace.tracking.intake import CLAIMED, NOBODY, NOBODYS
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import Binding, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_end_link
 from marketplace.tracking.refunds import apply_waiting_refunds
-from marketplace.tracking.report_outcomes import find_twin
 
 S = ReportState
 CHECK = ("Check the order number and the day with the buyer. A sale that the shop has not told us yet can be claimed "
@@ -57,7 +56,7 @@ def claim_sale(link: ReferralLink, *, by: User, order_number: str, bought_on: da
         raise NoSuchSale("We know of no such sale that nobody was credited with.", next_step=CHECK,
                          fields={"order_number": [f"We know of no such sale that nobody was credited with. {CHECK}"]})
     check_may_bind(bounty, by, email_hash=report.email_hash, known_since=report.known_since,
-                   touched_at=report.happened_at)
+                   touched_at=report.happened_at, happened_at=report.happened_at)
     lead = open_tracked_lead(bounty, bounty.terms, by, source=LeadSource.LINK, name=link.code,
                              email_hash=report.email_hash, touched_at=report.happened_at, by=by.id)
     report.lead_id = lead.id
@@ -97,7 +96,7 @@ def _find(business_id: str, order_number: str, bought_on: date) -> Report | None
     found = db.session.scalars(select(Report).where(
         Report.business_id == business_id, Report.source.in_(list(ConversionSource)),
         Report.external_id == order_number, Report.kind == ReportKind.SALE, Report.state == S.UNMATCHED,
-        Report.reason == NOBODY).with_for_update(key_share=True)).all()
+        Report.reason.in_(NOBODYS)).with_for_update(key_share=True)).all()
     one = next((one for one in found if abs(one.happened_at.date() - bought_on) <= DAYS_OFF), None)
     if one is None or find_twin(one, S.DISPUTED, S.MATCHED, S.APPROVED) or find_counted(business_id, order_number):
         return None  # Somebody's already, by another way.

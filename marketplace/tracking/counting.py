@@ -27,6 +27,12 @@ S = ReportState
 NO_SALE_YET, FIRST_SALE_ONLY, NOT_GENUINE = "no_sale_yet", "first_sale_only", "not_genuine"
 COUNTED_KINDS = frozenset({ReportKind.SALE, ReportKind.RENEWAL})
 PEOPLES_WORD = frozenset({ConversionSource.LEAD_WON, ConversionSource.BUYER_CONFIRMED, ConversionSource.RULING})
+HEARD = {  # From whom it was heard before.
+    ConversionSource.LEAD_WON: "by hand, on the lead", ConversionSource.BUYER_CONFIRMED: "by the buyer",
+    ConversionSource.RULING: "by a dispute", ConversionSource.MANUAL: "by hand", ConversionSource.API: "by the API",
+    ConversionSource.STRIPE: "by Stripe", ConversionSource.CSV: "in a file",
+    ConversionSource.LINK: "by the shop’s page", ConversionSource.CODE: "by a code",
+}
 DAYS_OFF = timedelta(days=3)  # Nobody remembers the day of a purchase exactly.
 
 
@@ -65,7 +71,7 @@ def _sale(report: Report, lead: Lead, by: str) -> Conversion | None:
     if first is not None:
         if _is_the_same(report, first):
             note_duplicate(
-                report, first.id, "This sale was counted before, by the word of people; now the shop says it.", by=by)
+                report, first, why="This sale was counted before, by the word of people; now the shop says it.", by=by)
             return None
         if any(rule.happening is Happening.RENEWAL for rule in lead.terms.rules):
             say(report, "They bought before, so it counts as a renewal.")
@@ -109,9 +115,9 @@ def _is_the_same(report: Report, first: Conversion) -> bool:
         Report.lead_id == first.lead_id, Report.first_id == first.id, Report.id != report.id).limit(1)) is None
 
 
-def note_duplicate(report: Report, first_id: str, why: str, *, by: str) -> None:
-    report.first_id = first_id
-    say(report, why)
+def note_duplicate(report: Report, first: Conversion | Report, *, by: str, why: str = "") -> None:
+    report.first_id = first.id
+    say(report, why or f"It was told of before, {HEARD[first.source]}, and counted then.")
     move_report(report, S.DUPLICATE, by=by)
 
 
@@ -131,6 +137,15 @@ def find_counted(business_id: str, external_id: str) -> Conversion | None:
         Conversion.business_id == business_id, Conversion.source.in_(list(ConversionSource)),
         Conversion.external_id == external_id,
         Conversion.kind.in_([ConversionKind.SALE, ConversionKind.RENEWAL])).order_by(Conversion.id).limit(1))
+
+
+def find_twin(report: Report, *states: ReportState) -> Report | None:
+    """Of the same id and kind, from another source."""
+    kinds = COUNTED_KINDS if report.kind in COUNTED_KINDS else [report.kind]
+    return db.session.scalar(select(Report).where(
+        Report.business_id == report.business_id, Report.source.in_(list(ConversionSource)),
+        Report.external_id == report.external_id, Report.kind.in_(kinds), Report.state.in_(states),
+        Report.id != report.id).limit(1))
 
 
 def _reject(report: Report, code: str, why: str, *, by: str) -> None:

@@ -142,14 +142,18 @@ def is_shown(url: str, shown: Iterable[tuple[str, DomainProof]]) -> bool:
     return any(host == domain or (proof is DomainProof.DNS and host.endswith(f".{domain}")) for domain, proof in shown)
 
 
-def deep_target(asked: str, destination: str, *, allow: frozenset[str] = frozenset()) -> str | None:
-    """What ``?to=`` asks for: a path on the destination's site, or a whole address. None where it cannot be meant."""
+def deep_target(
+    asked: str, destination: str, shown: Iterable[tuple[str, DomainProof]], *, allow: frozenset[str] = frozenset()
+) -> str | None:
+    """What ``?to=`` asks for: a path on the destination's site, or a whole address there or on a domain that is shown
+    to be the business's. None for anything else: whoever writes a link cannot have our page speak for another site."""
+    there = urlsplit(destination)
     try:
         if asked.startswith("/"):
-            there = urlsplit(destination)
             if not destination or asked.startswith(("//", "/\\")):
                 return None
             asked = f"{there.scheme}://{there.netloc}{asked}"
-        return web_address(asked, allow=allow)
+        target = web_address(asked, allow=allow)
     except BadUrl:
         return None
+    return target if urlsplit(target).netloc == there.netloc or is_shown(target, shown) else None

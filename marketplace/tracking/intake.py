@@ -17,8 +17,8 @@ from marketplace.referrals.moderation import FundsGone
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.tracked import CannotCount
 from marketplace.tracking.batches import Counted, count_plain
-from marketplace.tracking.binding import bind, lead_of_binding, lead_of_touch, learn_marks
-from marketplace.tracking.counting import COUNTED_KINDS, count, find_counted, note_duplicate, reject, say
+from marketplace.tracking.binding import CustomerUnsaid, bind, lead_of_binding, learn_marks
+from marketplace.tracking.counting import COUNTED_KINDS, count, find_counted, find_twin, note_duplicate, reject, say
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import WAITS, Binding, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_give_back, may_report
@@ -27,7 +27,6 @@ from marketplace.tracking.report_outcomes import (
     Outcome,
     answer_again,
     find_reports,
-    find_twin,
     get_report,
     outcome_of,
     outcome_of_plain,
@@ -36,7 +35,8 @@ from marketplace.tracking.reported import Reported, check_reported, columns_of, 
 from marketplace.tracking.resolving import Found, resolve
 
 S = ReportState
-NOBODY, NO_FUNDS, CLAIMED = "nobody", "funds_gone", "claimed"
+NOBODY, NO_FUNDS, CLAIMED, LINK_ENDED = "nobody", "funds_gone", "claimed", "link_ended"
+NOBODYS = frozenset({NOBODY, LINK_ENDED})  # A referrer may claim it.
 # One statement for each mark: asked as one condition with OR, a database may read all that waits.
 OTHERS_WAITING = {name: select(Report.id).where(
     Report.business_id == bindparam("business_id"), text(f"reports.{WAITS}"), column == bindparam("mark"),
@@ -132,13 +132,11 @@ def _take(business_id: str, said: Reported, columns: dict[str, Any], *, by: str)
     return outcome_of(report)
 
 
-def take_refund(business: Business, said: Reported, *, source: ConversionSource, by: User | None) -> Outcome:
-    """Part of a sale was given back: by its amount, never the whole for a part. Before its sale is known, it waits."""
-    return take_conversion(business, said, source=source, by=by)
 
 
 def settle(report: Report, found: Found | None, *, by: str) -> None:
-    """Decide what becomes of it, now. Without a lock that it needs, it is taken here."""
+    """Decide what becomes of it, now. Without a lock that it needs, it is taken here. CustomerUnsaid (422) of a new
+    one: nothing is kept of it, so it can be said again."""
     was = (report.state, report.binding_id)
     if report.kind is ReportKind.REFUND:
         apply_refund(report, by=by)
@@ -152,7 +150,7 @@ def _credit(report: Report, found: Found | None, *, by: str) -> None:
     assert found is not None
     report.reasons = list(found.attribution.reasons)
     if found.attribution.referrer_id is None:
-        move_report(report, S.UNMATCHED, by=by, reason=NOBODY)
+        move_report(report, S.UNMATCHED, by=by, reason=LINK_ENDED if found.is_over else NOBODY)
         return
     try:
         lead = _lead_for(report, found, by=by)
@@ -160,6 +158,11 @@ def _credit(report: Report, found: Found | None, *, by: str) -> None:
     except FundsGone as short:
         report.reasons = [*report.reasons, f"{short.message} It is counted once there are some."]
         move_report(report, S.MATCHED, by=by, reason=NO_FUNDS)
+    except CustomerUnsaid as unsaid:
+        if report.state is S.RECEIVED:
+            raise
+        say(report, unsaid.message)
+        move_report(report, S.UNMATCHED, by=by, reason=NOBODY)
     except (CannotCount, SelfReferral) as refusal:
         reject(report, refusal, by=by)
     else:
@@ -175,8 +178,6 @@ def _lead_for(report: Report, found: Found, *, by: str) -> Lead:
         assert touch is not None
         assert link is not None
         binding = bind(report, touch, link, by=by)
-        if binding is None:
-            return lead_of_touch(report, touch, link, by=by)
     else:
         learn_marks(binding, report)
     report.binding_id = binding.id
@@ -204,7 +205,7 @@ def _is_counted_elsewhere(report: Report, *, by: str) -> bool:
     if first is None:
         return False
     report.lead_id, report.reasons = first.lead_id, []
-    note_duplicate(report, first.id, f"It was counted before, from another source ({first.source}).", by=by)
+    note_duplicate(report, first, by=by)
     return True
 
 

@@ -1,4 +1,5 @@
 """A referrer's link for a bounty, made once, and the code that is said aloud: ``say ANA-WESTSIDE``."""
+import json
 import re
 import secrets
 import unicodedata
@@ -15,8 +16,9 @@ from marketplace.foundation.errors import Conflict, require
 from marketplace.foundation.ids import ALPHABET
 from marketplace.identity.models import User
 from marketplace.identity.permissions import require_confirmed
+from marketplace.referrals.models import Evidence, Lead, LeadSource
 from marketplace.referrals.permissions import may_point
-from marketplace.tracking.models import ReferralLink
+from marketplace.tracking.models import ReferralLink, Report
 from marketplace.tracking.permissions import may_end_link
 
 CODE_LETTERS = 8
@@ -33,6 +35,13 @@ _UNSAID = {
                    "WHERE business_id = :business_id AND instr(reasons, :spoken)"),
     "postgresql": text("UPDATE reports SET reasons = replace(reasons::text, :spoken, :code)::json "
                        "WHERE business_id = :business_id AND strpos(reasons::text, :spoken) > 0"),
+}
+# As it was typed, and so in JSON: between quotes.
+_UNTYPED = {
+    "sqlite": text("UPDATE reports SET code = :code, payload = replace(payload, :quoted, :instead) "
+                   "WHERE business_id = :business_id AND code = :typed"),
+    "postgresql": text("UPDATE reports SET code = :code, payload = replace(payload::text, :quoted, :instead)::json "
+                       "WHERE business_id = :business_id AND code = :typed"),
 }
 
 
@@ -79,17 +88,29 @@ def end_link(link: ReferralLink, *, by: User) -> None:
 
 
 def forget_links(referrer_id: str, *, by: str) -> None:
-    """With their account: each ends, and the name in what was said aloud goes, also from why sales were credited. What
-    it brought stays credited."""
+    """With their account: each ends, and the name in what was said aloud goes, also from what was reported with it and
+    why it was credited; the link's other code stands there instead. What it brought stays credited."""
     for link in db.session.scalars(select(ReferralLink).where(ReferralLink.referrer_id == referrer_id).options(
             joinedload(ReferralLink.bounty))).all():
         if link.spoken:
-            db.session.execute(_UNSAID[db.engine.dialect.name], {
-                "business_id": link.bounty.business_id, "spoken": link.spoken, "code": link.code})
+            _forget_spoken(link)
         link.spoken, link.spoken_key = "", f"erased:{link.id}"
         if link.ended_at is None:
             link.ended_at = clock.now()
             audit.record("link.ended", link.id, by=by)
+
+
+def _forget_spoken(link: ReferralLink) -> None:
+    dialect, of = db.engine.dialect.name, {"business_id": link.bounty.business_id, "code": link.code}
+    db.session.execute(_UNSAID[dialect], {**of, "spoken": link.spoken})
+    for typed in db.session.scalars(select(Report.code).where(
+            Report.business_id == link.bounty.business_id, Report.code.is_not(None)).distinct()).all():
+        if typed and key_of(typed) == link.spoken_key:
+            db.session.execute(_UNTYPED[dialect], {
+                **of, "typed": typed, "quoted": json.dumps(typed), "instead": json.dumps(link.code)})
+    for evidence in db.session.scalars(select(Evidence).join(Lead, Lead.id == Evidence.lead_id).where(
+            Lead.referrer_id == link.referrer_id, Lead.bounty_id == link.bounty_id, Lead.source == LeadSource.CODE)):
+        evidence.quote = evidence.quote.replace(link.spoken, link.code)
 
 
 def find_link(bounty: Bounty, referrer: User) -> ReferralLink | None:

@@ -6,7 +6,7 @@ from marketplace.foundation.errors import Conflict, Invalid
 from marketplace.foundation.money import Money, show_money
 from marketplace.referrals.clawbacks import give_back
 from marketplace.referrals.models import Conversion, ConversionSource, Lead
-from marketplace.tracking.counting import find_counted, reject, say
+from marketplace.tracking.counting import HEARD, find_counted, reject, say
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import Report, ReportKind, ReportState
 
@@ -90,7 +90,7 @@ def _is_known_elsewhere(report: Report, *, by: str) -> bool:
     if first is None:
         return False
     report.first_id = first.id
-    say(report, f"This refund was taken off before, from another source ({first.source}).")
+    say(report, f"This refund was told of before, {HEARD[first.source]}, and taken off then.")
     move_report(report, S.DUPLICATE, by=by)
     return True
 

@@ -4,24 +4,16 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import bindparam, select
 
-from marketplace.foundation.db import db
-from marketplace.foundation.errors import Conflict
+from marketplace.foundation.db import as_object, db
 from marketplace.referrals.models import Conversion, ConversionSource, Reward
 from marketplace.tracking.batches import Counted
-from marketplace.tracking.counting import COUNTED_KINDS
-from marketplace.tracking.models import Report, ReportState
-from marketplace.tracking.reported import IN_ONE_STATEMENT, Reported, fingerprint_of
+from marketplace.tracking.models import Report
+from marketplace.tracking.reported import IN_ONE_STATEMENT, Reported, check_same
 from marketplace.tracking.standing import PENDING, rewards_of, state_of
 
 OF_IDS = select(Report).where(
     Report.business_id == bindparam("business_id"), Report.source == bindparam("source"),
     Report.external_id.in_(bindparam("ids", expanding=True)))
-
-
-class ReportedOtherwise(Conflict):
-    """The same id from the same source, with another body."""
-
-    code = "external_id_reused"
 
 
 @dataclass(frozen=True)
@@ -60,17 +52,14 @@ def outcome_of(report: Report, *, is_repeat: bool = False) -> Outcome:
 
 def outcome_of_plain(counted: Counted) -> Outcome:
     """As the rows say, which nobody had to read."""
-    report = Report(**counted.report)
-    rewards = [Reward(**counted.reward)] if counted.reward else []
+    report = as_object(Report, counted.report)
+    rewards = [as_object(Reward, counted.reward)] if counted.reward else []
     return Outcome(PENDING if rewards else report.state.value, report, rewards, tuple(report.reasons))
 
 
 def answer_again(known: Report, said: Reported) -> Outcome:
     """As it stands now. ReportedOtherwise (409): the same id was told with other facts."""
-    if known.fingerprint != fingerprint_of(said):
-        raise ReportedOtherwise(
-            "This external id was reported before, with other facts.",
-            next_step="Give each event its own id; to correct one, report a refund, or write to us.")
+    check_same(known, said)
     return outcome_of(known, is_repeat=True)
 
 
@@ -90,12 +79,3 @@ def get_report(business_id: str, source: ConversionSource, external_id: str) -> 
     report = find_report(business_id, source, external_id)
     assert report is not None
     return report
-
-
-def find_twin(report: Report, *states: ReportState) -> Report | None:
-    """Of the same id and kind, from another source."""
-    kinds = COUNTED_KINDS if report.kind in COUNTED_KINDS else [report.kind]
-    return db.session.scalar(select(Report).where(
-        Report.business_id == report.business_id, Report.source.in_(list(ConversionSource)),
-        Report.external_id == report.external_id, Report.kind.in_(kinds), Report.state.in_(states),
-        Report.id != report.id).limit(1))

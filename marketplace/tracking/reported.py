@@ -10,13 +10,13 @@ from sqlalchemy import bindparam, select
 from marketplace.foundation import clock
 from marketplace.foundation.crypto import keyed_hash
 from marketplace.foundation.db import facts
-from marketplace.foundation.errors import Invalid
+from marketplace.foundation.errors import Conflict, Invalid
 from marketplace.foundation.money import CURRENCIES, LARGEST_MINOR, Money, plain_amount
 from marketplace.referrals.contact_list import spellings_of_email
 from marketplace.referrals.models import ConversionSource, KnownContact
 from marketplace.referrals.suppression import hash_email
 from marketplace.tracking.click_ids import Click, read_click
-from marketplace.tracking.models import ReportKind
+from marketplace.tracking.models import Report, ReportKind
 
 LONGEST_ID = 200
 AHEAD = timedelta(minutes=10)  # A clock that is a little fast.
@@ -29,14 +29,20 @@ KNOWN_SINCE = select(KnownContact.hash, KnownContact.created_at).where(
 IN_ONE_STATEMENT = 1_000
 
 
+class ReportedOtherwise(Conflict):
+    """The same id from the same source, with another body."""
+
+    code = "external_id_reused"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reported:
     """``external_id`` is the business's own name for it; each counts once for a source.
 
     ``amount`` is without taxes and shipping. ``customer`` is the business's own id for whoever bought: it and ``email``
     are scrambled at once and never kept. ``click`` is the signed id that came along in the address, ``code`` what the
-    customer said. ``refund_of`` is the external id of the sale or the renewal. ``raw`` is kept as it is: nothing that
-    names a person belongs there. ``at`` unsaid is now.
+    customer said. Where only the click says who it is, it is the customer's mark. ``refund_of`` is the external id of
+    the sale or the renewal. ``raw`` is kept as it is: nothing that names a person belongs there. ``at`` unsaid is now.
     """
 
     external_id: str
@@ -92,12 +98,21 @@ def columns_of(
         "business_id": business_id, "source": source, "external_id": said.external_id, "kind": said.kind,
         "fingerprint": fingerprint_of(said), "amount_minor": said.amount.minor if said.amount else None,
         "currency": said.amount.currency if said.amount else None, "happened_at": at,
-        "customer_hash": hash_customer(business_id, said.customer) if said.customer else None,
+        "customer_hash": _customer_mark(business_id, said, click),
         "email_hash": hash_email(said.email) if said.email else None,
         "known_since": known.get(said.email) if said.email else None,
         "link_code": click.link_code if click else None, "clicked_at": _clicked_at(click, at) if click else None,
         "code": said.code.strip()[:100] if said.code else None, "lead_said": said.lead_id, "refund_of": said.refund_of,
         "payload": dict(said.raw), "reported_by": by, "reason": None, "reasons": []}
+
+
+def _customer_mark(business_id: str, said: Reported, click: Click | None) -> str | None:
+    """Of whom nothing is told but a click, it is known by that click: one visit is one customer."""
+    if said.customer:
+        return hash_customer(business_id, said.customer)
+    if said.email or click is None:
+        return None
+    return keyed_hash("customer by click", f"{business_id} {said.click}")
 
 
 def _clicked_at(click: Click, at: datetime) -> datetime:
@@ -112,6 +127,14 @@ def fingerprint_of(said: Reported) -> str:
     return keyed_hash("reported", json.dumps([
         said.kind, amount, said.at.isoformat() if said.at else None, said.customer, said.email, said.click, said.code,
         said.lead_id, said.refund_of]))
+
+
+def check_same(known: Report, said: Reported) -> None:
+    """ReportedOtherwise (409) where another body was kept under this id."""
+    if known.fingerprint != fingerprint_of(said):
+        raise ReportedOtherwise(
+            "This external id was reported before, with other facts.",
+            next_step="Give each event its own id; to correct one, report a refund, or write to us.")
 
 
 def hash_customer(business_id: str, customer: str) -> str:

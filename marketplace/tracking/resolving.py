@@ -30,12 +30,16 @@ INTRODUCED = (Consent.GRANTED, Consent.WITHDRAWN)
 
 @dataclass(frozen=True)
 class Found:
-    """Who it is by ``attribution``: bound before (``binding``), a ``lead``, or a ``link`` that binds them now."""
+    """Who it is by ``attribution``: bound before (``binding``), a ``lead``, or a ``link`` that binds them now.
+
+    ``is_over``: nobody's, and a code was said that had been ended.
+    """
 
     attribution: Attribution
     binding: Binding | None = None
     lead: Lead | None = None
     link: ReferralLink | None = None
+    is_over: bool = False
 
     @property
     def bounty_id(self) -> str | None:
@@ -56,7 +60,8 @@ def resolve(report: Report) -> Found:
     binding = next((one for one in bindings if won in {one.id, one.lead_id}), None)
     lead = next((one for one in leads if one.id == won), None)
     return Found(found, binding, None if binding else lead,
-                 next((link for touch, link in links if touch == found.touch), None))
+                 next((link for touch, link in links if touch == found.touch), None),
+                 found.referrer_id is None and any(touch.is_over for touch in touches))
 
 
 def _bindings_of(report: Report) -> list[Binding]:
@@ -130,7 +135,7 @@ def touches_of(said: Mapping[str, Any], business_id: str, book: LinkBook) -> lis
         link = book.find(code, kind) if code else None
         if link is not None and at is not None and link.bounty.business_id == business_id:
             name = link.spoken if kind is TouchKind.CODE else link.code
-            found.append((Touch(kind, at, link.referrer_id, link.bounty_id, link.id, name), link))
+            found.append((Touch(kind, at, link.referrer_id, link.bounty_id, link.id, name, link.ended_at), link))
     return found
 
 

@@ -1,10 +1,10 @@
 """Where a reported conversion stands as a whole: received, matched, pending, approved, given back."""
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
 
 from marketplace.foundation.db import db
-from marketplace.referrals.models import Conversion, ConversionState, Reward, RewardState
+from marketplace.referrals.models import Conversion, ConversionKind, ConversionState, Reward, RewardState
 from marketplace.tracking.models import Report, ReportKind, ReportState
 
 HELD = frozenset({RewardState.PENDING, RewardState.ON_HOLD})
@@ -20,15 +20,21 @@ def state_of(report: Report, conversion: Conversion | None, rewards: Sequence[Re
 
 
 def rewards_of(conversion: Conversion | None) -> list[Reward]:
-    if conversion is None:
-        return []
-    return list(db.session.scalars(select(Reward).where(Reward.conversion_id == conversion.id).order_by(Reward.id)))
+    return rewards_by_conversion([conversion])[conversion.id] if conversion else []
 
 
-def rewards_by_conversion(conversion_ids: Sequence[str]) -> dict[str, list[Reward]]:
-    """Of a page of them, in one statement."""
-    found: dict[str, list[Reward]] = {one: [] for one in conversion_ids}
-    for reward in db.session.scalars(
-            select(Reward).where(Reward.conversion_id.in_(conversion_ids)).order_by(Reward.id)):
-        found[reward.conversion_id].append(reward)
+def rewards_by_conversion(conversions: Collection[Conversion]) -> dict[str, list[Reward]]:
+    """Of a page of them, in one statement: all that each earned, with what was qualified only because it was sold."""
+    found: dict[str, list[Reward]] = {one.id: [] for one in conversions}
+    sales = {(one.lead_id, one.external_id): one.id for one in conversions if one.kind is ConversionKind.SALE}
+    rows = db.session.execute(
+        select(Reward, Conversion.payload["sold_as"].as_string())
+        .join(Conversion, Conversion.id == Reward.conversion_id)
+        .where(Reward.lead_id.in_({one.lead_id for one in conversions}),
+               Reward.conversion_id.in_(found) | (Reward.part == ConversionKind.QUALIFIED))
+        .order_by(Reward.id))
+    for reward, sold_as in rows:
+        by = reward.conversion_id if reward.conversion_id in found else sales.get((reward.lead_id, sold_as))
+        if by is not None:
+            found[by].append(reward)
     return found

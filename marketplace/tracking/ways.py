@@ -50,7 +50,7 @@ class Way:
 
     def location(self, click_id: str, sub: str | None, asked: str, *, allow: frozenset[str] = frozenset()) -> str:
         """Where this click is led: absolute to a site that is shown to be the business's, else a path of ours."""
-        target = deep_target(asked, self.url, allow=allow) if asked else None
+        target = deep_target(asked, self.url, self.shown, allow=allow) if asked else None
         layout = self._straight_to(target) if target else self.straight
         if layout:
             return layout.fill(click_id, sub)

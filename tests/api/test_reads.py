@@ -57,6 +57,25 @@ def test_a_key_made_by_one_that_ends_ends_with_it(app, ana, later):
     assert made["key"]["expires_at"] == key.expires_at.isoformat()
 
 
+def test_all_that_a_stolen_key_made_goes_with_it_in_one_go(app, ana, as_user):
+    from tests.api.program import Program, new_key  # noqa: PLC0415
+
+    stolen, secret = new_key(ana, "keys:write", "keys:read")
+    made = [Program(app, ana, secret=secret)]
+    for name in ("First", "Second"):
+        made.append(Program(app, ana, secret=made[-1].must("/keys", {"name": name, "scopes": ["keys:write", "keys:read"]})["secret"]))
+    own = Program(app, ana, secret=new_key(ana, "keys:write", "keys:read")[1])
+    by_id = {one["id"]: one["made_by"] for one in own.get("/keys").json["data"]}
+    assert list(by_id.values()).count(None) == 2 and by_id[stolen.id] is None
+    page = as_user(ana)
+    assert "made by the key" in page.get("/settings/keys").text
+    own.must(f"/keys/{stolen.id}/revocation")
+    assert [one.get("/keys").status_code for one in made] == [401, 200, 200]  # As one that gives way to the one it made.
+    said = page.submit("/settings/keys", press="Revoke the 2 keys that it made").text
+    assert "and with it the 2 keys that it made" in said and "Revoke the" not in said
+    assert [one.get("/keys").status_code for one in (*made, own)] == [401, 401, 401, 200]
+
+
 def test_the_secret_of_a_new_key_is_told_once(ana, program):
     hers, asked = program(ana), {"name": "Shop", "scopes": ["leads:read"]}
     first, again = hers.post("/keys", asked, key="k"), hers.post("/keys", asked, key="k")

@@ -10,9 +10,12 @@ from marketplace.bounties.models import Happening, RewardKind
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.identity.models import Business, User
+from marketplace.payments.money_out import stops
 from marketplace.payments.sandbox.webhooks import sign
 from marketplace.referrals.models import Conversion, Reward, RewardState
 from marketplace.tracking.business_stripe.doors import open_door, tell_secret
+from marketplace.tracking.business_stripe.giving_back import DISPUTED
+from marketplace.tracking.business_stripe.inbox import forget_secrets
 from marketplace.tracking.links import link_of
 from marketplace.tracking.models import ReferralLink, Report, StripeDoorEvent
 from tests import factories as make
@@ -42,6 +45,7 @@ class Shop:
 
     def __init__(self, ids, client):
         self.ids, self.client = ids, client
+        forget_secrets(ids.door)  # A test before may have exchanged them in this process.
         self.click = click(db.session.get_one(ReferralLink, ids.link))
 
     def says(self, kind, shown, *, event_id=None, secret=SECRET, livemode=False, door=None, **more):
@@ -229,6 +233,24 @@ def test_while_the_bank_decides_the_reward_waits_and_a_loss_is_a_refund(shop, wo
     shop.says("charge.dispute.closed", dispute | {"id": "dp_2", "amount": 5_750, "status": "lost"})
     work()
     assert rewards()[0].state is RewardState.PENDING and conversions()[0][3:] == (5_000, "partially_reversed")
+
+
+def test_a_dispute_stops_what_is_released_and_not_sent_until_the_bank_decides(shop, work, later, mailbox):
+    shop.sells()
+    work()
+    later(days=31)
+    work()
+    reward = rewards()[0]
+    assert (reward.state, stops.held_up(reward.beneficiary_id)) == (RewardState.PAYABLE, [])
+    dispute = {"id": "dp_1", "object": "dispute", "amount": 11_500, "currency": "usd", "charge": "ch_1", "payment_intent": "pi_1"}
+    shop.says("charge.dispute.created", dispute | {"status": "needs_response"})
+    work()
+    assert stops.held_up(reward.beneficiary_id) == [(reward.amount, DISPUTED)]
+    shop.says("charge.dispute.closed", dispute | {"status": "won"})
+    work()
+    assert stops.held_up(reward.beneficiary_id) == [] and rewards()[0].state is RewardState.PAYABLE
+    told = [mail["Subject"] for mail in mailbox.to(db.session.get_one(User, reward.beneficiary_id).email)]
+    assert "Your reward has to wait" in told and "Your reward goes on" in told
 
 
 def test_a_checkout_that_comes_long_after_its_invoice_still_says_who_brought_them(shop, work, later):

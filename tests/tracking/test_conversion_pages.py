@@ -55,6 +55,9 @@ def test_a_business_reports_by_hand_and_reads_why(bounty, people, as_user):
     assert "Nothing reported yet" in wes.get(f"/businesses/{business.id}/conversions").text
     typed = {"kind": "sale", "external_id": "A-1", "amount": "30,000", "currency": "usd", "code": spoken,
              "occurred_on": time.now().date().isoformat()}
+    refused = wes.submit(f"/businesses/{business.id}/conversions/new", typed)
+    assert "else nobody can tell whether they bought before" in refused.text and 'value="A-1"' in refused.text
+    typed["customer"] = "K-7"
     page = wes.submit(f"/businesses/{business.id}/conversions/new", typed)
     assert "Counted. It earns $1,000." in page.text and f"The code {spoken} was said" in page.text
     assert "reported before" in wes.submit(f"/businesses/{business.id}/conversions/new", typed).text
@@ -289,11 +292,15 @@ def test_five_claims_at_a_time_are_the_most(bounty, people):
 def test_the_name_in_a_code_goes_from_the_reasons_with_its_account(bounty, people):
     ana, tom, _ = people
     toms = report(bounty.business, customer="cus_1", code=link(bounty, tom).spoken)
-    both = report(bounty.business, external_id="o2", customer="cus_1", code=link(bounty, ana).spoken)
+    spoken = link(bounty, ana).spoken
+    both = report(bounty.business, external_id="o2", customer="cus_1", code=spoken, raw={"code": spoken})
+    hers = report(bounty.business, external_id="o3", customer="cus_2", code=" ána  westside!")
     with transaction():
         forget_links(ana.id, by=ana.id)
-    said = " ".join(fresh(both).reasons)
-    assert "ANA" not in said and f"code {link_of_person(ana).code} was said" in said
+    said, code = " ".join(fresh(both).reasons), link_of_person(ana).code
+    assert "ANA" not in said and f"code {code} was said" in said
+    assert (fresh(both).code, fresh(both).payload, fresh(hers).code) == (code, {"code": code}, code)
+    assert f"by the code {code} on" in db.session.get_one(Lead, fresh(hers).lead_id).evidence.quote
     assert "TOM-WESTSIDE" in fresh(toms).reasons[0]
 
 

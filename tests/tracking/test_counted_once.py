@@ -67,7 +67,7 @@ def test_an_order_that_is_claimed_earns_nobody_else_by_another_way(bounty, peopl
     ana, tom = people
     report(bounty.business, customer="cus_1")
     claim(link(bounty, ana), ana)
-    toms = report(bounty.business, source=ConversionSource.CSV, code=link(bounty, tom).spoken)
+    toms = report(bounty.business, source=ConversionSource.CSV, code=link(bounty, tom).spoken, customer="cus_1")
     assert (toms.state, toms.reason) == ("unmatched", "claimed") and live_rewards() == []
     assert "Once that is decided" in next_in_words(toms)
     with pytest.raises(NoSuchSale):
@@ -81,7 +81,7 @@ def test_a_claim_that_fails_gives_the_order_to_whom_another_way_names(bounty, pe
     ana, tom = people
     report(bounty.business, customer="cus_1")
     disputed = claim(link(bounty, ana), ana)
-    report(bounty.business, source=ConversionSource.CSV, code=link(bounty, tom).spoken)
+    report(bounty.business, source=ConversionSource.CSV, code=link(bounty, tom).spoken, customer="cus_1")
     end_reading()
     with transaction():
         withdraw_claim(db.session.get_one(Dispute, disputed), by=db.session.get_one(User, ana.id))
@@ -118,7 +118,7 @@ def test_what_the_buyer_said_is_not_paid_again_as_a_renewal_and_goes_back_with_t
 
 def test_an_order_that_the_shop_told_is_not_recorded_for_another_lead_by_hand(bounty, people):
     ana, tom = people
-    report(bounty.business, code=link(bounty, tom).spoken)
+    report(bounty.business, code=link(bounty, tom).spoken, customer="cus_1")
     lead = said_yes(bounty, ana)
     with pytest.raises(AlreadyCounted):
         win(lead, order_number="order-1")
@@ -136,7 +136,7 @@ def test_a_refund_that_came_first_is_taken_off_the_sale_that_is_recorded_by_hand
 def test_two_ways_that_number_their_refunds_alike_give_back_two_sales_and_one_sale_once(bounty, people):
     ana, tom = people
     for number, one in enumerate(people):
-        report(bounty.business, external_id=f"o{number}", code=link(bounty, one).spoken)
+        report(bounty.business, external_id=f"o{number}", code=link(bounty, one).spoken, customer=f"c{number}")
     back = {"external_id": "1", "amount": Money(1_500_000, "usd")}
     report(bounty.business, "refund", refund_of="o0", **back)
     twice = report(bounty.business, "refund", refund_of="o0", source=ConversionSource.STRIPE, **back)
@@ -165,8 +165,8 @@ def test_a_sale_before_they_were_bound_earns_nothing(bounty, people):
 def test_one_sign_up_by_two_ways_earns_once_and_a_sale_of_the_same_name_is_another_thing(people):
     bounty = make.make_bounty(is_live=True, rules=[make.flat(2_000, happening=Happening.QUALIFIED), make.flat(10_000)])
     code = link(bounty, people[0]).spoken
-    report(bounty.business, "sign_up", external_id="user-1", code=code)
-    again = report(bounty.business, "sign_up", external_id="user-1", code=code, source=ConversionSource.CSV)
+    report(bounty.business, "sign_up", external_id="user-1", code=code, customer="cus_1")
+    again = report(bounty.business, "sign_up", external_id="user-1", code=code, customer="cus_1", source=ConversionSource.CSV)
     assert again.state == "duplicate" and [amount for _, amount in live_rewards()] == [2_000]
     report(bounty.business, "sign_up", external_id="user-2", code=code, customer="c")
     sold = report(bounty.business, external_id="user-2", code=code, customer="c", source=ConversionSource.CSV)

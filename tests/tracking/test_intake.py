@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from marketplace.bounties.drafting import change_bounty
 from marketplace.bounties.models import Bounty, BountyState, Happening, RewardKind
-from marketplace.bounties.publishing import close_bounty
+from marketplace.bounties.publishing import close_bounty, return_free_funds
 from marketplace.foundation import clock as time
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db, transaction
@@ -29,10 +29,12 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.stages import change_stage
 from marketplace.tracking import batches
+from marketplace.tracking.binding import CustomerUnsaid
 from marketplace.tracking.intake import take_conversions
+from marketplace.tracking.links import end_link
 from marketplace.tracking.models import Binding, Report, ReportKind, ReportState
-from marketplace.tracking.report_outcomes import Outcome, ReportedOtherwise
-from marketplace.tracking.reported import Reported
+from marketplace.tracking.report_outcomes import Outcome
+from marketplace.tracking.reported import Reported, ReportedOtherwise
 from marketplace.tracking.retrying import count_what_waited
 from tests import factories as make
 from tests.browsing import end_reading
@@ -152,8 +154,50 @@ def test_the_terms_of_the_day_on_which_they_were_bound_are_kept(ana, bounty, wes
 
 def test_a_code_is_enough_however_it_was_written(ana, bounty, westside):
     spoken = link(bounty, ana).spoken
-    sold = report(westside, code=f" {spoken.lower().replace('-', ' ')}! ")
+    sold = report(westside, code=f" {spoken.lower().replace('-', ' ')}! ", customer="cus_1")
     assert [one.beneficiary_id for one in sold.rewards] == [ana.id] and lead_of(sold).source is LeadSource.CODE
+
+
+def test_who_is_known_by_a_code_alone_has_to_be_named_and_by_a_click_alone_buys_first_once(ana, bounty, westside):
+    anas = link(bounty, ana)
+    said = {"external_id": "o1", "code": anas.spoken}
+    with pytest.raises(CustomerUnsaid) as refused:
+        report(westside, **said)
+    assert refused.value.fields["customer"]
+    assert report(westside, **said, customer="cus_1").state == "pending"  # Nothing was kept of the first try.
+    again = report(westside, external_id="o2", code=anas.spoken, customer="cus_1")
+    assert (again.state, again.reason) == ("rejected", "first_sale_only")
+    clicked = click(anas)
+    both = [report(westside, external_id=one, click=clicked) for one in ("o3", "o4")]
+    assert [one.reason for one in both] == [None, "first_sale_only"] and len(rewards()) == 2
+
+
+def test_a_code_that_was_ended_promises_nothing_more_and_what_was_clicked_or_said_before_counts(ana, bounty, westside, clock):
+    anas = link(bounty, ana)
+    clicked, said_at = click(anas), time.now()
+    clock.move(hours=1)
+    with transaction():
+        end_link(db.session.merge(anas), by=db.session.get_one(User, ana.id))
+    late = report(westside, external_id="late", code=anas.spoken, customer="c1")
+    assert (late.state, late.reason) == ("unmatched", "link_ended") and "had been ended by then" in late.reasons[0]
+    before = report(westside, external_id="before", code=anas.spoken, customer="c2", at=said_at)
+    followed = report(westside, external_id="clicked", click=clicked, customer="c3")
+    assert [one.state for one in (before, followed)] == ["pending"] * 2
+
+
+def test_what_happened_before_a_bounty_closed_counts_as_far_as_its_funds_are_there(ana, bounty, westside, clock):
+    said = {"click": click(link(bounty, ana)), "at": time.now()}
+    clock.move(hours=1)
+    with transaction():
+        close_bounty(db.session.get_one(Bounty, bounty.id), by=make.owner_of(westside))
+    assert report(westside, external_id="told-late", customer="c1", **said).state == "pending"
+    after = report(westside, external_id="after", customer="c2", click=said["click"])
+    assert (after.state, after.reason) == ("rejected", "bounty_closed")
+    with transaction():
+        return_free_funds(bounty.id)
+    later = report(westside, external_id="told-later", customer="c3", **said)
+    assert (later.state, later.reason) == ("rejected", "bounty_closed") and "gone back" in later.reasons[-1]
+    assert db.session.query(Binding).count() == 1 and ledger.check_ledger() == []
 
 
 def test_what_nobody_brought_is_kept_and_counted_when_the_click_arrives(ana, bounty, westside, work):
@@ -221,6 +265,7 @@ def test_an_order_that_was_counted_by_another_way_is_a_duplicate(ana, bounty, we
     anas = link(bounty, ana)
     first = report(westside, click=click(anas), customer="cus_1")
     again = report(westside, source=ConversionSource.STRIPE, click=click(anas), customer="cus_1")
+    assert again.reasons == ("It was told of before, by the API, and counted then.",)
     assert (again.state, fresh(again).first_id) == ("duplicate", first.report.conversion_id) and len(rewards()) == 1
 
 
@@ -287,6 +332,16 @@ def test_trials_sign_ups_renewals_and_upgrades_earn_what_the_terms_say(ana, cloc
     assert (third.state, third.reason) == ("rejected", "renewals_used_up")
     back = report(shop, "refund", external_id="b", refund_of="o2", amount=Money(45_000, "usd"))
     assert back.state == "approved" and rewards()[-1].net.minor == 2_500
+
+
+def test_what_was_qualified_only_by_its_sale_is_of_what_the_sale_earned(ana):
+    bounty = make.make_bounty(is_live=True, rules=STAGED)
+    shop, anas = bounty.business, link(bounty, ana)
+    at_once = report(shop, customer="c1", click=click(anas))
+    assert [one.amount.minor for one in at_once.rewards] == [2_000, 10_000]
+    before = report(shop, "sign_up", external_id="up", customer="c2", click=click(anas))
+    after = report(shop, external_id="o2", customer="c2")
+    assert [[one.amount.minor for one in told.rewards] for told in (before, after)] == [[2_000], [10_000]]
 
 
 def test_a_second_purchase_earns_nothing_where_the_terms_pay_for_one(ana, bounty, westside):

@@ -116,10 +116,12 @@ def test_a_deep_link_leads_within_the_sites_that_are_shown_and_nowhere_else(app,
     show_domain(bounty.business)
     show_domain(bounty.business, "shop.example", DomainProof.FILE)
     for asked, there in (("/used?x=1", "https://westside.example/used?x=1&"), ("https://blog.westside.example/a", "https://blog.westside.example/a?"),
-                         ("https://shop.example/a", "https://shop.example/a?"), ("https://www.shop.example/a", "/r/"),
-                         ("https://evil.example/", "/r/"), ("//evil.example", "https://westside.example/cars?"),
-                         ("https://westside.example:8443/", "/r/"), ("http://westside.example/", "https://westside.example/cars?")):
+                         ("https://shop.example/a", "https://shop.example/a?"), ("https://www.shop.example/a", "https://westside.example/cars?"),
+                         ("https://evil.example/", "https://westside.example/cars?"), ("//evil.example", "https://westside.example/cars?"),
+                         ("https://westside.example:8443/", "https://westside.example/cars?"), ("http://westside.example/", "https://westside.example/cars?")):
         assert led_to(app, anonymous, link, f"?to={asked}").startswith(there), asked
+    page = anonymous.get(f"/r/{link.code}/on?to=https://evil.example/").text
+    assert "Go on to westside.example" in page and "evil" not in page
 
 
 @pytest.mark.once

@@ -22,7 +22,8 @@ from tests.browsing import end_reading, words_of
 from tests.tracking.report_steps import link
 from tests.tracking.upload_steps import came_of, checked, fresh, rows_of, taken, uploaded
 
-FILE = "Order number;Sold on;Net amount;Coupon\nW-1;02/11/2026;1.200,50;{code}\n=W-2;05/10/2026;20,00;\nW-3;someday;20,00;\n"
+FILE = ("Order number;Sold on;Net amount;Coupon;Customer ID\nW-1;02/11/2026;1.200,50;{code};c1\n=W-2;05/10/2026;20,00;;\n"
+        "W-3;someday;20,00;;\n")
 
 
 @pytest.fixture

@@ -7,7 +7,15 @@ from marketplace.foundation import jurisdictions
 from marketplace.foundation.db import transaction
 from marketplace.foundation.limits import GUESSING_ONE, WRITING, caller, limiter
 from marketplace.foundation.web import Form, check_version
-from marketplace.identity.api_keys import DAYS_CHOICES, SCOPES, create_key, is_expired, revoke_key
+from marketplace.identity.api_keys import (
+    DAYS_CHOICES,
+    SCOPES,
+    create_key,
+    is_expired,
+    made_by_each,
+    makers_of,
+    revoke_key,
+)
 from marketplace.identity.passwords import change_password
 from marketplace.identity.profile import rename_user, say_home
 from marketplace.identity.queries import api_keys_of, get_api_key
@@ -70,6 +78,7 @@ def keys() -> Any:
         secret = None
     return render_template(
         "identity/keys.html", form=form, secret=secret, keys=api_keys_of(user), is_expired=is_expired, user=user,
+        makers=makers_of(user.id), made_by=made_by_each(user.id),
         scopes=SCOPES, chosen=[] if secret else request.form.getlist("scopes"), days_choices=DAYS_CHOICES), form.status
 
 
@@ -79,6 +88,7 @@ def keys() -> Any:
 def revoke(key_id: str) -> Any:
     user = signed_in_user()
     with transaction():
-        revoke_key(get_api_key(key_id, seen_by=user), by=user)
-    flash("The key is revoked: no program can use it from now on.", "ok")
+        made = revoke_key(get_api_key(key_id, seen_by=user), by=user, made_too="made_too" in request.form)
+    also = f", and with it {'the key' if made == 1 else f'the {made} keys'} that it made" if made else ""
+    flash(f"The key is revoked{also}: no program can use it from now on.", "ok")
     return redirect(url_for(".keys"))

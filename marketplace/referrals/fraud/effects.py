@@ -15,7 +15,7 @@ from marketplace.payments.money_out import payables, stops
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import end_lead
 from marketplace.referrals.fraud.rules import LONGER_BY
-from marketplace.referrals.holds import hold_reward, lift_holds
+from marketplace.referrals.holds import RELEASED, UNRELEASED, hold_unsent, lift_unsent
 from marketplace.referrals.models import (
     Consent,
     FraudCase,
@@ -35,8 +35,6 @@ from marketplace.referrals.reserving import free_reserved
 HELD = "Its lead waits until a person at Fingerpost has decided for good."  # A buyer with a share reads it too.
 NOT_GENUINE = "It was found not to be genuine."
 UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
-UNRELEASED = frozenset({RewardState.PENDING, RewardState.ON_HOLD})
-RELEASED = frozenset({RewardState.PAYABLE, RewardState.SCHEDULED, RewardState.PAID})  # Parts of it may be owed still.
 
 
 class HeldForALook(Conflict):
@@ -54,13 +52,7 @@ def hold_lead(lead: Lead, case: FraudCase, point: Point) -> None:
     """Before anybody was introduced the lead itself waits; the buyer's yes only a stop holds up. Money always waits."""
     if lead.moderation in UNDECIDED or (point is Point.CONSENT and case.level is Verdict.STOP):
         lead.is_held = True
-    for reward in _rewards_of(lead):
-        if reward.state in UNRELEASED:  # Whatever else holds it may let go first.
-            hold_reward(reward, source_id=case.id, reason=HELD, letter="")
-        elif reward.state in RELEASED:
-            for piece in payables.lock_pieces(reward.id):
-                if piece.state is not PayableState.SENT:
-                    stops.stop_transfers("payable", piece.id, reason=HELD, source=case.id, by=audit.SYSTEM)
+    hold_unsent(_rewards_of(lead), source_id=case.id, reason=HELD, letter="")
 
 
 def hold_longer(reward: Reward) -> None:
@@ -77,11 +69,7 @@ def let_lead_go(case: FraudCase) -> None:
     if lead.is_held and lead.consent is Consent.GRANTED:
         outbox.promise("send_letter", letter="business_introduced", lead_id=lead.id)
     lead.is_held = False
-    lift_holds(case.id, why="A person has looked at it.", letter="")
-    stops.lift_stops(case.id, by=audit.SYSTEM)
-    for payee_id in sorted({one.beneficiary_id for one in _rewards_of(lead)
-                            if one.state in RELEASED and one.beneficiary_id}):
-        outbox.promise("request_transfers", payee_id=payee_id)
+    lift_unsent(_rewards_of(lead), case.id, why="A person has looked at it.", letter="")
 
 
 def undo_lead(case: FraudCase, *, by: str) -> None:

@@ -2,10 +2,10 @@
 from sqlalchemy import select
 
 from marketplace.foundation.db import db
-from marketplace.referrals.fraud import effects
 from marketplace.referrals.fraud.cases import follow_look
 from marketplace.referrals.fraud.facts import find_facts
 from marketplace.referrals.fraud.rules import RULES, VERSION, add_up, judge
+from marketplace.referrals.holds import UNRELEASED
 from marketplace.referrals.models import CaseState, FraudCase, FraudScore, Lead, Point, Reward, RewardState, Verdict
 
 ENDED_WELL = (CaseState.LET_GO, CaseState.EXPIRED)
@@ -30,7 +30,7 @@ def look_at(lead: Lead, point: Point, reward: Reward | None = None) -> FraudScor
 def look_at_rewards(conversion_id: str) -> None:
     """Job, promised with what a conversion earned: each reward in money, before its return period is over."""
     rewards = db.session.scalars(select(Reward).where(
-        Reward.conversion_id == conversion_id, Reward.state.in_(effects.UNRELEASED)).order_by(Reward.id)).all()
+        Reward.conversion_id == conversion_id, Reward.state.in_(UNRELEASED)).order_by(Reward.id)).all()
     for reward in rewards:
         lead = db.session.get_one(Lead, reward.lead_id)
         if lead.is_tracked and not looks_at(lead.id):  # No moderator stood between.

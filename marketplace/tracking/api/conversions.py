@@ -149,6 +149,6 @@ def _outcomes(reports: list[Report]) -> list[Outcome]:
     """A page of them in three statements."""
     ids = [one.conversion_id for one in reports if one.conversion_id]
     conversions = {one.id: one for one in db.session.query(Conversion).filter(Conversion.id.in_(ids))} if ids else {}
-    rewards = rewards_by_conversion(list(conversions))
+    rewards = rewards_by_conversion(conversions.values())
     return [Outcome(state_of(one, conversions.get(one.conversion_id or ""), rewards.get(one.conversion_id or "", [])),
                     one, rewards.get(one.conversion_id or "", []), tuple(one.reasons)) for one in reports]

@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, or_, select
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money
 from marketplace.identity.models import Business
-from marketplace.referrals.holds import hold_reward, lift_holds
+from marketplace.referrals.holds import hold_unsent, lift_unsent
 from marketplace.referrals.models import Conversion, ConversionSource, Reward
 from marketplace.tracking.business_stripe.lifecycle import move_event
-from marketplace.tracking.intake import take_refund
-from marketplace.tracking.models import DoorEventState, Report, ReportKind, StripeDoorEvent, Told
+from marketplace.tracking.intake import take_conversion
+from marketplace.tracking.models import DoorEventState, ReportKind, StripeDoorEvent, Told
 from marketplace.tracking.report_outcomes import find_report
 from marketplace.tracking.reported import Reported
 from marketplace.tracking.standing import rewards_of
@@ -41,7 +41,7 @@ def count_giving_back(event: StripeDoorEvent, business: Business) -> None:
     if more <= 0:
         move_event(event, S.IGNORED, outcome="Nothing more was given back than was counted before.")
     else:
-        taken = take_refund(business, Reported(
+        taken = take_conversion(business, Reported(
             external_id=f"{event.facts['id']}:{back}", kind=ReportKind.REFUND, refund_of=sale.sale,
             amount=Money(more, sale.facts["currency"]), at=event.happened_at,
             raw={"event": event.stripe_id, "type": event.type, **event.facts},
@@ -49,7 +49,7 @@ def count_giving_back(event: StripeDoorEvent, business: Business) -> None:
         sale.given_back_minor += more
         move_event(event, S.COUNTED, outcome=f"Refund: {taken.state}. {' '.join(taken.reasons)}".strip())
     if event.told is Told.DISPUTE:
-        lift_holds(_source(event), why="the bank decided")
+        lift_unsent(_rewards(sale, business), _source(event), why="the bank decided")
 
 
 def _last_word(event: StripeDoorEvent) -> str:
@@ -62,21 +62,21 @@ def _last_word(event: StripeDoorEvent) -> str:
 
 
 def _hold(event: StripeDoorEvent, status: str, sale: StripeDoorEvent, business: Business) -> None:
-    """While the bank decides, what the sale earned and was not sent yet waits."""
+    """While the bank decides, what the sale earned and was not sent yet waits, also what is released."""
+    rewards = _rewards(sale, business)
     if status == WON:
-        lift_holds(_source(event), why="the bank decided for the business")
+        lift_unsent(rewards, _source(event), why="the bank decided for the business")
         move_event(event, S.COUNTED, outcome="The bank decided for you; rewards go on.")
     elif status in OPEN:
-        report = find_report(business.id, ConversionSource.STRIPE, str(sale.sale))
-        for reward in _rewards(report):
-            hold_reward(reward, source_id=_source(event), reason=DISPUTED)
+        hold_unsent(rewards, source_id=_source(event), reason=DISPUTED)
         move_event(event, S.COUNTED, outcome="Rewards of this sale wait until the bank has decided.")
     else:  # A question of the bank, or one that was settled otherwise.
-        lift_holds(_source(event), why="the bank does not dispute it any more")
+        lift_unsent(rewards, _source(event), why="the bank does not dispute it any more")
         move_event(event, S.IGNORED, outcome="The bank only asks, or asks no more: nothing follows from it.")
 
 
-def _rewards(report: Report | None) -> list[Reward]:
+def _rewards(sale: StripeDoorEvent, business: Business) -> list[Reward]:
+    report = find_report(business.id, ConversionSource.STRIPE, str(sale.sale))
     counted_as = (report.conversion_id or report.first_id) if report else None  # Perhaps by another way before.
     return rewards_of(db.session.get(Conversion, counted_as) if counted_as else None)
 

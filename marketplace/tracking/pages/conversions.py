@@ -149,7 +149,7 @@ def _why(report_id: str, form: Form | None = None) -> Any:
 def _standing(reports: list[Report]) -> list[tuple[Report, str]]:
     ids = [one.conversion_id for one in reports if one.conversion_id]
     conversions = {one.id: one for one in db.session.query(Conversion).filter(Conversion.id.in_(ids))} if ids else {}
-    rewards = rewards_by_conversion(list(conversions))
+    rewards = rewards_by_conversion(conversions.values())
     return [(one, state_of(one, conversions.get(one.conversion_id or ""), rewards.get(one.conversion_id or "", [])))
             for one in reports]
 

@@ -45,7 +45,7 @@ def onward(code: str) -> Any:
     said = request.args.get(CLICK_PARAMETER, "")
     click_id, sub = (said if read_click(said) else ""), request.args.get("sub", "")
     business: Business = link.bounty.business
-    asked = deep_target(request.args.get("to", ""), way.url, allow=redirects_of(current_app).allow)
+    asked = deep_target(request.args.get("to", ""), way.url, way.shown, allow=redirects_of(current_app).allow)
     target = asked or way.url or business.website
     href = lay_out(target, way.utm, way.known).fill(click_id, sub if SUB.fullmatch(sub) else None) if target else None
     return render_template(

@@ -13,8 +13,8 @@ from marketplace.tracking import at_once
 from marketplace.tracking.at_once import Marked
 from marketplace.tracking.intake import NO_FUNDS, NOBODY, take_conversion
 from marketplace.tracking.models import ReportKind, ReportState, Upload
-from marketplace.tracking.report_outcomes import Outcome, ReportedOtherwise
-from marketplace.tracking.reported import Reported, check_reported
+from marketplace.tracking.report_outcomes import Outcome
+from marketplace.tracking.reported import Reported, ReportedOtherwise, check_reported
 from marketplace.tracking.uploads.columns import Column, writing_of
 from marketplace.tracking.uploads.rows import Row, RowOutcome, RowResult
 from marketplace.tracking.uploads.values import Odd, Writing, moment_of, read_amount, read_currency
@@ -177,7 +177,11 @@ def _result(outcome: Outcome, said: Reported, row: int) -> RowResult:
     if report.state is ReportState.UNMATCHED or report.reason == NO_FUNDS:
         return RowResult(row, RowOutcome.KEPT, said.external_id, "" if report.reason == NOBODY else why,
                          about=report.id)
-    earned = tuple((_name(one.beneficiary_id), one.amount_minor, one.currency) for one in outcome.rewards)
+    of_each: dict[tuple[str | None, str], int] = {}
+    for one in outcome.rewards:
+        whose = one.beneficiary_id, one.currency
+        of_each[whose] = of_each.get(whose, 0) + one.amount_minor
+    earned = tuple((_name(user_id), minor, currency) for (user_id, currency), minor in of_each.items())
     return RowResult(row, RowOutcome.EARNS if earned else RowOutcome.COUNTED, said.external_id, why, earns=earned,
                      about=report.id)
 
