@@ -99,6 +99,7 @@ class Window:
 
     def look(self, name: str, *, dark: bool = False) -> None:
         """Hold the page to the rules; ``dark`` in both colour schemes."""
+        self.page.wait_for_load_state()  # Of a page that is just being left there is nothing to look at.
         self.counter[0] += 1
         picture = f"{self.size}-{self.counter[0]:02}-{name}"
         self.keeps_to_the_rules(picture)
