@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from sqlalchemy import Select, select
 
+from marketplace.foundation import outbox
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money
@@ -66,6 +67,13 @@ def words_of(lead_ids: LeadIds) -> dict[str, BuyersWord]:
 
 def word_of(lead: Lead) -> BuyersWord | None:
     return words_of([lead.id]).get(lead.id)
+
+
+def settle_word(lead: Lead) -> None:
+    """Soon, if it still waits for somebody: a sale is recorded by another way, or the lead was proven not genuine."""
+    word = None if lead.is_tracked else word_of(lead)  # Who came by a link has no page to say it on.
+    if word is not None and word.is_open:
+        outbox.promise("settle_buyers_word", lead_id=lead.id)
 
 
 def denied_at(lead: Lead) -> datetime | None:

@@ -30,7 +30,7 @@ from marketplace.referrals.models import (
 from marketplace.referrals.permissions import may_work
 from marketplace.referrals.queries import conversions_of, find_conversion, is_disputed
 from marketplace.referrals.reserving import free_reserved, still_possible
-from marketplace.referrals.said_bought import word_of
+from marketplace.referrals.said_bought import settle_word
 
 ACTIVE = frozenset({Stage.QUALIFIED, Stage.MEETING, Stage.NEGOTIATION})  # Evidence of activity.
 ENDED = frozenset({Stage.LOST, Stage.UNQUALIFIED})
@@ -117,9 +117,8 @@ def make_sale(
         lead, Event(Happening.WON, amount), occurred_on, kind=ConversionKind.SALE, source=source,
         external_id=external_id, amount=amount, by=by)
     promise_what_follows(lead, sale)
-    word = None if lead.is_tracked else word_of(lead)  # Who came by a link has no page to say it on.
-    if word is not None and word.is_open and source is not ConversionSource.BUYER_CONFIRMED:
-        outbox.promise("settle_buyers_word", lead_id=lead.id)
+    if source is not ConversionSource.BUYER_CONFIRMED:
+        settle_word(lead)
     return sale
 
 

@@ -49,6 +49,11 @@ class BountyClosed(CannotCount):
     code = "bounty_closed"
 
 
+def earliest(happened_at: datetime) -> datetime:
+    """Of a day without an hour its beginning: the doubt is the referrer's."""
+    return datetime.combine(happened_at, time(0), UTC) if happened_at.time() in DAY_ALONE else happened_at
+
+
 def check_may_bind(
     bounty: Bounty, referrer: User, *, email_hash: str | None, known_since: datetime | None, touched_at: datetime,
     happened_at: datetime,
@@ -69,11 +74,9 @@ def check_may_bind(
 
 
 def _check_was_open(bounty: Bounty, happened_at: datetime) -> None:
-    """What happened before it closed counts also when it is told later, as far as its funds are still there. Of a day
-    without an hour the doubt is the referrer's."""
+    """What happened before it closed counts also when it is told later, as far as its funds are still there."""
     closed_at = find_closing(bounty.id)
-    begun = datetime.combine(happened_at, time(0), UTC) if happened_at.time() in DAY_ALONE else happened_at
-    if closed_at is None or begun >= closed_at:
+    if closed_at is None or earliest(happened_at) >= closed_at:
         raise BountyClosed("The bounty is closed, and nothing had bound this customer before.")
     if not can_fund_one_more(bounty):
         raise BountyClosed("It happened before the bounty closed, and was told only once its free funds had gone back.")

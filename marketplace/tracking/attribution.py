@@ -23,7 +23,7 @@ class TouchKind(StrEnum):
 class Touch:
     """A click on a referrer's link, or their code said aloud. ``name`` is what people read of it.
 
-    ``ended_at``: of the link; a code that is said from then on promises nothing.
+    ``ended_at``: of the link, if it had ended by then; a code that is said from then on promises nothing.
     """
 
     kind: TouchKind

@@ -1,7 +1,7 @@
 """The buyer says “I bought it”: the business says yes or no; silence is for the buyer's word."""
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
@@ -11,9 +11,9 @@ from marketplace.identity.models import User
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.deadlines import add_business_days
 from marketplace.referrals.locks import lock_funds_of
-from marketplace.referrals.models import ConversionSource, Lead, Stage
+from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, Lead, Stage
 from marketplace.referrals.moderation import FundsGone
-from marketplace.referrals.queries import find_conversion
+from marketplace.referrals.queries import find_conversion, is_found_false
 from marketplace.referrals.said_bought import (
     CONFIRMED,
     DENIED,
@@ -113,20 +113,19 @@ def count_buyers_word(report_id: str) -> None:
 
 
 def settle_buyers_word(lead_id: str) -> None:
-    """Job, when the sale is recorded by another way: nothing is left to be answered."""
+    """Job, when the sale is recorded by another way, or the lead is proven not genuine: nothing is left to answer."""
     lead = db.session.get_one(Lead, lead_id)
     report = find_word(lead)
     if report is not None and report.state is S.MATCHED:
         lock_funds_of(lead)
-        _note_recorded(report, by=audit.SYSTEM)
+        _settle(report, lead, by=audit.SYSTEM)
 
 
 def _count(report: Report, action: str, said: str, *, by: str) -> bool:
     """Whether there was anything left to count."""
     lead = _lead(report)
     lock_funds_of(lead)
-    if find_conversion(lead) is not None:
-        _note_recorded(report, by=by)
+    if _settle(report, lead, by=by):
         return False
     say(report, said)
     audit.record(action, lead.id, by=by)
@@ -138,10 +137,17 @@ def _count(report: Report, action: str, said: str, *, by: str) -> bool:
     return True
 
 
-def _note_recorded(report: Report, *, by: str) -> None:
-    say(report, "The sale was recorded meanwhile.")
-    move_report(report, S.REJECTED, by=by, reason=RECORDED)
-    outbox.promise("send_letter", letter="word_counted", report_id=report.id)
+def _settle(report: Report, lead: Lead, *, by: str) -> bool:
+    """Whether it needs nobody's answer: the sale is there, or nothing of this lead counts any more."""
+    if find_conversion(lead) is not None:
+        say(report, "The sale was recorded meanwhile.")
+        move_report(report, S.REJECTED, by=by, reason=RECORDED)
+        outbox.promise("send_letter", letter="word_counted", report_id=report.id)
+        return True
+    if is_found_false(lead.id):
+        count(report, lead, by=by)
+        return True
+    return False
 
 
 def _lead(report: Report) -> Lead:
@@ -164,30 +170,32 @@ def due_of(report: Report) -> datetime:
 
 def read_words(lead_ids: LeadIds) -> dict[str, BuyersWord]:
     """What the buyers of these leads have said, and where it stands: for the pages of leads."""
-    found = db.session.scalars(select(Report).where(
+    is_sold = exists().where(Conversion.lead_id == Report.lead_id, Conversion.kind == ConversionKind.SALE)
+    found = db.session.execute(select(Report, is_sold).where(
         Report.lead_id.in_(lead_ids), Report.source == ConversionSource.BUYER_CONFIRMED))
-    return {word.lead_id: word for word in map(_word, found)}
+    return {word.lead_id: word for word in (_word(report, is_sold=sold) for report, sold in found)}
 
 
 def words_waiting(business_id: str) -> list[BuyersWord]:
     """Those that the business has to answer, the first to end first."""
-    return [_word(one) for one in db.session.scalars(
+    return [_word(one, is_sold=False) for one in db.session.scalars(
         select(Report).join(Lead, Lead.id == Report.lead_id).where(
             Report.business_id == business_id, Report.reason == WAITS_FOR_BUSINESS, Report.state == S.MATCHED,
             Lead.stage != Stage.WON).order_by(Report.id))]
 
 
-def _word(report: Report) -> BuyersWord:
-    amount, is_no = report.amount, report.reason == SAID_NO
+def _word(report: Report, *, is_sold: bool) -> BuyersWord:
+    amount, standing = report.amount, _standing(report, is_sold=is_sold)
     assert amount is not None
     assert report.lead_id is not None
     return BuyersWord(report.lead_id, report.id, amount, report.happened_at.date(), report.created_at, due_of(report),
-                      _standing(report), why=report.reasons[-1] if is_no else "")
+                      standing, why=report.reasons[-1] if standing is Standing.DENIED else "")
 
 
-def _standing(report: Report) -> Standing:
+def _standing(report: Report, *, is_sold: bool) -> Standing:
+    """After a no, the sale may be recorded all the same: by the business itself, or by a ruling."""
     if report.state is S.MATCHED:
         return Standing.ASKED if report.reason == WAITS_FOR_BUSINESS else Standing.UNFUNDED
-    if report.state in {S.APPROVED, S.DUPLICATE} or report.reason == RECORDED:
+    if is_sold or report.state in {S.APPROVED, S.DUPLICATE} or report.reason == RECORDED:
         return Standing.COUNTED
     return Standing.DENIED if report.reason == SAID_NO else Standing.NOT_COUNTED

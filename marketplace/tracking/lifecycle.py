@@ -10,7 +10,8 @@ S = ReportState
 REPORT_MOVES: Mapping[ReportState, frozenset[ReportState]] = {
     S.RECEIVED: frozenset({S.UNMATCHED, S.MATCHED, S.APPROVED, S.DUPLICATE, S.REJECTED}),
     S.UNMATCHED: frozenset({S.MATCHED, S.APPROVED, S.DUPLICATE, S.REJECTED, S.DISPUTED}),
-    S.MATCHED: frozenset({S.APPROVED, S.DUPLICATE, S.REJECTED, S.DISPUTED}),
+    # Back to nobody's: what it waited for came after its lead had ended.
+    S.MATCHED: frozenset({S.UNMATCHED, S.APPROVED, S.DUPLICATE, S.REJECTED, S.DISPUTED}),
     S.DISPUTED: frozenset({S.UNMATCHED, S.APPROVED, S.REJECTED}),
     S.APPROVED: frozenset(),
     S.DUPLICATE: frozenset(),

@@ -16,6 +16,7 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.sharing import find_split
 from marketplace.referrals.stages import is_introduced
+from marketplace.referrals.tracked import earliest
 from marketplace.tracking.attribution import Attribution, Bound, Touch, TouchKind, Window, Word, attribute
 from marketplace.tracking.links import find_by_code
 from marketplace.tracking.models import Binding, ReferralLink, Report
@@ -135,7 +136,8 @@ def touches_of(said: Mapping[str, Any], business_id: str, book: LinkBook) -> lis
         link = book.find(code, kind) if code else None
         if link is not None and at is not None and link.bounty.business_id == business_id:
             name = link.spoken if kind is TouchKind.CODE else link.code
-            found.append((Touch(kind, at, link.referrer_id, link.bounty_id, link.id, name, link.ended_at), link))
+            ended_at = link.ended_at if link.ended_at and earliest(at) >= link.ended_at else None
+            found.append((Touch(kind, at, link.referrer_id, link.bounty_id, link.id, name, ended_at), link))
     return found
 
 

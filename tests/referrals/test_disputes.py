@@ -358,6 +358,8 @@ class TestBadLead:
         with pytest.raises(SecondAdminNeeded):  # Mona accepted the lead that is said to be none.
             do(rule, fresh(dispute), by=mona, **FOR_RESPONDENT)
         assert not may_rule(mona, dispute)
+        listed = words_of(as_user(mona).page("/admin/disputes"))
+        assert "not yours: another admin rules" in listed and "stake" not in listed
         omar = make_user("Omar Said", is_admin=True)
         do(rule, fresh(dispute), by=omar, outcome=D.SPLIT, reason="Half of it stays.", share_bps=5_000)
         assert rewards_of_lead(again(sold))[0].net == usd(850) and holds(AccountKind.FUNDS, bounty.id) == before + 15_750

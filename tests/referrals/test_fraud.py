@@ -44,6 +44,7 @@ from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pointing import withdraw_lead
 from marketplace.referrals.queries import record_of_business, record_of_referrer, rewards_of_lead
 from marketplace.referrals.timeline import tell_story
+from marketplace.tracking.buyers_word import say_bought
 from tests import factories as make
 from tests.browsing import body_of, words_of
 from tests.old_database import migrate, old_database
@@ -391,6 +392,23 @@ class TestWordsForEveryReader:
         assert "It earns nothing; what your other leads earned stays yours." in hers and "You can appeal once" not in hers
         with pytest.raises(NotRefused, match="not genuine"):
             do(appeal_decision, again(insider), by=ana, why="I left that firm.")
+
+    def test_proven_the_buyers_word_is_asked_of_nobody_any_more(
+            self, own_device, ana, wes, mona, as_user, anonymous, work, later):
+        do(say_bought, again(own_device), amount=make.SALE, bought_on=clock.now().date(), is_proven=True)
+        link = urlsplit(buyer_link(again(own_device), MAILED)).path
+        confirm(own_device, mona)
+        do(cases.explain_lead, again(own_device), by=ana, why="He is my husband.")
+        do(cases.confirm_fraud, case_of(own_device), by=make.make_user("Nils Roy", is_admin=True), reason="They are one.")
+        work()
+        desk = words_of(as_user(wes).page(f"/dashboard/business/{own_device.business_id}"))
+        assert "says that they bought from you" not in desk and "Say yes or no" not in page_for(as_user(wes), own_device)
+        assert "May come next" not in words_of(as_user(ana).page("/rewards"))
+        assert not anonymous.page(link).xpath("//*[@id='word']")
+        assert "Nothing to say here" in words_of(anonymous.page(link.replace("/buyer/", "/bought/")))
+        later(days=8)
+        work()
+        assert "word.unanswered" not in actions_on(own_device.id) and rewards_of_lead(again(own_device)) == []
 
     def test_a_strong_sign_at_the_buyers_yes(self, bounty, ana, wes, work):
         lead = make.accept(make.make_lead(bounty, by=ana))

@@ -159,3 +159,14 @@ def test_the_form_says_what_follows_and_a_link_that_was_passed_on_leads_back(lea
     passed_on = urlsplit(buyer_link(lead)).path.rpartition("/")[2]
     page = anonymous.page(f"/bought/{PASSED_ON}/{passed_on}")
     assert page.xpath("//a[@class='back']/@href") == [f"/buyer/{passed_on}"] and "Your yes, in writing" in words_of(page)
+
+
+def test_a_sale_after_the_no_stands_on_the_buyers_page_and_a_claim_of_its_reward_begins_empty(
+        lead, owner, said, as_user, anonymous, work):
+    deny(said, owner)
+    make.win(db.session.get_one(Lead, lead.id))
+    work()
+    [card] = anonymous.page(pages_of(lead)[0]).xpath("//*[@id='word']")
+    assert "The sale is recorded" in words_of(card) and "They only looked at it." not in words_of(card)
+    claim = as_user(owner).page(f"/leads/{lead.id}/disputes/new?kind=bad_lead")
+    assert claim.xpath("//input[@name='amount']/@value") in ([], [""]), "a part of the reward, not the sale that the buyer said"

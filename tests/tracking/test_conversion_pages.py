@@ -13,12 +13,13 @@ from marketplace.foundation.money import Money
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.referrals import lifecycle
-from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link, link_ends
+from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link, end_lead, link_ends
 from marketplace.referrals.disputes.answering import withdraw_claim
 from marketplace.referrals.models import ConversionSource, Dispute, Lead, Reward, RewardState, Stage
 from marketplace.referrals.stages import change_stage
 from marketplace.tracking.buyers_word import confirm_word, deny_word, say_bought
 from marketplace.tracking.claims import MOST_OPEN, NoSuchSale, TooManyClaims, claim_sale
+from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.links import forget_links
 from marketplace.tracking.models import Reattribution, ReferralLink, Report, ReportState
 from marketplace.tracking.queries import get_link
@@ -217,6 +218,23 @@ def test_a_lead_that_was_given_up_and_its_money_spent_waits_for_money(introduced
     assert (people[0].id, 100_000) in live_rewards() and fresh_report(said).state is ReportState.APPROVED
     work()
     assert "counts" in str(mailbox.last_to("david@example.com")["Subject"])
+
+
+def test_what_waits_for_money_hinders_nobody_once_its_lead_is_over(introduced, bounty, people):
+    said = say(introduced)
+    for number in range(4):
+        report(bounty.business, external_id=f"o{number}", customer=f"c{number}", click=click(link(bounty, people[1])))
+    end_reading()
+    with transaction():  # As if the bounty had had no funds on the day on which silence counted, and the lead ended then.
+        move_report(db.session.get_one(Report, said.id), ReportState.MATCHED, by="system", reason="funds_gone")
+        end_lead(db.session.get_one(Lead, introduced.id), why="the protection window ended")
+    waiting = db.session.scalars(select(Report).where(Report.reason == "funds_gone", Report.id != said.id)).all()
+    assert len(waiting) >= 1
+    make.fund_bounty(db.session.get_one(Bounty, bounty.id))
+    with transaction():
+        count_what_waited(bounty.business_id)
+    assert fresh_report(said).state is ReportState.UNMATCHED
+    assert {fresh_report(one).state for one in waiting} == {ReportState.APPROVED}
 
 
 def fresh_report(one):

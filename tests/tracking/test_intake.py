@@ -183,6 +183,9 @@ def test_a_code_that_was_ended_promises_nothing_more_and_what_was_clicked_or_sai
     before = report(westside, external_id="before", code=anas.spoken, customer="c2", at=said_at)
     followed = report(westside, external_id="clicked", click=clicked, customer="c3")
     assert [one.state for one in (before, followed)] == ["pending"] * 2
+    clock.move(days=1)
+    day = report(westside, external_id="day", code=anas.spoken, customer="c4", at=said_at.replace(hour=23, minute=59, second=0, microsecond=0))
+    assert day.reason != "link_ended"  # Of a day without an hour the doubt is the referrer's.
 
 
 def test_what_happened_before_a_bounty_closed_counts_as_far_as_its_funds_are_there(ana, bounty, westside, clock):

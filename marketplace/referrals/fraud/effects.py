@@ -31,6 +31,7 @@ from marketplace.referrals.models import (
     Verdict,
 )
 from marketplace.referrals.reserving import free_reserved
+from marketplace.referrals.said_bought import settle_word
 
 HELD = "Its lead waits until a person at Fingerpost has decided for good."  # A buyer with a share reads it too.
 NOT_GENUINE = "It was found not to be genuine."
@@ -93,6 +94,7 @@ def undo_lead(case: FraudCase, *, by: str) -> None:
         lead.reason_code, lead.reason_note = ReasonCode.OTHER, reason
         lifecycle.move(lead, Moderation.REJECTED, by=by, reason=ReasonCode.OTHER)
         lead.decided_at, lead.decided_by = case.decided_at, by
+    settle_word(lead)
     note_funds_came_free(db.session.get_one(Bounty, lead.bounty_id))
 
 

@@ -92,8 +92,8 @@ def _list(disputes: Any, *, business: Any, elsewhere: Sequence[Business] = ()) -
 def new(lead_id: str) -> Any:
     user = signed_in_user()
     lead = get_lead(lead_id, seen_by=user)
-    form = Form(ClaimInput(), initial=_as_the_buyer_said(lead))
     for_business = not may_claim(user, lead, DisputeSide.REFERRER)
+    form = Form(ClaimInput(), initial={} if for_business else _as_the_buyer_said(lead))
     require(not for_business or may_claim(user, lead, DisputeSide.BUSINESS), "open a dispute about this lead")
     if form.is_ready:
         with form.keeping():
@@ -109,7 +109,7 @@ def new(lead_id: str) -> Any:
 
 
 def _as_the_buyer_said(lead: Lead) -> dict[str, str]:
-    """What a claim of that sale begins with."""
+    """What a referrer's claim of that sale begins with; a business claims a part of a reward."""
     word = word_of(lead)
     return {"amount": plain_amount(word.amount), "happened_on": word.bought_on.isoformat()} if word else {}
 

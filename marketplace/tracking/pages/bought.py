@@ -14,6 +14,7 @@ from marketplace.referrals.consent import open_buyer_link
 from marketplace.referrals.disputes.subjects import disputes_no_until
 from marketplace.referrals.models import Buyer, Lead
 from marketplace.referrals.private_pages import make_private
+from marketplace.referrals.queries import is_found_false
 from marketplace.referrals.said_bought import word_of
 from marketplace.referrals.schemas import MoneyInput
 from marketplace.tracking.buyers_word import may_say_bought, say_bought
@@ -41,8 +42,9 @@ def show(purpose: str, token: str) -> Any:
                 say_bought(lead, is_proven=_is_theirs(lead, purpose, token), **form.fields)
             flash(f"Thank you. {business} is asked to confirm it.", "ok")
             return redirect(url_for(".show", purpose=purpose, token=token))
+    word = None if is_found_false(lead.id) else word_of(lead)
     return render_template(
-        "tracking/bought.html", lead=lead, form=form, word=word_of(lead), may_say=may_say_bought(lead),
+        "tracking/bought.html", lead=lead, form=form, word=word, may_say=may_say_bought(lead),
         disputes_no_until=disputes_no_until(lead), is_theirs=_is_theirs(lead, purpose, token), purpose=purpose,
         token=token, today=clock.now().astimezone(UTC).date()), form.status
 

@@ -87,7 +87,7 @@ def show_answer(
         next=_nothing if is_undone else lambda one: reward_next(one, Audience.BUYER.value),
         thing_next=_nothing if is_undone else lambda one: thing_next(one, Audience.BUYER.value),
         promised=buyer_share_in_words(lead.terms, ruling_of(lead)), is_never=is_never(lead), lowered=lowering_of(lead),
-        story=tell_story(lead, Audience.BUYER), word=word,
+        story=tell_story(lead, Audience.BUYER), word=None if is_undone else word,
         may_say_bought=word is None and not is_undone and is_sale_missing(lead),
         disputes_no_until=disputes_no_until(lead),
         has_ended=is_undone or (grant is not None and grant.until < clock.now().date()),
