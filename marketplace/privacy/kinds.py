@@ -45,8 +45,8 @@ POST = Kind(
     timedelta(days=90))
 WORDS = Kind(
     "words about a buyer", Whose.BUYER,
-    {"leads": "how_known question answer appeal reason_note buyer_jurisdiction", "escalations": "note",
-     "dispute_statements": "text link", "witness_answers": "note", "disputes": "ruling"},
+    {"leads": "how_known question answer appeal reason_note buyer_jurisdiction", "lead_words": "text",
+     "escalations": "note", "dispute_statements": "text link", "witness_answers": "note", "disputes": "ruling"},
     "What referrer, business, moderator and buyer wrote to decide the lead, or a dispute about it.",
     "as long as the post", timedelta(days=90))
 TRACES = Kind(
