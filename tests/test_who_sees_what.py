@@ -198,8 +198,8 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /leads": SIGNED_IN,
     "GET /leads/<lead_id>": "in yes 404 yes 404 yes",
     "GET /leads/<lead_id>/consent.json": "in 404 404 yes 404 yes",
-    "GET /leads/<lead_id>/files/<file_id>": "in yes 404 yes 404 yes",
-    "GET /leads/<lead_id>/files/<file_id>/picture": "in yes 404 yes 404 yes",
+    "GET /leads/<lead_id>/files/<file_id>": "in yes 404 404 404 yes",  # To the business not after the yes either.
+    "GET /leads/<lead_id>/files/<file_id>/picture": "in yes 404 404 404 yes",
     "POST /leads/<lead_id>/withdrawal": BEFORE_ACCEPTANCE,
     "POST /leads/<lead_id>/answer": (BEFORE_ACCEPTANCE, {"answer": "Here it is"}),
     "POST /leads/<lead_id>/explanation": (REFERRER, {"why": "We share a computer"}),

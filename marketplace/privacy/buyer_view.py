@@ -8,7 +8,6 @@ from marketplace.foundation.db import db
 from marketplace.foundation.letters import public_url
 from marketplace.foundation.sheets import write_sheet
 from marketplace.foundation.show import day_in_words
-from marketplace.identity.models import User
 from marketplace.privacy.buyer_words import (
     as_time,
     files_in_file,
@@ -33,13 +32,12 @@ from marketplace.referrals.models import (
     Moderation,
     Suppression,
 )
-from marketplace.referrals.permissions import may_moderate
 from marketplace.referrals.queries import consents_of
 from marketplace.referrals.suppression import hash_email
 from marketplace.referrals.timeline import tell_story
 
 OURS = "A moderator of Fingerpost"
-FILES_OPENED = {SEEN: "a picture that was given with it", TAKEN: "a file that was given with it"}
+FILES_OPENED = {SEEN: f"{OURS}: a picture that was given with it", TAKEN: f"{OURS}: a file that was given with it"}
 ONE_LOOK = timedelta(minutes=10)  # A page that is loaded again is one line here; the trail has every one.
 HOW = {Channel.EMAIL: "by e-mail", Channel.PHONE: "by phone"}
 SAID = {
@@ -105,29 +103,19 @@ def _held(lead: Lead) -> Held:
 def _looks(lead: Lead) -> list[tuple[datetime, str]]:
     """Of people who had the data before them. A business's people are named by their business, ours as moderators.
 
-    Whoever opens a file mostly came by the lead's page, which the trail has: by it we know for whom they looked.
+    A file is opened by the referrer, who gave it, and else by a moderator.
     """
     who = {CONTACT_OPENED: f"{lead.business.name}: how to reach you", POST_OPENED: f"{lead.business.name}: your post",
-           CASE_OPENED: OURS}
+           CASE_OPENED: OURS, **FILES_OPENED}
     found: list[tuple[datetime, str]] = []
     last: dict[tuple[str, str], datetime] = {}
-    side: dict[str, str] = {}
     for event in db.session.scalars(audit.events_about(lead.id)):
-        if event.action in who:
-            side[event.actor_id] = OURS if event.action == CASE_OPENED else lead.business.name
-        elif event.action not in FILES_OPENED or event.actor_id == lead.referrer_id:
+        if event.action not in who or (event.action in FILES_OPENED and event.actor_id == lead.referrer_id):
             continue
         before, last[event.action, event.actor_id] = last.get((event.action, event.actor_id)), event.created_at
         if before is None or event.created_at - before >= ONE_LOOK:
-            seen = who.get(event.action) or (
-                f"{side.get(event.actor_id) or _side_today(event.actor_id, lead)}: {FILES_OPENED[event.action]}")
-            found.append((event.created_at, seen))
+            found.append((event.created_at, who[event.action]))
     return found
-
-
-def _side_today(user_id: str, lead: Lead) -> str:
-    user = db.session.get(User, user_id)
-    return OURS if user is not None and may_moderate(user, lead) else lead.business.name
 
 
 def as_json(email: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.disputes.words import title_of
 from marketplace.referrals.evidence_files import files_of, neutral_name
 from marketplace.referrals.in_kind import things_of_lead
+from marketplace.referrals.kept_words import words_kept
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import Dispute, DisputeSide, EvidenceCheck, Lead, WitnessSaid
 
@@ -34,7 +35,8 @@ def said_by_others(lead: Lead) -> list[dict[str, Any]]:
         _words("a moderator", "a question to the referrer", told.question, told.question_asked_at),
         _words("the referrer", "the answer to our question", lead.answer),
         _words("a moderator", "why it was not accepted", reason, told.decided_at),
-        _words("the referrer", "an appeal against that", lead.appeal)]
+        _words("the referrer", "an appeal against that", lead.appeal),
+        *(_words("the business", "how far it came with you", one.text, one.created_at) for one in words_kept(lead))]
     for dispute in disputes_on(lead):
         on = f"a dispute: {title_of(dispute)}"
         written += [_words(BY[one.side], on, one.text, one.created_at, link=one.link)

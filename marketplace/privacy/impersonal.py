@@ -42,7 +42,6 @@ IMPERSONAL: dict[str, dict[str, str]] = {
     "ids and numbers by rule, never words of a person (foundation/audit.py, outbox.py; tests plant an address)": {
         "audit_events": "details", "outbox_messages": "arguments last_error", "fraud_scores": "reasons",
         "reconciliations": "lines", "conversions": "payload", "reports": "reasons", "webhook_events": "body",
-        "stripe_door_events": "facts outcome",
         "uploads": "columns counts earns chosen",
         "upload_parts": "counts"},
     "an organisation's public words, and the law's": {

@@ -45,8 +45,8 @@ POST = Kind(
     timedelta(days=90))
 WORDS = Kind(
     "words about a buyer", Whose.BUYER,
-    {"leads": "how_known question answer appeal reason_note buyer_jurisdiction", "escalations": "note",
-     "dispute_statements": "text link", "witness_answers": "note", "disputes": "ruling"},
+    {"leads": "how_known question answer appeal reason_note buyer_jurisdiction", "lead_words": "text",
+     "escalations": "note", "dispute_statements": "text link", "witness_answers": "note", "disputes": "ruling"},
     "What referrer, business, moderator and buyer wrote to decide the lead, or a dispute about it.",
     "as long as the post", timedelta(days=90))
 TRACES = Kind(
@@ -110,7 +110,7 @@ BANK = Kind(
     "words to a bank", Whose.HOLDER, {"chargeback_answers": "text"},
     "Who paid in for a business, for the bank that asks its money back.", "with the account of who paid in")
 LINKS = Kind(
-    "links of a referrer", Whose.HOLDER, {"referral_links": "spoken spoken_key"},
+    "links of a referrer", Whose.HOLDER, {"referral_links": "spoken spoken_key", "stripe_door_events": "facts outcome"},
     "The code that is said aloud has the referrer's first name in it; it goes also where sales were reported with it.",
     "until you close your account")
 CARD = Kind(

@@ -109,12 +109,22 @@ class SeenLead:
         """Of many leads ``see_leads`` knows ``shows_evidence``."""
         self.lead = lead if may_moderate(by, lead) else as_told(lead)
         self.is_pointed_by_reader = is_referrer(by, lead)
+        self.is_business = not _is_theirs_to_read(lead, by)
         self.shows_evidence = shows_evidence if shows_evidence is not None else (
-            _is_theirs_to_read(lead, by) or is_open_to_business(lead, find_live_grant(lead)))
+            not self.is_business or is_open_to_business(lead, find_live_grant(lead)))
 
     @property
     def evidence(self) -> Evidence | None:
         return self.lead.evidence if self.shows_evidence else None
+
+    @property
+    def question(self) -> str | None:
+        """Between moderators and referrer, as is the next: words of a decision, and of the buyer perhaps."""
+        return None if self.is_business else self.lead.question
+
+    @property
+    def reason_note(self) -> str | None:
+        return None if self.is_business else self.lead.reason_note
 
     @property
     def disclosure(self) -> str | None:

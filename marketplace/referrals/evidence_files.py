@@ -1,4 +1,8 @@
-"""Files as evidence: taken whole with the lead or its answer, kept encrypted, given to who may see the evidence."""
+"""Files as evidence: taken whole with the lead or its answer, kept encrypted, read by few.
+
+By whoever gave them, by admins and by the buyer. Never by a business, not after a yes either: what the buyer allows is
+one address, and a mail or a screenshot may show others.
+"""
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
 
@@ -12,8 +16,8 @@ from marketplace.foundation.errors import Invalid, NotFound
 from marketplace.foundation.given_files import SHOWN, GivenFile
 from marketplace.foundation.quotes import find_quote
 from marketplace.identity.models import User
-from marketplace.referrals.contact import SeenLead
 from marketplace.referrals.models import EvidenceFile, FileKind, Lead
+from marketplace.referrals.permissions import is_referrer, may_moderate
 
 # In the trail: that there was one, and who had it before them.
 FILE_GIVEN, SEEN, TAKEN = "evidence.file_given", "evidence.file_seen", "evidence.file_taken"
@@ -75,15 +79,18 @@ def pages_of(lead: Lead) -> dict[str, list[EvidenceFile]]:
     return found
 
 
-def get_file(lead: Lead, file_id: str, *, by: User | None) -> EvidenceFile:
-    """With its bytes, for who may see this lead's evidence; else as if there were none (404).
+def may_see_files(user: User | None, lead: Lead) -> bool:
+    """Them, their pages and their text. None is the buyer, whose link the caller has looked at."""
+    return user is None or may_moderate(user, lead) or is_referrer(user, lead)
 
-    ``by`` is None for the buyer, whose link the caller has looked at.
-    """
+
+def get_file(lead: Lead, file_id: str, *, by: User | None) -> EvidenceFile:
+    """With its bytes, for who may see this lead's files; else as if there were none (404)."""
     file = db.session.scalar(select(EvidenceFile).where(
         EvidenceFile.id == file_id, EvidenceFile.lead_id == lead.id).options(undefer(EvidenceFile.content)))
-    if file is None or (by is not None and SeenLead(lead, by=by).evidence is None):
-        raise NotFound("There is no such file.", next_step="Open it from the page that names it.")
+    if file is None or not may_see_files(by, lead):
+        raise NotFound("There is no such file for you to read.", next_step=(
+            "Files are read by whoever gave them, by moderators and by the buyer, from the pages that name them."))
     return file
 
 

@@ -1,18 +1,13 @@
 """What a business is given by a buyer's yes, item by item: the one list for the buyer's pages, mails and receipt.
 
-A test plants a word in each thing that is kept, and fails if the business reads one that this list does not name.
+No file is among it (evidence_files.py). A test plants a word in each thing that is kept, and fails if the business
+reads one that this list does not name.
 """
-from collections import Counter
 from dataclasses import dataclass
 
-from marketplace.foundation import audit
-from marketplace.foundation.db import db
-from marketplace.referrals.evidence_files import FILE_GIVEN
 from marketplace.referrals.lawful import lowering_of
-from marketplace.referrals.models import Channel, ConsentGrant, FileKind, Lead
+from marketplace.referrals.models import Channel, ConsentGrant, Lead
 
-FILES = {FileKind.IMAGE: ("an image", "images"), FileKind.PDF: ("a PDF file", "PDF files"),
-         FileKind.EMAIL: ("an e-mail", "e-mails")}
 THE_POST = ("The sentence that is quoted, with the words around it, and where, when and by whom it was written, as far "
             "as we know; if we read it again, what it says then")
 
@@ -42,11 +37,9 @@ def _their_own(grant: ConsentGrant | None) -> list[Given]:
 
 def given_beside(lead: Lead, *, is_past: bool = False) -> list[Given]:
     """What is there without the buyer: whom they name as their teller decides which lead's they give."""
-    name, found = lead.referrer.name, [Given(THE_POST), Given(_said_by_referrer(lead, is_past=is_past))]
-    if files := files_in_words(lead):
-        found.append(Given(f"What {name} gave with it: {files}"))
+    found = [Given(THE_POST), Given(_said_by_referrer(lead, is_past=is_past))]
     if lead.buyer_jurisdiction and lowering_of(lead):
-        found.append(Given(f"Which rule of law limits what {name} gets: it may tell where you live"))
+        found.append(Given(f"Which rule of law limits what {lead.referrer.name} gets: it may tell where you live"))
     return found
 
 
@@ -57,14 +50,6 @@ def _said_by_referrer(lead: Lead, *, is_past: bool) -> str:
     said += ["where and when you said it"] if evidence.said_where or evidence.said_on else []
     said += ["why it still holds"] if evidence.age_reason else []
     return f"From {lead.referrer.name}: {_listed(said)}"
-
-
-def files_in_words(lead: Lead) -> str:
-    """By the trail, which knows of them after they are erased too. "" where none was given."""
-    kinds = Counter(FileKind(str(event.details["kind"])) for event in db.session.scalars(
-        audit.events_about(lead.id)) if event.action == FILE_GIVEN)
-    said = [one if kinds[kind] == 1 else f"{kinds[kind]} {many}" for kind, (one, many) in FILES.items() if kinds[kind]]
-    return _listed(said) + (", with the text in it" if set(kinds) - {FileKind.IMAGE} else "")
 
 
 def _listed(words: list[str]) -> str:

@@ -180,9 +180,10 @@ def move_consent(lead: Lead, target: Consent, *, by: str, reason: str = "", **de
     lead.consent = target
 
 
-def move_stage(lead: Lead, target: Stage, *, by: str, reason: str = "") -> None:
+def move_stage(lead: Lead, target: Stage, *, by: str, reason: str = "", words: str = "") -> None:
+    """``words``: the id of what a person wrote of it (kept_words.py), which is not for the trail."""
     check_move(STAGE_MOVES, lead.stage or Stage.NEW, target)
-    audit.record(f"stage.{target}", lead.id, by=by, was=lead.stage, reason=reason)
+    audit.record(f"stage.{target}", lead.id, by=by, was=lead.stage, reason=reason, words=words)
     lead.stage = target
 
 

@@ -17,6 +17,23 @@ MOST_AT_ONCE = 50  # Leads decided in one go: a page of the queue.
 LONGEST_POST = 20_000  # Characters.
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?!\d)", re.IGNORECASE)  # "localhost:80" has none.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:\S*|[\w-]+(\.[\w-]+)+([:/?#]\S*)?", re.IGNORECASE)
+_EMAIL = re.compile(r"(?<![@\w.+-])[\w.+-]+@[\w-]+(\.[\w-]+)+")  # Not @ana@mastodon.example, which is a handle.
+# Whose numbers are known without a country code, and how these begin: a range of prices is none.
+_NATIONAL = {"US": "", "ES": "", "GB": "0(", "DE": "0(", "FR": "0("}
+
+
+def refuse_contact(text: str) -> None:
+    """The business reads these words once the buyer says yes; how to reach them goes by what they choose alone."""
+    shown = "an e-mail address" if _EMAIL.search(text) else "a phone number" if _shows_number(text) else ""
+    if shown:
+        raise ValidationError(f"This shows {shown}. Leave it out, or quote less: the business reads this once the "
+                              "buyer says yes, and the buyer alone says how they may be reached.")
+
+
+def _shows_number(text: str) -> bool:
+    exact = phonenumbers.Leniency.EXACT_GROUPING
+    return any(not begins or found.raw_string[0] in f"+{begins}" for region, begins in _NATIONAL.items()
+               for found in phonenumbers.PhoneNumberMatcher(text, region, leniency=exact))
 
 
 class PhoneNumber(fields.String):
@@ -51,15 +68,15 @@ class LeadInput(Schema):
 
     url = WebAddress(metadata={"description": "The public post in which the buyer says what they look for."})
     text = clean_text(20, 20_000, metadata={"description": "The text, where there is no address."})
-    said_where = clean_text(2, 200, metadata={
+    said_where = clean_text(2, 200, validate=refuse_contact, metadata={
         "description": "Where it was said, where there is no address: a group, a talk, a message."})
     said_on = fields.Date(metadata={"description": "The day on which it was said; what the page says comes first."})
-    age_reason = clean_text(5, 500, metadata={
+    age_reason = clean_text(5, 500, validate=refuse_contact, metadata={
         "description": "Why the need still holds, where it was said longer ago than the terms take."})
-    quote = clean_text(8, 600, required=True, metadata={
-        "description": "The sentence that shows the need, word for word."})
+    quote = clean_text(8, 600, required=True, validate=refuse_contact, metadata={
+        "description": "The sentence that shows the need, word for word, without any address or number."})
     acquaintance = fields.Enum(Acquaintance, by_value=True, required=True)
-    how_known = clean_text(3, 1000, required=True, metadata={
+    how_known = clean_text(3, 1000, required=True, validate=refuse_contact, metadata={
         "description": "How you know them, or why you think they fit. Read by a moderator, by the buyer, and by the "
                        "business once the buyer says yes."})
     your_jurisdiction = JurisdictionCode(load_default="", metadata={

@@ -16,6 +16,7 @@ from marketplace.referrals.afterwards import promise_what_follows
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.conversion import note_order, record_conversion
 from marketplace.referrals.deadlines import ACTIVITY_EXTENDS
+from marketplace.referrals.kept_words import keep_words
 from marketplace.referrals.lawful import price_for
 from marketplace.referrals.locks import lock_funds_of, lock_orders_of
 from marketplace.referrals.models import (
@@ -53,7 +54,7 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
                       next_step="If they bought already, record the sale. If nothing came of it, say so: lost.")
     lock_funds_of(lead)
     was_lost = lead.stage is Stage.LOST
-    lifecycle.move_stage(lead, stage, by=by.id, reason=reason)
+    lifecycle.move_stage(lead, stage, by=by.id, words=keep_words(lead, reason))
     if stage in ENDED:
         free_reserved(lead, why=stage)
     elif was_lost:

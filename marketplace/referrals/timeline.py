@@ -18,6 +18,7 @@ from marketplace.referrals.consent import BUYER
 from marketplace.referrals.desk.as_told import is_untold, untold_spans
 from marketplace.referrals.disputes.words import claimant_in_words, respondent_in_words, title_of
 from marketplace.referrals.fraud.effects import NOT_GENUINE
+from marketplace.referrals.kept_words import words_kept
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import (
     Clawback,
@@ -53,6 +54,7 @@ def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
     about = _subjects(lead, audience)
     told, opened_at = [], dict[str, datetime]()
     untold = untold_spans(lead) if audience is not A else []
+    written = {one.id: one.text for one in words_kept(lead)}
     for event in db.session.scalars(audit.events_about(lead.id, *about)):
         if is_untold(event.action, event.created_at, untold):
             continue
@@ -66,6 +68,7 @@ def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
         if audience in readers:
             words = _words(event, lead, audience, title)
             more = _more(event, lead, audience, about.get(event.subject_id, ""))
+            more = " · ".join(part for part in (more, written.get(event.details.get("words", ""), "")) if part)
             told.append(Happening(event.created_at, words, more, tone))
     return told
 

@@ -10,6 +10,7 @@ from marketplace.foundation.money import Money
 from marketplace.identity.models import User
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.deadlines import add_business_days
+from marketplace.referrals.kept_words import keep_words
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, Lead, Stage
 from marketplace.referrals.moderation import FundsGone
@@ -99,7 +100,8 @@ def deny_word(report: Report, *, by: User, why: str) -> None:
     _check_waits(report)
     say(report, f"The business says that it is not so: {why}")
     move_report(report, S.REJECTED, by=by.id, reason=SAID_NO)
-    audit.record(DENIED, _lead(report).id, by=by.id, reason=why)
+    lead = _lead(report)
+    audit.record(DENIED, lead.id, by=by.id, words=keep_words(lead, why))
     outbox.promise("send_letter", letter="word_denied", report_id=report.id)
 
 

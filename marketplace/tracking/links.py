@@ -5,7 +5,7 @@ import secrets
 import unicodedata
 from collections.abc import Iterator
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
@@ -18,7 +18,7 @@ from marketplace.identity.models import User
 from marketplace.identity.permissions import require_confirmed
 from marketplace.referrals.models import Evidence, Lead, LeadSource
 from marketplace.referrals.permissions import may_point
-from marketplace.tracking.models import ReferralLink, Report
+from marketplace.tracking.models import ReferralLink, Report, StripeDoor, StripeDoorEvent
 from marketplace.tracking.permissions import may_end_link
 
 CODE_LETTERS = 8
@@ -42,6 +42,14 @@ _UNTYPED = {
                    "WHERE business_id = :business_id AND code = :typed"),
     "postgresql": text("UPDATE reports SET code = :code, payload = replace(payload::text, :quoted, :instead)::json "
                        "WHERE business_id = :business_id AND code = :typed"),
+}
+_UNTOLD = {
+    "sqlite": text("UPDATE stripe_door_events SET facts = replace(facts, :quoted, :instead), "
+                   "outcome = replace(outcome, :typed, :code) WHERE facts ->> 'code' = :typed "
+                   "AND door_id IN (SELECT id FROM stripe_doors WHERE business_id = :business_id)"),
+    "postgresql": text("UPDATE stripe_door_events SET facts = replace(facts::text, :quoted, :instead)::json, "
+                       "outcome = replace(outcome, :typed, :code) WHERE facts ->> 'code' = :typed "
+                       "AND door_id IN (SELECT id FROM stripe_doors WHERE business_id = :business_id)"),
 }
 
 
@@ -101,13 +109,22 @@ def forget_links(referrer_id: str, *, by: str) -> None:
 
 
 def _forget_spoken(link: ReferralLink) -> None:
+    """Also from what the business's own Stripe told of it."""
     dialect, of = db.engine.dialect.name, {"business_id": link.bounty.business_id, "code": link.code}
     db.session.execute(_UNSAID[dialect], {**of, "spoken": link.spoken})
-    for typed in db.session.scalars(select(Report.code).where(
-            Report.business_id == link.bounty.business_id, Report.code.is_not(None)).distinct()).all():
-        if typed and key_of(typed) == link.spoken_key:
-            db.session.execute(_UNTYPED[dialect], {
-                **of, "typed": typed, "quoted": json.dumps(typed), "instead": json.dumps(link.code)})
+    told_here = StripeDoorEvent.door_id.in_(
+        select(StripeDoor.id).where(StripeDoor.business_id == link.bounty.business_id))
+    db.session.execute(update(StripeDoorEvent).where(told_here, StripeDoorEvent.outcome.contains(link.spoken)).values(
+        outcome=func.replace(StripeDoorEvent.outcome, link.spoken, link.code)))
+    told = StripeDoorEvent.facts["code"].as_string()
+    for replacing, said in (
+        (_UNTYPED, select(Report.code).where(Report.business_id == link.bounty.business_id)),
+        (_UNTOLD, select(told).where(told_here, told.is_not(None))),
+    ):
+        for typed in db.session.scalars(said.distinct()).all():
+            if typed and key_of(typed) == link.spoken_key:
+                db.session.execute(replacing[dialect], {
+                    **of, "typed": typed, "quoted": json.dumps(typed), "instead": json.dumps(link.code)})
     for evidence in db.session.scalars(select(Evidence).join(Lead, Lead.id == Evidence.lead_id).where(
             Lead.referrer_id == link.referrer_id, Lead.bounty_id == link.bounty_id, Lead.source == LeadSource.CODE)):
         evidence.quote = evidence.quote.replace(link.spoken, link.code)

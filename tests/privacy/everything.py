@@ -22,6 +22,7 @@ from marketplace.referrals.models import (
     EvidenceCheck,
     EvidenceFile,
     Lead,
+    LeadWords,
     ReasonCode,
     WitnessAnswer,
 )
@@ -67,7 +68,7 @@ def plant(lead: Lead, word: Callable[[str], str], *, admin_id: str) -> set[str]:
                          page_of_id=pdf.id, content=word("evidence_files.content").encode()),
             EvidenceCheck(lead_id=lead.id, moment="before_asking", outcome="page_gone", is_over=False,
                           checked_at=clock.now(), now_reads=word("evidence_checks.now_reads")),
-            Escalation(lead_id=lead.id, escalated_by=admin_id, note="")])
+            LeadWords(lead_id=lead.id, text=""), Escalation(lead_id=lead.id, escalated_by=admin_id, note="")])
         db.session.get_one(Lead, lead.id).reason_code = ReasonCode.OTHER
         db.session.flush()
         found = {"leads.question", "leads.reason_note"}
@@ -82,6 +83,6 @@ def plant(lead: Lead, word: Callable[[str], str], *, admin_id: str) -> set[str]:
     return found
 
 
-OF_LEADS = ("buyers", "leads", "evidence", "evidence_checks", "evidence_files", "consent_grants", "escalations",
+OF_LEADS = ("buyers", "leads", "evidence", "evidence_checks", "evidence_files", "consent_grants", "escalations", "lead_words",
             "disputes", "dispute_statements", "witness_answers")
 NEVER_CHANGED = ("dispute_statements", "witness_answers", "evidence_checks")  # They have theirs from the start.

@@ -31,9 +31,9 @@ from tests.referrals.steps import do
 pytestmark = pytest.mark.once
 
 # What a business may read after a yes, by where it is kept, and the words by which the buyer is told of it.
-THE_POST, FROM_ANA, FILES = "The sentence that is quoted", "From Ana Flores", "What Ana Flores gave with it"
+THE_POST, FROM_ANA = "The sentence that is quoted", "From Ana Flores"
 TOLD = {
-    "buyers.name": "Your name", "consent_grants.note": "Your note to them", "evidence_files.text": FILES,
+    "buyers.name": "Your name", "consent_grants.note": "Your note to them",
     **dict.fromkeys(("evidence.url", "evidence.quote", "evidence.quote_prefix", "evidence.quote_suffix", "evidence.title",
                      "evidence.author", "evidence_checks.now_reads"), THE_POST),
     **dict.fromkeys(("leads.how_known", "evidence.said_where", "evidence.age_reason"), FROM_ANA)}
@@ -71,8 +71,6 @@ def _plant(david: SimpleNamespace) -> SimpleNamespace:
 def read_by(user, lead_id, app, browser) -> set[str]:
     """Of what was planted, on the pages of the lead and by API."""
     with transaction():
-        lead = lead_of(lead_id)
-        lead.question = lead.reason_note = None  # As they are of a lead that is accepted: see moderation.py.
         secret = create_key(user, name="All", scopes=["leads:read"], days=None)[1]
     headers, api = {"Authorization": f"Bearer {secret}"}, app.test_client()
     asked = [api.get(f"/api/v1{path}", headers=headers).text for path in ("/leads", f"/leads/{lead_id}", f"/leads/{lead_id}/story")]
@@ -90,7 +88,12 @@ def test_a_business_reads_what_the_buyer_is_told_and_nothing_else(planted, as_us
     assert read_by(pete, planted.asked, app, as_user(pete)) == set(), "before the yes"
     assert read_by(wes, planted.yes, app, as_user(wes)) == set(TOLD)
     assert {said for said in TOLD.values() if not [one for one in given if one.startswith(said)]} == set()
-    assert "What Ana Flores gave with it: an image and an e-mail, with the text in it" in given
+    assert "What Ana Flores gave" not in " ".join(given)
+    for shot in files_of(lead):
+        assert shot.id not in as_user(wes).get(f"/leads/{lead.id}").text
+        for way in ("", "/picture"):
+            refused = as_user(wes).open(f"/leads/{lead.id}/files/{shot.id}{way}")
+            assert refused.status_code == 404 and "read by whoever gave them, by moderators and by the buyer" in refused.text
     assert "From Ana Flores: how they know you, what they wrote about it, where and when you said it and why it still holds" in given
 
     work()
@@ -108,9 +111,10 @@ def test_whoever_is_asked_reads_it_all_before_the_yes(planted, as_user, app, ano
     asked = path_of(buyer_link(lead_of(planted.asked)))
     page = anonymous.get(asked)
     theirs = {"buyers.name", "consent_grants.note", "evidence_checks.now_reads"}  # Their own; and looks that come later.
-    assert planted_in(page.text) == set(TOLD) - theirs, "the link was passed on: neither name nor address"
+    assert planted_in(page.text) == set(TOLD) - theirs | {"evidence_files.text"}, "the link was passed on: neither name nor address"
     words = words_of(anonymous.page(asked))
     assert [one.words for one in given_by_yes(lead_of(planted.asked)) if one.words not in words] == []
+    assert "our moderators only; never given to Eastside Auto" in words and "The files that Ana Flores gave with it" in words
     shot, letter = (f"{asked}/files/{one.id}" for one in files_of(lead_of(planted.asked))[:2])
     assert shot in page.text and letter in page.text
     assert anonymous.get(shot).content_type == "image/webp" and "sandbox" in anonymous.get(shot).headers["Content-Security-Policy"]
@@ -154,18 +158,18 @@ def test_the_export_holds_every_word_about_them_and_who_looked_at_what(planted, 
     for person in (planted.ana, planted.wes, planted.mona):
         browser = as_user(db.session.get_one(User, person))
         browser.get(f"/leads/{planted.yes}")
-        browser.get(f"/leads/{planted.yes}/files/{shot}/picture")
-    mo = make.make_member(lead_of(planted.yes).business)  # Has the file's address from Wes.
-    as_user(mo).get(f"/leads/{planted.yes}/files/{shot}")
+        for way in ("", "/picture"):
+            browser.open(f"/leads/{planted.yes}/files/{shot}{way}")
     wanted = planted.places | {"rewards_in_kind.offer"}
     file, sheet = (anonymous.get(f"{planted.page}/export.{ending}").text for ending in ("json", "csv"))
     assert wanted - planted_in(file) == NOT_EXPORTED | {"buyers.email"} and MAIL in file
     assert planted_in(sheet) == planted_in(file) and "A cake" in sheet
     entry = next(one for one in json.loads(file)["entries"] if one["id"] == planted.yes)
     looks = [one["by"] for one in entry["looked_at"]]
-    assert {"Westside Auto: a picture that was given with it", "Westside Auto: a file that was given with it",
-            "A moderator of Fingerpost: a picture that was given with it"} <= set(looks)
-    assert len([one for one in looks if "picture" in one]) == 2, "not that the referrer did"
+    assert [one for one in looks if "given with it" in one] == [
+        "A moderator of Fingerpost: a file that was given with it", "A moderator of Fingerpost: a picture that was given with it"
+    ], "not that the referrer did, and the business cannot"
+    assert "never given to Westside Auto" in words_of(anonymous.page(planted.page))
     assert [one["kind"] for one in entry["files"]] == ["image", "email", "pdf"] and entry["post"]["by_the_referrers_word"]
     assert {row["entry"] for row in csv.DictReader(io.StringIO(sheet.removeprefix("\ufeff")))} >= {planted.yes, planted.asked}
     page = words_of(anonymous.page(planted.page))

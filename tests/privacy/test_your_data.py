@@ -18,6 +18,7 @@ from marketplace.privacy.erasing import proof_of
 from marketplace.privacy.kinds import columns_of
 from marketplace.referrals.appeals import NotRefused, appeal_decision
 from marketplace.referrals.asking import MAILED, buyer_link
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.buyers_share import decline_share, shares_of_buyer
 from marketplace.referrals.consent import give_consent
 from marketplace.referrals.data_link import LINK_LASTS
@@ -30,10 +31,13 @@ from marketplace.referrals.models import (
     DisputeStatement,
     EvidenceFile,
     Moderation,
+    Stage,
     Suppression,
 )
 from marketplace.referrals.queries import consents_of, rewards_of_lead
+from marketplace.referrals.stages import change_stage
 from marketplace.referrals.suppression import Suppressed, hash_email
+from marketplace.referrals.timeline import tell_story
 from tests import factories as make
 from tests.browsing import body_of, words_of
 from tests.privacy.conftest import MAIL, NAME, PHONE, SAID, buyer_of, lead_of
@@ -108,9 +112,12 @@ def test_a_yes_is_taken_back_from_the_page(david, anonymous, work, mailbox):
 
 def test_erasing_leaves_no_word_of_the_buyer_anywhere(app, david, anonymous, work, mailbox):
     work()
+    do(change_stage, lead_of(david.yes), Stage.LOST, by=db.session.get_one(User, david.wes), reason=f"{NAME} kept his old one.")
+    do(change_stage, lead_of(david.yes), Stage.NEW, by=db.session.get_one(User, david.wes))
     entries = db.session.query(LedgerEntry).count()
     assert places_of(NAME, MAIL, PHONE, SAID) == {
-        "buyers.name", "buyers.email", "buyers.phone", "leads.how_known", "evidence.quote", "evidence.text"}
+        "buyers.name", "buyers.email", "buyers.phone", "leads.how_known", "evidence.quote", "evidence.text", "lead_words.text"}
+    assert f"{NAME} kept his old one." in str(tell_story(lead_of(david.yes), Audience.BUYER))
     page = words_of(anonymous.page(f"{david.page}/erasure"))
     assert "What stays, and why" in page
     anonymous.submit(f"{david.page}/erasure")

@@ -83,7 +83,7 @@ def test_more_files_than_anybody_reads_are_refused_whole(bounty, ana, work, shot
     assert MOST_OF_A_LEAD == 9
 
 
-def test_only_who_may_see_the_evidence_is_given_a_file(shot, ana, wes, mona, later):
+def test_a_file_is_for_who_gave_it_and_for_admins_and_never_for_the_business(shot, ana, wes, mona, as_user):
     [image, _] = files_of(shot)
     for person in (ana, mona):
         assert get_file(shot, image.id, by=person).content.startswith(b"RIFF")
@@ -91,7 +91,11 @@ def test_only_who_may_see_the_evidence_is_given_a_file(shot, ana, wes, mona, lat
         with pytest.raises(NotFound):
             get_file(shot, image.id, by=person)
     consent(accept(shot))
-    assert get_file(again(shot), image.id, by=wes).content
+    with pytest.raises(NotFound):
+        get_file(again(shot), image.id, by=wes)
+    page = as_user(wes).get(f"/leads/{shot.id}").text
+    assert shot.evidence.quote in page  # What the buyer said yes to, and no header of the mail around it.
+    assert not [words for words in ("Files given", "/files/", "Subject:", "Date:") if words in page]
 
 
 def test_of_words_that_were_given_the_buyer_is_not_told_that_a_post_was_read(bounty, ana, mona):

@@ -10,9 +10,10 @@ from marketplace.referrals import pointing
 from marketplace.referrals.lifecycle import move
 from marketplace.referrals.models import Buyer, EvidenceState, Lead, Moderation
 from marketplace.referrals.pointing import AlreadyPointed, BountyNotOpen, NoEvidence, SelfReferral, withdraw_lead
+from marketplace.referrals.schemas import PointInput
 from marketplace.referrals.suppression import Suppressed, hash_email, hash_phone, hash_post, suppress
 from tests.factories import make_bounty, make_business, make_member, make_user
-from tests.referrals.steps import actions_on, again, do, point
+from tests.referrals.steps import PLAIN_QUOTE, actions_on, again, do, point
 
 URL = "https://david.example/2026/car"
 
@@ -35,6 +36,18 @@ def test_pointing_needs_an_address_or_a_text(bounty, ana):
     with pytest.raises(NoEvidence) as refusal:
         point(bounty, ana, url=None)
     assert "url" in refusal.value.fields
+
+
+@pytest.mark.parametrize(("field", "words", "shows"), [
+    ("quote", "I am in the market for a car, write to david.b@mail.example", "an e-mail address"),
+    ("how_known", "I read his blog; he answers at (619) 555-2368.", "a phone number"),
+    ("said_where", "WhatsApp, 0171 1234567", "a phone number"), ("age_reason", "He says so: d@mail.example.", "an e-mail address"),
+    ("quote", "A house for 350000 - 400000 near 90210-1234 until 2026-12-01, 80 000 km", ""), ("how_known", "He is @david@mastodon.example", ""),
+])
+def test_how_to_reach_them_stays_out_of_the_words_that_a_business_reads(field, words, shows):
+    given = {"quote": PLAIN_QUOTE, "acquaintance": "online", "how_known": "I read his blog.", field: words}
+    refused = PointInput().validate(given)
+    assert (list(refused), bool(shows) and f"This shows {shows}. Leave it out" in refused[field][0]) == ([field] if shows else [], bool(shows))
 
 
 def test_pointing_needs_a_confirmed_address(bounty, app):

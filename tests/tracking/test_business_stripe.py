@@ -16,10 +16,12 @@ from marketplace.referrals.models import Conversion, Reward, RewardState
 from marketplace.tracking.business_stripe.doors import open_door, tell_secret
 from marketplace.tracking.business_stripe.giving_back import DISPUTED
 from marketplace.tracking.business_stripe.inbox import forget_secrets
-from marketplace.tracking.links import link_of
+from marketplace.tracking.business_stripe.promotions import find_code
+from marketplace.tracking.links import forget_links, link_of
 from marketplace.tracking.models import ReferralLink, Report, StripeDoorEvent
 from tests import factories as make
 from tests.browsing import end_reading
+from tests.privacy.everything import places_of
 from tests.tracking.report_steps import click
 
 SECRET = "whsec_a_secret_of_their_own_stripe"
@@ -218,6 +220,13 @@ def test_a_promotion_code_credits_whoever_says_it(shop, work):
     shop.sells(client_reference_id="cart-17", discounts=[{"coupon": None, "promotion_code": "promo_1"}])
     work()
     assert rewards()[0].beneficiary_id == shop.ids.ana
+    shop.says("promotion_code.updated", {"id": "promo_2", "object": "promotion_code", "code": spoken.lower()})
+    work()
+    assert {place.partition(".")[0] for place in places_of(spoken, spoken.lower())} >= {"stripe_door_events", "reports"}
+    with transaction():
+        forget_links(shop.ids.ana, by=shop.ids.ana)
+    assert places_of(spoken, spoken.lower()) == set(), "the name in it goes with their account"
+    assert find_code(shop.ids.door, "promo_1") == db.session.get_one(ReferralLink, shop.ids.link).code
 
 
 def test_while_the_bank_decides_the_reward_waits_and_a_loss_is_a_refund(shop, work):

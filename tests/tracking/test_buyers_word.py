@@ -19,6 +19,7 @@ from marketplace.tracking.buyers_word import deny_word, say_bought
 from marketplace.tracking.models import Report, ReportState
 from tests import factories as make
 from tests.browsing import body_of, end_reading, words_of
+from tests.privacy.everything import places_of
 from tests.tracking.report_steps import live_rewards
 
 DAVID = "david@example.com"
@@ -107,6 +108,7 @@ def test_a_no_is_told_to_buyer_and_referrer_who_may_dispute_it_for_thirty_days(
     deny(said, owner)
     until, (own, bought) = day_in_words(time.now() + timedelta(days=30)), pages_of(lead)
     work()
+    assert "audit_events.details" not in places_of("They only looked at it."), "no trail can be erased"
     for person in (ana.email, DAVID):
         mail = mailbox.last_to(person)
         assert "says that there was no purchase" in str(mail["Subject"])

@@ -25,6 +25,7 @@ from marketplace.referrals.models.leads import (
     EvidenceState,
     Lead,
     LeadSource,
+    LeadWords,
     Moderation,
     ReasonCode,
     Stage,
@@ -61,8 +62,8 @@ __all__ = [
     "ConversionState", "Decided", "Decision", "Dispute", "DisputeKind", "DisputeSide", "DisputeState",
     "DisputeStatement", "Ending", "Escalation", "Evidence", "EvidenceCheck", "EvidenceFile",
     "EvidenceState", "FileKind", "FraudCase", "FraudScore", "KindState", "KnownContact",
-    "Lead", "LeadClaim", "LeadSignature", "LeadSource", "Moderation", "PartState", "Point", "ReasonCode", "Respondent",
-    "Reward", "RewardHold",
+    "Lead", "LeadClaim", "LeadSignature", "LeadSource", "LeadWords", "Moderation", "PartState", "Point",
+    "ReasonCode", "Respondent", "Reward", "RewardHold",
     "RewardInKind", "RewardState", "SaleRefund", "Split", "SplitPart", "SplitState", "Stage", "Suppression", "Thing",
     "Verdict", "WitnessAnswer", "WitnessSaid", "lead_bands",
 ]

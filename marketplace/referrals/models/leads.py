@@ -193,6 +193,16 @@ class Lead(Versioned, Base):
     buyer: Mapped[Buyer] = relationship(lazy="raise")  # Asked for by name only: referrals/contact.py.
 
 
+class LeadWords(Base):
+    """What the business wrote of a lead beside a step, such as why it was lost. The trail names it by its id."""
+
+    __tablename__ = "lead_words"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("words"))
+    lead_id: Mapped[str] = mapped_column(ForeignKey("leads.id"), index=True)
+    text: Mapped[str] = mapped_column(EncryptedText)
+
+
 class EvidenceState(StrEnum):
     PENDING = "pending"  # The page is still to be read.
     CAPTURED = "captured"

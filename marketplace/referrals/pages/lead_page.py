@@ -154,7 +154,7 @@ def show_lead(
         reason_in_words=reason_in_words,
         sign=reward_sign(lead.terms), costs_money=worst_case(lead.terms).minor > 0, lowered=lowering_of(lead),
         evidence=lead.evidence if audience is not Audience.BUSINESS or is_open else None,
-        **evidence_beside(lead, is_seen=audience is not Audience.BUSINESS or is_open),
+        **evidence_beside(lead, is_seen=audience is not Audience.BUSINESS or is_open, by=user),
         grant=grant if is_open else None, form=lambda name: sent.get(name, Blank()), is_sent=sent.__contains__,
         has_receipt=audience is Audience.BUSINESS and lead.consent in WORKABLE,
         word=word if conversion is None else None,

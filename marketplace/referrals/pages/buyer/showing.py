@@ -16,7 +16,7 @@ from marketplace.referrals.buyers_share import is_open, shares_of_buyer
 from marketplace.referrals.consent import AlreadyAnswered
 from marketplace.referrals.data_link import data_link
 from marketplace.referrals.disputes.subjects import disputes_no_until
-from marketplace.referrals.given import files_in_words, given_beside, given_by_yes
+from marketplace.referrals.given import given_beside, given_by_yes
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.lawful import lowering_of, pays_in_money, promised_in_words, ruling_of
 from marketplace.referrals.models import Buyer, Channel, Lead, Reward, RewardInKind
@@ -63,7 +63,7 @@ def show_question(lead: Lead, purpose: str, token: str, form: Form, *, other: Fo
     today, rivals = clock.now().date(), rivals_of(lead)
     return render_template(
         "referrals/buyer_ask.html", lead=lead, purpose=purpose, token=token, form=form, channels=list(Channel),
-        given=given_by_yes(lead), given_files=files_in_words(lead), **evidence_beside(lead, is_seen=True),
+        given=given_by_yes(lead), **evidence_beside(lead, is_seen=True, by=None),
         file_href=lambda file: url_for("buyer.file", purpose=purpose, token=token, file_id=file.id),
         reward=promised_in_words(lead), promised=buyer_share_in_words(lead.terms, ruling_of(lead)), earliest=today,
         is_paid=pays_in_money(lead),
