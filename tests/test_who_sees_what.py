@@ -368,6 +368,7 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /buyer/<purpose>/<token>/receipt.json": "403 403 403 403 403 403",
     "POST /buyer/<purpose>/<token>/thing": ("403 403 403 403 403 403", {"kind_id": "x", "say": "no"}),
     "POST /buyer/new-link/<purpose>/<token>": EVERYONE,
+    "GET /buyer/new-link/<purpose>/<token>": EVERYONE,
     "GET /buyer/confirm/<token>": EVERYONE,
     "POST /buyer/confirm/<token>": EVERYONE,
 

@@ -14,7 +14,7 @@ from marketplace.foundation.show import day_in_words
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
-from marketplace.referrals.fraud.cases import confirm_fraud, keep_case, let_go
+from marketplace.referrals.fraud.cases import confirm_fraud, hold_ends, keep_case, let_go, month_ends
 from marketplace.referrals.fraud.effects import sent_already
 from marketplace.referrals.fraud.queries import (
     cases_about,
@@ -77,7 +77,8 @@ def _show(case: FraudCase, user: User, *, forms: dict[str, Form] | None = None) 
         about=cases_about(case.about_id, but=case.id), at_business=cases_at(lead.business_id, but=case.id),
         first=first, names=names_of(case.decided_by, first.by if first else None), is_late=case.due_at < clock.now(),
         may_act=case.state is CaseState.OPEN and may_decide(user, lead),
-        is_second=case.is_appealed, was_me=case.decided_by == user.id)
+        is_second=case.is_appealed, was_me=case.decided_by == user.id, kept_until=hold_ends(lead),
+        month_ends=month_ends(lead))
 
 
 @bp.post("/fraud/<case_id>/keep")

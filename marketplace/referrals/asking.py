@@ -64,13 +64,17 @@ def end_protection(lead_id: str) -> None:
     end_lead(lead, why="the protection window ended")
 
 
-def end_lead(lead: Lead, *, why: str, by: str = audit.SYSTEM) -> None:
-    """accepted -> expired: nothing more can come of it, so nobody is asked and what was reserved is free again."""
+def end_lead(lead: Lead, *, why: str, by: str = audit.SYSTEM, letter: str = "lead_expired") -> None:
+    """accepted -> expired: nothing more can come of it, so nobody is asked and what was reserved is free again.
+
+    ``letter``: "" where another one tells it.
+    """
     if lead.consent is Consent.ASKED:
         lifecycle.move_consent(lead, Consent.NO_ANSWER, by=audit.SYSTEM)
     lifecycle.move(lead, Moderation.EXPIRED, by=by, reason=why)
     free_reserved(lead, why=why)
-    outbox.promise("send_letter", letter="lead_expired", lead_id=lead.id)
+    if letter:
+        outbox.promise("send_letter", letter=letter, lead_id=lead.id)
 
 
 def buyer_link(lead: Lead, purpose: str = PASSED_ON) -> str:

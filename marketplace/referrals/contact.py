@@ -15,7 +15,7 @@ from marketplace.referrals.disclosure import disclosure_of
 from marketplace.referrals.legal_clocks import note_disclosed
 from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Evidence, Lead, Suppression
 from marketplace.referrals.permissions import is_referrer, may_moderate, may_work
-from marketplace.referrals.queries import find_live_grant, found_false_among, is_found_false, live_grants
+from marketplace.referrals.queries import find_live_grant, findings_among, has_finding, live_grants
 
 PURPOSE = "to contact me about the need described in my post, and nothing else"
 # In the trail: who had a buyer's data before them.
@@ -37,13 +37,13 @@ class Contact:
     note: str
 
 
-def is_open_to_business(lead: Lead, grant: ConsentGrant | None, *, is_false: bool | None = None) -> bool:
-    """Whether the buyer's yes stands today. Lists know ``is_false``, found not to be genuine, of all their leads."""
+def is_open_to_business(lead: Lead, grant: ConsentGrant | None, *, is_found: bool | None = None) -> bool:
+    """Whether the buyer's yes stands today. Lists know ``is_found``, not to be genuine, of all their leads."""
     return (
         lead.consent is Consent.GRANTED and grant is not None and grant.confirmed_at is not None
         and grant.withdrawn_at is None and clock.now().date() <= grant.until
         and not lead.is_held  # Signs that buyer and referrer are one: a person looks before anybody is introduced.
-        and not (is_found_false(lead.id) if is_false is None else is_false)
+        and not (has_finding(lead.id) if is_found is None else is_found)
     )
 
 
@@ -51,7 +51,7 @@ def open_contact(lead: Lead, *, by: User, purpose: str = PURPOSE) -> Contact:
     """Show the buyer's contact data to a member of the business: for the purpose, by the channel and until the day that
     they agreed to. NoConsent (409) unless the yes stands today."""
     require(may_work(by, lead), "see this buyer’s contact data")
-    if is_found_false(lead.id):
+    if has_finding(lead.id):
         raise NoConsent("It was found that this lead is not genuine: nobody is introduced by it.",
                         next_step="Do not contact this person because of it.")
     grant = find_live_grant(lead)
@@ -93,9 +93,9 @@ def note_post_opened(*leads: Lead, by: User) -> None:
 def see_leads(leads: Sequence[Lead], *, by: User) -> "list[SeenLead]":
     """As many statements for a hundred as for one."""
     others = [lead for lead in leads if not _is_theirs_to_read(lead, by)]
-    grants, false = live_grants(others), found_false_among(others)
+    grants, found = live_grants(others), findings_among(others)
     return [SeenLead(lead, by=by, shows_evidence=_is_theirs_to_read(lead, by) or is_open_to_business(
-        lead, grants.get(lead.id), is_false=lead.id in false)) for lead in leads]
+        lead, grants.get(lead.id), is_found=lead.id in found)) for lead in leads]
 
 
 def _is_theirs_to_read(lead: Lead, user: User) -> bool:

@@ -3,16 +3,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
+from marketplace.foundation import clock
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
 from marketplace.referrals.deadlines import decision_due
 from marketplace.referrals.desk.as_told import told_state
 from marketplace.referrals.disputed import disputed_rewards_of, frozen_of
-from marketplace.referrals.models import Buyer, Clawback, Consent, Lead, Moderation, Reward, RewardState, Stage
-from marketplace.referrals.queries import moderation_queue
+from marketplace.referrals.models import (
+    Buyer,
+    Clawback,
+    Consent,
+    ConsentGrant,
+    FraudCase,
+    Lead,
+    Moderation,
+    Reward,
+    RewardState,
+    Stage,
+)
+from marketplace.referrals.queries import FINDING, moderation_queue
 
 WAITING = frozenset({RewardState.PENDING, RewardState.ON_HOLD})
 READY = frozenset({RewardState.PAYABLE, RewardState.SCHEDULED})
@@ -83,10 +95,14 @@ def pointed_counts(user: User) -> dict[Moderation, int]:
 
 
 def count_to_contact(business_id: str) -> int:
-    """Buyers who said yes and have not heard from the business yet."""
+    """Buyers who said yes, may be reached today, and have not heard from the business yet."""
+    is_allowed = exists().where(
+        ConsentGrant.lead_id == Lead.id, ConsentGrant.withdrawn_at.is_(None), ConsentGrant.replaced_at.is_(None),
+        ConsentGrant.until >= clock.now().date())
     return db.session.scalar(select(func.count()).select_from(Lead).where(
         Lead.business_id == business_id, Lead.moderation == Moderation.ACCEPTED, Lead.consent == Consent.GRANTED,
-        Lead.stage == Stage.NEW, Lead.is_held.is_(False))) or 0
+        Lead.stage == Stage.NEW, Lead.is_held.is_(False), is_allowed,
+        ~exists().where(FraudCase.lead_id == Lead.id, FINDING))) or 0
 
 
 def count_in_review() -> int:

@@ -1,17 +1,17 @@
 """What happens next with a lead, and who has to do it: one sentence for each reader."""
 from collections.abc import Mapping, Sequence
 
+from marketplace.foundation import clock
 from marketplace.foundation.money import show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.audience import Audience, reader_of
-from marketplace.referrals.caps import CREDITED_ANEW
 from marketplace.referrals.disputed import disputed_parts
 from marketplace.referrals.figures import leads_with_address
 from marketplace.referrals.fraud.words import cases_of, said_of
 from marketplace.referrals.models import Consent, FraudCase, Lead, Moderation, Reward, RewardState, Stage
-from marketplace.referrals.queries import is_buyer_address_known
+from marketplace.referrals.queries import is_buyer_address_known, live_grants
 from marketplace.referrals.reserving import still_possible
-from marketplace.referrals.reward_words import main_reward, reward_next, taking_back
+from marketplace.referrals.reward_words import main_reward, reward_next, taking_back, why_taken
 from marketplace.referrals.said_bought import BuyersWord, Standing
 
 R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYER
@@ -19,10 +19,10 @@ R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYE
 
 def next_step(
     lead: Lead, audience: Audience, rewards: list[Reward], *, is_address_known: bool | None = None,
-    cases: Mapping[str, FraudCase] | None = None, word: BuyersWord | None = None,
+    cases: Mapping[str, FraudCase] | None = None, word: BuyersWord | None = None, is_yes_over: bool | None = None,
 ) -> str:
-    """One sentence: what happens next, and who has to do it. Lists know ``is_address_known``, ``cases`` of fraud and
-    the buyer's ``word`` of all their leads."""
+    """One sentence: what happens next, and who has to do it. Lists know ``is_address_known``, ``cases`` of fraud, the
+    buyer's ``word`` and ``is_yes_over`` of all their leads."""
     case = (cases_of([lead]) if cases is None else cases).get(lead.id)
     if said := said_of(case, lead, audience, has_earned=bool(rewards)):
         return said
@@ -30,26 +30,34 @@ def next_step(
         return _before_acceptance(lead, audience)
     if lead.consent is Consent.ASKED:
         return _while_asked(lead, audience, is_address_known=is_address_known)
-    return _once_answered(lead, audience, rewards, word)
+    return _once_answered(lead, audience, rewards, word, is_yes_over=is_yes_over)
 
 
-def _once_answered(lead: Lead, audience: Audience, rewards: list[Reward], word: BuyersWord | None) -> str:
+def _once_answered(
+    lead: Lead, audience: Audience, rewards: list[Reward], word: BuyersWord | None, *, is_yes_over: bool | None,
+) -> str:
     if word is not None and lead.stage is not Stage.WON and (said := _word_next(word, audience)):
         return said
     if rewards and (lead.stage is Stage.WON or lead.stage in IN_THE_END):
         return _reward_next(lead, main_reward(rewards), reader_of(lead, audience))
     if lead.stage in IN_THE_END:
         return TO_BUSINESS.get(lead.stage, IN_THE_END[lead.stage]) if audience is B else IN_THE_END[lead.stage]
-    return _in_talks(lead, audience)
+    return _in_talks(lead, audience, is_yes_over=bool(yes_over_among([lead])) if is_yes_over is None else is_yes_over)
 
 
 def next_steps(
     leads: Sequence[Lead], audience: Audience, rewards: Mapping[str, list[Reward]], words: Mapping[str, BuyersWord],
 ) -> dict[str, str]:
     """The same for a list, by lead, in a few statements."""
-    known, cases = leads_with_address(leads), cases_of(leads)
+    known, cases, over = leads_with_address(leads), cases_of(leads), yes_over_among(leads)
     return {lead.id: next_step(lead, audience, rewards[lead.id], is_address_known=lead.id in known, cases=cases,
-                               word=words.get(lead.id)) for lead in leads}
+                               word=words.get(lead.id), is_yes_over=lead.id in over) for lead in leads}
+
+
+def yes_over_among(leads: Sequence[Lead]) -> set[str]:
+    """Those whose buyer said yes until a day that is over."""
+    granted, today = [lead for lead in leads if lead.consent is Consent.GRANTED], clock.now().date()
+    return {lead_id for lead_id, grant in live_grants(granted).items() if grant.until < today} if granted else set()
 
 
 def _word_next(word: BuyersWord, audience: Audience) -> str:
@@ -71,10 +79,8 @@ def _reward_next(lead: Lead, reward: Reward, to: str | None) -> str:
     if taking := taking_back(reward, to):
         return taking
     if reward.clawbacks and reward.state is not RewardState.VOIDED:
-        cause = reward.clawbacks[-1].dispute_id
-        why = ("for a refund of the sale" if cause is None else "by a dispute" if not cause.startswith(CREDITED_ANEW)
-               else "for an admin found that somebody else had brought them")
-        return f"{_and_then(lead, reward, to)} {show_money(reward.clawed_back)} was taken back, {why}."
+        taken = f"{show_money(reward.clawed_back)} was taken back"
+        return f"{_and_then(lead, reward, to)} {taken}, {why_taken(reward.clawbacks)}."
     return _and_then(lead, reward, to)
 
 
@@ -90,12 +96,14 @@ def _before_acceptance(lead: Lead, audience: Audience) -> str:
         return "Nothing: it was looked at again, and the second decision stands."
     if lead.moderation is Moderation.EXPIRED and lead.consent is Consent.REFUSED:
         return "Nothing: the buyer said no."
+    if lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE} and not lead.evidence.quote:
+        return "Nothing: what was read is erased, so nobody can look at it again."
     if audience is A and lead.moderation is Moderation.IN_REVIEW:
         return "Does it meet the terms? Accept it, reject it with a reason, or ask."
     return BEFORE[lead.moderation][audience is R]
 
 
-def _in_talks(lead: Lead, audience: Audience) -> str:
+def _in_talks(lead: Lead, audience: Audience, *, is_yes_over: bool) -> str:
     if lead.is_tracked:
         return ("When they buy, record the sale, or let your shop tell us." if audience is B
                 else "They came to the business by themselves. If they buy, the reward is earned.")
@@ -103,6 +111,10 @@ def _in_talks(lead: Lead, audience: Audience) -> str:
         return ("The buyer took the yes back: contact them no more. If they bought already, record the sale; it counts."
                 if audience is B else
                 "The buyer took the yes back: nobody contacts them. If they bought already, the sale still counts.")
+    if is_yes_over:
+        return ("The time that the buyer gave you is over: contact them no more. If they bought, record the sale: it "
+                "counts." if audience is B else
+                "The time that the buyer gave is over: nobody contacts them. If they bought, the sale still counts.")
     if audience is B and lead.stage is not Stage.NEW:
         return "Keep talking as the buyer allowed. When they buy, record the sale."
     return ("Get in touch as the buyer allowed, then move the lead on." if audience is B

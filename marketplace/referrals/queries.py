@@ -51,6 +51,9 @@ OF_OWNERSHIP = select(Dispute.id).where(
 DISPUTED = select(Dispute.id).where(Dispute.lead_id == bindparam("lead_id"), text(f"disputes.{LIVE_DISPUTES}"))
 FOUND_FALSE = select(FraudCase.id).where(
     FraudCase.lead_id == bindparam("lead_id"), FraudCase.state == CaseState.PROVEN).limit(1)
+FINDING = or_(FraudCase.state.in_(FOUND_FRAUD),
+              (FraudCase.state == CaseState.OPEN) & FraudCase.settles_at.is_not(None))  # It is appealed.
+HAS_FINDING = select(FraudCase.id).where(FraudCase.lead_id == bindparam("lead_id"), FINDING).limit(1)
 UNPAID = select(Dispute.id).join(BusinessDebt, BusinessDebt.id == Dispute.id).where(
     Dispute.lead_id == bindparam("lead_id"), BusinessDebt.owed_minor > 0)
 SEEN_ONE = ONE.where(_seen(bindparam("user_id"), bindparam("own", expanding=True)))
@@ -162,10 +165,15 @@ def is_found_false(lead_id: str) -> bool:
     return facts(FOUND_FALSE, {"lead_id": lead_id}).first() is not None
 
 
-def found_false_among(leads: Sequence[Lead]) -> set[str]:
+def has_finding(lead_id: str) -> bool:
+    """Whether a person found it false and none has said otherwise: it may be appealed, or is, or stands for good."""
+    return facts(HAS_FINDING, {"lead_id": lead_id}).first() is not None
+
+
+def findings_among(leads: Sequence[Lead]) -> set[str]:
     """The same of many, by lead."""
     return set(db.session.scalars(select(FraudCase.lead_id).where(
-        FraudCase.lead_id.in_([lead.id for lead in leads]), FraudCase.state == CaseState.PROVEN)))
+        FraudCase.lead_id.in_([lead.id for lead in leads]), FINDING)))
 
 
 def unpaid_rulings(lead_id: str) -> list[str]:

@@ -8,8 +8,10 @@ from marketplace.foundation.db import db
 from marketplace.foundation.money import show_money, zero
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.audience import Audience
+from marketplace.referrals.caps import CREDITED_ANEW
 from marketplace.referrals.models import (
     Choice,
+    Clawback,
     ClawbackState,
     Conversion,
     ConversionKind,
@@ -114,11 +116,27 @@ def taking_back(reward: Reward, to: str | None = None) -> str | None:
     if not asked:
         return None
     taken = show_money(sum((one.amount for one in asked), start=zero(reward.currency)))
-    why = "A dispute was decided" if asked[-1].dispute_id else "Part of the sale was refunded"
+    why = _and([CAUSES[_cause(one)][0] for one in asked])
+    why = why[:1].upper() + why[1:]
     if asked[-1].state is ClawbackState.REVERSING:
         whose = "your" if to and to == reward.beneficiary_id else "the"
         return f"{why}: {taken} is being taken back from {whose} Stripe account."
     return f"{why}: {taken} could not be taken back yet. We ask again."
+
+
+def why_taken(clawbacks: Sequence[Clawback]) -> str:
+    """``for a refund of the sale and by a dispute``: each cause once, the oldest first."""
+    return _and([CAUSES[_cause(one)][1] for one in clawbacks])
+
+
+def _cause(one: Clawback) -> str:
+    if one.dispute_id is None:
+        return "refund"
+    return "credited anew" if one.dispute_id.startswith(CREDITED_ANEW) else "dispute"
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(dict.fromkeys(words))
 
 
 def thing_next(thing: RewardInKind, to: str | None = None) -> str:
@@ -132,6 +150,13 @@ def thing_next(thing: RewardInKind, to: str | None = None) -> str:
     return said.get(thing.state, THING_NEXT[thing.state])
 
 
+# Of a clawback: what happened, and what it was taken back for.
+CAUSES = {
+    "refund": ("part of the sale was refunded", "for a refund of the sale"),
+    "dispute": ("a dispute was decided", "by a dispute"),
+    "credited anew": ("an admin found that somebody else had brought them",
+                      "because an admin found that somebody else had brought them"),
+}
 REWARD_NEXT: dict[RewardState, str] = {
     RewardState.ON_HOLD: "An admin looks into the reward; it is neither lost nor released meanwhile.",
     RewardState.PAYABLE: "The reward goes out with the next transfer, once the Stripe account is ready.",
@@ -151,7 +176,7 @@ THING_NEXT: dict[KindState, str] = {
     KindState.ACKNOWLEDGED: "Nothing more: it is done and thanked for.",
     KindState.DECLINED: "Nothing: it was not wanted.",
     KindState.FORGIVEN: "Nothing: it is owed no more.",
-    KindState.EXPIRED: "Nothing: it was not offered in time.",
+    KindState.EXPIRED: "Nothing: it ended before it was given.",
 }
 THING_TO_RECEIVER: dict[KindState, str] = {
     KindState.OFFERED: "Take it up as the business says; it notes here when it is done.",

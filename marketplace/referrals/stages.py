@@ -29,7 +29,7 @@ from marketplace.referrals.models import (
     Stage,
 )
 from marketplace.referrals.permissions import may_work
-from marketplace.referrals.queries import conversions_of, find_conversion, is_disputed
+from marketplace.referrals.queries import conversions_of, find_conversion, has_finding, is_disputed
 from marketplace.referrals.reserving import free_reserved, still_possible
 from marketplace.referrals.said_bought import settle_word
 
@@ -52,6 +52,9 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
     if stage in IN_TALKS and lead.consent is Consent.WITHDRAWN:
         raise NotOpen("The buyer took the yes back: nobody contacts them.",
                       next_step="If they bought already, record the sale. If nothing came of it, say so: lost.")
+    if stage in IN_TALKS and has_finding(lead.id):
+        raise NotOpen("It was found that this lead is not genuine: nobody is introduced by it.",
+                      next_step="If they bought already, record the sale. Else wait until it is decided for good.")
     lock_funds_of(lead)
     was_lost = lead.stage is Stage.LOST
     lifecycle.move_stage(lead, stage, by=by.id, words=keep_words(lead, reason))
@@ -69,9 +72,10 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
 
 
 def open_moves(lead: Lead) -> frozenset[Stage]:
-    """Where the business may move it now. Once the yes is taken back: what came of it before, or that it ended."""
+    """Where the business may move it now. Once the yes is taken back, or while it is found false: what came of it
+    before, or that it ended."""
     moves = lifecycle.STAGE_MOVES[lead.stage or Stage.NEW]
-    if lead.consent is not Consent.WITHDRAWN:
+    if lead.consent is not Consent.WITHDRAWN and not has_finding(lead.id):
         return moves
     return moves - IN_TALKS - (frozenset() if is_to_qualify(lead) else {Stage.QUALIFIED})
 

@@ -48,8 +48,8 @@ class NotAsked(Conflict):
 
 
 def may_say_bought(lead: Lead) -> bool:
-    """While the buyer is introduced, no sale is recorded, and they have not said it yet."""
-    return is_sale_missing(lead) and find_word(lead) is None
+    """While the buyer is introduced, no sale is recorded, and they have not said it yet. Not of a lead found false."""
+    return is_sale_missing(lead) and find_word(lead) is None and not is_found_false(lead.id)
 
 
 def find_word(lead: Lead) -> Report | None:
@@ -62,6 +62,9 @@ def say_bought(lead: Lead, *, amount: Money, bought_on: date, is_proven: bool) -
     if not is_proven:
         raise NothingToSay("This link may have been passed on, so it cannot say what you bought.",
                            next_step="Open the page from the mail that we sent to you.")
+    if is_found_false(lead.id):
+        raise NothingToSay("This introduction has ended, so nothing more is recorded of it.",
+                           next_step="If you bought something, the business itself can help you with it.")
     if not may_say_bought(lead):
         raise NothingToSay("The sale is recorded, or you have said it already, or this lead is over.",
                            next_step="The page shows where it stands.")

@@ -182,6 +182,7 @@ class TestTheClocksOfTheLaw:
         told = str(mailbox.last_to(ana.email).get_body(("plain",)))
         for words in (page, told):  # Nobody said no, and nothing is left for an appeal.
             assert "We did not decide in time." in words and "does not want" not in words and "you can appeal" not in words
+        assert "so nobody can look at it again" in page and "You may appeal" not in page
         again = len(mailbox.all())
         do(forget_untold)
         work()

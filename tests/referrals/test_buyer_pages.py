@@ -309,6 +309,8 @@ class TestTooOld:
         assert page.status_code == 410 and "This link is too old" in page.text and DAVID not in page.text
         assert "noindex" in page.headers["X-Robots-Tag"]
         form = next(one for one in html.fromstring(page.text).forms if "/new-link/" in one.action)
+        by_itself = anonymous.get(form.action, follow_redirects=True)
+        assert by_itself.status_code == 410 and "Send me a new link" in by_itself.text
         return anonymous.post(form.action, data=dict(form.form_values()))
 
     def test_no_link_ends_before_what_it_opens(self, mailed):

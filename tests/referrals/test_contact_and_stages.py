@@ -13,10 +13,12 @@ from marketplace.foundation.states import IllegalMove
 from marketplace.foundation.web import StaleForm
 from marketplace.payments.ledger import NotEnoughMoney
 from marketplace.payments.models import AccountKind
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.consent import confirm_consent, give_consent, withdraw_consent
 from marketplace.referrals.contact import NoConsent, SeenLead, open_contact
 from marketplace.referrals.conversion import AlreadyCounted
 from marketplace.referrals.models import Channel, Conversion, Moderation, Reward, Stage
+from marketplace.referrals.next_step import next_step
 from marketplace.referrals.stages import NotOpen, change_stage, win_lead
 from tests.factories import accept, consent, make_bounty, make_member, make_user, owner_of
 from tests.referrals.steps import again, do, holds, point
@@ -55,9 +57,12 @@ class TestContact:
         do(confirm_consent, grant)
         later(days=2)
         do(open_contact, asked, by=wes)
+        assert next_step(again(asked), Audience.BUSINESS, []).startswith("Get in touch as the buyer allowed")
         later(days=1)
         with pytest.raises(NoConsent):
             do(open_contact, asked, by=wes)
+        assert "is over: contact them no more. If they bought" in next_step(again(asked), Audience.BUSINESS, [])
+        assert "nobody contacts them" in next_step(again(asked), Audience.REFERRER, [])
 
     def test_is_closed_once_the_yes_is_taken_back(self, lead, wes):
         do(withdraw_consent, lead)

@@ -483,6 +483,9 @@ class TestOtherKinds:
         assert {one.beneficiary_id: one.net for one in rewards} == {ana.id: usd(100), eve.id: usd(400)}
         for order in (rewards, rewards[::-1]):
             assert "$100 was taken back, by a dispute." in next_step(again(lead), Audience.REFERRER, order)
+        do(refund_sale, again(lead), by=wes, amount=usd(3_000), refund_number="R-1")
+        said = next_step(again(lead), Audience.REFERRER, rewards_of_lead(lead))
+        assert "was taken back, by a dispute and for a refund of the sale." in said
 
     def test_of_an_agreed_split_the_owners_own_part_goes_and_the_others_keep_theirs(self, bounty, ana, wes, mona, work, clock):
         tom, eve = make_user("Tom Berg"), make_user("Eve Stone")
@@ -818,6 +821,7 @@ class TestWitness:
         page = anonymous.get(old)
         assert page.status_code == 410 and "This link is too old" in page.text
         form = next(one for one in html.fromstring(page.text).forms if "/new-link/" in one.action)
+        assert anonymous.get(form.action, follow_redirects=True).status_code == 410
         anonymous.post(form.action, data=dict(form.form_values()))
         work()
         assert len(mailbox.to("david@example.com")) == asked + 1

@@ -13,11 +13,14 @@ from marketplace.foundation.traces import Trace, TraceKind, forget_traces, keep_
 from marketplace.identity.models import User
 from marketplace.payments.models import AccountKind, Payable
 from marketplace.payments.money_out.stops import why_stopped
+from marketplace.privacy.untold import forget_untold
 from marketplace.referrals.appeals import NotRefused, appeal_decision
 from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.contact import NoConsent, open_contact, see_leads
 from marketplace.referrals.deadlines import decision_due
+from marketplace.referrals.desk.deciders import why_not_yours
+from marketplace.referrals.desk.escalating import escalate_lead
 from marketplace.referrals.desk.telling import tell_now
 from marketplace.referrals.disputes.subjects import kinds_for
 from marketplace.referrals.figures import count_to_contact
@@ -25,10 +28,12 @@ from marketplace.referrals.fraud import cases
 from marketplace.referrals.fraud.addresses import firm_of, is_office, is_thrown_away
 from marketplace.referrals.fraud.effects import HeldForALook
 from marketplace.referrals.fraud.queries import standing_of
-from marketplace.referrals.fraud.rules import HOLD_ENDS_AFTER, RULES, STOP_FROM, add_up, judge
+from marketplace.referrals.fraud.rules import ASKING_TAKES, HOLD_ENDS_AFTER, RULES, STOP_FROM, add_up, judge
 from marketplace.referrals.fraud.scoring import looks_at
 from marketplace.referrals.fraud.signals import signals_on
+from marketplace.referrals.legal_clocks import told_by
 from marketplace.referrals.models import (
+    Buyer,
     CaseState,
     Consent,
     FraudScore,
@@ -37,14 +42,16 @@ from marketplace.referrals.models import (
     ReasonCode,
     Reward,
     RewardState,
+    Stage,
     Verdict,
 )
 from marketplace.referrals.moderation import reject_lead
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pointing import withdraw_lead
 from marketplace.referrals.queries import record_of_business, record_of_referrer, rewards_of_lead
+from marketplace.referrals.stages import NotOpen, change_stage
 from marketplace.referrals.timeline import tell_story
-from marketplace.tracking.buyers_word import say_bought
+from marketplace.tracking.buyers_word import NothingToSay, say_bought
 from tests import factories as make
 from tests.browsing import body_of, words_of
 from tests.old_database import migrate, old_database
@@ -274,7 +281,70 @@ class TestClocks:
         assert case_of(own_device) is None
 
 
+class TestTheMonthOfTheLaw:
+    def test_a_hold_that_nobody_keeps_ends_while_the_buyer_can_still_be_asked(self, bounty, ana, mona, as_user, work, later, mailbox):
+        rename(ana, "ana@siemens.com")
+        lead = make.review_lead(make.make_lead(bounty, by=ana, buyer_email="bo@siemens.com"))
+        ends = told_by(db.session.get_one(Buyer, lead.buyer_id).created_at) - ASKING_TAKES
+        assert (case_of(lead).level, case_of(lead).expires_at) == (Verdict.HOLD, ends)
+        later(days=3)
+        work()
+        told = [" ".join(body_of(mail).split()) for mail in mailbox.to(mona.email)]
+        assert any(f"ends by law before {day_in_words(ends + ASKING_TAKES)}" in words for words in told)
+        kept = f"/admin/fraud/{case_of(lead).id}"
+        assert f"kept until {day_in_words(ends)} at the latest" in words_of(as_user(mona).page(kept))
+        do(cases.keep_case, case_of(lead), by=mona, reason="We wait for her answer.")
+        assert case_of(lead).expires_at == ends
+        later(days=(ends - clock.now()).days + 1)
+        work()
+        later(days=1)
+        work()
+        assert again(lead).consent is Consent.ASKED and mailbox.to("bo@siemens.com")
+        later(days=12)
+        do(forget_untold)
+        work()
+        assert again(lead).moderation is Moderation.ACCEPTED
+
+    def test_a_stop_ends_with_the_lead_whose_buyer_nobody_told_and_no_admin_is_reminded_of_it_any_more(
+            self, insider, ana, mona, work, later, mailbox):
+        case = case_of(insider)
+        later(days=30)
+        do(forget_untold)
+        work()
+        assert (again(insider).moderation, case_of(insider)) == (Moderation.REJECTED, None)
+        assert actions_on(insider.id).count("fraud.ended") == 1 and not again(insider).is_held
+        told = [str(mail["Subject"]) for mail in mailbox.to(ana.email)]
+        assert "Your lead goes on" not in told and "We did not decide in time." in body_of(mailbox.last_to(ana.email))
+        with transaction():  # One of before cases ended with their leads.
+            case.state, case.ended_with_lead = CaseState.OPEN, False
+        before = len(mailbox.to(mona.email))
+        later(days=8)
+        work()
+        assert case_of(insider) is None and len(mailbox.to(mona.email)) == before
+
+
 class TestConfirmed:
+    def test_until_it_is_decided_for_good_the_buyer_is_closed_to_the_business_and_a_sale_waits(
+            self, own_device, bounty, ana, wes, mona, as_user, work, mailbox):
+        assert count_to_contact(bounty.business_id) == 1
+        confirm(own_device, mona)
+        work()
+        assert "How to reach the buyer is closed to you" in body_of(mailbox.last_to(wes.email))
+        for _ in range(2):  # Found, and appealed.
+            with pytest.raises(NoConsent, match="not genuine"):
+                open_contact_as(own_device, wes)
+            page = page_for(as_user(wes), own_device)
+            assert "is closed to you until that is decided for good" in page and "Show how to reach them" not in page
+            assert "Nothing is to be done now" in page and "Move it on" not in page
+            with pytest.raises(NotOpen, match="not genuine"):
+                do(change_stage, again(own_device), Stage.MEETING, by=wes)
+            assert count_to_contact(bounty.business_id) == 0
+            if case_of(own_device).state is CaseState.CONFIRMED:
+                do(cases.explain_lead, again(own_device), by=ana, why="He is my husband.")
+        assert won(own_device, work).state is RewardState.ON_HOLD
+        do(cases.let_go, case_of(own_device), by=make.make_user("Nils Roy", is_admin=True), reason="They are a family.")
+        assert open_contact_as(own_device, wes).address and rewards_of_lead(again(own_device))[0].state is RewardState.PENDING
+
     def test_the_money_goes_back_and_what_other_leads_earned_stays(self, own_device, bounty, ana, wes, mona, work, later):
         other = make.consent(make.accept(make.make_lead(bounty, by=ana)), email="else@example.com")
         kept, reward = won(other, work), won(own_device, work)
@@ -377,19 +447,25 @@ class TestWordsForEveryReader:
         other = make.review_lead(make.make_lead(bounty, by=ana))
         assert "1 found not genuine" in page_for(as_user(mona), other)
 
-    def test_proven_before_it_was_sold_or_decided(self, own_device, insider, ana, wes, mona, as_user, anonymous, work, later):
+    def test_proven_before_it_was_sold_or_decided(
+            self, own_device, insider, ana, wes, mona, as_user, anonymous, work, later, mailbox):
         link = urlsplit(buyer_link(again(own_device), MAILED)).path
         for lead in (own_device, insider):
             confirm(lead, mona)
         later(days=15)
         work()
+        told = {str(mail["Subject"]) for mail in mailbox.to(ana.email)}
+        assert "A lead has ended" in told and "Your lead has ended" not in told
         buyers = words_of(anonymous.page(link))
         assert "this introduction has ended" in buyers and "genuine" not in buyers and "I bought it" not in buyers
+        with pytest.raises(NothingToSay, match="introduction has ended"):
+            do(say_bought, again(own_device), amount=make.SALE, bought_on=clock.now().date(), is_proven=True)
         assert kinds_for(again(own_device)) == []
         business = page_for(as_user(wes), own_device)
         assert "nobody is introduced by it" in business and "It is your turn" not in business
         hers = page_for(as_user(ana), insider)
         assert "It earns nothing; what your other leads earned stays yours." in hers and "You can appeal once" not in hers
+        assert "Text that you gave" in hers and "given by the referrer" not in hers
         with pytest.raises(NotRefused, match="not genuine"):
             do(appeal_decision, again(insider), by=ana, why="I left that firm.")
 
@@ -475,8 +551,13 @@ class TestBeforeADecision:
         assert "no clock accepts it" in page_for(as_user(mona), insider)
         for promise in ("/fairness", f"/bounties/{insider.bounty_id}/terms/1"):
             assert "accepted, unless signs of fraud hold it until a person has looked" in words_of(as_user(ana).page(promise))
-        queue = words_of(as_user(mona).page("/moderation"))
+        page = as_user(mona).page("/moderation")
+        queue = words_of(page)
         assert "no clock accepts it" in queue and "accepted automatically in" not in queue
+        assert page.xpath("//input[@name='leads']") == []  # Nothing to accept several of.
+        make.make_user("Nils Roy", is_admin=True)
+        do(escalate_lead, again(insider), by=mona, note="Is this one of theirs?")
+        assert "silence" not in why_not_yours(again(insider), mona).next_step
         case = case_of(insider)
         with transaction():
             case.level, case.expires_at = Verdict.HOLD, clock.now() + HOLD_ENDS_AFTER

@@ -17,6 +17,7 @@ from marketplace.referrals.in_kind import (
     offer_thing,
 )
 from marketplace.referrals.models import KindState, RewardInKind, Thing
+from marketplace.referrals.reward_words import thing_next
 from tests.browsing import end_reading
 from tests.factories import SALE, accept, consent, make_bounty, make_member, make_user, win
 from tests.referrals.steps import actions_on, again, do, point
@@ -119,7 +120,7 @@ def test_offered_does_not_expire(lead, wes, work, later):
 
 def test_is_owed_no_more_when_the_whole_sale_was_given_back(lead, wes):
     do(refund_sale, lead, by=wes, amount=SALE, refund_number="R-1")
-    assert the().state is KindState.EXPIRED
+    assert the().state is KindState.EXPIRED and thing_next(the()) == "Nothing: it ended before it was given."
 
 
 def test_is_seen_by_whom_it_concerns(lead, ana, wes, mona):

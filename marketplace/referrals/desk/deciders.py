@@ -33,11 +33,17 @@ def why_not_yours(lead: Lead, user: User) -> DomainError | None:
     """Of an admin without a stake: why this lead is still for somebody else to decide."""
     if any(one.escalated_by == user.id for one in standing_escalations(lead)):
         return PassedOn("You passed this lead on, so another admin decides it.",
-                        next_step="Take the next one; without a decision silence accepts it.")
+                        next_step=_next_one(lead))
     if lead.appeal is not None and user.id in refused_by(lead):
         return SecondAdminNeeded("You refused this lead, so another admin decides the appeal.",
-                                 next_step="Take the next one; without a decision silence accepts it.")
+                                 next_step=_next_one(lead))
     return None
+
+
+def _next_one(lead: Lead) -> str:
+    silence = "no clock accepts this one while signs of fraud hold it" if lead.is_held else (
+        "without a decision silence accepts it")
+    return f"Take the next one; {silence}."
 
 
 def refused_by(lead: Lead) -> set[str]:

@@ -1,5 +1,5 @@
 """What waits for a person: kept with a reason, let go, confirmed, appealed; a hold that nobody keeps ends by itself."""
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
@@ -10,10 +10,11 @@ from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
 from marketplace.referrals.deadlines import decision_due
 from marketplace.referrals.fraud import effects, lifecycle
-from marketplace.referrals.fraud.rules import APPEAL_WITHIN, DECISION_DUE, HOLD_ENDS_AFTER
+from marketplace.referrals.fraud.rules import APPEAL_WITHIN, ASKING_TAKES, DECISION_DUE, HOLD_ENDS_AFTER
+from marketplace.referrals.legal_clocks import told_by
 from marketplace.referrals.lifecycle import ENDINGS
 from marketplace.referrals.locks import lock_funds_of
-from marketplace.referrals.models import CaseState, FraudCase, FraudScore, Lead, Point, Reward, Verdict
+from marketplace.referrals.models import Buyer, CaseState, FraudCase, FraudScore, Lead, Point, Reward, Verdict
 from marketplace.referrals.permissions import is_referrer, may_decide
 
 WAITS = frozenset({Verdict.HOLD, Verdict.STOP})
@@ -56,24 +57,38 @@ def _open(lead: Lead, look: FraudScore) -> FraudCase:
     now = clock.now()
     case = FraudCase(
         lead_id=lead.id, about_id=lead.referrer_id, score_id=look.id, level=look.verdict, due_at=now + DECISION_DUE,
-        expires_at=now + HOLD_ENDS_AFTER if look.verdict is Verdict.HOLD else None, lead=lead, look=look)
+        expires_at=hold_ends(lead) if look.verdict is Verdict.HOLD else None, lead=lead, look=look)
     lifecycle.open_case(case)
     outbox.promise("remind_of_fraud", after=DECISION_DUE, case_id=case.id)
     if case.expires_at:
-        outbox.promise("expire_fraud_hold", after=HOLD_ENDS_AFTER, case_id=case.id)
+        outbox.promise("expire_fraud_hold", after=case.expires_at - now, case_id=case.id)
     _tell(case, "fraud_opened")
     return case
 
 
+def month_ends(lead: Lead) -> datetime | None:
+    """Of an undecided lead whose buyer knows nothing of it: before that day the law ends it. None of any other."""
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    is_untold = lead.moderation in effects.UNDECIDED and buyer.told_at is None and buyer.erased_at is None
+    return told_by(buyer.created_at) if is_untold else None
+
+
+def hold_ends(lead: Lead) -> datetime:
+    """If it begins or is kept now: while the buyer can still be asked, for silence robs no referrer; yet an admin has
+    the time to look first."""
+    now, month = clock.now(), month_ends(lead)
+    usual = now + HOLD_ENDS_AFTER
+    return usual if month is None else min(usual, max(month - ASKING_TAKES, now + DECISION_DUE))
+
+
 def keep_case(case: FraudCase, *, by: User, reason: str, version: int | None = None) -> None:
-    """A hold is kept for thirty days more, with the reason that the person reads."""
+    """A hold is kept for thirty days more, or as long as the buyer can still be asked; the person reads the reason."""
     _check_may_decide(case, by, version)
     if case.state is not CaseState.OPEN:
         raise NotHeld("This was decided meanwhile.", next_step="Reload the page to see where it stands.")
     _refuse_who_found_it(case, by)
     if case.level is Verdict.HOLD:
-        case.expires_at = clock.now() + HOLD_ENDS_AFTER
-        outbox.promise("expire_fraud_hold", after=HOLD_ENDS_AFTER, case_id=case.id)
+        _hold_on(case)
     case.keep_reason, case.due_at = reason, clock.now() + REMINDED_EVERY
     audit.record("fraud.kept", case.lead_id, by=by.id, case=case.id, reason=reason)
     _tell(case, "fraud_kept", again=case.due_at.isoformat())
@@ -134,8 +149,7 @@ def explain_lead(lead: Lead, *, by: User, why: str) -> FraudCase:
         case.appeal, case.appealed_at, case.keep_reason = why, now, None
         lifecycle.move_case(case, CaseState.OPEN, by=by.id)
         if case.level is Verdict.HOLD:
-            case.expires_at = now + HOLD_ENDS_AFTER
-            outbox.promise("expire_fraud_hold", after=HOLD_ENDS_AFTER, case_id=case.id)
+            _hold_on(case)
     else:
         case.explanation, case.explained_at = why, now
         audit.record("fraud.explained", case.lead_id, by=by.id, case=case.id)
@@ -145,8 +159,13 @@ def explain_lead(lead: Lead, *, by: User, why: str) -> FraudCase:
     return case
 
 
+def _hold_on(case: FraudCase) -> None:
+    case.expires_at = hold_ends(case.lead)
+    outbox.promise("expire_fraud_hold", after=case.expires_at - clock.now(), case_id=case.id)
+
+
 def expire_fraud_hold(case_id: str) -> None:
-    """Job, thirty days after a hold began or was kept: nobody kept it, so it ends. Silence is for the referrer."""
+    """Job, on the day that was said when a hold began or was kept: it ends. Silence is for the referrer."""
     case = db.session.get_one(FraudCase, case_id)
     if case.state is not CaseState.OPEN or case.expires_at is None or clock.now() < case.expires_at:
         return
@@ -172,8 +191,12 @@ def end_case_with_lead(lead_id: str) -> None:
     if lead.tell_at is not None:
         outbox.promise("end_case_with_lead", after=max(lead.tell_at - clock.now(), A_MOMENT), lead_id=lead_id)
     elif case is not None and ended_first(case):
-        lifecycle.end_with_lead(case)
-        lead.is_held = False
+        _end_with_lead(case)
+
+
+def _end_with_lead(case: FraudCase) -> None:
+    lifecycle.end_with_lead(case)
+    case.lead.is_held = False
 
 
 def settle_fraud_case(case_id: str) -> None:
@@ -190,6 +213,8 @@ def settle_fraud_case(case_id: str) -> None:
 def remind_of_fraud(case_id: str) -> None:
     """Job, when a decision is due, and every week after: a stop does not end by itself."""
     case = db.session.get_one(FraudCase, case_id)
+    if ended_first(case):
+        _end_with_lead(case)
     if case.state not in LIVE:
         return
     if case.state is CaseState.OPEN and clock.now() >= case.due_at:

@@ -85,7 +85,7 @@ def undo_lead(case: FraudCase, *, by: str) -> None:
         free_reserved(lead, why=NOT_GENUINE)
     stops.lift_stops(case.id, by=audit.SYSTEM)
     if lead.moderation is Moderation.ACCEPTED and lead.stage is not Stage.WON:
-        end_lead(lead, why=NOT_GENUINE, by=by)
+        end_lead(lead, why=NOT_GENUINE, by=by, letter="")
     elif lead.moderation is Moderation.NEEDS_INFO:
         lifecycle.move(lead, Moderation.EXPIRED, by=by, reason=NOT_GENUINE)
     elif lead.moderation in UNDECIDED:

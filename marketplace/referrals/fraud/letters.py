@@ -8,10 +8,10 @@ from marketplace.foundation.letters import TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
-from marketplace.referrals.fraud.cases import ended_unaccepted
+from marketplace.referrals.fraud.cases import ended_unaccepted, month_ends
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.letters import to_members, to_referrer
-from marketplace.referrals.models import CaseState, FraudCase, Lead, Reward
+from marketplace.referrals.models import CaseState, Consent, FraudCase, Lead, Reward
 
 
 def _case(case_id: str) -> FraudCase:
@@ -71,6 +71,7 @@ def fraud_confirmed(case_id: str) -> list[Mail]:
     if case.state is not CaseState.CONFIRMED or case.settles_at is None:
         return []
     until = day_in_words(case.settles_at)
+    closed = ["How to reach the buyer is closed to you until that is decided for good."]
     return _both(
         case, "A decision about your lead",
         [(f"A person has looked at your lead for {case.lead.business.name} and finds that it is not genuine: "
@@ -78,7 +79,7 @@ def fraud_confirmed(case_id: str) -> list[Mail]:
          (f"If you see it differently, appeal on its page until {until}: another person decides then. Nothing is taken "
           "away before. What your other leads have earned stays yours.")],
         [(f"A person found that a lead of yours is not genuine. The referrer may appeal until {until}; after that what "
-          "it earned goes back to your bounty.")])
+          "it earned goes back to your bounty."), *(closed if case.lead.consent is Consent.GRANTED else [])])
 
 
 def fraud_proven(case_id: str) -> list[Mail]:
@@ -111,7 +112,10 @@ def fraud_waiting(case_id: str) -> list[Mail]:
     if case.state is not CaseState.OPEN:
         return []
     action = ("Open the case", public_url(f"/admin/fraud/{case.id}"))
-    by = f"Decide by {day_in_words(case.due_at)}."
+    month = month_ends(case.lead)
+    untold = (" Its buyer knows nothing of it yet. Unless they are asked, it ends by law before "
+              f"{day_in_words(month)}: decide well before that.") if month else ""
+    by = f"Decide by {day_in_words(case.due_at)}.{untold}"
     if case.is_appealed:
         why = f"The referrer appeals against what was found. Another admin than the one who found it decides. {by}"
         return _to_admins("An appeal waits: was it fraud?", why, action)

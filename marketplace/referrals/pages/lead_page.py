@@ -65,6 +65,7 @@ from marketplace.referrals.queries import (
     find_conversion,
     find_live_grant,
     get_lead,
+    has_finding,
     is_buyer_address_known,
     record_of_business,
     record_of_referrer,
@@ -221,6 +222,7 @@ def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
                   if one.amount_minor > one.refunded_minor]
     return {
         "is_over": lead.moderation is Moderation.ACCEPTED and lead.consent is Consent.WITHDRAWN,
+        "is_found": is_workable and has_finding(lead.id),
         "stages": [stage for stage in Stage if stage in moves and stage is not Stage.WON],
         "may_sell": Stage.WON in moves,
         "may_refund": (lead.stage is Stage.WON and bool(refundable) and may_give_money_back(user, lead)
