@@ -130,10 +130,13 @@ def return_fee(reference: str, taken_minor: str) -> None:
         return
     lock_funds_of(db.session.get_one(Lead, reward.lead_id))
     reward = db.session.get_one(Reward, reward.id, populate_existing=True, with_for_update={"key_share": True})
+    entry = f"{reward.id}:{reference}:fee"
+    if db.session.scalar(select(LedgerEntry.id).where(LedgerEntry.reference == entry)) is not None:
+        return
     fee = fee_left(reward)
     if payables.left_of_all(reward.id).minor:
         fee = min(fee, reward.fee.part(int(taken_minor), reward.amount_minor))
-    _give_fee(fee, _funds(reward), kind=ORDER_FEE, reference=f"{reward.id}:{reference}:fee")
+    _give_fee(fee, _funds(reward), kind=ORDER_FEE, reference=entry)
     audit.record("reward.fee_returned", reward.id, by=audit.SYSTEM, amount_minor=fee.minor, why=reference)
     note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
 

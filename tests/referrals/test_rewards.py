@@ -28,7 +28,7 @@ from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.money_out.transfers import request_transfers
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, preview_clawback, refund_sale
-from marketplace.referrals.clawing_back import note_reversal
+from marketplace.referrals.clawing_back import note_reversal, return_fee
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.holds import hold_reward, lift_holds, why_held
@@ -487,8 +487,9 @@ class TestTransfer:
     def test_taken_back_in_slices_the_fee_returns_to_the_cent(self, paid, mona, wes, work):
         do(refund_sale, paid, by=wes, amount=usd(100_000), refund_number="R-1")
         for cents in (33_333, 33_333, 30_001):
-            do(ask_reversal, the(Transfer), usd(cents), reason="The wrong Ana", by=mona)
+            order = do(ask_reversal, the(Transfer), usd(cents), reason="The wrong Ana", by=mona)
             work()
+            do(return_fee, f"{order.id}:{the(Reward).id}", taken_minor=str(cents))  # Done twice.
         assert (holds(AccountKind.FUNDS, paid.bounty_id), holds(AccountKind.PLATFORM_FEES, PLATFORM)) == (210_000, 0)
 
     def test_what_an_admin_took_back_of_a_closed_bounty_goes_back_to_its_card(self, paid, mona, wes, work):
