@@ -178,6 +178,21 @@ def test_who_is_known_by_a_code_alone_has_to_be_named_and_by_a_click_alone_buys_
     assert [one.reason for one in both] == [None, "first_sale_only"] and len(rewards()) == 2
 
 
+def test_who_was_known_by_a_click_alone_and_is_named_later_is_one_customer(ana, bounty, westside):
+    visit, other = click(link(bounty, ana)), click(link(bounty, ana), visitor="visitor-of-test2")
+    report(westside, "sign_up", external_id="up", click=visit)
+    sold = report(westside, external_id="o1", click=visit, customer="cus_1")
+    later = report(westside, external_id="o2", customer="cus_1")
+    again = report(westside, external_id="o3", click=visit)
+    assert [one.reason for one in (sold, later, again)] == [None, "first_sale_only", "first_sale_only"]
+    report(westside, "sign_up", external_id="up2", click=other)
+    mailed = report(westside, external_id="o4", click=other, email="kim@example.com")
+    assert report(westside, external_id="o5", email="kim@example.com").reason == "first_sale_only"
+    assert len({fresh(one).lead_id for one in (sold, mailed)}) == db.session.query(Lead).count() == 2
+    somebody_else = report(westside, external_id="o6", click=visit, customer="cus_2")  # Whoever is named, is who they are.
+    assert somebody_else.state == "pending" and db.session.query(Lead).count() == 3
+
+
 def test_a_code_that_was_ended_promises_nothing_more_and_what_was_clicked_or_said_before_counts(ana, bounty, westside, clock):
     anas = link(bounty, ana)
     clicked, said_at = click(anas), time.now()
