@@ -113,6 +113,7 @@ JOBS: Jobs = {
     "release_reward": rewards.release_reward,
     "note_transfer": rewards.note_transfer,
     "note_reversal": clawing_back.note_reversal,
+    "return_fee": clawing_back.return_fee,
     "earn_later": afterwards.earn_later,
     "end_renewals": afterwards.end_renewals,
     "remind_of_share": buyers_share.remind_of_share,

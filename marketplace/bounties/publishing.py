@@ -176,6 +176,7 @@ def close_bounty(bounty: Bounty, *, by: User) -> None:
     if was_never_public:  # Closed bounties stay readable for everyone; a draft was never meant to be.
         lifecycle.move(bounty, BountyState.ARCHIVED, by=by.id)
     outbox.promise("return_free_funds", bounty_id=bounty.id)
+    outbox.promise("count_what_waited", business_id=bounty.business_id)  # For funds, which never come any more.
 
 
 def return_free_funds(bounty_id: str) -> None:

@@ -5,7 +5,7 @@ from sqlalchemy import Select, select
 
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
-from marketplace.identity.models import User
+from marketplace.identity.models import Membership, User
 from marketplace.payments.models import Funding, Netting, Payable, Refund, ReversalState, Transfer, TransferReversal
 from marketplace.payments.permissions import MONEY_ROLES, may_see_statement_of
 
@@ -17,6 +17,13 @@ def fundings_visible_to(user: User) -> Select[Funding]:
         return fundings
     own = [membership.business_id for membership in user.memberships if membership.role in MONEY_ROLES]
     return fundings.where(Funding.business_id.in_(own))
+
+
+def money_people(business_id: str) -> list[User]:
+    """Whom mails about the money of a business go to."""
+    return list(db.session.scalars(
+        select(User).join(Membership, Membership.user_id == User.id)
+        .where(Membership.business_id == business_id, Membership.role.in_(MONEY_ROLES), User.closed_at.is_(None))))
 
 
 def get_funding(funding_id: str, *, seen_by: User) -> Funding:

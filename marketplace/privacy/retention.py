@@ -123,7 +123,8 @@ def customers_long_ago() -> int:
         Report.customer_hash.is_not(None), Report.email_hash.is_not(None), Report.binding_id.is_not(None),
         Report.code.is_not(None), Report.link_code.is_not(None))).limit(AT_ONCE)).all()
     for report in old:
-        report.customer_hash = report.email_hash = report.code = report.link_code = report.binding_id = None
+        report.customer_hash = report.email_hash = report.click_hash = None
+        report.code = report.link_code = report.binding_id = None
         report.payload = {}
     db.session.flush()
     ids = db.session.scalars(select(Binding.id).where(

@@ -1,4 +1,6 @@
 """One clawback: taken out of what is held or owed, or asked of Stripe; for a refund (clawbacks.py), or by a ruling."""
+from sqlalchemy import func, select
+
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.publishing import note_funds_came_free
 from marketplace.foundation import audit
@@ -6,11 +8,14 @@ from marketplace.foundation.db import db
 from marketplace.foundation.money import Money
 from marketplace.payments import ledger
 from marketplace.payments.disputes.freezing import thaw_owner
-from marketplace.payments.models import PLATFORM, Account, AccountKind, Payable
+from marketplace.payments.models import PLATFORM, Account, AccountKind, LedgerEntry, Payable, Posting
 from marketplace.payments.money_out import payables
 from marketplace.payments.money_out.reversals import standing_of
 from marketplace.referrals import lifecycle
-from marketplace.referrals.models import Clawback, ClawbackState, Reward, RewardState
+from marketplace.referrals.locks import lock_funds_of
+from marketplace.referrals.models import Clawback, ClawbackState, Lead, Reward, RewardState
+
+ORDER_FEE = "order_fee"  # An entry: our fee on what an admin took of a transfer.
 
 
 def take_back_by_ruling(
@@ -22,8 +27,8 @@ def take_back_by_ruling(
     """
     reward = db.session.get_one(Reward, reward.id, populate_existing=True, with_for_update={"key_share": True})
     amount = min(amount, reward.net)
-    fee_left = reward.fee - reward.fee_given_back
-    fee = fee_left if amount == reward.net else min(reward.fee.part(amount.minor, reward.amount_minor), fee_left)
+    left = fee_left(reward)
+    fee = left if amount == reward.net else min(reward.fee.part(amount.minor, reward.amount_minor), left)
     clawback = claw_back(reward, amount, fee, by=by, dispute_id=dispute_id, credit=credit,
                          why="A dispute about it was decided.")
     if credit is None:
@@ -52,6 +57,15 @@ def claw_back(
     return clawback
 
 
+def fee_left(reward: Reward, *, before: Clawback | None = None) -> Money:
+    """What of our fee on it was not given back: with a clawback, or with what an admin took of a transfer."""
+    by_orders = db.session.scalar(select(func.sum(Posting.amount_minor)).join(
+        LedgerEntry, LedgerEntry.id == Posting.entry_id).where(
+        LedgerEntry.kind == ORDER_FEE, LedgerEntry.reference.startswith(f"{reward.id}:"), Posting.amount_minor > 0))
+    given_back = sum(one.fee_minor for one in reward.clawbacks if one is not before) + int(by_orders or 0)
+    return Money(max(reward.fee_minor - given_back, 0), reward.currency)
+
+
 def _funds(reward: Reward) -> Account:
     return ledger.account(AccountKind.FUNDS, reward.bounty_id, reward.currency)
 
@@ -68,15 +82,19 @@ def _take_from_held(reward: Reward, clawback: Clawback, credit: Account | None) 
 def _take_from_released(reward: Reward, clawback: Clawback, credit: Account | None) -> None:
     """The fee was ours already and goes back at once; the reward comes out of what is owed or was sent."""
     to_funds = credit or _funds(reward)
-    if clawback.fee_minor:
-        ledger.move(Money(clawback.fee_minor, reward.currency),
-                    source=ledger.account(AccountKind.PLATFORM_FEES, PLATFORM, reward.currency),
-                    target=to_funds, kind="clawback_fee", reference=f"{clawback.id}:fee")
-    # Less is left where somebody took it back by hand before: it went to the same funds.
+    # Less is left where somebody took it back by hand before: it went to the same funds, with the fee on it.
+    _give_fee(min(Money(clawback.fee_minor, reward.currency), fee_left(reward, before=clawback)), to_funds,
+              kind="clawback_fee", reference=f"{clawback.id}:fee")
     amount = min(clawback.amount, payables.left_of_all(reward.id))
     if amount.minor == 0 or payables.take_back(
             reward.id, amount, credit=to_funds, clawback_id=clawback.id) == "taken":
         lifecycle.move_clawback(clawback, ClawbackState.TAKEN, by=audit.SYSTEM)
+
+
+def _give_fee(fee: Money, to_funds: Account, *, kind: str, reference: str) -> None:
+    if fee.minor:
+        ledger.move(fee, source=ledger.account(AccountKind.PLATFORM_FEES, PLATFORM, fee.currency), target=to_funds,
+                    kind=kind, reference=reference)
 
 
 def _void_if_nothing_left(reward: Reward, *, by: str, why: str) -> None:
@@ -102,9 +120,35 @@ def note_reversal(reference: str) -> None:
         lifecycle.move_clawback(clawback, ClawbackState.OUTSTANDING, by=audit.SYSTEM)
 
 
+def return_fee(reference: str, taken_minor: str) -> None:
+    """Job, promised by payments when an admin takes so much of a transfer ("order:payable"): the fee on it goes back.
+
+    At once, as with a clawback; all that is left of it with the last of the reward.
+    """
+    reward = _taken_by_order(reference)
+    if reward is None:
+        return
+    lock_funds_of(db.session.get_one(Lead, reward.lead_id))
+    reward = db.session.get_one(Reward, reward.id, populate_existing=True, with_for_update={"key_share": True})
+    entry = f"{reward.id}:{reference}:fee"
+    if db.session.scalar(select(LedgerEntry.id).where(LedgerEntry.reference == entry)) is not None:
+        return
+    fee = fee_left(reward)
+    if payables.left_of_all(reward.id).minor:
+        fee = min(fee, reward.fee.part(int(taken_minor), reward.amount_minor))
+    _give_fee(fee, _funds(reward), kind=ORDER_FEE, reference=entry)
+    audit.record("reward.fee_returned", reward.id, by=audit.SYSTEM, amount_minor=fee.minor, why=reference)
+    note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
+
+
 def _note_taken_by_order(reference: str) -> None:
-    """An admin took a transfer back ("order:payable"): what came of it is the bounty's again."""
-    payable = db.session.get(Payable, reference.rpartition(":")[2])
-    reward = db.session.get(Reward, payable.rest_of or payable.id) if payable else None
+    """What came of it is the bounty's again."""
+    reward = _taken_by_order(reference)
     if reward:
         note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
+
+
+def _taken_by_order(reference: str) -> Reward | None:
+    """An admin took a transfer back ("order:payable"): of which reward."""
+    payable = db.session.get(Payable, reference.rpartition(":")[2])
+    return db.session.get(Reward, payable.rest_of or payable.id) if payable else None

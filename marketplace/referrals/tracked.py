@@ -86,7 +86,8 @@ def open_tracked_lead(
     bounty: Bounty, terms: Terms, referrer: User, *, source: LeadSource, name: str, email_hash: str | None,
     touched_at: datetime, by: str,
 ) -> Lead:
-    """accepted, stage new, the worst case reserved. FundsGone (409), before anything is written, where it is not there.
+    """accepted, stage new, the worst case reserved. FundsGone (409), of a closed bounty BountyClosed, before anything
+    is written, where it is not there.
 
     ``terms`` are those of the day on which the customer was bound; ``name`` is the link or the code, as people read it.
     """
@@ -111,7 +112,7 @@ def open_tracked_lead(
 
 
 def reserve_again(lead: Lead) -> None:
-    """What was freed when the business had given the lead up: it sells after all. FundsGone (409)."""
+    """What was freed when the business had given the lead up: it sells after all. FundsGone, BountyClosed (409)."""
     most = min(still_possible(lead), worst_case(lead.terms))
     short = most - funds.reserved_for(lead.id, lead.terms.currency)
     if short.minor > 0:
@@ -139,5 +140,8 @@ def _take(lead: Lead, amount: Money) -> None:
     try:
         funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=amount)
     except NotEnoughMoney as short:
+        if lead.bounty.state in CLOSED:
+            raise BountyClosed("The bounty is closed: it takes no more funds, and has none left for this customer."
+                               ) from short
         raise FundsGone("The bounty has no free funds for this customer.",
                         next_step="Fund it; what waits for it is counted then.") from short

@@ -27,6 +27,7 @@ from marketplace.tracking.models import WAITS, Binding, ReferralLink, Report, Re
 from marketplace.tracking.resolving import LinkBook, touches_of, windows_of
 
 MARKS = ("customer_hash", "email_hash")
+BY_CLICK = "click_hash"  # Another customer's, too, where both are named.
 REPORTS, BINDINGS = insert(rows_of(Report)), insert(rows_of(Binding))
 _IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _SOURCES = [one.value for one in ConversionSource]
@@ -41,10 +42,11 @@ KNOWN_IDS: CompoundSelect[Any] = union_all(
     select(Report.external_id).where(
         Report.business_id == _OWN, Report.source.in_(_SOURCES), Report.external_id.in_(_IDS)),
     select(Report.refund_of).where(Report.business_id == _OWN, Report.refund_of.in_(_IDS)))
-# Marks of customers who are bound, or of whom something waits.
+# Marks of customers who are bound, or of whom something waits; those of their clicks, too.
 KNOWN_CUSTOMERS = union_all(*(
     select(column).where(table.business_id == _OWN, column.in_(_CUSTOMERS), *more)
-    for table, column, more in ((Binding, Binding.customer_hash, ()), (Report, Report.customer_hash, _WAITING))))
+    for table, column, more in ((Binding, Binding.customer_hash, ()), (Binding, Binding.click_hash, ()),
+                                (Report, Report.customer_hash, _WAITING))))
 KNOWN_EMAILS = union_all(
     select(Binding.email_hash).where(Binding.business_id == _OWN, Binding.email_hash.in_(_EMAILS)),
     select(Report.email_hash).where(Report.business_id == _OWN, Report.email_hash.in_(_EMAILS), *_WAITING),
@@ -95,7 +97,7 @@ def _find_plain(business_id: str, drafts: Mapping[int, dict[str, Any]]) -> dict[
     seen = _seen_before(business_id, wanted.values())
     book, found = LinkBook(), dict[int, _Plain]()
     for place, columns in wanted.items():
-        if {columns["external_id"], *(columns[name] for name in MARKS)} & seen:
+        if {columns["external_id"], columns[BY_CLICK], *(columns[name] for name in MARKS)} & seen:
             continue
         touches = touches_of(columns, business_id, book)
         attribution = attribute(
@@ -109,17 +111,18 @@ def _find_plain(business_id: str, drafts: Mapping[int, dict[str, Any]]) -> dict[
 def _may_be_plain(columns: Mapping[str, Any], own: Counter[str]) -> bool:
     return (columns["kind"] is ReportKind.SALE and columns["lead_said"] is None
             and bool(columns["link_code"] or columns["code"]) and any(columns[name] for name in MARKS)
-            and all(own[columns[name]] == 1 for name in ("external_id", *MARKS) if columns[name]))
+            and all(own[columns[name]] == 1 for name in ("external_id", *MARKS) if columns[name])
+            and (columns[BY_CLICK] == columns["customer_hash"] or not own[columns[BY_CLICK]]))
 
 
 def _seen_before(business_id: str, drafts: Iterable[Mapping[str, Any]]) -> set[str]:
     """Ids and marks of which something is known already."""
     drafts = list(drafts)
     seen: set[str] = set()
-    for statement, parameter, name in (
-            (KNOWN_IDS, "ids", "external_id"), (KNOWN_CUSTOMERS, "customers", "customer_hash"),
-            (KNOWN_EMAILS, "emails", "email_hash")):
-        if wanted := [one[name] for one in drafts if one[name]]:
+    for statement, parameter, names in (
+            (KNOWN_IDS, "ids", ("external_id",)), (KNOWN_CUSTOMERS, "customers", ("customer_hash", BY_CLICK)),
+            (KNOWN_EMAILS, "emails", ("email_hash",))):
+        if wanted := sorted({one[name] for one in drafts for name in names if one[name]}):
             seen.update(facts(statement, {"business_id": business_id, parameter: wanted}).scalars())
     return seen
 

@@ -48,7 +48,12 @@ def bind(report: Report, touch: Touch, link: ReferralLink, *, by: str) -> Bindin
 
 
 def learn_marks(binding: Binding, report: Report) -> None:
-    """Whoever was known by one mark is known by both, unless the other one is somebody's already."""
+    """Whoever was known by one mark is known by both, unless the other one is somebody's already. By a click alone they
+    are known until they are named; a later report may say no more than that click."""
+    own = report.customer_hash
+    if (own and report.click_hash not in {None, own} and binding.customer_hash == report.click_hash
+            and _is_free(Binding.customer_hash, binding.business_id, own)):
+        binding.customer_hash, binding.click_hash = own, report.click_hash
     for name in ("customer_hash", "email_hash"):
         mark = getattr(report, name)
         if mark and getattr(binding, name) is None and _is_free(getattr(Binding, name), binding.business_id, mark):

@@ -25,7 +25,8 @@ from marketplace.referrals.said_bought import (
     Standing,
 )
 from marketplace.referrals.stages import check_sale_itself, is_sale_missing
-from marketplace.tracking.counting import count, say
+from marketplace.referrals.tracked import BountyClosed
+from marketplace.tracking.counting import count, reject, say
 from marketplace.tracking.intake import NO_FUNDS
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import Report, ReportKind, ReportState
@@ -139,6 +140,8 @@ def _count(report: Report, action: str, said: str, *, by: str) -> bool:
     except FundsGone as short:  # The business had given the lead up, and its money went elsewhere.
         say(report, f"{short.message} It is counted once there are some.")
         move_report(report, S.MATCHED, by=by, reason=NO_FUNDS)
+    except BountyClosed as refusal:
+        reject(report, refusal, by=by)
     return True
 
 

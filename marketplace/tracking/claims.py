@@ -15,6 +15,7 @@ from marketplace.referrals.locks import lock_funds_of, lock_orders_of
 from marketplace.referrals.models import ConversionSource, Dispute, DisputeKind, Lead, LeadSource, Moderation, Stage
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.tracked import check_may_bind, open_tracked_lead
+from marketplace.tracking.business_stripe.disputed import hold_disputed
 from marketplace.tracking.counting import DAYS_OFF, find_counted, find_twin, say
 from marketplace.tracking.intake import CLAIMED, NOBODY, NOBODYS
 from marketplace.tracking.lifecycle import move_report
@@ -84,6 +85,7 @@ def note_claim_ended(dispute_id: str) -> None:
         move_report(report, S.APPROVED, by=audit.SYSTEM)
         _bind(report, lead)
         apply_waiting_refunds(report, by=audit.SYSTEM)
+        hold_disputed(report)
         return
     say(report, "The dispute ended, and nobody was credited.")
     report.lead_id = None

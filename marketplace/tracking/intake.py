@@ -18,6 +18,7 @@ from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.tracked import CannotCount
 from marketplace.tracking.batches import Counted, count_plain
 from marketplace.tracking.binding import CustomerUnsaid, bind, lead_of_binding, learn_marks
+from marketplace.tracking.business_stripe.disputed import hold_disputed
 from marketplace.tracking.counting import COUNTED_KINDS, count, find_counted, find_twin, note_duplicate, reject, say
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import WAITS, Binding, ReferralLink, Report, ReportKind, ReportState
@@ -36,7 +37,7 @@ from marketplace.tracking.resolving import Found, resolve
 
 S = ReportState
 NOBODY, NO_FUNDS, CLAIMED, LINK_ENDED = "nobody", "funds_gone", "claimed", "link_ended"
-NOBODYS = frozenset({NOBODY, LINK_ENDED})  # A referrer may claim it.
+NOBODYS = frozenset({NOBODY, LINK_ENDED, CustomerUnsaid.code})  # A referrer may claim it.
 # One statement for each mark: asked as one condition with OR, a database may read all that waits.
 OTHERS_WAITING = {name: select(Report.id).where(
     Report.business_id == bindparam("business_id"), text(f"reports.{WAITS}"), column == bindparam("mark"),
@@ -132,8 +133,6 @@ def _take(business_id: str, said: Reported, columns: dict[str, Any], *, by: str)
     return outcome_of(report)
 
 
-
-
 def settle(report: Report, found: Found | None, *, by: str) -> None:
     """Decide what becomes of it, now. Without a lock that it needs, it is taken here. CustomerUnsaid (422) of a new
     one: nothing is kept of it, so it can be said again."""
@@ -144,6 +143,8 @@ def settle(report: Report, found: Found | None, *, by: str) -> None:
         _credit(report, found or _lock(resolve(report)), by=by)
     if was != (report.state, report.binding_id):
         _wake_others(report)
+    if was[0] is not S.RECEIVED:
+        hold_disputed(report)
 
 
 def _credit(report: Report, found: Found | None, *, by: str) -> None:
@@ -162,7 +163,7 @@ def _credit(report: Report, found: Found | None, *, by: str) -> None:
         if report.state is S.RECEIVED:
             raise
         say(report, unsaid.message)
-        move_report(report, S.UNMATCHED, by=by, reason=NOBODY)
+        move_report(report, S.UNMATCHED, by=by, reason=unsaid.code)
     except (CannotCount, SelfReferral) as refusal:
         reject(report, refusal, by=by)
     else:

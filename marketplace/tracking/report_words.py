@@ -1,9 +1,10 @@
 """What a reported conversion is called, and what happens with it next, in plain words."""
 from marketplace.referrals.models import ConversionSource
 from marketplace.referrals.reward_words import main_reward, reward_next
+from marketplace.tracking.binding import CustomerUnsaid
 from marketplace.tracking.buyers_word import RECORDED, SAID_NO, WAITS_FOR_BUSINESS
 from marketplace.tracking.counting import NO_SALE_YET
-from marketplace.tracking.intake import CLAIMED, NO_FUNDS
+from marketplace.tracking.intake import CLAIMED, LINK_ENDED, NO_FUNDS
 from marketplace.tracking.models import ReportKind, ReportState
 from marketplace.tracking.refunds import SALE_UNKNOWN
 from marketplace.tracking.report_outcomes import Outcome
@@ -18,6 +19,10 @@ SOURCES = {
 }
 BY_REASON = {
     NO_FUNDS: "It is counted as soon as the bounty has funds again.",
+    LINK_ENDED: "The code had been ended when it was said, so it credits nobody. We keep it, and ask again when a "
+                "link, a lead or a sign-up of this customer arrives. A referrer who brought them can claim it.",
+    CustomerUnsaid.code: "Report it once more, under an id of its own, with your id for the customer or their address: "
+                         "then it counts if they had not bought before. A referrer who brought them can claim it.",
     NO_SALE_YET: "It waits for the sale that it renews.",
     SALE_UNKNOWN: "It waits for the sale that it is of.",
     CLAIMED: "A referrer claims this order, as another way told of it. Once that is decided, so is this.",

@@ -92,13 +92,14 @@ def columns_of(
     if known is None:
         known = known_since(business_id, [said.email] if said.email else [])
     click = read_click(said.click) if said.click else None
+    click_mark = hash_click(business_id, str(said.click)) if click else None
     now = clock.now()
     at = min(said.at, now) if said.at else now
     return {
         "business_id": business_id, "source": source, "external_id": said.external_id, "kind": said.kind,
         "fingerprint": fingerprint_of(said), "amount_minor": said.amount.minor if said.amount else None,
         "currency": said.amount.currency if said.amount else None, "happened_at": at,
-        "customer_hash": _customer_mark(business_id, said, click),
+        "customer_hash": _customer_mark(business_id, said, click_mark), "click_hash": click_mark,
         "email_hash": hash_email(said.email) if said.email else None,
         "known_since": known.get(said.email) if said.email else None,
         "link_code": click.link_code if click else None, "clicked_at": _clicked_at(click, at) if click else None,
@@ -106,13 +107,11 @@ def columns_of(
         "payload": dict(said.raw), "reported_by": by, "reason": None, "reasons": []}
 
 
-def _customer_mark(business_id: str, said: Reported, click: Click | None) -> str | None:
+def _customer_mark(business_id: str, said: Reported, click_mark: str | None) -> str | None:
     """Of whom nothing is told but a click, it is known by that click: one visit is one customer."""
     if said.customer:
         return hash_customer(business_id, said.customer)
-    if said.email or click is None:
-        return None
-    return keyed_hash("customer by click", f"{business_id} {said.click}")
+    return None if said.email else click_mark
 
 
 def _clicked_at(click: Click, at: datetime) -> datetime:
@@ -140,6 +139,10 @@ def check_same(known: Report, said: Reported) -> None:
 def hash_customer(business_id: str, customer: str) -> str:
     """Of one business alone: the same id elsewhere is somebody else."""
     return keyed_hash("customer", f"{business_id} {customer.strip()}")
+
+
+def hash_click(business_id: str, click: str) -> str:
+    return keyed_hash("customer by click", f"{business_id} {click}")
 
 
 def known_since(business_id: str, emails: Sequence[str]) -> dict[str, datetime]:

@@ -22,7 +22,8 @@ from marketplace.tracking.links import find_by_code
 from marketplace.tracking.models import Binding, ReferralLink, Report
 
 OF_MARK = {name: select(Binding).where(Binding.business_id == bindparam("business_id"), column == bindparam("mark"))
-           for name, column in (("customer_hash", Binding.customer_hash), ("email_hash", Binding.email_hash))}
+           for name, column in (("customer_hash", Binding.customer_hash), ("email_hash", Binding.email_hash),
+                                ("click_hash", Binding.click_hash))}
 SAID = ("link_code", "clicked_at", "code", "happened_at")
 OF_CLICK = select(ReferralLink).where(ReferralLink.code == bindparam("code")).options(
     joinedload(ReferralLink.bounty), joinedload(ReferralLink.referrer))
@@ -66,13 +67,22 @@ def resolve(report: Report) -> Found:
 
 
 def _bindings_of(report: Report) -> list[Binding]:
-    """By either mark; there may be two."""
+    """By any mark; there may be several."""
     found: dict[str, Binding] = {}
-    for name, statement in OF_MARK.items():
-        if mark := getattr(report, name):
-            found |= {one.id: one for one in db.session.scalars(
-                statement, {"business_id": report.business_id, "mark": mark})}
+    for name, mark in (("customer_hash", report.customer_hash), ("email_hash", report.email_hash),
+                       ("customer_hash", report.click_hash)):
+        if mark:
+            found |= {one.id: one for one in _bound_by(name, mark, report)}
+    if report.click_hash and report.customer_hash == report.click_hash:  # They may have been named since.
+        found |= {one.id: one for one in _bound_by("click_hash", report.click_hash, report)}
     return list(found.values())
+
+
+def _bound_by(name: str, mark: str, report: Report) -> list[Binding]:
+    """One visit is one customer; but not where the address is another's."""
+    found = db.session.scalars(OF_MARK[name], {"business_id": report.business_id, "mark": mark}).all()
+    return [one for one in found if mark != report.click_hash or not (
+        report.email_hash and one.email_hash and one.email_hash != report.email_hash)]
 
 
 def _of_binding(binding: Binding) -> Bound:

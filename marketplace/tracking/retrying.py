@@ -40,7 +40,7 @@ def match_order(business_id: str, external_id: str) -> None:
 
 
 def count_what_waited(business_id: str) -> None:
-    """Job, promised when a bounty of this business was paid for."""
+    """Job, when a bounty of this business was paid for, or closed: then what waits for its funds waits no longer."""
     _ask_again(business_id, [Report.reason == NO_FUNDS], "count_what_waited", business_id=business_id)
 
 

@@ -62,7 +62,8 @@ def test_a_key_is_shown_once_and_kept_only_as_a_hash(as_user):
     browser = as_user(user)
     answer = browser.submit("/settings/keys", {"name": "Our website", "scopes": ["leads:read", "leads:write"], "days": "90"})
     secret = re.search(r"fp_[a-z0-9]{8}_[\w-]{43}", answer.text)[0]
-    assert secret not in browser.get("/settings/keys").text
+    shown = browser.get("/settings/keys").text
+    assert secret not in shown and "<small>expires " in shown
     key = db.session.scalars(select(ApiKey)).one()
     assert key.scopes == ["leads:read", "leads:write"]
     assert timedelta(days=89) < key.expires_at - key.created_at <= timedelta(days=90)

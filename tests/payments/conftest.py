@@ -42,7 +42,7 @@ def jobs(app: Flask, news: News) -> outbox.Jobs:
         return lambda **said: news.append((name, said))
 
     told = ("note_funding", "note_transfer", "note_reversal", "return_free_funds", "send_letter", "note_bad_day",
-            "note_funds_left")
+            "note_funds_left", "return_fee")
     return {**PAYMENTS_JOBS, **{name: hear(name) for name in told}}
 
 

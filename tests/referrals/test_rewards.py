@@ -14,13 +14,21 @@ from marketplace.foundation.outbox import OutboxMessage
 from marketplace.foundation.states import IllegalMove
 from marketplace.identity.models import MemberRole, User
 from marketplace.payments.ledger_checks import check_ledger
-from marketplace.payments.models import AccountKind, ConnectedAccount, Payable, PayableState, Refund, Transfer
+from marketplace.payments.models import (
+    PLATFORM,
+    AccountKind,
+    ConnectedAccount,
+    Payable,
+    PayableState,
+    Refund,
+    Transfer,
+)
 from marketplace.payments.money_out.orders import ask_reversal
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.money_out.transfers import request_transfers
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, preview_clawback, refund_sale
-from marketplace.referrals.clawing_back import note_reversal
+from marketplace.referrals.clawing_back import note_reversal, return_fee
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.holds import hold_reward, lift_holds, why_held
@@ -37,7 +45,7 @@ from marketplace.referrals.models import (
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.queries import get_reward, rewards_of_lead
 from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
-from tests.browsing import end_reading, words_of
+from tests.browsing import body_of, end_reading, words_of
 from tests.factories import (
     PERCENT,
     SALE,
@@ -459,14 +467,30 @@ class TestTransfer:
         assert the(Clawback).state is ClawbackState.TAKEN
 
 
-    def test_what_an_admin_took_back_is_told_on_the_pages_of_both(self, paid, ana, mona, wes, work, as_user):
+    def test_what_an_admin_took_back_goes_to_the_funds_with_its_fee_and_is_told_to_both(
+            self, paid, ana, mona, wes, work, as_user, mailbox):
         do(ask_reversal, the(Transfer), usd(20_000), reason="The wrong Ana", by=mona)
         work()
+        assert holds(AccountKind.FUNDS, paid.bounty_id) == 105_000 + 20_000 + 1_000
+        assert holds(AccountKind.PLATFORM_FEES, PLATFORM) == 4_000
+        told = body_of(mailbox.last_to(wes.email))
+        assert "$200" in told and "our fee on it too" in told and "The wrong Ana" not in told
         told = words_of(as_user(ana).page(f"/leads/{paid.id}"))
         assert "An admin took back $200 of what was sent. Why: The wrong Ana" in told
         assert "an admin took back $200 of what was sent" in words_of(as_user(ana).page("/rewards"))
         told = words_of(as_user(wes).page(f"/leads/{paid.id}"))
-        assert "An admin took back $200 of what was sent, to the bounty’s funds." in told and "The wrong Ana" not in told
+        assert "An admin took back $200 of what was sent, to the bounty’s funds, and our fee on it too." in told and "The wrong Ana" not in told
+        do(refund_sale, paid, by=wes, amount=SALE, refund_number="R-1")  # Of what is left; nothing is given back twice.
+        work()
+        assert (holds(AccountKind.FUNDS, paid.bounty_id), holds(AccountKind.PLATFORM_FEES, PLATFORM)) == (210_000, 0)
+
+    def test_taken_back_in_slices_the_fee_returns_to_the_cent(self, paid, mona, wes, work):
+        do(refund_sale, paid, by=wes, amount=usd(100_000), refund_number="R-1")
+        for cents in (33_333, 33_333, 30_001):
+            order = do(ask_reversal, the(Transfer), usd(cents), reason="The wrong Ana", by=mona)
+            work()
+            do(return_fee, f"{order.id}:{the(Reward).id}", taken_minor=str(cents))  # Done twice.
+        assert (holds(AccountKind.FUNDS, paid.bounty_id), holds(AccountKind.PLATFORM_FEES, PLATFORM)) == (210_000, 0)
 
     def test_what_an_admin_took_back_of_a_closed_bounty_goes_back_to_its_card(self, paid, mona, wes, work):
         do(close_bounty, paid.bounty, by=wes)
@@ -475,7 +499,7 @@ class TestTransfer:
         do(ask_reversal, the(Transfer), usd(100_000), reason="The wrong Ana", by=mona)
         work()
         end_reading()
-        assert sorted(refund.amount_minor for refund in db.session.query(Refund)) == [100_000, 105_000]
+        assert sum(refund.amount_minor for refund in db.session.query(Refund)) == 105_000 + 100_000 + 5_000
 
 
 def test_a_transfer_that_did_not_go_through_gives_the_reward_back(lead, ana, work, later):

@@ -10,6 +10,8 @@ from marketplace.bounties.models import Happening, RewardKind
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.identity.models import Business, User
+from marketplace.payments import ledger
+from marketplace.payments.models import PLATFORM, AccountKind
 from marketplace.payments.money_out import stops
 from marketplace.payments.sandbox.webhooks import sign
 from marketplace.referrals.models import Conversion, Reward, RewardState
@@ -19,6 +21,7 @@ from marketplace.tracking.business_stripe.inbox import forget_secrets
 from marketplace.tracking.business_stripe.promotions import find_code
 from marketplace.tracking.links import forget_links, link_of
 from marketplace.tracking.models import ReferralLink, Report, StripeDoorEvent
+from marketplace.tracking.retrying import count_what_waited
 from tests import factories as make
 from tests.browsing import end_reading
 from tests.privacy.everything import places_of
@@ -260,6 +263,42 @@ def test_a_dispute_stops_what_is_released_and_not_sent_until_the_bank_decides(sh
     assert stops.held_up(reward.beneficiary_id) == [] and rewards()[0].state is RewardState.PAYABLE
     told = [mail["Subject"] for mail in mailbox.to(db.session.get_one(User, reward.beneficiary_id).email)]
     assert "Your reward has to wait" in told and "Your reward goes on" in told
+
+
+@pytest.mark.parametrize("ending", ["", "won"])
+def test_a_dispute_of_a_sale_that_is_counted_only_later_holds_it_then_by_its_last_word(shop, work, ending):
+    """The sale waits for funds; or its invoice for its checkout."""
+    def disputes(name, **paid):
+        dispute = {"id": f"dp_{name}", "object": "dispute", "amount": 11_500, "currency": "usd", **paid}
+        now = int(clock.now().timestamp())
+        shop.says("charge.dispute.created", dispute | {"status": "needs_response"}, created=now - 60)
+        work()
+        if ending:
+            shop.says("charge.dispute.closed", dispute | {"status": ending}, created=now - 30)
+            work()
+
+    with transaction():
+        funds = ledger.account(AccountKind.FUNDS, db.session.get_one(ReferralLink, shop.ids.link).bounty_id, "usd")
+        kept = ledger.balance(funds)
+        ledger.move(kept, source=funds, target=ledger.account(AccountKind.LOSSES, PLATFORM, "usd"), kind="lent", reference="lent")
+    shop.sells()
+    work()
+    disputes("1", charge="ch_1", payment_intent="pi_1")
+    assert db.session.scalars(select(Report.reason)).all() == ["funds_gone"] and rewards() == []
+    with transaction():
+        ledger.move(kept, source=ledger.account(AccountKind.LOSSES, PLATFORM, "usd"), target=funds, kind="lent", reference="back")
+        count_what_waited(shop.ids.business)
+    held = RewardState.PENDING if ending else RewardState.ON_HOLD
+    assert [one.state for one in rewards()] == [held]
+    late = {"customer": "cus_2", "customer_details": {"email": "kim@example.com"}, "subscription": "sub_2", "invoice": "in_2"}
+    shop.says("invoice_payment.paid", {"id": "inpay_2", "invoice": "in_2", "payment": {"type": "payment_intent", "payment_intent": "pi_2"}})
+    shop.says("invoice.paid", invoice("in_2", "subscription_create", customer="cus_2", customer_email="kim@example.com",
+                                      parent={"subscription_details": {"subscription": "sub_2", "metadata": {}}}))
+    work()
+    disputes("2", charge="ch_2", payment_intent="pi_2")
+    shop.sells(id="cs_2", mode="subscription", payment_intent=None, amount_total=10_000, total_details={}, **late)
+    work()
+    assert [one.state for one in rewards()] == [held] * 2
 
 
 def test_a_checkout_that_comes_long_after_its_invoice_still_says_who_brought_them(shop, work, later):

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from marketplace.bounties.models import Bounty
+from marketplace.bounties.publishing import close_bounty
 from marketplace.foundation import clock as time
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid
@@ -152,7 +153,10 @@ def test_the_buyer_says_i_bought_it_and_the_business_confirms(introduced, bounty
     assert "A buyer says that they bought" in str(mailbox.last_to(owner.email)["Subject"])
     [said] = db.session.scalars(select(Report))
     wes = as_user(owner)
-    assert "Yes, they bought" in wes.get(f"/conversions/{said.id}").text
+    asked = wes.get(f"/conversions/{said.id}").text
+    assert "Yes, they bought" in asked and said.external_id not in asked.partition("</title>")[0]
+    listed = wes.get(f"/businesses/{bounty.business_id}/conversions").text
+    assert "“I bought it”" in listed and said.external_id not in listed  # It is no id of theirs.
     wes.submit(f"/conversions/{said.id}", {}, action="/confirmation")
     assert live_rewards() == [(people[0].id, 100_000)] and db.session.get_one(
         Report, said.id, populate_existing=True).state is ReportState.APPROVED
@@ -235,6 +239,22 @@ def test_what_waits_for_money_hinders_nobody_once_its_lead_is_over(introduced, b
         count_what_waited(bounty.business_id)
     assert fresh_report(said).state is ReportState.UNMATCHED
     assert {fresh_report(one).state for one in waiting} == {ReportState.APPROVED}
+
+
+def test_of_a_closed_bounty_that_has_nothing_left_for_a_lead_the_buyers_word_counts_no_more(
+        introduced, bounty, people, clock, work):
+    said, owner = say(introduced), make.owner_of(bounty.business)
+    end_reading()
+    with transaction():
+        change_stage(db.session.get_one(Lead, introduced.id), Stage.LOST, by=owner, reason="They went quiet.")
+    for number in range(3):
+        report(bounty.business, external_id=f"o{number}", customer=f"c{number}", click=click(link(bounty, people[1])))
+    with transaction():
+        close_bounty(db.session.get_one(Bounty, bounty.id), by=owner)
+    clock.move(days=8)
+    work()
+    kept = fresh_report(said)
+    assert (kept.state, kept.reason) == (ReportState.REJECTED, "bounty_closed") and len(live_rewards()) == 3
 
 
 def fresh_report(one):

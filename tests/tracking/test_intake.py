@@ -33,9 +33,10 @@ from marketplace.tracking.binding import CustomerUnsaid
 from marketplace.tracking.intake import take_conversions
 from marketplace.tracking.links import end_link
 from marketplace.tracking.models import Binding, Report, ReportKind, ReportState
-from marketplace.tracking.report_outcomes import Outcome
+from marketplace.tracking.report_outcomes import Outcome, outcome_of
+from marketplace.tracking.report_words import next_in_words
 from marketplace.tracking.reported import Reported, ReportedOtherwise
-from marketplace.tracking.retrying import count_what_waited
+from marketplace.tracking.retrying import count_what_waited, match_order
 from tests import factories as make
 from tests.browsing import end_reading
 from tests.referrals.steps import holds
@@ -158,7 +159,7 @@ def test_a_code_is_enough_however_it_was_written(ana, bounty, westside):
     assert [one.beneficiary_id for one in sold.rewards] == [ana.id] and lead_of(sold).source is LeadSource.CODE
 
 
-def test_who_is_known_by_a_code_alone_has_to_be_named_and_by_a_click_alone_buys_first_once(ana, bounty, westside):
+def test_who_is_known_by_a_code_alone_has_to_be_named_and_by_a_click_alone_buys_first_once(ana, tom, bounty, westside):
     anas = link(bounty, ana)
     said = {"external_id": "o1", "code": anas.spoken}
     with pytest.raises(CustomerUnsaid) as refused:
@@ -167,9 +168,29 @@ def test_who_is_known_by_a_code_alone_has_to_be_named_and_by_a_click_alone_buys_
     assert report(westside, **said, customer="cus_1").state == "pending"  # Nothing was kept of the first try.
     again = report(westside, external_id="o2", code=anas.spoken, customer="cus_1")
     assert (again.state, again.reason) == ("rejected", "first_sale_only")
+    early = report(westside, external_id="o0", code="TOM-WESTSIDE")  # Before Tom has that code.
+    assert link(bounty, tom).spoken == "TOM-WESTSIDE"
+    with transaction():
+        match_order(westside.id, "o0")
+    assert fresh(early).reason == "customer_unsaid" and "with your id for the customer" in next_in_words(outcome_of(fresh(early)))
     clicked = click(anas)
     both = [report(westside, external_id=one, click=clicked) for one in ("o3", "o4")]
     assert [one.reason for one in both] == [None, "first_sale_only"] and len(rewards()) == 2
+
+
+def test_who_was_known_by_a_click_alone_and_is_named_later_is_one_customer(ana, bounty, westside):
+    visit, other = click(link(bounty, ana)), click(link(bounty, ana), visitor="visitor-of-test2")
+    report(westside, "sign_up", external_id="up", click=visit)
+    sold = report(westside, external_id="o1", click=visit, customer="cus_1")
+    later = report(westside, external_id="o2", customer="cus_1")
+    again = report(westside, external_id="o3", click=visit)
+    assert [one.reason for one in (sold, later, again)] == [None, "first_sale_only", "first_sale_only"]
+    report(westside, "sign_up", external_id="up2", click=other)
+    mailed = report(westside, external_id="o4", click=other, email="kim@example.com")
+    assert report(westside, external_id="o5", email="kim@example.com").reason == "first_sale_only"
+    assert len({fresh(one).lead_id for one in (sold, mailed)}) == db.session.query(Lead).count() == 2
+    somebody_else = report(westside, external_id="o6", click=visit, customer="cus_2")  # Whoever is named, is who they are.
+    assert somebody_else.state == "pending" and db.session.query(Lead).count() == 3
 
 
 def test_a_code_that_was_ended_promises_nothing_more_and_what_was_clicked_or_said_before_counts(ana, bounty, westside, clock):
@@ -180,6 +201,7 @@ def test_a_code_that_was_ended_promises_nothing_more_and_what_was_clicked_or_sai
         end_link(db.session.merge(anas), by=db.session.get_one(User, ana.id))
     late = report(westside, external_id="late", code=anas.spoken, customer="c1")
     assert (late.state, late.reason) == ("unmatched", "link_ended") and "had been ended by then" in late.reasons[0]
+    assert next_in_words(late).startswith("The code had been ended when it was said")
     before = report(westside, external_id="before", code=anas.spoken, customer="c2", at=said_at)
     followed = report(westside, external_id="clicked", click=clicked, customer="c3")
     assert [one.state for one in (before, followed)] == ["pending"] * 2
@@ -283,6 +305,23 @@ def test_funds_that_are_gone_make_it_wait_and_nothing_is_lost(ana, bounty, wests
         count_what_waited(westside.id)
     work()
     assert fresh(sold[3]).state is ReportState.APPROVED and len(rewards()) == 4 and ledger.check_ledger() == []
+
+
+def test_who_was_bound_to_a_bounty_that_closed_waits_for_its_funds_no_longer(ana, bounty, westside, clock, work):
+    """Their lead had run out; or the bounty closed while their sale waited."""
+    anas = link(bounty, ana)
+    report(westside, "lead", external_id="l", customer="cus_1", click=click(anas))
+    clock.move(days=91)
+    work()
+    sold = [report(westside, external_id=f"o{number}", customer=f"c{number}", click=click(anas)) for number in range(4)]
+    assert sold[3].reason == "funds_gone"
+    with transaction():
+        close_bounty(db.session.get_one(Bounty, bounty.id), by=make.owner_of(westside))
+    work()
+    bound = report(westside, customer="cus_1")
+    for one in (fresh(sold[3]), fresh(bound)):
+        assert (one.state, one.reason) == (ReportState.REJECTED, "bounty_closed") and "takes no more funds" in one.reasons[-1]
+    assert len(rewards()) == 3 and ledger.check_ledger() == []
 
 
 def test_a_refund_takes_back_its_part_before_or_after_its_sale(ana, bounty, westside):

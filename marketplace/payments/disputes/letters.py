@@ -10,16 +10,10 @@ from marketplace.foundation.db import db
 from marketplace.foundation.letters import BECAUSE, TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money
-from marketplace.identity.models import Business, Membership, User
+from marketplace.identity.models import Business, User
 from marketplace.payments.disputes.debts import owed_by
 from marketplace.payments.models import BusinessDebt, Chargeback, ChargebackState, FraudWarning, Funding, Refund
-from marketplace.payments.permissions import MONEY_ROLES
-
-
-def _money_people(business_id: str) -> list[User]:
-    return list(db.session.scalars(
-        select(User).join(Membership, Membership.user_id == User.id)
-        .where(Membership.business_id == business_id, Membership.role.in_(MONEY_ROLES), User.closed_at.is_(None))))
+from marketplace.payments.queries import money_people
 
 
 def _name_of(business_id: str) -> str:
@@ -42,7 +36,7 @@ def _to_admins(subject: str, *paragraphs: str, path: str, label: str) -> list[Ma
 
 
 def _of_payment(funding_id: str, business_id: str, subject: str, *paragraphs: str) -> list[Mail]:
-    return _to(_money_people(business_id), subject, *paragraphs, path=f"/fundings/{funding_id}",
+    return _to(money_people(business_id), subject, *paragraphs, path=f"/fundings/{funding_id}",
                label="Open the payment")
 
 

@@ -146,7 +146,9 @@ def _take_back(order: MoneyOrder, *, by: str) -> None:
     for payable in sent:
         part = min(left, payables.left_of(payable))
         if part.minor:
-            payables.take_back_of(payable, part, credit=funds[payable.id], clawback_id=f"{order.id}:{payable.id}")
+            reference = f"{order.id}:{payable.id}"
+            payables.take_back_of(payable, part, credit=funds[payable.id], clawback_id=reference)
+            outbox.promise("return_fee", reference=reference, taken_minor=str(part.minor))
             left -= part
     audit.record("transfer.reversal_ordered", transfer.id, by=by, order=order.id, amount_minor=order.amount_minor,
                  reason=order.reason)

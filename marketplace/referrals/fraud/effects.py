@@ -14,6 +14,7 @@ from marketplace.payments.models import PLATFORM, Account, AccountKind, PayableS
 from marketplace.payments.money_out import payables, stops
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import end_lead
+from marketplace.referrals.clawing_back import fee_left
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.holds import RELEASED, UNRELEASED, hold_unsent, lift_unsent
 from marketplace.referrals.models import (
@@ -137,7 +138,7 @@ def _void_owed(reward: Reward, *, by: str) -> None:
     if payables.lock_payable(reward.id).state is not PayableState.OWED:
         return
     _take_owed(reward)
-    fee = reward.fee - reward.fee_given_back
+    fee = fee_left(reward)
     if fee.minor:
         ledger.move(fee, source=ledger.account(AccountKind.PLATFORM_FEES, PLATFORM, reward.currency),
                     target=_funds(reward), kind="reward_voided_fee", reference=f"{reward.id}:fraud_fee")

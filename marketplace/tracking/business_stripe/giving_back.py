@@ -5,26 +5,25 @@ all that was said, and only what is more than before is reported.
 """
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import select
 
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money
 from marketplace.identity.models import Business
 from marketplace.referrals.holds import hold_unsent, lift_unsent
-from marketplace.referrals.models import Conversion, ConversionSource, Reward
+from marketplace.referrals.models import ConversionSource, Reward
+from marketplace.tracking.business_stripe.disputed import DISPUTED, OPEN, last_word, rewards_of_report, source_of
 from marketplace.tracking.business_stripe.lifecycle import move_event
+from marketplace.tracking.business_stripe.queries import is_of, names_of
 from marketplace.tracking.intake import take_conversion
 from marketplace.tracking.models import DoorEventState, ReportKind, StripeDoorEvent, Told
 from marketplace.tracking.report_outcomes import find_report
 from marketplace.tracking.reported import Reported
-from marketplace.tracking.standing import rewards_of
 
 S, E = DoorEventState, StripeDoorEvent
 GIVING_BACK = (Told.REFUND, Told.REFUNDED, Told.DISPUTE)
 SELLING = (Told.CHECKOUT, Told.INVOICE)
-OPEN = frozenset({"needs_response", "under_review"})
 LOST, WON = "lost", "won"
-DISPUTED = "The buyer’s bank disputes the payment of this sale."
 
 
 def count_giving_back(event: StripeDoorEvent, business: Business) -> None:
@@ -32,7 +31,7 @@ def count_giving_back(event: StripeDoorEvent, business: Business) -> None:
     if sale is None:
         move_event(event, S.WAITING, outcome="It waits for the sale that it is about.")
         return
-    if event.told is Told.DISPUTE and (status := _last_word(event)) != LOST:
+    if event.told is Told.DISPUTE and (status := last_word(event)) != LOST:
         _hold(event, status, sale, business)
         return
     gross, net = sale.facts["gross"], sale.facts["net"]
@@ -49,47 +48,33 @@ def count_giving_back(event: StripeDoorEvent, business: Business) -> None:
         sale.given_back_minor += more
         move_event(event, S.COUNTED, outcome=f"Refund: {taken.state}. {' '.join(taken.reasons)}".strip())
     if event.told is Told.DISPUTE:
-        lift_unsent(_rewards(sale, business), _source(event), why="the bank decided")
-
-
-def _last_word(event: StripeDoorEvent) -> str:
-    """Of this dispute, in whatever order its events arrived: one that is over makes nobody wait any more."""
-    said = db.session.scalars(select(E).where(
-        E.door_id == event.door_id, E.told == Told.DISPUTE, _is_of([event.payment], [event.charge]))).all()
-    own = [one for one in said if one.facts["id"] == event.facts["id"]]
-    last = max(own, key=lambda one: (one.happened_at, one.facts.get("status") not in OPEN, one.id), default=event)
-    return str(last.facts.get("status", ""))
+        lift_unsent(_rewards(sale, business), source_of(event), why="the bank decided")
 
 
 def _hold(event: StripeDoorEvent, status: str, sale: StripeDoorEvent, business: Business) -> None:
     """While the bank decides, what the sale earned and was not sent yet waits, also what is released."""
     rewards = _rewards(sale, business)
     if status == WON:
-        lift_unsent(rewards, _source(event), why="the bank decided for the business")
+        lift_unsent(rewards, source_of(event), why="the bank decided for the business")
         move_event(event, S.COUNTED, outcome="The bank decided for you; rewards go on.")
     elif status in OPEN:
-        hold_unsent(rewards, source_id=_source(event), reason=DISPUTED)
+        hold_unsent(rewards, source_id=source_of(event), reason=DISPUTED)
         move_event(event, S.COUNTED, outcome="Rewards of this sale wait until the bank has decided.")
     else:  # A question of the bank, or one that was settled otherwise.
-        lift_unsent(rewards, _source(event), why="the bank does not dispute it any more")
+        lift_unsent(rewards, source_of(event), why="the bank does not dispute it any more")
         move_event(event, S.IGNORED, outcome="The bank only asks, or asks no more: nothing follows from it.")
 
 
 def _rewards(sale: StripeDoorEvent, business: Business) -> list[Reward]:
     report = find_report(business.id, ConversionSource.STRIPE, str(sale.sale))
-    counted_as = (report.conversion_id or report.first_id) if report else None  # Perhaps by another way before.
-    return rewards_of(db.session.get(Conversion, counted_as) if counted_as else None)
-
-
-def _source(event: StripeDoorEvent) -> str:
-    return f"{event.door_id}:{event.facts['id']}"
+    return rewards_of_report(report) if report else []
 
 
 def _find_sale(event: StripeDoorEvent) -> StripeDoorEvent | None:
     """The first event that told of it, locked: of two refunds at once the second sees what the first counted."""
     name = db.session.scalar(select(E.sale).where(
         E.door_id == event.door_id, E.told.in_((*SELLING, Told.INVOICE_PAYMENT)), E.sale.is_not(None),
-        _is_of([event.payment], [event.charge])).order_by(E.id).limit(1))
+        is_of([event.payment], [event.charge])).order_by(E.id).limit(1))
     if name is None:
         return None
     found = db.session.scalars(
@@ -103,7 +88,7 @@ def _given_back(door_id: str, sale: str) -> int:
     """By the refunds themselves or by the charge's sum, whichever says more; and what the bank took besides."""
     payments, charges = names_of(door_id, sale)
     said = db.session.scalars(select(E).where(
-        E.door_id == door_id, E.told.in_(GIVING_BACK), _is_of(payments, charges)).order_by(E.happened_at, E.id)).all()
+        E.door_id == door_id, E.told.in_(GIVING_BACK), is_of(payments, charges)).order_by(E.happened_at, E.id)).all()
     latest = {(one.told, one.facts["id"]): one.facts for one in said}  # Of each refund and dispute, its last word.
     refunds = sum(facts["amount"] for (told, _), facts in latest.items()
                   if told is Told.REFUND and facts.get("status", "succeeded") == "succeeded")
@@ -113,18 +98,7 @@ def _given_back(door_id: str, sale: str) -> int:
     return int(max(refunds, summed) + lost)
 
 
-def names_of(door_id: str, sale: str) -> tuple[list[str | None], list[str | None]]:
-    """The payments and charges that paid for it."""
-    rows: Sequence[tuple[str | None, str | None]] = [(row.payment, row.charge) for row in db.session.execute(
-        select(E.payment, E.charge).where(E.door_id == door_id, E.sale == sale))]
-    return [one for one, _ in rows if one], [one for _, one in rows if one]
-
-
-def _is_of(payments: Sequence[str | None], charges: Sequence[str | None]) -> ColumnElement[bool]:
-    return or_(E.payment.in_([one for one in payments if one]), E.charge.in_([one for one in charges if one]))
-
-
 def waiting_for(door_id: str, sale: str) -> Sequence[str]:
     """Events that came before what they are about."""
     return db.session.scalars(select(E.id).where(
-        E.door_id == door_id, E.state == S.WAITING, _is_of(*names_of(door_id, sale))).order_by(E.id)).all()
+        E.door_id == door_id, E.state == S.WAITING, is_of(*names_of(door_id, sale))).order_by(E.id)).all()

@@ -10,6 +10,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.money import Money
 from marketplace.identity.models import Business
 from marketplace.referrals.models import ConversionSource
+from marketplace.tracking.business_stripe.disputed import hold_disputed
 from marketplace.tracking.business_stripe.lifecycle import move_event
 from marketplace.tracking.business_stripe.promotions import find_code
 from marketplace.tracking.counting import COUNTED_KINDS
@@ -75,6 +76,7 @@ def _report(
         email=who.get("email"), click=brought.get("click"), code=code, lead_id=brought.get("lead"),
         raw={"event": event.stripe_id, "type": event.type, **said},
     ), source=ConversionSource.STRIPE, by=None)
+    hold_disputed(taken.report)  # Told of while the invoice waited for its checkout.
     unknown = " A promotion code was used whose name we do not know: save it once more at Stripe." if (
         promotion and not code) else ""
     move_event(event, S.COUNTED, outcome=_words(kind, taken) + unknown)

@@ -38,13 +38,15 @@ WAITS = "state IN ('unmatched', 'matched') AND reason IS NOT NULL"
 class Binding(Base):
     """A customer of a business belongs to whoever brought them first, under the terms of that day.
 
-    The customer is a scrambled mark of the business's own id for them, and of their address where it was told.
+    The customer is a scrambled mark of the business's own id for them, and of their address where it was told; as long
+    as nothing but their click is known, of that, and it is kept when they are named.
     """
 
     __tablename__ = "bindings"
     __table_args__ = (
         Index("bindings_customer_key", "business_id", "customer_hash", unique=True),
         Index("bindings_email_key", "business_id", "email_hash", unique=True),
+        Index("bindings_click_key", "business_id", "click_hash", unique=True),
         CheckConstraint("customer_hash IS NOT NULL OR email_hash IS NOT NULL", name="knows_the_customer"),
     )
 
@@ -52,6 +54,7 @@ class Binding(Base):
     business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"))
     customer_hash: Mapped[str | None]
     email_hash: Mapped[str | None]
+    click_hash: Mapped[str | None]  # By what they were known before the business said its own id for them.
     source: Mapped[LeadSource] = state_column(LeadSource)  # A link or a code.
     link_id: Mapped[str]
     referrer_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
@@ -95,6 +98,7 @@ class Report(Versioned, Base):
     happened_at: Mapped[datetime]
     customer_hash: Mapped[str | None]
     email_hash: Mapped[str | None]
+    click_hash: Mapped[str | None]  # Of the click, whether or not they are known by it.
     known_since: Mapped[datetime | None]  # When the business first put this address on its own list.
     link_code: Mapped[str | None]  # Of a click that we signed.
     clicked_at: Mapped[datetime | None]
