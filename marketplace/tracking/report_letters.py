@@ -121,6 +121,19 @@ def word_denied(report_id: str) -> list[Mail]:
     ]
 
 
+def word_not_counted(report_id: str) -> list[Mail]:
+    """Buyer and referrer: the bounty has closed, and has nothing left for this lead."""
+    report, lead = _word(report_id)
+    name = lead.business.name
+    why = f"The bounty of {name} is closed, and nothing is left in it for this introduction. So no reward is paid for it."
+    return [
+        *to_referrer(lead, f"{name}: a purchase earns nothing", f"The buyer said that they bought{_what(report)}.", why,
+                     "Nothing more happens by itself. If you see it differently, answer this mail."),
+        *_to_buyer(lead, f"What you said of your purchase from {name}", f"You said that you bought{_what(report)}.",
+                   f"{why} Your purchase itself is not touched by that.", "Nothing is needed of you."),
+    ]
+
+
 def _word(report_id: str) -> tuple[Report, Lead]:
     report = db.session.get_one(Report, report_id)
     return report, db.session.get_one(Lead, report.lead_id)
@@ -145,5 +158,6 @@ def _to(user_id: str, subject: str, *paragraphs: str, action: tuple[str, str]) -
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
-        credited_anew, buyer_says_bought, word_reminded, word_unanswered, word_counted, word_denied)
+        credited_anew, buyer_says_bought, word_reminded, word_unanswered, word_counted, word_denied,
+        word_not_counted)
 }
