@@ -30,8 +30,8 @@ BY_REASON = {
     SAID_NO: "The business says that there was no purchase. Buyer and referrer are told; the referrer may dispute it.",
     RECORDED: "Nothing: the sale was recorded meanwhile, and counts once.",
 }
-NOT_ASKED = ("Nobody is asked while it is not decided for good whether its lead is genuine. If it is, the business then "
-             "says yes or no within five business days.")
+NOT_ASKED = ("Nobody is asked while it is not decided for good whether its lead is genuine. If it is, the business "
+             "then says yes or no within five business days.")
 STANDING = {
     ReportState.UNMATCHED: "We keep it and ask again whenever a link, a lead or a sign-up of this customer arrives. A "
                            "referrer who brought them can claim it.",
