@@ -11,6 +11,7 @@ from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, Consent, ConsentGrant, Lead, Moderation
 from marketplace.referrals.queries import find_conversion, is_buyer_address_known
 from marketplace.referrals.reserving import free_reserved
+from marketplace.referrals.said_bought import word_of
 
 PASSED_ON = "buyer"  # A link that the referrer may pass on: it proves nothing about who opens it.
 MAILED = "buyer-mail"  # A link mailed to one address, which it names by a mark, and proves for that one only.
@@ -19,6 +20,7 @@ CONFIRMING = "consent-confirm"  # A link mailed to the address that a buyer type
 LONGEST_CONSENT = timedelta(days=180)
 # From the last day on which the buyer may be asked: longer than a yes may last, a share waits or a thing is owed.
 LINK_LASTS = timedelta(days=400)
+WORD_WAITS = timedelta(days=7)  # Then it is looked again whether a buyer's “I bought it” still waits.
 
 
 def ask_consent(lead: Lead) -> None:
@@ -52,7 +54,8 @@ def end_asking(lead_id: str) -> None:
 
 
 def end_protection(lead_id: str) -> None:
-    """Job, when the protection window ends; evidence of activity may have moved the end meanwhile."""
+    """Job, when the protection window ends; evidence of activity may have moved the end meanwhile. Not while the
+    buyer's “I bought it” waits: for an answer, or for the funds by which it was promised to count."""
     lead = db.session.get_one(Lead, lead_id)
     if lead.moderation is not Moderation.ACCEPTED or lead.protected_until is None or find_conversion(lead) is not None:
         return
@@ -61,6 +64,11 @@ def end_protection(lead_id: str) -> None:
         outbox.promise("end_protection", after=left, lead_id=lead.id)
         return
     lock_funds_of(lead)
+    word = None if lead.is_tracked else word_of(lead)
+    if word is not None and word.is_open:
+        lead.protected_until = clock.now() + WORD_WAITS
+        outbox.promise("end_protection", after=WORD_WAITS, lead_id=lead.id)
+        return
     end_lead(lead, why="the protection window ended")
 
 

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, or_, select, text
 from sqlalchemy.orm import defaultload
 
 from marketplace.bounties.models import Bounty, Terms
@@ -53,6 +53,9 @@ FOUND_FALSE = select(FraudCase.id).where(
     FraudCase.lead_id == bindparam("lead_id"), FraudCase.state == CaseState.PROVEN).limit(1)
 FINDING = or_(FraudCase.state.in_(FOUND_FRAUD),
               (FraudCase.state == CaseState.OPEN) & FraudCase.settles_at.is_not(None))  # It is appealed.
+FINDING_ENDED_AT = select(func.max(case(
+    (FraudCase.state == CaseState.EXPIRED, FraudCase.expires_at), else_=FraudCase.decided_at))).where(
+    FraudCase.state.in_((CaseState.LET_GO, CaseState.EXPIRED)), FraudCase.settles_at.is_not(None))
 HAS_FINDING = select(FraudCase.id).where(FraudCase.lead_id == bindparam("lead_id"), FINDING).limit(1)
 UNPAID = select(Dispute.id).join(BusinessDebt, BusinessDebt.id == Dispute.id).where(
     Dispute.lead_id == bindparam("lead_id"), BusinessDebt.owed_minor > 0)

@@ -21,6 +21,7 @@ SAID, CONFIRMED, UNANSWERED, DENIED = "word.said", "word.confirmed", "word.unans
 
 class Standing(StrEnum):
     ASKED = "asked"  # The business has not answered yet.
+    NOT_ASKED = "not_asked"  # Nor is it asked while a finding about the lead stands and is not for good.
     UNFUNDED = "unfunded"  # It counts, once the bounty has funds for it.
     COUNTED = "counted"  # The sale is recorded: by their word, or by the business itself.
     DENIED = "denied"
@@ -46,7 +47,7 @@ class BuyersWord:
 
     @property
     def is_open(self) -> bool:
-        return self.standing in {Standing.ASKED, Standing.UNFUNDED}
+        return self.standing in {Standing.ASKED, Standing.NOT_ASKED, Standing.UNFUNDED}
 
 
 LeadIds = Sequence[str] | Select[str]

@@ -26,8 +26,7 @@ from marketplace.tracking.binding import SOURCES
 from marketplace.tracking.models import WAITS, Binding, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.resolving import LinkBook, touches_of, windows_of
 
-MARKS = ("customer_hash", "email_hash")
-BY_CLICK = "click_hash"  # Another customer's, too, where both are named.
+MARKS = ("customer_hash", "email_hash", "click_hash")
 REPORTS, BINDINGS = insert(rows_of(Report)), insert(rows_of(Binding))
 _IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _SOURCES = [one.value for one in ConversionSource]
@@ -90,14 +89,14 @@ def count_plain(business_id: str, drafts: Mapping[int, dict[str, Any]], *, by: s
 
 
 def _find_plain(business_id: str, drafts: Mapping[int, dict[str, Any]]) -> dict[int, _Plain]:
-    own = Counter(one[name] for one in drafts.values() for name in ("external_id", *MARKS) if one[name])
+    own = Counter(known for one in drafts.values() for known in _known_by(one))
     wanted = {place: one for place, one in drafts.items() if _may_be_plain(one, own)}
     if not wanted:
         return {}
     seen = _seen_before(business_id, wanted.values())
     book, found = LinkBook(), dict[int, _Plain]()
     for place, columns in wanted.items():
-        if {columns["external_id"], columns[BY_CLICK], *(columns[name] for name in MARKS)} & seen:
+        if _known_by(columns) & seen:
             continue
         touches = touches_of(columns, business_id, book)
         attribution = attribute(
@@ -111,8 +110,11 @@ def _find_plain(business_id: str, drafts: Mapping[int, dict[str, Any]]) -> dict[
 def _may_be_plain(columns: Mapping[str, Any], own: Counter[str]) -> bool:
     return (columns["kind"] is ReportKind.SALE and columns["lead_said"] is None
             and bool(columns["link_code"] or columns["code"]) and any(columns[name] for name in MARKS)
-            and all(own[columns[name]] == 1 for name in ("external_id", *MARKS) if columns[name])
-            and (columns[BY_CLICK] == columns["customer_hash"] or not own[columns[BY_CLICK]]))
+            and all(own[known] == 1 for known in _known_by(columns)))
+
+
+def _known_by(columns: Mapping[str, Any]) -> set[str]:
+    return {columns[name] for name in ("external_id", *MARKS) if columns[name]}
 
 
 def _seen_before(business_id: str, drafts: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -120,7 +122,7 @@ def _seen_before(business_id: str, drafts: Iterable[Mapping[str, Any]]) -> set[s
     drafts = list(drafts)
     seen: set[str] = set()
     for statement, parameter, names in (
-            (KNOWN_IDS, "ids", ("external_id",)), (KNOWN_CUSTOMERS, "customers", ("customer_hash", BY_CLICK)),
+            (KNOWN_IDS, "ids", ("external_id",)), (KNOWN_CUSTOMERS, "customers", ("customer_hash", "click_hash")),
             (KNOWN_EMAILS, "emails", ("email_hash",))):
         if wanted := sorted({one[name] for one in drafts for name in names if one[name]}):
             seen.update(facts(statement, {"business_id": business_id, parameter: wanted}).scalars())
@@ -188,6 +190,7 @@ def _binding(business_id: str, one: _Plain, sold: Sold, now: datetime) -> dict[s
     touch, columns, bounty = one.found.touch, one.columns, one.link.bounty
     assert touch is not None
     return {"id": new_id("binding"), "business_id": business_id, "customer_hash": columns["customer_hash"],
-            "email_hash": columns["email_hash"], "source": SOURCES[touch.kind], "link_id": one.link.id,
-            "referrer_id": one.link.referrer_id, "bounty_id": bounty.id, "terms_id": bounty.terms.id,
-            "touched_at": touch.at, "lead_id": sold.lead_id, "created_at": now}
+            "email_hash": columns["email_hash"], "click_hash": columns["click_hash"],
+            "source": SOURCES[touch.kind], "link_id": one.link.id, "referrer_id": one.link.referrer_id,
+            "bounty_id": bounty.id, "terms_id": bounty.terms.id, "touched_at": touch.at, "lead_id": sold.lead_id,
+            "created_at": now}

@@ -39,6 +39,7 @@ def bind(report: Report, touch: Touch, link: ReferralLink, *, by: str) -> Bindin
                              fields={"customer": [BESIDE_A_CODE]})
     binding: Binding | None = db.session.scalar(insert_unless_there(Binding, Binding), {
         "business_id": report.business_id, "customer_hash": report.customer_hash, "email_hash": report.email_hash,
+        "click_hash": _click_of(report),
         "source": SOURCES[touch.kind], "link_id": link.id, "referrer_id": link.referrer_id,
         "bounty_id": link.bounty_id, "terms_id": link.bounty.terms.id, "touched_at": touch.at, "lead_id": None})
     if binding is None:
@@ -48,16 +49,16 @@ def bind(report: Report, touch: Touch, link: ReferralLink, *, by: str) -> Bindin
 
 
 def learn_marks(binding: Binding, report: Report) -> None:
-    """Whoever was known by one mark is known by both, unless the other one is somebody's already. By a click alone they
-    are known until they are named; a later report may say no more than that click."""
-    own = report.customer_hash
-    if (own and report.click_hash not in {None, own} and binding.customer_hash == report.click_hash
-            and _is_free(Binding.customer_hash, binding.business_id, own)):
-        binding.customer_hash, binding.click_hash = own, report.click_hash
-    for name in ("customer_hash", "email_hash"):
-        mark = getattr(report, name)
-        if mark and getattr(binding, name) is None and _is_free(getattr(Binding, name), binding.business_id, mark):
-            setattr(binding, name, mark)
+    """Whoever was known by one mark is known by all, unless another one is somebody's already. A click stands for the
+    business's own id until that is said."""
+    if binding.click_hash is None:
+        binding.click_hash = _click_of(report)
+    own = report.customer_hash if report.customer_hash != report.click_hash else None
+    if own and binding.customer_hash in {None, binding.click_hash} and _is_free(Binding.customer_hash, report, own):
+        binding.customer_hash = own
+    mark = report.email_hash
+    if mark and binding.email_hash is None and _is_free(Binding.email_hash, report, mark):
+        binding.email_hash = mark
 
 
 def lead_of_binding(binding: Binding, report: Report, *, name: str, by: str) -> Lead:
@@ -73,5 +74,12 @@ def lead_of_binding(binding: Binding, report: Report, *, name: str, by: str) -> 
     return lead
 
 
-def _is_free(column: InstrumentedAttribute[str | None], business_id: str, mark: str) -> bool:
-    return db.session.scalar(select(Binding.id).where(Binding.business_id == business_id, column == mark)) is None
+def _click_of(report: Report) -> str | None:
+    """Of several who came by one click it is the first one's."""
+    click = report.click_hash
+    return click if click and _is_free(Binding.click_hash, report, click) else None
+
+
+def _is_free(column: InstrumentedAttribute[str | None], report: Report, mark: str) -> bool:
+    return db.session.scalar(select(Binding.id).where(
+        Binding.business_id == report.business_id, column == mark)) is None

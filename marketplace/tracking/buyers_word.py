@@ -12,9 +12,15 @@ from marketplace.referrals.consent import BUYER
 from marketplace.referrals.deadlines import add_business_days
 from marketplace.referrals.kept_words import keep_words
 from marketplace.referrals.locks import lock_funds_of
-from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, Lead, Stage
+from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, FraudCase, Lead, Stage
 from marketplace.referrals.moderation import FundsGone
-from marketplace.referrals.queries import find_conversion, is_found_false
+from marketplace.referrals.queries import (
+    FINDING,
+    FINDING_ENDED_AT,
+    find_conversion,
+    has_finding,
+    is_found_false,
+)
 from marketplace.referrals.said_bought import (
     CONFIRMED,
     DENIED,
@@ -36,8 +42,11 @@ from marketplace.tracking.reported import Reported, columns_of
 
 ANSWERED_WITHIN = 5  # Business days.
 REMINDED_AFTER = 3  # Business days.
+ASKED_AGAIN = timedelta(days=1)  # Whether a finding about its lead still stands.
 WAITS_FOR_BUSINESS, SAID_NO, RECORDED = "business_asked", "business_says_no", "recorded_meanwhile"
 S = ReportState
+IS_FOUND = exists().where(FraudCase.lead_id == Report.lead_id, FINDING)
+ENDED_AT = FINDING_ENDED_AT.where(FraudCase.lead_id == Report.lead_id).correlate(Report).scalar_subquery()
 
 
 class NothingToSay(Conflict):
@@ -110,9 +119,18 @@ def deny_word(report: Report, *, by: User, why: str) -> None:
 
 
 def count_buyers_word(report_id: str) -> None:
-    """Job, after five business days: silence resolves for the buyer's word, and the business is told so."""
+    """Job, after five business days: silence resolves for the buyer's word, and the business is told so. Not while a
+    finding about its lead stands, for then nobody asks; once that has ended, the business is asked again."""
     report = db.session.get_one(Report, report_id)
-    if _waits(report):
+    if not _waits(report):
+        return
+    left = due_of(report) - clock.now()
+    if has_finding(_lead(report).id):
+        outbox.promise("count_buyers_word", after=ASKED_AGAIN, report_id=report.id)
+    elif left > timedelta(0):
+        outbox.promise("send_letter", letter="buyer_says_bought", report_id=report.id)
+        outbox.promise("count_buyers_word", after=left, report_id=report.id)
+    else:
         silence = "The business did not answer within five business days, so it counts as the buyer says."
         if _count(report, UNANSWERED, silence, by=audit.SYSTEM):
             outbox.promise("send_letter", letter="word_unanswered", report_id=report.id)
@@ -169,41 +187,58 @@ def _waits(report: Report) -> bool:
 def _check_waits(report: Report) -> None:
     if not _waits(report) or find_conversion(_lead(report)) is not None:
         raise NotAsked("This is answered already.", next_step="Reload the page to see where it stands.")
+    if has_finding(_lead(report).id):
+        raise NotAsked("A person found that this lead is not genuine, so you are not asked now.",
+                       next_step="Wait until that is decided for good. If it is genuine after all, we ask you then.")
+
+
+def is_asked(report: Report) -> bool:
+    """Whether the business is to answer now: not while a finding about the lead stands."""
+    return _waits(report) and not has_finding(_lead(report).id)
 
 
 def due_of(report: Report) -> datetime:
     """By when the business answers."""
-    return add_business_days(report.created_at, ANSWERED_WITHIN)
+    return _due(report, db.session.scalar(FINDING_ENDED_AT.where(FraudCase.lead_id == report.lead_id)))
+
+
+def _due(report: Report, finding_ended_at: datetime | None) -> datetime:
+    """Of a finding that ended without effect, its days begin anew."""
+    return add_business_days(max(report.created_at, finding_ended_at or report.created_at), ANSWERED_WITHIN)
 
 
 def read_words(lead_ids: LeadIds) -> dict[str, BuyersWord]:
     """What the buyers of these leads have said, and where it stands: for the pages of leads."""
     is_sold = exists().where(Conversion.lead_id == Report.lead_id, Conversion.kind == ConversionKind.SALE)
-    found = db.session.execute(select(Report, is_sold).where(
+    found = db.session.execute(select(Report, is_sold, IS_FOUND, ENDED_AT).where(
         Report.lead_id.in_(lead_ids), Report.source == ConversionSource.BUYER_CONFIRMED))
-    return {word.lead_id: word for word in (_word(report, is_sold=sold) for report, sold in found)}
+    return {word.lead_id: word for word in (
+        _word(report, _due(report, ended_at), is_sold=sold, is_found=is_found)
+        for report, sold, is_found, ended_at in found)}
 
 
 def words_waiting(business_id: str) -> list[BuyersWord]:
     """Those that the business has to answer, the first to end first."""
-    return [_word(one, is_sold=False) for one in db.session.scalars(
-        select(Report).join(Lead, Lead.id == Report.lead_id).where(
+    return [_word(one, _due(one, ended_at), is_sold=False, is_found=False) for one, ended_at in db.session.execute(
+        select(Report, ENDED_AT).join(Lead, Lead.id == Report.lead_id).where(
             Report.business_id == business_id, Report.reason == WAITS_FOR_BUSINESS, Report.state == S.MATCHED,
-            Lead.stage != Stage.WON).order_by(Report.id))]
+            Lead.stage != Stage.WON, ~IS_FOUND).order_by(Report.id))]
 
 
-def _word(report: Report, *, is_sold: bool) -> BuyersWord:
-    amount, standing = report.amount, _standing(report, is_sold=is_sold)
+def _word(report: Report, due: datetime, *, is_sold: bool, is_found: bool) -> BuyersWord:
+    amount, standing = report.amount, _standing(report, is_sold=is_sold, is_found=is_found)
     assert amount is not None
     assert report.lead_id is not None
-    return BuyersWord(report.lead_id, report.id, amount, report.happened_at.date(), report.created_at, due_of(report),
+    return BuyersWord(report.lead_id, report.id, amount, report.happened_at.date(), report.created_at, due,
                       standing, why=report.reasons[-1] if standing is Standing.DENIED else "")
 
 
-def _standing(report: Report, *, is_sold: bool) -> Standing:
+def _standing(report: Report, *, is_sold: bool, is_found: bool) -> Standing:
     """After a no, the sale may be recorded all the same: by the business itself, or by a ruling."""
+    if _waits(report):
+        return Standing.NOT_ASKED if is_found else Standing.ASKED
     if report.state is S.MATCHED:
-        return Standing.ASKED if report.reason == WAITS_FOR_BUSINESS else Standing.UNFUNDED
+        return Standing.UNFUNDED
     if is_sold or report.state in {S.APPROVED, S.DUPLICATE} or report.reason == RECORDED:
         return Standing.COUNTED
     return Standing.DENIED if report.reason == SAID_NO else Standing.NOT_COUNTED

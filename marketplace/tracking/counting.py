@@ -19,7 +19,7 @@ from marketplace.referrals.stages import (
     qualify,
     sell,
 )
-from marketplace.referrals.tracked import come_back, reserve_again
+from marketplace.referrals.tracked import BountyClosed, come_back, reserve_again
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import Report, ReportKind, ReportState
 
@@ -154,8 +154,10 @@ def _reject(report: Report, code: str, why: str, *, by: str) -> None:
 
 
 def reject(report: Report, refusal: DomainError, *, by: str) -> None:
-    """For the reason that a verb gave."""
+    """For the reason that a verb gave. Of a buyer's word everybody had read that it counts, so they are told."""
     _reject(report, refusal.code, _told(refusal), by=by)
+    if report.source is ConversionSource.BUYER_CONFIRMED and isinstance(refusal, BountyClosed):
+        outbox.promise("send_letter", letter="word_not_counted", report_id=report.id)
 
 
 def _told(refusal: DomainError) -> str:

@@ -12,7 +12,7 @@ from marketplace.referrals.letters import to_members, to_referrer
 from marketplace.referrals.models import Consent, Lead
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.reward_letters import to_introduced_buyer
-from marketplace.tracking.buyers_word import WAITS_FOR_BUSINESS, due_of
+from marketplace.tracking.buyers_word import due_of, is_asked
 from marketplace.tracking.models import Reattribution, Report, ReportState
 from marketplace.tracking.standing import rewards_of
 
@@ -42,7 +42,7 @@ def credited_anew(moved_id: str) -> list[Mail]:
 def buyer_says_bought(report_id: str) -> list[Mail]:
     """The business answers, yes or no; the referrer hears of it."""
     report, lead = _word(report_id)
-    if report.reason != WAITS_FOR_BUSINESS:
+    if not is_asked(report):
         return []
     return [
         *to_members(
@@ -62,7 +62,7 @@ def buyer_says_bought(report_id: str) -> list[Mail]:
 def word_reminded(report_id: str) -> list[Mail]:
     """The one reminder, two business days before silence counts."""
     report, lead = _word(report_id)
-    if report.reason != WAITS_FOR_BUSINESS:
+    if not is_asked(report):
         return []
     return to_members(
         lead.business, "Did this buyer buy from you?",
@@ -121,6 +121,20 @@ def word_denied(report_id: str) -> list[Mail]:
     ]
 
 
+def word_not_counted(report_id: str) -> list[Mail]:
+    """Buyer and referrer: the bounty has closed, and has nothing left for this lead."""
+    report, lead = _word(report_id)
+    name = lead.business.name
+    why = (f"The bounty of {name} is closed, and nothing is left in it for this introduction. So no reward is paid for "
+           "it.")
+    return [
+        *to_referrer(lead, f"{name}: a purchase earns nothing", f"The buyer said that they bought{_what(report)}.", why,
+                     "Nothing more happens by itself. If you see it differently, answer this mail."),
+        *_to_buyer(lead, f"What you said of your purchase from {name}", f"You said that you bought{_what(report)}.",
+                   f"{why} Your purchase itself is not touched by that.", "Nothing is needed of you."),
+    ]
+
+
 def _word(report_id: str) -> tuple[Report, Lead]:
     report = db.session.get_one(Report, report_id)
     return report, db.session.get_one(Lead, report.lead_id)
@@ -145,5 +159,6 @@ def _to(user_id: str, subject: str, *paragraphs: str, action: tuple[str, str]) -
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
-        credited_anew, buyer_says_bought, word_reminded, word_unanswered, word_counted, word_denied)
+        credited_anew, buyer_says_bought, word_reminded, word_unanswered, word_counted, word_denied,
+        word_not_counted)
 }

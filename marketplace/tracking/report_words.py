@@ -2,7 +2,7 @@
 from marketplace.referrals.models import ConversionSource
 from marketplace.referrals.reward_words import main_reward, reward_next
 from marketplace.tracking.binding import CustomerUnsaid
-from marketplace.tracking.buyers_word import RECORDED, SAID_NO, WAITS_FOR_BUSINESS
+from marketplace.tracking.buyers_word import RECORDED, SAID_NO, WAITS_FOR_BUSINESS, is_asked
 from marketplace.tracking.counting import NO_SALE_YET
 from marketplace.tracking.intake import CLAIMED, LINK_ENDED, NO_FUNDS
 from marketplace.tracking.models import ReportKind, ReportState
@@ -30,6 +30,8 @@ BY_REASON = {
     SAID_NO: "The business says that there was no purchase. Buyer and referrer are told; the referrer may dispute it.",
     RECORDED: "Nothing: the sale was recorded meanwhile, and counts once.",
 }
+NOT_ASKED = ("Nobody is asked while it is not decided for good whether its lead is genuine. If it is, the business "
+             "then says yes or no within five business days.")
 STANDING = {
     ReportState.UNMATCHED: "We keep it and ask again whenever a link, a lead or a sign-up of this customer arrives. A "
                            "referrer who brought them can claim it.",
@@ -47,4 +49,6 @@ def next_in_words(outcome: Outcome) -> str:
         return reward_next(main_reward(outcome.rewards))
     if outcome.report.state is ReportState.DISPUTED:
         return STANDING[ReportState.DISPUTED]
+    if outcome.reason == WAITS_FOR_BUSINESS and not is_asked(outcome.report):
+        return NOT_ASKED
     return BY_REASON.get(outcome.reason or "", "") or STANDING[outcome.report.state]

@@ -70,19 +70,22 @@ def _bindings_of(report: Report) -> list[Binding]:
     """By any mark; there may be several."""
     found: dict[str, Binding] = {}
     for name, mark in (("customer_hash", report.customer_hash), ("email_hash", report.email_hash),
-                       ("customer_hash", report.click_hash)):
+                       ("customer_hash", report.click_hash), ("click_hash", report.click_hash)):
         if mark:
             found |= {one.id: one for one in _bound_by(name, mark, report)}
-    if report.click_hash and report.customer_hash == report.click_hash:  # They may have been named since.
-        found |= {one.id: one for one in _bound_by("click_hash", report.click_hash, report)}
     return list(found.values())
 
 
 def _bound_by(name: str, mark: str, report: Report) -> list[Binding]:
-    """One visit is one customer; but not where the address is another's."""
+    """One visit is one customer; but not where the address, or the business's own id for them, is another's."""
     found = db.session.scalars(OF_MARK[name], {"business_id": report.business_id, "mark": mark}).all()
     return [one for one in found if mark != report.click_hash or not (
-        report.email_hash and one.email_hash and one.email_hash != report.email_hash)]
+        _differ(one.email_hash, report.email_hash) or _differ(one.customer_hash, report.customer_hash, but=mark))]
+
+
+def _differ(known: str | None, said: str | None, *, but: str | None = None) -> bool:
+    """``but``: a click in the place of an id says nothing of it."""
+    return known not in {None, but, said} and said not in {None, but}
 
 
 def _of_binding(binding: Binding) -> Bound:

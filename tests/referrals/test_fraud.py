@@ -18,7 +18,7 @@ from marketplace.referrals.appeals import NotRefused, appeal_decision
 from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.contact import NoConsent, open_contact, see_leads
-from marketplace.referrals.deadlines import decision_due
+from marketplace.referrals.deadlines import add_business_days, decision_due
 from marketplace.referrals.desk.deciders import why_not_yours
 from marketplace.referrals.desk.escalating import escalate_lead
 from marketplace.referrals.desk.telling import tell_now
@@ -51,7 +51,7 @@ from marketplace.referrals.pointing import withdraw_lead
 from marketplace.referrals.queries import record_of_business, record_of_referrer, rewards_of_lead
 from marketplace.referrals.stages import NotOpen, change_stage
 from marketplace.referrals.timeline import tell_story
-from marketplace.tracking.buyers_word import NothingToSay, say_bought
+from marketplace.tracking.buyers_word import NotAsked, NothingToSay, confirm_word, find_word, say_bought
 from tests import factories as make
 from tests.browsing import body_of, words_of
 from tests.old_database import migrate, old_database
@@ -485,6 +485,38 @@ class TestWordsForEveryReader:
         later(days=8)
         work()
         assert "word.unanswered" not in actions_on(own_device.id) and rewards_of_lead(again(own_device)) == []
+
+    def test_while_a_finding_stands_the_buyers_word_is_not_asked_and_after_it_anew(
+            self, own_device, ana, wes, mona, as_user, anonymous, work, later, mailbox):
+        do(say_bought, again(own_device), amount=make.SALE, bought_on=clock.now().date(), is_proven=True)
+        link = urlsplit(buyer_link(again(own_device), MAILED)).path
+        confirm(own_device, mona)
+        do(cases.explain_lead, again(own_device), by=ana, why="We share a browser at work.")
+        desk, pipeline = f"/dashboard/business/{own_device.business_id}", f"/businesses/{own_device.business_id}/leads"
+        own = page_for(as_user(wes), own_device)
+        assert "says that they bought from you" not in words_of(as_user(wes).page(desk))
+        assert "Say yes or no" not in own and "How it stands" not in own and "said so already" not in own
+        assert "Your turn" not in words_of(as_user(wes).page(pipeline))
+        assert "is not asked while it is not decided" in page_for(as_user(ana), own_device)
+        assert "asked to say yes or no, and we tell you" in words_of(anonymous.page(link))
+        word = find_word(again(own_device))
+        why = as_user(wes).page(f"/conversions/{word.id}")
+        assert "Nobody is asked while" in words_of(why) and "Yes, they bought" not in words_of(why)
+        with pytest.raises(NotAsked):
+            do(confirm_word, word, by=wes)
+        later(days=9)
+        work()
+        assert "word.unanswered" not in actions_on(own_device.id)
+        assert "did this buyer buy" not in " ".join(str(mail["Subject"]).lower() for mail in mailbox.to(wes.email))
+        do(cases.let_go, case_of(own_device), by=mona, reason="He is right.")
+        due = day_in_words(add_business_days(clock.now(), 5))
+        assert f"Say yes or no by {due}" in words_of(as_user(wes).page(pipeline))
+        later(days=2)
+        work()
+        assert due in body_of(mailbox.last_to(wes.email)) and "word.unanswered" not in actions_on(own_device.id)
+        later(days=7)
+        work()
+        assert "word.unanswered" in actions_on(own_device.id)
 
     def test_a_strong_sign_at_the_buyers_yes(self, bounty, ana, wes, work):
         lead = make.accept(make.make_lead(bounty, by=ana))

@@ -215,6 +215,8 @@ def test_a_lead_that_was_given_up_and_its_money_spent_waits_for_money(introduced
     kept = fresh_report(said)
     assert (kept.state, kept.reason) == (ReportState.MATCHED, "funds_gone")
     assert "as soon as you have funded it" in body_of(mailbox.last_to(make.owner_of(bounty.business).email))
+    clock.move(days=120)  # Its protection would have ended; but it was promised to count.
+    work()
     assert "fund the bounty, then the sale is recorded" in as_user(make.owner_of(bounty.business)).get(f"/leads/{introduced.id}").text
     make.fund_bounty(db.session.get_one(Bounty, bounty.id))
     with transaction():
@@ -229,9 +231,9 @@ def test_what_waits_for_money_hinders_nobody_once_its_lead_is_over(introduced, b
     for number in range(4):
         report(bounty.business, external_id=f"o{number}", customer=f"c{number}", click=click(link(bounty, people[1])))
     end_reading()
-    with transaction():  # As if the bounty had had no funds on the day on which silence counted, and the lead ended then.
+    with transaction():  # As if the bounty had had no funds on the day on which silence counted, and an admin ended the lead.
         move_report(db.session.get_one(Report, said.id), ReportState.MATCHED, by="system", reason="funds_gone")
-        end_lead(db.session.get_one(Lead, introduced.id), why="the protection window ended")
+        end_lead(db.session.get_one(Lead, introduced.id), why="an admin ended it")
     waiting = db.session.scalars(select(Report).where(Report.reason == "funds_gone", Report.id != said.id)).all()
     assert len(waiting) >= 1
     make.fund_bounty(db.session.get_one(Bounty, bounty.id))
@@ -242,7 +244,7 @@ def test_what_waits_for_money_hinders_nobody_once_its_lead_is_over(introduced, b
 
 
 def test_of_a_closed_bounty_that_has_nothing_left_for_a_lead_the_buyers_word_counts_no_more(
-        introduced, bounty, people, clock, work):
+        introduced, bounty, people, clock, work, mailbox):
     said, owner = say(introduced), make.owner_of(bounty.business)
     end_reading()
     with transaction():
@@ -255,6 +257,8 @@ def test_of_a_closed_bounty_that_has_nothing_left_for_a_lead_the_buyers_word_cou
     work()
     kept = fresh_report(said)
     assert (kept.state, kept.reason) == (ReportState.REJECTED, "bounty_closed") and len(live_rewards()) == 3
+    for person in (people[0].email, "david@example.com"):
+        assert "no reward is paid for it" in body_of(mailbox.last_to(person))
 
 
 def fresh_report(one):

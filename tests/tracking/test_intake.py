@@ -119,7 +119,7 @@ def test_both_ways_of_counting_write_the_same(ana, bounty, westside, monkeypatch
             select(AuditEvent).where(AuditEvent.subject_id.in_(
                 [lead.id, reward.id, conversion.id, binding.id, outcome.report.id])))}
         kept = [{column.name: getattr(one, column.key) for column in one.__table__.columns
-                 if column.name not in {"id", "version", "external_id", "customer_hash", "fingerprint", "payload"}
+                 if column.name not in {"id", "version", "external_id", "customer_hash", "click_hash", "fingerprint", "payload"}
                  and not column.name.endswith(("_at", "_id", "_until"))}
                 for one in (lead, reward, conversion, binding, fresh(outcome), lead.evidence)]
         return kept, trail, {name: value for name, value in conversion.payload.items() if name != "order_number"}
@@ -127,7 +127,7 @@ def test_both_ways_of_counting_write_the_same(ana, bounty, westside, monkeypatch
     anas = click(link(bounty, ana))
     at_once = report(westside, click=anas, customer="cus_1", external_id="a")
     monkeypatch.setattr(batches, "_may_be_plain", lambda *said: False)
-    usual = report(westside, click=anas, customer="cus_2", external_id="b")
+    usual = report(westside, click=click(link(bounty, ana), visitor="visitor-of-test2"), customer="cus_2", external_id="b")
     assert rows(at_once) == rows(usual) and (at_once.state, at_once.reasons) == (usual.state, usual.reasons)
     funds = ledger.find_balance(AccountKind.FUNDS, bounty.id, "usd")
     assert funds == Money(105_000, "usd") and ledger.check_ledger() == []
@@ -191,6 +191,24 @@ def test_who_was_known_by_a_click_alone_and_is_named_later_is_one_customer(ana, 
     assert len({fresh(one).lead_id for one in (sold, mailed)}) == db.session.query(Lead).count() == 2
     somebody_else = report(westside, external_id="o6", click=visit, customer="cus_2")  # Whoever is named, is who they are.
     assert somebody_else.state == "pending" and db.session.query(Lead).count() == 3
+
+
+def test_one_visit_buys_first_once_in_whatever_order_it_is_named(ana, bounty, westside):
+    anas, once = link(bounty, ana), ["pending", "rejected", "rejected"]
+    for number, order in enumerate((" ie", " ei", "i e", "e i", "ie ")):  # By the click alone, with an id, with an address.
+        visit = click(anas, visitor=f"visitor-of-test{number}")
+        known = {" ": {}, "i": {"customer": f"cus_{number}"}, "e": {"email": f"kim{number}@example.com"}}
+        make.fund_bounty(db.session.get_one(Bounty, bounty.id))
+        assert [report(westside, external_id=f"o{number}{one}", click=visit, **known[one]).state for one in order] == once, order
+    visit = click(anas, visitor="visitor-of-test9")
+    together = [Reported(external_id=f"t{at}", kind=ReportKind.SALE, amount=SALE, click=visit, **one)
+                for at, one in enumerate(({"customer": "cus_9"}, {}, {"email": "kim9@example.com"}))]
+    end_reading()
+    with transaction():
+        taken = take_conversions(db.session.get_one(Business, westside.id), together, source=ConversionSource.API,
+                                 by=make.owner_of(westside))
+        assert [one.state for one in taken] == once
+    assert len(rewards()) == db.session.query(Binding).count() == 6
 
 
 def test_a_code_that_was_ended_promises_nothing_more_and_what_was_clicked_or_said_before_counts(ana, bounty, westside, clock):

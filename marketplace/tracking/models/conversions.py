@@ -39,7 +39,7 @@ class Binding(Base):
     """A customer of a business belongs to whoever brought them first, under the terms of that day.
 
     The customer is a scrambled mark of the business's own id for them, and of their address where it was told; as long
-    as nothing but their click is known, of that, and it is kept when they are named.
+    as nothing but their click is known, of that. The click is kept beside, so whatever is told of it later is theirs.
     """
 
     __tablename__ = "bindings"
@@ -54,7 +54,7 @@ class Binding(Base):
     business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"))
     customer_hash: Mapped[str | None]
     email_hash: Mapped[str | None]
-    click_hash: Mapped[str | None]  # By what they were known before the business said its own id for them.
+    click_hash: Mapped[str | None]  # Of the first visit that was told of them.
     source: Mapped[LeadSource] = state_column(LeadSource)  # A link or a code.
     link_id: Mapped[str]
     referrer_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)

@@ -18,7 +18,7 @@ from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.disputes.subjects import disputes_no_until
 from marketplace.referrals.models import Conversion, ConversionSource, Lead
 from marketplace.referrals.schemas import FreezeInput
-from marketplace.tracking.buyers_word import SAID_NO, WAITS_FOR_BUSINESS, confirm_word, deny_word, due_of
+from marketplace.tracking.buyers_word import SAID_NO, confirm_word, deny_word, due_of, is_asked
 from marketplace.tracking.intake import take_conversion
 from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_reattribute, may_report, may_see_reports
@@ -133,7 +133,7 @@ def _why(report_id: str, form: Form | None = None) -> Any:
     report = get_report(report_id, seen_by=user)
     outcome, lead = outcome_of(report), db.session.get(Lead, report.lead_id) if report.lead_id else None
     is_inside = may_see_reports(user, report.business_id)
-    waits = report.reason == WAITS_FOR_BUSINESS
+    waits = is_asked(report)
     until = disputes_no_until(lead) if lead and report.reason == SAID_NO else None
     return render_template(
         "tracking/why.html", report=report, outcome=outcome, lead=lead, form=form, kinds=KINDS, sources=SOURCES,
