@@ -6,6 +6,7 @@ from marketplace.foundation.money import show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.audience import Audience, reader_of
 from marketplace.referrals.disputed import PartsByReward, disputed_among, disputed_parts
+from marketplace.referrals.disputes.subjects import disputes_no_until
 from marketplace.referrals.figures import leads_with_address
 from marketplace.referrals.fraud.words import cases_of, said_of
 from marketplace.referrals.models import Consent, FraudCase, Lead, Moderation, Reward, RewardState, Stage
@@ -38,7 +39,7 @@ def _once_answered(
     lead: Lead, audience: Audience, rewards: list[Reward], word: BuyersWord | None, *, is_yes_over: bool | None,
     disputed: PartsByReward | None,
 ) -> str:
-    if word is not None and lead.stage is not Stage.WON and (said := _word_next(word, audience)):
+    if word is not None and lead.stage is not Stage.WON and (said := _word_next(lead, word, audience)):
         return said
     if rewards and (lead.stage is Stage.WON or lead.stage in IN_THE_END):
         return _reward_next(lead, main_reward(rewards), reader_of(lead, audience), disputed)
@@ -54,7 +55,8 @@ def next_steps(
     known, cases, over = leads_with_address(leads), cases_of(leads), yes_over_among(leads)
     disputed = disputed_among(one for lead in leads for one in rewards[lead.id])
     return {lead.id: next_step(lead, audience, rewards[lead.id], is_address_known=lead.id in known, cases=cases,
-                               word=words.get(lead.id), is_yes_over=lead.id in over, disputed=disputed) for lead in leads}
+                               word=words.get(lead.id), is_yes_over=lead.id in over, disputed=disputed)
+            for lead in leads}
 
 
 def yes_over_among(leads: Sequence[Lead]) -> set[str]:
@@ -63,8 +65,8 @@ def yes_over_among(leads: Sequence[Lead]) -> set[str]:
     return {lead_id for lead_id, grant in live_grants(granted).items() if grant.until < today} if granted else set()
 
 
-def _word_next(word: BuyersWord, audience: Audience) -> str:
-    """While the buyer's “I bought it” waits for somebody."""
+def _word_next(lead: Lead, word: BuyersWord, audience: Audience) -> str:
+    """While the buyer's “I bought it” waits for somebody, or was denied."""
     by, is_business = day_in_words(word.due), audience is B
     if word.standing is Standing.ASKED:
         return (f"The buyer says that they bought. Say yes or no by {by}: silence counts as a yes." if is_business else
@@ -73,8 +75,10 @@ def _word_next(word: BuyersWord, audience: Audience) -> str:
         return ("The buyer bought, and it counts: fund the bounty, then the sale is recorded." if is_business else
                 "The buyer bought, and it counts as soon as the business has funded the bounty again.")
     if word.standing is Standing.DENIED and not is_business:
-        who = "You" if audience is R else "The referrer"
-        return f"The buyer says that they bought, the business that they did not. {who} may dispute it for thirty days."
+        until, who = disputes_no_until(lead), "You" if audience is R else "The referrer"
+        then = f"{who} may dispute it until {day_in_words(until)}." if until else (
+            "It earns nothing unless the sale is recorded.")
+        return f"The buyer says that they bought, the business that they did not. {then}"
     return ""
 
 

@@ -124,12 +124,14 @@ def test_a_no_is_told_to_buyer_and_referrer_who_may_dispute_it_for_thirty_days(
     begun = anas.page(f"/leads/{lead.id}/disputes/new")
     assert begun.xpath("//input[@name='amount']/@value") == ["30000.00"]
     assert "The business says that there was no purchase" in read(as_user(owner), f"/conversions/{said}")
+    assert f"You may dispute it until {until}." in read(anas, "/leads")
     clock.move(days=28)  # The purchase is longer ago than thirty days, the no is not.
     end_reading()
     bought_on = db.session.get_one(Report, said).happened_at.date()
     with transaction():
         open_dispute(db.session.get_one(Lead, lead.id), DisputeKind.UNTRACKED, by=db.session.get_one(User, ana.id),
                      text="He showed me the car on Saturday.", claim=Claim(bought_on, make.SALE))
+    assert "It earns nothing unless the sale is recorded." in read(anas, "/leads"), "it is disputed already"
 
 
 def test_silence_tells_all_three(lead, owner, ana, said, anonymous, clock, work, mailbox):
