@@ -11,7 +11,7 @@ from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
 from marketplace.referrals.deadlines import decision_due
 from marketplace.referrals.desk.as_told import told_state
-from marketplace.referrals.disputed import disputed_rewards_of, frozen_of
+from marketplace.referrals.disputed import disputed_among, disputed_rewards_of, frozen_of
 from marketplace.referrals.models import (
     Buyer,
     Clawback,
@@ -53,7 +53,9 @@ def earnings_of(user: User) -> list[Earnings]:
         select(Reward.currency, Reward.state, func.sum(Reward.amount_minor - back), func.sum(back))
         .outerjoin(clawed, clawed.c.reward_id == Reward.id)
         .where(Reward.beneficiary_id == user.id).group_by(Reward.currency, Reward.state)).all()
-    frozen = [(one.state, frozen_of(one)) for one in disputed_rewards_of(user)]
+    disputed = disputed_rewards_of(user)
+    among = disputed_among(disputed)
+    frozen = [(one.state, frozen_of(one, among)) for one in disputed]
     return [_added_up(currency, [(state, int(net), int(gone)) for of, state, net, gone in found if of == currency],
                       [(state, amount) for state, amount in frozen if amount.currency == currency])
             for currency in sorted({row.currency for row in found})]

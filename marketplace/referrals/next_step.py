@@ -5,7 +5,8 @@ from marketplace.foundation import clock
 from marketplace.foundation.money import show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.audience import Audience, reader_of
-from marketplace.referrals.disputed import disputed_parts
+from marketplace.referrals.disputed import PartsByReward, disputed_among, disputed_parts
+from marketplace.referrals.disputes.subjects import disputes_no_until
 from marketplace.referrals.figures import leads_with_address
 from marketplace.referrals.fraud.words import cases_of, said_of
 from marketplace.referrals.models import Consent, FraudCase, Lead, Moderation, Reward, RewardState, Stage
@@ -20,9 +21,10 @@ R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYE
 def next_step(
     lead: Lead, audience: Audience, rewards: list[Reward], *, is_address_known: bool | None = None,
     cases: Mapping[str, FraudCase] | None = None, word: BuyersWord | None = None, is_yes_over: bool | None = None,
+    disputed: PartsByReward | None = None,
 ) -> str:
     """One sentence: what happens next, and who has to do it. Lists know ``is_address_known``, ``cases`` of fraud, the
-    buyer's ``word`` and ``is_yes_over`` of all their leads."""
+    buyer's ``word``, ``is_yes_over`` and what is ``disputed`` of all their leads."""
     case = (cases_of([lead]) if cases is None else cases).get(lead.id)
     if said := said_of(case, lead, audience, has_earned=bool(rewards)):
         return said
@@ -30,16 +32,17 @@ def next_step(
         return _before_acceptance(lead, audience)
     if lead.consent is Consent.ASKED:
         return _while_asked(lead, audience, is_address_known=is_address_known)
-    return _once_answered(lead, audience, rewards, word, is_yes_over=is_yes_over)
+    return _once_answered(lead, audience, rewards, word, is_yes_over=is_yes_over, disputed=disputed)
 
 
 def _once_answered(
     lead: Lead, audience: Audience, rewards: list[Reward], word: BuyersWord | None, *, is_yes_over: bool | None,
+    disputed: PartsByReward | None,
 ) -> str:
-    if word is not None and lead.stage is not Stage.WON and (said := _word_next(word, audience)):
+    if word is not None and lead.stage is not Stage.WON and (said := _word_next(lead, word, audience)):
         return said
     if rewards and (lead.stage is Stage.WON or lead.stage in IN_THE_END):
-        return _reward_next(lead, main_reward(rewards), reader_of(lead, audience))
+        return _reward_next(lead, main_reward(rewards), reader_of(lead, audience), disputed)
     if lead.stage in IN_THE_END:
         return TO_BUSINESS.get(lead.stage, IN_THE_END[lead.stage]) if audience is B else IN_THE_END[lead.stage]
     return _in_talks(lead, audience, is_yes_over=bool(yes_over_among([lead])) if is_yes_over is None else is_yes_over)
@@ -50,8 +53,10 @@ def next_steps(
 ) -> dict[str, str]:
     """The same for a list, by lead, in a few statements."""
     known, cases, over = leads_with_address(leads), cases_of(leads), yes_over_among(leads)
+    disputed = disputed_among(one for lead in leads for one in rewards[lead.id])
     return {lead.id: next_step(lead, audience, rewards[lead.id], is_address_known=lead.id in known, cases=cases,
-                               word=words.get(lead.id), is_yes_over=lead.id in over) for lead in leads}
+                               word=words.get(lead.id), is_yes_over=lead.id in over, disputed=disputed)
+            for lead in leads}
 
 
 def yes_over_among(leads: Sequence[Lead]) -> set[str]:
@@ -60,8 +65,8 @@ def yes_over_among(leads: Sequence[Lead]) -> set[str]:
     return {lead_id for lead_id, grant in live_grants(granted).items() if grant.until < today} if granted else set()
 
 
-def _word_next(word: BuyersWord, audience: Audience) -> str:
-    """While the buyer's “I bought it” waits for somebody."""
+def _word_next(lead: Lead, word: BuyersWord, audience: Audience) -> str:
+    """While the buyer's “I bought it” waits for somebody, or was denied."""
     by, is_business = day_in_words(word.due), audience is B
     if word.standing is Standing.ASKED:
         return (f"The buyer says that they bought. Say yes or no by {by}: silence counts as a yes." if is_business else
@@ -70,24 +75,26 @@ def _word_next(word: BuyersWord, audience: Audience) -> str:
         return ("The buyer bought, and it counts: fund the bounty, then the sale is recorded." if is_business else
                 "The buyer bought, and it counts as soon as the business has funded the bounty again.")
     if word.standing is Standing.DENIED and not is_business:
-        who = "You" if audience is R else "The referrer"
-        return f"The buyer says that they bought, the business that they did not. {who} may dispute it for thirty days."
+        until, who = disputes_no_until(lead), "You" if audience is R else "The referrer"
+        then = f"{who} may dispute it until {day_in_words(until)}." if until else (
+            "It earns nothing unless the sale is recorded.")
+        return f"The buyer says that they bought, the business that they did not. {then}"
     return ""
 
 
-def _reward_next(lead: Lead, reward: Reward, to: str | None) -> str:
+def _reward_next(lead: Lead, reward: Reward, to: str | None, disputed: PartsByReward | None) -> str:
     if taking := taking_back(reward, to):
         return taking
     if reward.clawbacks and reward.state is not RewardState.VOIDED:
         taken = f"{show_money(reward.clawed_back)} was taken back"
-        return f"{_and_then(lead, reward, to)} {taken}, {why_taken(reward.clawbacks)}."
-    return _and_then(lead, reward, to)
+        return f"{_and_then(lead, reward, to, disputed)} {taken}, {why_taken(reward.clawbacks)}."
+    return _and_then(lead, reward, to, disputed)
 
 
-def _and_then(lead: Lead, reward: Reward, to: str | None) -> str:
-    if reward.state is RewardState.PAID and not disputed_parts(reward) and still_possible(lead).minor:
+def _and_then(lead: Lead, reward: Reward, to: str | None, disputed: PartsByReward | None) -> str:
+    if reward.state is RewardState.PAID and not disputed_parts(reward, disputed) and still_possible(lead).minor:
         return "This part is paid. Later parts or renewals may still earn more."
-    return reward_next(reward, to)
+    return reward_next(reward, to, disputed)
 
 
 def _before_acceptance(lead: Lead, audience: Audience) -> str:

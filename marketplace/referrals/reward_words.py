@@ -9,6 +9,7 @@ from marketplace.foundation.money import show_money, zero
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.caps import CREDITED_ANEW
+from marketplace.referrals.disputed import PartsByReward
 from marketplace.referrals.models import (
     Choice,
     Clawback,
@@ -72,7 +73,7 @@ def main_reward(rewards: Sequence[Reward]) -> Reward:
     return (own or shared or rewards)[-1]
 
 
-def reward_next(reward: Reward, to: str | None = None) -> str:
+def reward_next(reward: Reward, to: str | None = None, among: PartsByReward | None = None) -> str:
     """One or two sentences: what happens next with this reward.
 
     ``to``, here and below: who reads, by the id of the person or the business, or “buyer” (audience.reader_of).
@@ -81,7 +82,7 @@ def reward_next(reward: Reward, to: str | None = None) -> str:
         return f"Nothing: {reward.void_reason}"
     if said := taking_back(reward, to):
         return said
-    if waiting := why_waiting(reward, to):
+    if waiting := why_waiting(reward, to, among):
         return " ".join(waiting)
     if reward.whom is For.BUYER and reward.state is RewardState.PENDING and reward.choice is not Choice.MONEY:
         return _choice_next(reward, to)

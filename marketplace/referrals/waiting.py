@@ -9,7 +9,7 @@ from marketplace.foundation.show import day_in_words
 from marketplace.payments.models import ConnectedAccount, Payable, PayeeState
 from marketplace.payments.money_out import stops
 from marketplace.referrals.at_issue import IN_DISPUTE
-from marketplace.referrals.disputed import disputed_parts
+from marketplace.referrals.disputed import PartsByReward, disputed_parts
 from marketplace.referrals.disputes.words import next_in_words, title_of
 from marketplace.referrals.holds import live_holds
 from marketplace.referrals.models import Reward, RewardState
@@ -26,12 +26,12 @@ class Waiting(NamedTuple):
     next: str
 
 
-def why_waiting(reward: Reward, to: str | None = None) -> Waiting | None:
+def why_waiting(reward: Reward, to: str | None = None, among: PartsByReward | None = None) -> Waiting | None:
     """A dispute, a payment in doubt, a stopped transfer, or an account that cannot take it; None where it goes its way.
 
     ``to``: who reads, by the id of the person or the business.
     """
-    parts, other = disputed_parts(reward), _other_reason(reward)
+    parts, other = disputed_parts(reward, among), _other_reason(reward)
     if parts:
         frozen = max(amount for _, amount in parts)
         much = "All of the reward" if frozen == reward.net else f"{show_money(frozen)} of the reward"

@@ -1,4 +1,6 @@
 """The buyer says “I bought it”: the business says yes or no; silence is for the buyer's word."""
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import exists, select
@@ -10,7 +12,7 @@ from marketplace.foundation.money import Money
 from marketplace.identity.models import User
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.deadlines import add_business_days
-from marketplace.referrals.kept_words import keep_words
+from marketplace.referrals.kept_words import keep_words, words_beside
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, FraudCase, Lead, Stage
 from marketplace.referrals.moderation import FundsGone
@@ -44,6 +46,7 @@ ANSWERED_WITHIN = 5  # Business days.
 REMINDED_AFTER = 3  # Business days.
 ASKED_AGAIN = timedelta(days=1)  # Whether a finding about its lead still stands.
 WAITS_FOR_BUSINESS, SAID_NO, RECORDED = "business_asked", "business_says_no", "recorded_meanwhile"
+NOT_SO = "The business says that it is not so."
 S = ReportState
 IS_FOUND = exists().where(FraudCase.lead_id == Report.lead_id, FINDING)
 ENDED_AT = FINDING_ENDED_AT.where(FraudCase.lead_id == Report.lead_id).correlate(Report).scalar_subquery()
@@ -111,7 +114,7 @@ def deny_word(report: Report, *, by: User, why: str) -> None:
     from now, with the buyer as witness."""
     require(may_report(by, report.business_id), "answer for this business")
     _check_waits(report)
-    say(report, f"The business says that it is not so: {why}")
+    say(report, NOT_SO)  # Why is kept with the lead, encrypted, and erased with it.
     move_report(report, S.REJECTED, by=by.id, reason=SAID_NO)
     lead = _lead(report)
     audit.record(DENIED, lead.id, by=by.id, words=keep_words(lead, why))
@@ -212,9 +215,16 @@ def read_words(lead_ids: LeadIds) -> dict[str, BuyersWord]:
     is_sold = exists().where(Conversion.lead_id == Report.lead_id, Conversion.kind == ConversionKind.SALE)
     found = db.session.execute(select(Report, is_sold, IS_FOUND, ENDED_AT).where(
         Report.lead_id.in_(lead_ids), Report.source == ConversionSource.BUYER_CONFIRMED))
-    return {word.lead_id: word for word in (
-        _word(report, _due(report, ended_at), is_sold=sold, is_found=is_found)
-        for report, sold, is_found, ended_at in found)}
+    words = [_word(report, _due(report, ended_at), is_sold=sold, is_found=is_found)
+             for report, sold, is_found, ended_at in found]
+    noes = say_noes([word.lead_id for word in words if word.standing is Standing.DENIED])
+    return {word.lead_id: replace(word, why=noes.get(word.lead_id, "")) for word in words}
+
+
+def say_noes(lead_ids: Sequence[str]) -> dict[str, str]:
+    """By lead: that the business said no to it, and why as long as that is kept."""
+    whys = words_beside(DENIED, lead_ids)
+    return {one: f"{NOT_SO.removesuffix('.')}: {whys[one]}" if one in whys else NOT_SO for one in lead_ids}
 
 
 def words_waiting(business_id: str) -> list[BuyersWord]:
@@ -229,8 +239,7 @@ def _word(report: Report, due: datetime, *, is_sold: bool, is_found: bool) -> Bu
     amount, standing = report.amount, _standing(report, is_sold=is_sold, is_found=is_found)
     assert amount is not None
     assert report.lead_id is not None
-    return BuyersWord(report.lead_id, report.id, amount, report.happened_at.date(), report.created_at, due,
-                      standing, why=report.reasons[-1] if standing is Standing.DENIED else "")
+    return BuyersWord(report.lead_id, report.id, amount, report.happened_at.date(), report.created_at, due, standing)
 
 
 def _standing(report: Report, *, is_sold: bool, is_found: bool) -> Standing:

@@ -12,7 +12,7 @@ from marketplace.referrals.letters import to_members, to_referrer
 from marketplace.referrals.models import Consent, Lead
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.reward_letters import to_introduced_buyer
-from marketplace.tracking.buyers_word import due_of, is_asked
+from marketplace.tracking.buyers_word import due_of, is_asked, say_noes
 from marketplace.tracking.models import Reattribution, Report, ReportState
 from marketplace.tracking.standing import rewards_of
 
@@ -105,7 +105,7 @@ def word_denied(report_id: str) -> list[Mail]:
     """Buyer and referrer: what the business says, and what can be done about it by when."""
     report, lead = _word(report_id)
     name, until = lead.business.name, disputes_no_until(lead)
-    subject, why = f"{name} says that there was no purchase", report.reasons[-1]
+    subject, why = f"{name} says that there was no purchase", say_noes([lead.id])[lead.id]
     may, then = "If you see it differently, answer this mail.", ""
     if until is not None:
         day = day_in_words(until)

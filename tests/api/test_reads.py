@@ -1,8 +1,9 @@
 """What programs read and do beside leads and sales: businesses, keys, funds, transfers, splits, things, a lead's story."""
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, transaction
 from marketplace.foundation.idempotency import ApiAnswer
+from marketplace.identity.models import ApiKey
 from marketplace.payments.models import Funding
 from tests import factories as make
 from tests.api.program import BOUNTY
@@ -74,6 +75,19 @@ def test_all_that_a_stolen_key_made_goes_with_it_in_one_go(app, ana, as_user):
     said = page.submit("/settings/keys", press="Revoke the 2 keys that it made").text
     assert "and with it the 2 keys that it made" in said and "Revoke the" not in said
     assert [one.get("/keys").status_code for one in (*made, own)] == [401, 401, 401, 200]
+
+
+def test_of_a_key_that_is_forgotten_no_empty_card_stays(app, ana, as_user):
+    from tests.api.program import Program, new_key  # noqa: PLC0415
+
+    maker, secret = new_key(ana, "keys:write", "keys:read")
+    Program(app, ana, secret=secret).must("/keys", {"name": "First", "scopes": ["keys:read"]})
+    page = as_user(ana)
+    assert "Made by a key" in page.get("/settings/keys").text
+    with transaction():
+        db.session.execute(delete(ApiKey).where(ApiKey.id == maker.id))
+    said = page.get("/settings/keys").text
+    assert "made by a key that is gone" in said and "Made by a key" not in said
 
 
 def test_the_secret_of_a_new_key_is_told_once(ana, program):

@@ -3,9 +3,14 @@ import pytest
 from sqlalchemy import event
 
 from marketplace.foundation.db import db
+from marketplace.foundation.money import Money
 from marketplace.identity.api_keys import create_key
+from marketplace.referrals.disputes.opening import open_dispute
+from marketplace.referrals.disputes.subjects import Claim
+from marketplace.referrals.models import DisputeKind
+from marketplace.referrals.queries import rewards_of_lead
 from tests.browsing import end_reading
-from tests.factories import accept, consent, fund_bounty, make_bounty, make_lead, make_user, owner_of, review_lead
+from tests.factories import accept, consent, fund_bounty, make_bounty, make_lead, make_user, owner_of, review_lead, win
 from tests.referrals.steps import do
 
 pytestmark = pytest.mark.once
@@ -58,3 +63,19 @@ class TestForSixAsForThree:
     def test_buyers_who_do_not_know_yet(self, as_user):
         bounty, mona = make_bounty(is_live=True, funded_for=9), as_user(make_user("Mona", is_admin=True))
         is_as_often_for_six(lambda: [accept(make_lead(bounty)) for _ in range(3)], lambda: mona.page("/admin/privacy"))
+
+    def test_rewards_and_leads_that_earned_disputed_or_not(self, as_user):
+        bounty, ana = make_bounty(is_live=True, funded_for=9), make_user()
+        wes = owner_of(bounty.business)
+        pages = [(as_user(ana), "/rewards"), (as_user(ana), "/leads"), (as_user(wes), f"/businesses/{bounty.business_id}/leads")]
+
+        def add():
+            for is_disputed in (False, True, True):
+                lead = accept(make_lead(bounty, by=ana))
+                win(consent(lead, email=f"{lead.id}@example.com"))
+                [reward] = rewards_of_lead(lead)
+                if is_disputed:
+                    do(open_dispute, lead, DisputeKind.BAD_LEAD, by=wes, text="They only asked the way.",
+                       claim=Claim(amount=Money(40_000, "usd"), about_id=reward.id))
+
+        is_as_often_for_six(add, lambda: [browser.page(path) for browser, path in pages])

@@ -21,9 +21,11 @@ from marketplace.payments.models import (
     Payable,
     PayableState,
     Refund,
+    ReversalState,
     Transfer,
+    TransferReversal,
 )
-from marketplace.payments.money_out.orders import ask_reversal
+from marketplace.payments.money_out.orders import ask_reversal, taken_by_order
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.money_out.transfers import request_transfers
 from marketplace.referrals.audience import Audience
@@ -470,6 +472,7 @@ class TestTransfer:
     def test_what_an_admin_took_back_goes_to_the_funds_with_its_fee_and_is_told_to_both(
             self, paid, ana, mona, wes, work, as_user, mailbox):
         do(ask_reversal, the(Transfer), usd(20_000), reason="The wrong Ana", by=mona)
+        assert taken_by_order([the(Reward).id]) == {}, "Stripe is only asked for it"
         work()
         assert holds(AccountKind.FUNDS, paid.bounty_id) == 105_000 + 20_000 + 1_000
         assert holds(AccountKind.PLATFORM_FEES, PLATFORM) == 4_000
@@ -483,6 +486,13 @@ class TestTransfer:
         do(refund_sale, paid, by=wes, amount=SALE, refund_number="R-1")  # Of what is left; nothing is given back twice.
         work()
         assert (holds(AccountKind.FUNDS, paid.bounty_id), holds(AccountKind.PLATFORM_FEES, PLATFORM)) == (210_000, 0)
+
+    def test_what_stripe_refused_to_give_back_to_an_admin_was_not_taken(self, paid, ana, mona, work, as_user, sandbox):
+        sandbox.control.pay_out_account(the(ConnectedAccount).stripe_account_id, currency="usd")
+        do(ask_reversal, the(Transfer), usd(20_000), reason="The wrong Ana", by=mona)
+        work()
+        assert the(TransferReversal).state is ReversalState.OUTSTANDING
+        assert "took back" not in words_of(as_user(ana).page("/rewards"))
 
     def test_taken_back_in_slices_the_fee_returns_to_the_cent(self, paid, mona, wes, work):
         do(refund_sale, paid, by=wes, amount=usd(100_000), refund_number="R-1")

@@ -108,7 +108,7 @@ def test_a_no_is_told_to_buyer_and_referrer_who_may_dispute_it_for_thirty_days(
     deny(said, owner)
     until, (own, bought) = day_in_words(time.now() + timedelta(days=30)), pages_of(lead)
     work()
-    assert "audit_events.details" not in places_of("They only looked at it."), "no trail can be erased"
+    assert places_of("They only looked at it.") == {"lead_words.text"}, "encrypted, and erased with the lead"
     for person in (ana.email, DAVID):
         mail = mailbox.last_to(person)
         assert "says that there was no purchase" in str(mail["Subject"])
@@ -119,15 +119,19 @@ def test_a_no_is_told_to_buyer_and_referrer_who_may_dispute_it_for_thirty_days(
     anas, path = as_user(ana), f"/leads/{lead.id}"
     for place in (path, f"/conversions/{said}"):
         assert until in read(anas, place) and anas.page(place).xpath(f"//a[@href='/leads/{lead.id}/disputes/new']")
+    for place in (path, f"/conversions/{said}"):
+        assert "The business says that it is not so: They only looked at it." in read(anas, place)
     begun = anas.page(f"/leads/{lead.id}/disputes/new")
     assert begun.xpath("//input[@name='amount']/@value") == ["30000.00"]
     assert "The business says that there was no purchase" in read(as_user(owner), f"/conversions/{said}")
+    assert f"You may dispute it until {until}." in read(anas, "/leads")
     clock.move(days=28)  # The purchase is longer ago than thirty days, the no is not.
     end_reading()
     bought_on = db.session.get_one(Report, said).happened_at.date()
     with transaction():
         open_dispute(db.session.get_one(Lead, lead.id), DisputeKind.UNTRACKED, by=db.session.get_one(User, ana.id),
                      text="He showed me the car on Saturday.", claim=Claim(bought_on, make.SALE))
+    assert "It earns nothing unless the sale is recorded." in read(anas, "/leads"), "it is disputed already"
 
 
 def test_silence_tells_all_three(lead, owner, ana, said, anonymous, clock, work, mailbox):

@@ -13,12 +13,13 @@ from marketplace.foundation.errors import Conflict, Forbidden, Invalid
 from marketplace.foundation.money import Money
 from marketplace.identity.models import User
 from marketplace.payments import ledger
+from marketplace.privacy.erasing import AT_THEIR_WISH, erase_everything
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link, end_lead, link_ends
 from marketplace.referrals.disputes.answering import withdraw_claim
 from marketplace.referrals.models import ConversionSource, Dispute, Lead, Reward, RewardState, Stage
 from marketplace.referrals.stages import change_stage
-from marketplace.tracking.buyers_word import confirm_word, deny_word, say_bought
+from marketplace.tracking.buyers_word import NOT_SO, confirm_word, deny_word, say_bought, say_noes
 from marketplace.tracking.claims import MOST_OPEN, NoSuchSale, TooManyClaims, claim_sale
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.links import forget_links
@@ -189,7 +190,11 @@ def test_silence_is_for_the_buyers_word_and_a_no_says_why(introduced, bounty, pe
         deny_word(db.session.get_one(Report, word.id), by=db.session.get_one(User, owner.id), why="They never came.")
     end_reading()
     kept = db.session.get_one(Report, word.id, populate_existing=True)
-    assert (kept.state, kept.reason) == (ReportState.REJECTED, "business_says_no") and "They never came." in kept.reasons[-1]
+    assert (kept.state, kept.reason) == (ReportState.REJECTED, "business_says_no") and kept.reasons[-1] == NOT_SO
+    assert say_noes([other.id]) == {other.id: "The business says that it is not so: They never came."}
+    with transaction():
+        erase_everything(db.session.get_one(Lead, other.id), why=AT_THEIR_WISH, by="buyer")
+    assert say_noes([other.id]) == {other.id: NOT_SO}
     with pytest.raises(Conflict), transaction():
         confirm_word(db.session.get_one(Report, said.id), by=db.session.get_one(User, owner.id))
 

@@ -80,7 +80,10 @@ def can_be_taken(transfer: Transfer) -> Money:
 
 
 def taken_by_order(references: Iterable[str]) -> dict[str, tuple[Money, str]]:
-    """By payable: what admins took back of what was sent, and the newest reason. Later refunds count it as theirs."""
+    """By payable: what admins took back of what was sent, and the newest reason. Later refunds count it as theirs.
+
+    Not what Stripe is still asked for, or refused: of that, what later rewards paid.
+    """
     wanted, found = list(references), dict[str, tuple[Money, str]]()
     piece_of = func.coalesce(Payable.rest_of, Payable.id)
     rows = db.session.execute(
@@ -90,8 +93,11 @@ def taken_by_order(references: Iterable[str]) -> dict[str, tuple[Money, str]]:
                                TransferReversal.reference.startswith(MoneyOrder.id)))
         .where(piece_of.in_(wanted)).order_by(MoneyOrder.id)) if wanted else ()
     for reference, reversal, reason in rows:
+        taken = reversal.amount if reversal.state is ReversalState.DONE else reversal.netted
+        if not taken.minor:
+            continue
         before = found[reference][0] if reference in found else zero(reversal.currency)
-        found[reference] = (before + reversal.amount, reason)
+        found[reference] = (before + taken, reason)
     return found
 
 

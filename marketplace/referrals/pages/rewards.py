@@ -18,7 +18,7 @@ from marketplace.payments.money_out.orders import taken_by_order
 from marketplace.referrals import in_kind, sharing
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.buyers_share import get_buyers_share, is_open, take_as_money
-from marketplace.referrals.disputed import frozen_of
+from marketplace.referrals.disputed import disputed_among, frozen_of
 from marketplace.referrals.figures import earnings_of
 from marketplace.referrals.models import Lead, Reward, RewardInKind, Split, Stage
 from marketplace.referrals.next_step import next_step
@@ -44,10 +44,12 @@ def index() -> Any:
     words = [one for one in words_of(select(Lead.id).where(Lead.referrer_id == user.id)).values() if one.is_open]
     ids = {one.lead_id for shown in (found.rows, things, splits, words) for one in shown}
     leads = {lead.id: lead for lead in db.session.scalars(select(Lead).where(Lead.id.in_(ids)))}
+    disputed = disputed_among(found.rows)
     return render_template(
         "referrals/rewards.html", rows=found.rows, things=things, earnings=earnings_of(user), leads=leads, user=user,
         splits=splits, mine=lambda split: sharing.find_part(split, user), part=part_in_words,
-        next=lambda reward: reward_next(reward, user.id), frozen=frozen_of, what=thing_at_start,
+        next=lambda reward: reward_next(reward, user.id, disputed),
+        frozen=lambda reward: frozen_of(reward, disputed), what=thing_at_start,
         thing_next=lambda thing: thing_next(thing, user.id), is_first="cursor" not in request.args,
         at_bank=failed_at_bank(reward.id for reward in found.rows),
         words=[(leads[one.lead_id], one, next_step(leads[one.lead_id], Audience.REFERRER, [], word=one))

@@ -18,7 +18,7 @@ from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.disputes.subjects import disputes_no_until
 from marketplace.referrals.models import Conversion, ConversionSource, Lead
 from marketplace.referrals.schemas import FreezeInput
-from marketplace.tracking.buyers_word import SAID_NO, confirm_word, deny_word, due_of, is_asked
+from marketplace.tracking.buyers_word import NOT_SO, SAID_NO, confirm_word, deny_word, due_of, is_asked, say_noes
 from marketplace.tracking.intake import take_conversion
 from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_reattribute, may_report, may_see_reports
@@ -135,13 +135,14 @@ def _why(report_id: str, form: Form | None = None) -> Any:
     is_inside = may_see_reports(user, report.business_id)
     waits = is_asked(report)
     until = disputes_no_until(lead) if lead and report.reason == SAID_NO else None
+    no = say_noes([lead.id])[lead.id] if lead and report.reason == SAID_NO else NOT_SO
     return render_template(
         "tracking/why.html", report=report, outcome=outcome, lead=lead, form=form, kinds=KINDS, sources=SOURCES,
         business=get_business(report.business_id), is_inside=is_inside, until=until,
         asks=waits and may_report(user, report.business_id), due=due_of(report) if waits else None,
         may_dispute=until is not None and lead is not None and lead.referrer_id == user.id,
-        say=next_in_words(outcome), moves=[(one, Money(one.moved_minor, one.currency), get_user(one.to_id).name)
-                                           for one in moves_of(report)],
+        say=next_in_words(outcome), reasons=[no if one == NOT_SO else one for one in outcome.reasons],
+        moves=[(one, Money(one.moved_minor, one.currency), get_user(one.to_id).name) for one in moves_of(report)],
         may_move=lead is not None and report.state is ReportState.APPROVED and report.kind is not ReportKind.REFUND
         and may_reattribute(user, lead)), form.status if form else 200
 
