@@ -6,6 +6,7 @@ from typing import Any
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import public_url
+from marketplace.foundation.money import show_money
 from marketplace.foundation.sheets import write_sheet
 from marketplace.foundation.show import day_in_words
 from marketplace.privacy.buyer_words import (
@@ -33,6 +34,7 @@ from marketplace.referrals.models import (
     Suppression,
 )
 from marketplace.referrals.queries import consents_of
+from marketplace.referrals.said_bought import BuyersWord, word_of
 from marketplace.referrals.suppression import hash_email
 from marketplace.referrals.timeline import tell_story
 
@@ -49,6 +51,7 @@ SAID = {
     Consent.WITHDRAWN: "You took your yes back",
 }
 
+
 @dataclass(frozen=True)
 class Held:
     """One lead as its buyer may know it. ``looks``: when, and who, oldest first."""
@@ -61,6 +64,7 @@ class Held:
     looks: list[tuple[datetime, str]]
     waits: str | None
     in_disputes: list[dict[str, Any]]  # Their own words there.
+    bought: BuyersWord | None  # Their own “I bought it”.
     by_others: list[dict[str, Any]]  # What was written about them.
     files: list[EvidenceFile]
     pages: dict[str, list[EvidenceFile]]  # Their pictures, by file.
@@ -96,7 +100,8 @@ def _held(lead: Lead) -> Held:
     is_typed = is_only_typed(lead)
     return Held(
         lead, buyer, said, grant, is_open_to_business(lead, grant), _looks(lead), why_wait(lead),
-        in_disputes=[] if is_typed else said_by_buyer(lead), by_others=[] if is_typed else said_by_others(lead),
+        in_disputes=[] if is_typed else said_by_buyer(lead), bought=None if is_typed else word_of(lead),
+        by_others=[] if is_typed else said_by_others(lead),
         files=[] if is_typed else files_of(lead), pages={} if is_typed else pages_of(lead), is_only_typed=is_typed)
 
 
@@ -152,12 +157,14 @@ def _consent(held: Held, grant: ConsentGrant) -> dict[str, Any]:
 
 def _only_theirs(held: Held) -> dict[str, Any]:
     """Empty where the address was only typed in: it may all be about somebody else."""
-    lead = held.lead
+    lead, bought = held.lead, held.bought
     theirs = {
         "post": post_in_file(lead), "files": files_in_file(lead), "said_of_you_by_the_referrer": lead.how_known,
         "known_by_the_referrer_as": lead.acquaintance.value, "written_about_you": held.by_others,
         "your_place": lead.buyer_jurisdiction or None, "said_in_disputes": held.in_disputes,
         "gained": gains_in_file(lead),
+        "you_said_that_you_bought": bought and {
+            "for": show_money(bought.amount), "on": bought.bought_on.isoformat(), "said_at": as_time(bought.said_at)},
         "what_happened": [{"at": as_time(one.at), "what": one.title, "more": one.text}
                           for one in tell_story(lead, Audience.BUYER)],
     }

@@ -189,7 +189,7 @@ TO_BUYER = {
     "consent.withdrawn": "You took your yes back",
     "contact.opened": "The business opened your contact data",
     "case.opened": "A moderator looked at your post",
-    "post.opened": "The business read your post",
+    "post.opened": "The business read the sentence that it was given",
     SAID: "You said that you bought; the business is asked",
     CONFIRMED: "The business says that you bought",
     UNANSWERED: "The business did not answer in time: it counts as you said",

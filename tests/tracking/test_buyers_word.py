@@ -8,6 +8,7 @@ from marketplace.foundation import clock as time
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
+from marketplace.privacy.buyer_view import as_json
 from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.deadlines import add_business_days
@@ -95,6 +96,8 @@ def test_while_the_business_is_asked_everybody_reads_until_when_and_what_silence
     for place in (own, bought):
         assert f"has until {due} to say yes or no. Without an answer it counts as you say." in read(anonymous, place)
     assert not anonymous.page(own).xpath(f"//a[@href='{bought}']")
+    (entry,) = as_json(DAVID)["entries"]
+    assert entry["you_said_that_you_bought"]["for"] == "$30,000"
     work()
     assert due in body_of(mailbox.last_to(owner.email)) and due in body_of(mailbox.last_to(ana.email))
     clock.move(days=4)

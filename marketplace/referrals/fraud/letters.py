@@ -31,7 +31,7 @@ def fraud_opened(case_id: str) -> list[Mail]:
     case = _case(case_id)
     if case.state is not CaseState.OPEN:
         return []
-    until = f" It ends by itself on {day_in_words(case.expires_at)} at the latest." if case.expires_at else ""
+    until = _until(case)
     return _both(
         case, "A person looks at a lead first",
         [(f"Your lead for {case.lead.business.name} waits until a person at Fingerpost has looked at it. It is neither "
@@ -45,7 +45,7 @@ def fraud_kept(case_id: str) -> list[Mail]:
     case = _case(case_id)
     if case.state is not CaseState.OPEN:
         return []
-    until = f" It ends by itself on {day_in_words(case.expires_at)} at the latest." if case.expires_at else ""
+    until = _until(case)
     return _both(case, "We need some more time for a lead",
                  [f"Your lead for {case.lead.business.name} still waits for a decision.{until}",
                   f"The reason: {case.keep_reason}"], [f"A lead of yours still waits for a decision.{until}"])
@@ -134,3 +134,8 @@ LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
         fraud_opened, fraud_kept, fraud_ended, fraud_confirmed, fraud_proven, fraud_longer, fraud_waiting)
 }
+
+
+def _until(case: FraudCase) -> str:
+    return (f" If nobody decides, the wait ends on {day_in_words(case.expires_at)} at the latest, and the lead goes on."
+            if case.expires_at else "")
