@@ -200,6 +200,11 @@ def is_asked(report: Report) -> bool:
     return _waits(report) and not has_finding(_lead(report).id)
 
 
+def is_recorded_since(report: Report) -> bool:
+    """Whether there is a sale of its lead after all: by the business's own hand, or by a ruling."""
+    return find_conversion(_lead(report)) is not None
+
+
 def due_of(report: Report) -> datetime:
     """By when the business answers."""
     return _due(report, db.session.scalar(FINDING_ENDED_AT.where(FraudCase.lead_id == report.lead_id)))

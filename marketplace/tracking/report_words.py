@@ -2,7 +2,13 @@
 from marketplace.referrals.models import ConversionSource
 from marketplace.referrals.reward_words import main_reward, reward_next
 from marketplace.tracking.binding import CustomerUnsaid
-from marketplace.tracking.buyers_word import RECORDED, SAID_NO, WAITS_FOR_BUSINESS, is_asked
+from marketplace.tracking.buyers_word import (
+    RECORDED,
+    SAID_NO,
+    WAITS_FOR_BUSINESS,
+    is_asked,
+    is_recorded_since,
+)
 from marketplace.tracking.counting import NO_SALE_YET
 from marketplace.tracking.intake import CLAIMED, LINK_ENDED, NO_FUNDS
 from marketplace.tracking.models import ReportKind, ReportState
@@ -30,6 +36,7 @@ BY_REASON = {
     SAID_NO: "The business says that there was no purchase. Buyer and referrer are told; the referrer may dispute it.",
     RECORDED: "Nothing: the sale was recorded meanwhile, and counts once.",
 }
+RECORDED_SINCE = "Nothing more: the business had said no, and the sale was recorded since."
 NOT_ASKED = ("Nobody is asked while it is not decided for good whether its lead is genuine. If it is, the business "
              "then says yes or no within five business days.")
 STANDING = {
@@ -51,4 +58,6 @@ def next_in_words(outcome: Outcome) -> str:
         return STANDING[ReportState.DISPUTED]
     if outcome.reason == WAITS_FOR_BUSINESS and not is_asked(outcome.report):
         return NOT_ASKED
+    if outcome.reason == SAID_NO and is_recorded_since(outcome.report):
+        return RECORDED_SINCE
     return BY_REASON.get(outcome.reason or "", "") or STANDING[outcome.report.state]

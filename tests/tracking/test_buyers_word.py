@@ -177,5 +177,7 @@ def test_a_sale_after_the_no_stands_on_the_buyers_page_and_a_claim_of_its_reward
     work()
     [card] = anonymous.page(pages_of(lead)[0]).xpath("//*[@id='word']")
     assert "The sale is recorded" in words_of(card) and "They only looked at it." not in words_of(card)
+    why = read(as_user(owner), f"/conversions/{said}")
+    assert "the sale was recorded since" in why and "may dispute it" not in why
     claim = as_user(owner).page(f"/leads/{lead.id}/disputes/new?kind=bad_lead")
     assert claim.xpath("//input[@name='amount']/@value") in ([], [""]), "a part of the reward, not the sale that the buyer said"
