@@ -1,6 +1,8 @@
 """Where law is made: countries and the parts of some of them, by their ISO 3166 codes (``US``, ``US-CA``)."""
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
+
+from marketplace.foundation.show import list_in_words
 
 TERRITORIES = ("AS", "GU", "MP", "PR", "UM", "VI")  # Of the US, which ISO 3166 lists as countries as well.
 PARTED = ("US", "CA")  # Countries whose parts make such law themselves; elsewhere the country is asked alone.
@@ -29,12 +31,8 @@ def named_together(codes: Iterable[str]) -> str:
     for code in sorted(set(codes), key=name_of):
         country = code.partition("-")[0]
         parts.setdefault(name_of(country), []).append(name_of(code).removesuffix(f", {name_of(country)}"))
-    return ", ".join(country if names == [country] else f"{_and(names)} ({country})"
+    return ", ".join(country if names == [country] else f"{list_in_words(names)} ({country})"
                      for country, names in parts.items())
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def covers(wide: str, narrow: str) -> bool:

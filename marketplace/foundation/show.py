@@ -1,9 +1,11 @@
 """How values look to people: money, times, days, words for states."""
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_timedelta
+from babel.lists import format_list
 from flask import Flask
 from markupsafe import Markup
 
@@ -11,6 +13,12 @@ from marketplace.foundation import clock
 from marketplace.foundation.money import show_money
 
 LOCALE = "en_US"
+LISTED_AS = "en_GB"  # No comma before the “and”.
+
+
+def list_in_words(words: Iterable[str]) -> str:
+    """``a, b and c``."""
+    return format_list(list(words), locale=LISTED_AS)
 
 
 def show_when(moment: datetime) -> Markup:

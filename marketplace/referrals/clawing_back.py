@@ -136,6 +136,8 @@ def return_fee(reference: str, taken_minor: str) -> None:
     fee = fee_left(reward)
     if payables.left_of_all(reward.id).minor:
         fee = min(fee, reward.fee.part(int(taken_minor), reward.amount_minor))
+    if not fee.minor:
+        return
     _give_fee(fee, _funds(reward), kind=ORDER_FEE, reference=entry)
     audit.record("reward.fee_returned", reward.id, by=audit.SYSTEM, amount_minor=fee.minor, why=reference)
     note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))

@@ -5,6 +5,7 @@ reads one that this list does not name.
 """
 from dataclasses import dataclass
 
+from marketplace.foundation.show import list_in_words
 from marketplace.referrals.lawful import lowering_of
 from marketplace.referrals.models import Channel, ConsentGrant, Lead
 
@@ -49,8 +50,4 @@ def _said_by_referrer(lead: Lead, *, is_past: bool) -> str:
     said += ["what they wrote about it"] if lead.how_known or is_past else []
     said += ["where and when you said it"] if evidence.said_where or evidence.said_on else []
     said += ["why it still holds"] if evidence.age_reason else []
-    return f"From {lead.referrer.name}: {_listed(said)}"
-
-
-def _listed(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    return f"From {lead.referrer.name}: {list_in_words(said)}"

@@ -6,7 +6,7 @@ from marketplace.bounties.models import For, RewardKind, Terms
 from marketplace.bounties.rule_words import what_in_words, when_to_buyer
 from marketplace.foundation.db import db
 from marketplace.foundation.money import show_money, zero
-from marketplace.foundation.show import day_in_words
+from marketplace.foundation.show import day_in_words, list_in_words
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.caps import CREDITED_ANEW
 from marketplace.referrals.disputed import PartsByReward
@@ -117,7 +117,7 @@ def taking_back(reward: Reward, to: str | None = None) -> str | None:
     if not asked:
         return None
     taken = show_money(sum((one.amount for one in asked), start=zero(reward.currency)))
-    why = _and([CAUSES[_cause(one)][0] for one in asked])
+    why = list_in_words(dict.fromkeys(CAUSES[_cause(one)][0] for one in asked))
     why = why[:1].upper() + why[1:]
     if asked[-1].state is ClawbackState.REVERSING:
         whose = "your" if to and to == reward.beneficiary_id else "the"
@@ -127,17 +127,13 @@ def taking_back(reward: Reward, to: str | None = None) -> str | None:
 
 def why_taken(clawbacks: Sequence[Clawback]) -> str:
     """``for a refund of the sale and by a dispute``: each cause once, the oldest first."""
-    return _and([CAUSES[_cause(one)][1] for one in clawbacks])
+    return list_in_words(dict.fromkeys(CAUSES[_cause(one)][1] for one in clawbacks))
 
 
 def _cause(one: Clawback) -> str:
     if one.dispute_id is None:
         return "refund"
     return "credited anew" if one.dispute_id.startswith(CREDITED_ANEW) else "dispute"
-
-
-def _and(words: Sequence[str]) -> str:
-    return " and ".join(dict.fromkeys(words))
 
 
 def thing_next(thing: RewardInKind, to: str | None = None) -> str:

@@ -61,7 +61,7 @@ def read_words_by(reader: Reader) -> None:
 
 
 def words_of(lead_ids: LeadIds) -> dict[str, BuyersWord]:
-    """By lead, in one statement; the others' buyers have said nothing."""
+    """By lead, in a few statements; the others' buyers have said nothing."""
     [reader] = _readers
     return reader(lead_ids)
 

@@ -188,7 +188,7 @@ def _waits(report: Report) -> bool:
 
 
 def _check_waits(report: Report) -> None:
-    if not _waits(report) or find_conversion(_lead(report)) is not None:
+    if not _waits(report) or is_sale_recorded(report):
         raise NotAsked("This is answered already.", next_step="Reload the page to see where it stands.")
     if has_finding(_lead(report).id):
         raise NotAsked("A person found that this lead is not genuine, so you are not asked now.",
@@ -200,8 +200,8 @@ def is_asked(report: Report) -> bool:
     return _waits(report) and not has_finding(_lead(report).id)
 
 
-def is_recorded_since(report: Report) -> bool:
-    """Whether there is a sale of its lead after all: by the business's own hand, or by a ruling."""
+def is_sale_recorded(report: Report) -> bool:
+    """Of its lead: by this word, by the business's own hand, or by a ruling."""
     return find_conversion(_lead(report)) is not None
 
 

@@ -7,7 +7,7 @@ from marketplace.tracking.buyers_word import (
     SAID_NO,
     WAITS_FOR_BUSINESS,
     is_asked,
-    is_recorded_since,
+    is_sale_recorded,
 )
 from marketplace.tracking.counting import NO_SALE_YET
 from marketplace.tracking.intake import CLAIMED, LINK_ENDED, NO_FUNDS
@@ -58,6 +58,6 @@ def next_in_words(outcome: Outcome) -> str:
         return STANDING[ReportState.DISPUTED]
     if outcome.reason == WAITS_FOR_BUSINESS and not is_asked(outcome.report):
         return NOT_ASKED
-    if outcome.reason == SAID_NO and is_recorded_since(outcome.report):
+    if outcome.reason == SAID_NO and is_sale_recorded(outcome.report):
         return RECORDED_SINCE
     return BY_REASON.get(outcome.reason or "", "") or STANDING[outcome.report.state]
