@@ -2,7 +2,7 @@
 import gc
 import os
 
-gc.disable()  # What is made while the product starts stays: to look through it for rubbish was nearly half of the start.
+gc.disable()  # What is made while the product starts stays: looking through it for rubbish took nearly half of it.
 
 from marketplace.app import create_app  # noqa: E402
 from marketplace.settings import Settings  # noqa: E402
