@@ -167,10 +167,14 @@ def at_once(processes: int) -> list[str]:
             ] if processes > 1 else []
 
 
+SETUP = "tests/setup"  # Waits half of its time, so it goes beside others.
+
+
 def test_on_sqlite(more: list[str]) -> Result:
     """Measured: which branches are taken does not depend on the database."""
+    where = more or [f"--ignore={SETUP}"]
     return run_tests("SQLite", [*MEASURED, "-m", "pytest", *QUIET_ABOUT_MEASURING, "--database", "sqlite",
-                                "-m", "not browser", *at_once(CORES // 2), *more])
+                                "-m", "not browser", *at_once(CORES // 2), *where])
 
 
 def test_on_postgresql_and_browse(more: list[str], browser: Future[str | None]) -> Result:
@@ -180,7 +184,12 @@ def test_on_postgresql_and_browse(more: list[str], browser: Future[str | None]) 
     if LEAVING.is_set():
         return result
     where = more or ["tests/browser"]  # Not everything need be imported to be left out.
-    result.add(run_tests("browser", ["-m", "pytest", "--database", "sqlite", "-m", "browser", *where]))
+    with ThreadPoolExecutor() as pool:
+        running = [pool.submit(run_tests, "browser", ["-m", "pytest", "--database", "sqlite", "-m", "browser", *where])]
+        if not more:
+            running.append(pool.submit(run_tests, "set-up", ["-m", "pytest", "--database", "sqlite", SETUP]))
+        for run in running:
+            result.add(run.result())
     return result
 
 

@@ -39,8 +39,9 @@ def _nodes_by_kind() -> dict[type[ast.AST], list[tuple[str, ast.AST]]]:
     """In one walk for all rules."""
     found = defaultdict(list)
     for path in MODULES:
+        name = name_of(path)
         for node in ast.walk(tree_of(path)):
-            found[type(node)].append((name_of(path), node))
+            found[type(node)].append((name, node))
     return dict(found)  # A kind that nowhere occurs is a mistake.
 
 
