@@ -43,8 +43,8 @@ from marketplace.referrals.said_bought import read_words_by
 from marketplace.settings import Settings
 from marketplace.tracking import in_front as redirects_in_front
 from marketplace.tracking.api import BLUEPRINTS as TRACKING_API
-from marketplace.tracking.buyers_word import read_words
 from marketplace.tracking.pages import BLUEPRINTS as TRACKING_PAGES
+from marketplace.tracking.word_standing import read_words
 
 ICONS = ("heroicon_outline", "heroicon_solid", "heroicon_mini", "heroicon_micro")
 PAGES = [

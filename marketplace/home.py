@@ -67,8 +67,8 @@ from marketplace.referrals.queries import (
 from marketplace.referrals.reward_words import thing_at_start
 from marketplace.referrals.said_bought import words_of
 from marketplace.referrals.sharing import count_splits_to_answer
-from marketplace.tracking.buyers_word import ANSWERED_WITHIN as WORD_ANSWERED_WITHIN
-from marketplace.tracking.buyers_word import words_waiting
+from marketplace.tracking.word_standing import ANSWERED_WITHIN as WORD_ANSWERED_WITHIN
+from marketplace.tracking.word_standing import words_waiting
 
 bp = Blueprint("home", __name__)
 

@@ -7,6 +7,7 @@ from marketplace.foundation.show import day_in_words
 from marketplace.referrals.audience import Audience, reader_of
 from marketplace.referrals.disputed import PartsByReward, disputed_among, disputed_parts
 from marketplace.referrals.disputes.subjects import disputes_no_until
+from marketplace.referrals.disputes.words import disputed_no_in_words, ended_in_words
 from marketplace.referrals.figures import leads_with_address
 from marketplace.referrals.fraud.words import cases_of, said_of
 from marketplace.referrals.models import Consent, FraudCase, Lead, Moderation, Reward, RewardState, Stage
@@ -66,7 +67,7 @@ def yes_over_among(leads: Sequence[Lead]) -> set[str]:
 
 
 def _word_next(lead: Lead, word: BuyersWord, audience: Audience) -> str:
-    """While the buyer's “I bought it” waits for somebody, or was denied."""
+    """While the buyer's “I bought it” waits for somebody, was denied, or is disputed."""
     by, is_business = day_in_words(word.due), audience is B
     if word.standing is Standing.ASKED:
         return (f"The buyer says that they bought. Say yes or no by {by}: silence counts as a yes." if is_business else
@@ -74,6 +75,11 @@ def _word_next(lead: Lead, word: BuyersWord, audience: Audience) -> str:
     if word.standing is Standing.UNFUNDED:
         return ("The buyer bought, and it counts: fund the bounty, then the sale is recorded." if is_business else
                 "The buyer bought, and it counts as soon as the business has funded the bounty again.")
+    if word.standing is Standing.DISPUTED and word.dispute is not None:
+        return disputed_no_in_words(word.dispute, reader_of(lead, audience))
+    if word.is_ruled_against and word.dispute is not None and not is_business:
+        ended = ended_in_words(word.dispute, reader_of(lead, audience))
+        return f"The buyer says that they bought, the business that they did not. {ended}"
     if word.standing is Standing.DENIED and not is_business:
         until, who = disputes_no_until(lead), "You" if audience is R else "The referrer"
         then = f"{who} may dispute it until {day_in_words(until)}." if until else (

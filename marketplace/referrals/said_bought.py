@@ -13,7 +13,7 @@ from marketplace.foundation import outbox
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money
-from marketplace.referrals.models import Lead
+from marketplace.referrals.models import Dispute, Ending, Lead
 
 # Of the trail, about the lead: its story is told from them.
 SAID, CONFIRMED, UNANSWERED, DENIED = "word.said", "word.confirmed", "word.unanswered", "word.denied"
@@ -25,12 +25,14 @@ class Standing(StrEnum):
     UNFUNDED = "unfunded"  # It counts, once the bounty has funds for it.
     COUNTED = "counted"  # The sale is recorded: by their word, or by the business itself.
     DENIED = "denied"
+    DISPUTED = "disputed"  # The business said no, and a dispute over the sale is not over.
     NOT_COUNTED = "not_counted"
 
 
 @dataclass(frozen=True)
 class BuyersWord:
-    """``due``: by when the business answers; ``why``: what it says, where that is no."""
+    """``due``: by when the business answers; ``why``: what it says, where that is no; ``dispute``: the latest over
+    that no."""
 
     lead_id: str
     report_id: str
@@ -40,6 +42,7 @@ class BuyersWord:
     due: datetime
     standing: Standing
     why: str = ""
+    dispute: Dispute | None = None
 
     @property
     def is_asked(self) -> bool:
@@ -48,6 +51,15 @@ class BuyersWord:
     @property
     def is_open(self) -> bool:
         return self.standing in {Standing.ASKED, Standing.NOT_ASKED, Standing.UNFUNDED}
+
+    @property
+    def may_be_disputed(self) -> bool:
+        return self.standing is Standing.DENIED and not self.is_ruled_against
+
+    @property
+    def is_ruled_against(self) -> bool:
+        """An admin decided that nothing is recorded."""
+        return self.standing is Standing.DENIED and self.dispute is not None and self.dispute.ended_by is Ending.RULING
 
 
 LeadIds = Sequence[str] | Select[str]

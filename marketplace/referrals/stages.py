@@ -80,6 +80,12 @@ def open_moves(lead: Lead) -> frozenset[Stage]:
     return moves - IN_TALKS - (frozenset() if is_to_qualify(lead) else {Stage.QUALIFIED})
 
 
+def may_sell(lead: Lead, by: User) -> bool:
+    """Whether they could record its sale as it stands."""
+    return (lead.moderation is Moderation.ACCEPTED and is_introduced(lead) and may_work(by, lead)
+            and Stage.WON in open_moves(lead))
+
+
 def win_lead(
     lead: Lead, *, by: User, amount: Money, occurred_on: date, order_number: str = "", version: int | None = None
 ) -> Conversion:

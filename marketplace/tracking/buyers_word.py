@@ -1,9 +1,5 @@
 """The buyer says “I bought it”: the business says yes or no; silence is for the buyer's word."""
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-
-from sqlalchemy import exists, select
 
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
@@ -12,26 +8,12 @@ from marketplace.foundation.money import Money
 from marketplace.identity.models import User
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.deadlines import add_business_days
-from marketplace.referrals.kept_words import keep_words, words_beside
+from marketplace.referrals.kept_words import keep_words
 from marketplace.referrals.locks import lock_funds_of
-from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, FraudCase, Lead, Stage
+from marketplace.referrals.models import ConversionSource, Lead
 from marketplace.referrals.moderation import FundsGone
-from marketplace.referrals.queries import (
-    FINDING,
-    FINDING_ENDED_AT,
-    find_conversion,
-    has_finding,
-    is_found_false,
-)
-from marketplace.referrals.said_bought import (
-    CONFIRMED,
-    DENIED,
-    SAID,
-    UNANSWERED,
-    BuyersWord,
-    LeadIds,
-    Standing,
-)
+from marketplace.referrals.queries import find_conversion, has_finding, is_found_false
+from marketplace.referrals.said_bought import CONFIRMED, DENIED, SAID, UNANSWERED
 from marketplace.referrals.stages import check_sale_itself, is_sale_missing
 from marketplace.referrals.tracked import BountyClosed
 from marketplace.tracking.counting import count, reject, say
@@ -41,15 +23,20 @@ from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_report
 from marketplace.tracking.report_outcomes import find_report
 from marketplace.tracking.reported import Reported, columns_of
+from marketplace.tracking.word_standing import (
+    ANSWERED_WITHIN,
+    NOT_SO,
+    RECORDED,
+    SAID_NO,
+    WAITS_FOR_BUSINESS,
+    due_of,
+    is_sale_recorded,
+    waits,
+)
 
-ANSWERED_WITHIN = 5  # Business days.
 REMINDED_AFTER = 3  # Business days.
 ASKED_AGAIN = timedelta(days=1)  # Whether a finding about its lead still stands.
-WAITS_FOR_BUSINESS, SAID_NO, RECORDED = "business_asked", "business_says_no", "recorded_meanwhile"
-NOT_SO = "The business says that it is not so."
 S = ReportState
-IS_FOUND = exists().where(FraudCase.lead_id == Report.lead_id, FINDING)
-ENDED_AT = FINDING_ENDED_AT.where(FraudCase.lead_id == Report.lead_id).correlate(Report).scalar_subquery()
 
 
 class NothingToSay(Conflict):
@@ -86,7 +73,7 @@ def say_bought(lead: Lead, *, amount: Money, bought_on: date, is_proven: bool) -
     said = Reported(external_id=lead.id, kind=ReportKind.SALE, amount=amount, at=at, lead_id=lead.id)
     report = Report(**columns_of(lead.business_id, said, source=ConversionSource.BUYER_CONFIRMED, by=BUYER))
     report.lead_id = lead.id
-    report.reasons = ["The buyer says who told them, and that they bought. Their own answer beats everything."]
+    report.reasons = ["The buyer says that they bought, and it is their own word that says who told them."]
     db.session.add(report)
     db.session.flush()
     move_report(report, S.MATCHED, by=BUYER, reason=WAITS_FOR_BUSINESS)
@@ -125,7 +112,7 @@ def count_buyers_word(report_id: str) -> None:
     """Job, after five business days: silence resolves for the buyer's word, and the business is told so. Not while a
     finding about its lead stands, for then nobody asks; once that has ended, the business is asked again."""
     report = db.session.get_one(Report, report_id)
-    if not _waits(report):
+    if not waits(report):
         return
     left = due_of(report) - clock.now()
     if has_finding(_lead(report).id):
@@ -183,76 +170,9 @@ def _lead(report: Report) -> Lead:
     return db.session.get_one(Lead, report.lead_id)
 
 
-def _waits(report: Report) -> bool:
-    return report.state is S.MATCHED and report.reason == WAITS_FOR_BUSINESS
-
-
 def _check_waits(report: Report) -> None:
-    if not _waits(report) or is_sale_recorded(report):
+    if not waits(report) or is_sale_recorded(report):
         raise NotAsked("This is answered already.", next_step="Reload the page to see where it stands.")
     if has_finding(_lead(report).id):
         raise NotAsked("A person found that this lead is not genuine, so you are not asked now.",
                        next_step="Wait until that is decided for good. If it is genuine after all, we ask you then.")
-
-
-def is_asked(report: Report) -> bool:
-    """Whether the business is to answer now: not while a finding about the lead stands."""
-    return _waits(report) and not has_finding(_lead(report).id)
-
-
-def is_sale_recorded(report: Report) -> bool:
-    """Of its lead: by this word, by the business's own hand, or by a ruling."""
-    return find_conversion(_lead(report)) is not None
-
-
-def due_of(report: Report) -> datetime:
-    """By when the business answers."""
-    return _due(report, db.session.scalar(FINDING_ENDED_AT.where(FraudCase.lead_id == report.lead_id)))
-
-
-def _due(report: Report, finding_ended_at: datetime | None) -> datetime:
-    """Of a finding that ended without effect, its days begin anew."""
-    return add_business_days(max(report.created_at, finding_ended_at or report.created_at), ANSWERED_WITHIN)
-
-
-def read_words(lead_ids: LeadIds) -> dict[str, BuyersWord]:
-    """What the buyers of these leads have said, and where it stands: for the pages of leads."""
-    is_sold = exists().where(Conversion.lead_id == Report.lead_id, Conversion.kind == ConversionKind.SALE)
-    found = db.session.execute(select(Report, is_sold, IS_FOUND, ENDED_AT).where(
-        Report.lead_id.in_(lead_ids), Report.source == ConversionSource.BUYER_CONFIRMED))
-    words = [_word(report, _due(report, ended_at), is_sold=sold, is_found=is_found)
-             for report, sold, is_found, ended_at in found]
-    noes = say_noes([word.lead_id for word in words if word.standing is Standing.DENIED])
-    return {word.lead_id: replace(word, why=noes.get(word.lead_id, "")) for word in words}
-
-
-def say_noes(lead_ids: Sequence[str]) -> dict[str, str]:
-    """By lead: that the business said no to it, and why as long as that is kept."""
-    whys = words_beside(DENIED, lead_ids)
-    return {one: f"{NOT_SO.removesuffix('.')}: {whys[one]}" if one in whys else NOT_SO for one in lead_ids}
-
-
-def words_waiting(business_id: str) -> list[BuyersWord]:
-    """Those that the business has to answer, the first to end first."""
-    return [_word(one, _due(one, ended_at), is_sold=False, is_found=False) for one, ended_at in db.session.execute(
-        select(Report, ENDED_AT).join(Lead, Lead.id == Report.lead_id).where(
-            Report.business_id == business_id, Report.reason == WAITS_FOR_BUSINESS, Report.state == S.MATCHED,
-            Lead.stage != Stage.WON, ~IS_FOUND).order_by(Report.id))]
-
-
-def _word(report: Report, due: datetime, *, is_sold: bool, is_found: bool) -> BuyersWord:
-    amount, standing = report.amount, _standing(report, is_sold=is_sold, is_found=is_found)
-    assert amount is not None
-    assert report.lead_id is not None
-    return BuyersWord(report.lead_id, report.id, amount, report.happened_at.date(), report.created_at, due, standing)
-
-
-def _standing(report: Report, *, is_sold: bool, is_found: bool) -> Standing:
-    """After a no, the sale may be recorded all the same: by the business itself, or by a ruling."""
-    if _waits(report):
-        return Standing.NOT_ASKED if is_found else Standing.ASKED
-    if report.state is S.MATCHED:
-        return Standing.UNFUNDED
-    if is_sold or report.state in {S.APPROVED, S.DUPLICATE} or report.reason == RECORDED:
-        return Standing.COUNTED
-    return Standing.DENIED if report.reason == SAID_NO else Standing.NOT_COUNTED

@@ -12,9 +12,9 @@ from marketplace.referrals.letters import to_members, to_referrer
 from marketplace.referrals.models import Consent, Lead
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.reward_letters import to_introduced_buyer
-from marketplace.tracking.buyers_word import due_of, is_asked, say_noes
 from marketplace.tracking.models import Reattribution, Report, ReportState
 from marketplace.tracking.standing import rewards_of
+from marketplace.tracking.word_standing import due_of, is_asked, say_noes
 
 
 def credited_anew(moved_id: str) -> list[Mail]:

@@ -1,15 +1,18 @@
 """What became of a conversion, as the answer to whoever told it; and what was told before."""
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import bindparam, select
 
 from marketplace.foundation.db import as_object, db
+from marketplace.foundation.money import show_money
 from marketplace.referrals.models import Conversion, ConversionSource, Reward
 from marketplace.tracking.batches import Counted
-from marketplace.tracking.models import Report
+from marketplace.tracking.counting import HEARD
+from marketplace.tracking.models import Report, ReportState
 from marketplace.tracking.reported import IN_ONE_STATEMENT, Reported, check_same
-from marketplace.tracking.standing import PENDING, rewards_of, state_of
+from marketplace.tracking.standing import PENDING, rewards_by_conversion, rewards_of, state_of, state_of_counted
+from marketplace.tracking.word_standing import Since, read_since
 
 OF_IDS = select(Report).where(
     Report.business_id == bindparam("business_id"), Report.source == bindparam("source"),
@@ -26,6 +29,7 @@ class Outcome:
     reasons: Sequence[str] = field(default_factory=tuple)
     is_repeat: bool = False
     tells_orders: bool = True  # Order numbers are the business's own affair.
+    since: Since | None = None  # Of a buyer's word that was turned down.
 
     @property
     def external_id(self) -> str | None:
@@ -45,9 +49,40 @@ class Outcome:
 
 
 def outcome_of(report: Report, *, is_repeat: bool = False) -> Outcome:
+    """Of one that is no buyer's word."""
     conversion = db.session.get(Conversion, report.conversion_id) if report.conversion_id else None
-    rewards = rewards_of(conversion)
+    return _outcome(report, conversion, rewards_of(conversion), is_repeat=is_repeat)
+
+
+def outcomes_of(reports: Sequence[Report]) -> list[Outcome]:
+    """A page of them in a few statements. A buyer's word that was turned down stands where its sale does, or its
+    dispute."""
+    ids = [one.conversion_id for one in reports if one.conversion_id]
+    found = db.session.scalars(select(Conversion).where(Conversion.id.in_(ids))) if ids else ()
+    counted, since = {one.id: one for one in found}, read_since(reports)
+    recorded = [one.sale for one in since.values() if one.sale]
+    rewards = rewards_by_conversion([*counted.values(), *recorded])
+    return [_since(one, since[one.id], rewards) if one.id in since else _outcome(
+        one, counted.get(one.conversion_id or ""), rewards.get(one.conversion_id or "", [])) for one in reports]
+
+
+def _outcome(
+    report: Report, conversion: Conversion | None, rewards: Sequence[Reward], *, is_repeat: bool = False
+) -> Outcome:
     return Outcome(state_of(report, conversion, rewards), report, rewards, tuple(report.reasons), is_repeat)
+
+
+def _since(report: Report, since: Since, rewards: Mapping[str, Sequence[Reward]]) -> Outcome:
+    sale = since.sale
+    if sale is None:
+        state = ReportState.DISPUTED if since.is_disputed else report.state
+        return Outcome(state.value, report, (), tuple(report.reasons), since=since)
+    how = HEARD[ConversionSource.RULING if sale.source is ConversionSource.BUYER_CONFIRMED else sale.source]
+    reasons = (*report.reasons, f"The sale is recorded, {how}: {show_money(sale.amount)}.")
+    if since.is_told_elsewhere:
+        return Outcome(ReportState.DUPLICATE.value, report, (), reasons, since=since)
+    earned = rewards.get(sale.id, ())
+    return Outcome(state_of_counted(sale, earned), report, earned, reasons, since=since)
 
 
 def outcome_of_plain(counted: Counted) -> Outcome:

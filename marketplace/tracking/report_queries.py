@@ -6,14 +6,15 @@ from marketplace.foundation.errors import NotFound
 from marketplace.identity.models import User
 from marketplace.referrals.models import Lead
 from marketplace.tracking.models import Report, ReportState
+from marketplace.tracking.word_standing import COUNTED_SINCE, IN_DISPUTE
 
 # The tabs of a business's page, in their order. A report is in one of them, but for "all".
 TABS: dict[str, ColumnElement[bool]] = {
-    "counted": Report.state == ReportState.APPROVED,
+    "counted": (Report.state == ReportState.APPROVED) | COUNTED_SINCE,
     "unmatched": Report.state == ReportState.UNMATCHED,
     "matched": Report.state == ReportState.MATCHED,
-    "disputed": Report.state == ReportState.DISPUTED,
-    "not_counted": Report.state.in_([ReportState.REJECTED, ReportState.DUPLICATE]),
+    "disputed": (Report.state == ReportState.DISPUTED) | IN_DISPUTE,
+    "not_counted": Report.state.in_([ReportState.REJECTED, ReportState.DUPLICATE]) & ~COUNTED_SINCE & ~IN_DISPUTE,
 }
 
 

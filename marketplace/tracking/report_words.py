@@ -1,19 +1,16 @@
 """What a reported conversion is called, and what happens with it next, in plain words."""
+from datetime import time
+
+from marketplace.referrals.disputes.words import disputed_no_in_words, ended_in_words
 from marketplace.referrals.models import ConversionSource
 from marketplace.referrals.reward_words import main_reward, reward_next
 from marketplace.tracking.binding import CustomerUnsaid
-from marketplace.tracking.buyers_word import (
-    RECORDED,
-    SAID_NO,
-    WAITS_FOR_BUSINESS,
-    is_asked,
-    is_sale_recorded,
-)
 from marketplace.tracking.counting import NO_SALE_YET
 from marketplace.tracking.intake import CLAIMED, LINK_ENDED, NO_FUNDS
-from marketplace.tracking.models import ReportKind, ReportState
+from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.refunds import SALE_UNKNOWN
 from marketplace.tracking.report_outcomes import Outcome
+from marketplace.tracking.word_standing import RECORDED, SAID_NO, WAITS_FOR_BUSINESS, is_asked
 
 KINDS = {ReportKind.LEAD: "Lead", ReportKind.SIGN_UP: "Sign-up", ReportKind.SALE: "Sale",
          ReportKind.RENEWAL: "Renewal", ReportKind.REFUND: "Refund"}
@@ -36,7 +33,7 @@ BY_REASON = {
     SAID_NO: "The business says that there was no purchase. Buyer and referrer are told; the referrer may dispute it.",
     RECORDED: "Nothing: the sale was recorded meanwhile, and counts once.",
 }
-RECORDED_SINCE = "Nothing more: the business had said no, and the sale was recorded since."
+RECORDED_SINCE = "The business had said no, and the sale was recorded since."
 NOT_ASKED = ("Nobody is asked while it is not decided for good whether its lead is genuine. If it is, the business "
              "then says yes or no within five business days.")
 STANDING = {
@@ -51,13 +48,34 @@ STANDING = {
 }
 
 
-def next_in_words(outcome: Outcome) -> str:
+def says_day_alone(report: Report) -> bool:
+    """Whether nobody named an hour."""
+    return (report.source in {ConversionSource.BUYER_CONFIRMED, ConversionSource.MANUAL}
+            or report.happened_at.timetz().replace(tzinfo=None) == time(0))
+
+
+def next_in_words(outcome: Outcome, to: str | None = None) -> str:
+    """``to``: who reads, where it is disputed: the id of the referrer or of the business."""
+    if outcome.since and outcome.reason == SAID_NO:
+        return _since_no(outcome, to)
     if outcome.rewards:
         return reward_next(main_reward(outcome.rewards))
     if outcome.report.state is ReportState.DISPUTED:
         return STANDING[ReportState.DISPUTED]
     if outcome.reason == WAITS_FOR_BUSINESS and not is_asked(outcome.report):
         return NOT_ASKED
-    if outcome.reason == SAID_NO and is_sale_recorded(outcome.report):
-        return RECORDED_SINCE
     return BY_REASON.get(outcome.reason or "", "") or STANDING[outcome.report.state]
+
+
+def _since_no(outcome: Outcome, to: str | None) -> str:
+    """The sale was recorded; or it is disputed, or ruled on; or the no stands, and may be disputed."""
+    since = outcome.since
+    assert since is not None
+    if since.sale is not None:
+        earned = f" {reward_next(main_reward(outcome.rewards))}" if outcome.rewards else ""
+        return f"{RECORDED_SINCE}{earned}"
+    if since.dispute is not None and since.is_disputed:
+        return disputed_no_in_words(since.dispute, to)
+    if since.dispute is not None and since.is_ruled_against:
+        return f"It is not counted. {ended_in_words(since.dispute, to)}"
+    return BY_REASON[SAID_NO]

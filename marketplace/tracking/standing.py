@@ -14,9 +14,13 @@ PENDING = "pending"  # Counted; what it earned waits out the return period.
 def state_of(report: Report, conversion: Conversion | None, rewards: Sequence[Reward]) -> str:
     if report.state is not ReportState.APPROVED or report.kind is ReportKind.REFUND or conversion is None:
         return report.state.value
+    return state_of_counted(conversion, rewards)
+
+
+def state_of_counted(conversion: Conversion, rewards: Sequence[Reward]) -> str:
     if conversion.state is not ConversionState.APPROVED:
         return conversion.state.value
-    return PENDING if any(one.state in HELD for one in rewards) else report.state.value
+    return PENDING if any(one.state in HELD for one in rewards) else ReportState.APPROVED.value
 
 
 def rewards_of(conversion: Conversion | None) -> list[Reward]:

@@ -12,9 +12,11 @@ from marketplace.privacy.buyer_view import as_json
 from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.deadlines import add_business_days
+from marketplace.referrals.disputes.answering import contest_claim, escalate
 from marketplace.referrals.disputes.opening import open_dispute
+from marketplace.referrals.disputes.ruling import rule
 from marketplace.referrals.disputes.subjects import Claim
-from marketplace.referrals.models import DisputeKind, Lead
+from marketplace.referrals.models import Dispute, DisputeKind, DisputeState, Lead
 from marketplace.referrals.timeline import tell_story
 from marketplace.tracking.buyers_word import deny_word, say_bought
 from marketplace.tracking.models import Report, ReportState
@@ -134,7 +136,72 @@ def test_a_no_is_told_to_buyer_and_referrer_who_may_dispute_it_for_thirty_days(
     with transaction():
         open_dispute(db.session.get_one(Lead, lead.id), DisputeKind.UNTRACKED, by=db.session.get_one(User, ana.id),
                      text="He showed me the car on Saturday.", claim=Claim(bought_on, make.SALE))
-    assert "It earns nothing unless the sale is recorded." in read(anas, "/leads"), "it is disputed already"
+    assert "business says that they did not, and you dispute it." in read(anas, "/leads")
+
+
+def dispute(lead, ana):
+    end_reading()
+    with transaction():
+        return open_dispute(db.session.get_one(Lead, lead.id), DisputeKind.UNTRACKED, by=db.session.get_one(User, ana.id),
+                            text="He showed me the car on Saturday.", claim=Claim(time.now().date(), make.SALE)).id
+
+
+def ruled(dispute_id, owner, ana, mona, outcome):
+    """Contested by the business, taken to an admin, and decided."""
+    for verb, by, said in (
+            (contest_claim, owner, {"text": "They only looked at it."}), (escalate, ana, {}),
+            (rule, mona, {"outcome": outcome, "reason": "So it stands in the order book."})):
+        end_reading()
+        with transaction():
+            verb(db.session.get_one(Dispute, dispute_id), by=db.session.get_one(User, by.id), **said)
+
+
+def marks_of(who, path):
+    [marks] = who.page(path).find_class("marks")
+    return words_of(marks)
+
+
+def test_a_disputed_no_is_told_as_disputed_and_once_ruled_for_the_buyer_as_recorded(
+        lead, owner, ana, said, as_user, anonymous):
+    deny(said, owner)
+    wes, anas, why, listed = as_user(owner), as_user(ana), f"/conversions/{said}", f"/businesses/{lead.business_id}/conversions"
+    for place in (why, f"/leads/{lead.id}"):
+        page = wes.page(place)
+        assert "takes your no back" in words_of(page) and page.xpath("//a[contains(@href, '#sale') and text()='Record the sale']"), place
+    assert "Not counted1" in read(wes, listed) and "Rejected" in marks_of(wes, why)
+    disputed, due = dispute(lead, ana), day_in_words(add_business_days(time.now(), 5))
+    assert marks_of(wes, why) == "Disputed" and "Disputed1" in (rows := read(wes, listed)) and "Not counted" not in rows
+    answer = f"you say that they did not, and the referrer disputes it. You have until {due} to accept it"
+    page = wes.page(f"/leads/{lead.id}")
+    assert answer in read(wes, why) and answer in words_of(page) and words_of(page).count("It is your turn") == 1
+    assert page.xpath(f"//a[@href='/disputes/{disputed}' and contains(@class, 'primary')]") and "and ends the dispute" in words_of(page)
+    assert f"and you dispute it. The business has until {due}" in read(anas, why) and "may dispute it" not in read(anas, why)
+    earned = read(anas, "/rewards")
+    assert "Nothing earned yet" not in earned and "$1,000 at issue" in earned and f"The business has until {due}" in earned
+    assert "set aside" in earned, earned[earned.index("at issue"):][:400]
+    assert "Ana Flores has it looked at" in read(anonymous, pages_of(lead)[0])
+    ruled(disputed, owner, ana, make.make_user("Mona", is_admin=True), DisputeState.RESOLVED_FOR_CLAIMANT)
+    assert marks_of(wes, why) == "Pending" and "Counted1" in (rows := read(wes, listed)) and "Not counted" not in rows
+    for who in (wes, anas):
+        page = read(who, why)
+        assert "the sale was recorded since" in page and "The sale is recorded, by a dispute: $30,000." in page and "$1,000" in page
+        assert "waits out the return period" in page and "takes your no back" not in page
+    facts = words_of(wes.page(why).find_class("facts")[0])
+    assert "Not said" not in facts and "The buyer, from the link in our mail" in facts and ":59" not in facts and "beats" not in page
+
+
+def test_a_no_that_an_admin_ruled_for_stays_not_counted_and_says_who_decided(lead, owner, ana, said, as_user, anonymous):
+    deny(said, owner)
+    ruled(dispute(lead, ana), owner, ana, make.make_user("Mona", is_admin=True), DisputeState.RESOLVED_FOR_RESPONDENT)
+    why = f"/conversions/{said}"
+    for who, decided in ((as_user(owner), "decided for you"), (as_user(ana), "decided for the business")):
+        page = who.page(why)
+        assert f"It is not counted. It is over: an admin {decided}." in words_of(page) and "Rejected" in marks_of(who, why)
+        assert not page.xpath("//a[contains(@href, '/disputes/new')]")
+    assert "Not counted1" in read(as_user(owner), f"/businesses/{lead.business_id}/conversions")
+    for place in ("/leads", f"/leads/{lead.id}"):
+        assert "an admin decided for the business" in read(as_user(ana), place), place
+    assert "So nothing is recorded" in read(anonymous, pages_of(lead)[0])
 
 
 def test_silence_tells_all_three(lead, owner, ana, said, anonymous, clock, work, mailbox):

@@ -19,7 +19,7 @@ from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link, end_lead
 from marketplace.referrals.disputes.answering import withdraw_claim
 from marketplace.referrals.models import ConversionSource, Dispute, Lead, Reward, RewardState, Stage
 from marketplace.referrals.stages import change_stage
-from marketplace.tracking.buyers_word import NOT_SO, confirm_word, deny_word, say_bought, say_noes
+from marketplace.tracking.buyers_word import confirm_word, deny_word, say_bought
 from marketplace.tracking.claims import MOST_OPEN, NoSuchSale, TooManyClaims, claim_sale
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.links import forget_links
@@ -27,6 +27,7 @@ from marketplace.tracking.models import Reattribution, ReferralLink, Report, Rep
 from marketplace.tracking.queries import get_link
 from marketplace.tracking.reattribution import reattribute
 from marketplace.tracking.retrying import count_what_waited
+from marketplace.tracking.word_standing import NOT_SO, say_noes
 from tests import factories as make
 from tests.browsing import body_of, end_reading
 from tests.tracking.report_steps import click, fresh, link, live_rewards, report

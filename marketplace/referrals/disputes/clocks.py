@@ -8,11 +8,10 @@ from marketplace.referrals.disputes import lifecycle
 from marketplace.referrals.disputes.answering import hand_to_admin
 from marketplace.referrals.disputes.ending import end_for_claimant
 from marketplace.referrals.disputes.opening import take_up
-from marketplace.referrals.disputes.queries import LIVE, lock_dispute
-from marketplace.referrals.models import Dispute, DisputeKind, DisputeState, Ending, Lead
+from marketplace.referrals.disputes.queries import LIVE, OVER_A_SALE, lock_dispute
+from marketplace.referrals.models import Dispute, DisputeState, Ending, Lead
 
 D = DisputeState
-OVER_A_SALE = (DisputeKind.GHOST_CLOSE, DisputeKind.UNTRACKED)
 
 
 def remind_respondent(dispute_id: str) -> None:

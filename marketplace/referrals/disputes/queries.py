@@ -11,6 +11,7 @@ from marketplace.identity.models import Business, User
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
     Dispute,
+    DisputeKind,
     DisputeSide,
     DisputeState,
     Ending,
@@ -21,6 +22,7 @@ from marketplace.referrals.models import (
 D = DisputeState
 LIVE = (D.OPEN, D.AWAITING_RESPONSE, D.ACCEPTED, D.CONTESTED, D.ESCALATED)
 FOR_ADMINS = (D.OPEN, D.ESCALATED)
+OVER_A_SALE = (DisputeKind.GHOST_CLOSE, DisputeKind.UNTRACKED)
 DECIDED_AGAINST = (Ending.RULING, Ending.SILENCE)  # Who gives in has not lost.
 
 
@@ -38,6 +40,13 @@ def disputes_visible_to(user: User) -> Select[Dispute]:
 def disputes_of(user: User) -> Select[Dispute]:
     """As the referrer, for their own list."""
     return select(Dispute).where(_is_referrers_own(user)).order_by(Dispute.id.desc())
+
+
+def claims_of(user: User) -> Sequence[Dispute]:
+    """Theirs as the referrer that are not over and would earn them something; newest first."""
+    return db.session.scalars(select(Dispute).where(
+        Dispute.claimant_side == DisputeSide.REFERRER, Dispute.claimant_id == user.id, Dispute.ended_at.is_(None),
+        Dispute.at_issue_minor > 0).order_by(Dispute.id.desc())).all()
 
 
 def disputes_of_business(business_id: str, *, seen_by: User) -> Select[Dispute]:
@@ -61,6 +70,12 @@ def disputes_of_lead(lead: Lead, *, seen_by: User) -> Sequence[Dispute]:
     """Oldest first."""
     return db.session.scalars(disputes_visible_to(seen_by).order_by(None).where(
         or_(Dispute.lead_id == lead.id, Dispute.about_id == lead.id)).order_by(Dispute.id)).all()
+
+
+def disputes_over_sales(lead_ids: Sequence[str]) -> dict[str, Dispute]:
+    """By lead the latest over a sale that is not recorded, over or not."""
+    return {one.lead_id: one for one in db.session.scalars(select(Dispute).where(
+        Dispute.lead_id.in_(lead_ids), Dispute.kind.in_(OVER_A_SALE)).order_by(Dispute.id))} if lead_ids else {}
 
 
 def lock_dispute(dispute: Dispute) -> Lead:

@@ -61,6 +61,14 @@ def next_in_words(dispute: Dispute, to: str | None = None) -> str:
     return said.get(dispute.state) or ended_in_words(dispute, to)
 
 
+def disputed_no_in_words(dispute: Dispute, to: str | None = None) -> str:
+    """Over a no of the business to a buyer's “I bought it”, while it is not over."""
+    claimant, respondent = claimant_in_words(dispute, to), respondent_in_words(dispute, to)
+    no = "you say" if respondent == "you" else f"{respondent} says"
+    disputes = "you dispute" if claimant == "you" else f"{claimant} disputes"
+    return f"The buyer says that they bought; {no} that they did not, and {disputes} it. {next_in_words(dispute, to)}"
+
+
 def ended_in_words(dispute: Dispute, to: str | None = None) -> str:
     claimant, respondent = claimant_in_words(dispute, to), respondent_in_words(dispute, to)
     business = "you have" if to == dispute.business_id else "the business has"
@@ -119,7 +127,7 @@ def frozen_in_words(dispute: Dispute) -> str:
                 if dispute.at_issue_minor else "Nothing: nothing is earned yet.")
     if dispute.reserved_minor:
         return f"{show_money(dispute.reserved)} of the bounty’s funds are set aside for it, our fee included."
-    return "Nothing more than what is reserved for this lead anyway." if KINDS[dispute.kind].may_split else "No money."
+    return "What is reserved for this lead anyway, and nothing more." if KINDS[dispute.kind].may_split else "No money."
 
 
 def title_of(dispute: Dispute) -> str:

@@ -74,9 +74,9 @@ from marketplace.referrals.queries import (
 )
 from marketplace.referrals.reward_schemas import ROWS, typed_split
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
-from marketplace.referrals.said_bought import Standing, word_of
+from marketplace.referrals.said_bought import word_of
 from marketplace.referrals.sharing import UNDECIDED, find_share_of_first, latest_split, seconds_to_share_with
-from marketplace.referrals.stages import is_introduced, open_moves
+from marketplace.referrals.stages import is_introduced, may_sell, open_moves
 from marketplace.referrals.timeline import tell_story
 from marketplace.referrals.waiting import why_waiting
 
@@ -159,7 +159,7 @@ def show_lead(
         grant=grant if is_open else None, form=lambda name: sent.get(name, Blank()), is_sent=sent.__contains__,
         has_receipt=audience is Audience.BUSINESS and lead.consent in WORKABLE,
         word=word if conversion is None else None,
-        disputes_no_until=disputes_no_until(lead) if word and word.standing is Standing.DENIED else None,
+        disputes_no_until=disputes_no_until(lead) if word and word.may_be_disputed else None,
         sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,
         held=standing_of(lead), by_order=taken_by_order(reward.id for reward in rewards),
         waits={reward.id: why for reward in rewards if (why := why_waiting(reward, to))}, today=clock.now().date(),
@@ -224,7 +224,7 @@ def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
         "is_over": lead.moderation is Moderation.ACCEPTED and lead.consent is Consent.WITHDRAWN,
         "is_found": is_workable and has_finding(lead.id),
         "stages": [stage for stage in Stage if stage in moves and stage is not Stage.WON],
-        "may_sell": Stage.WON in moves,
+        "may_sell": may_sell(lead, user),
         "may_refund": (lead.stage is Stage.WON and bool(refundable) and may_give_money_back(user, lead)
                        and not (rewards and all(reward.void_reason == NOT_GENUINE for reward in rewards))),
         "refundable": refundable,

@@ -19,6 +19,8 @@ from marketplace.referrals import in_kind, sharing
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.buyers_share import get_buyers_share, is_open, take_as_money
 from marketplace.referrals.disputed import disputed_among, frozen_of
+from marketplace.referrals.disputes.queries import claims_of
+from marketplace.referrals.disputes.words import frozen_in_words, next_in_words, title_of
 from marketplace.referrals.figures import earnings_of
 from marketplace.referrals.models import Lead, Reward, RewardInKind, Split, Stage
 from marketplace.referrals.next_step import next_step
@@ -42,7 +44,8 @@ def index() -> Any:
     things = db.session.scalars(in_kind.things_visible_to(user).where(RewardInKind.beneficiary_id == user.id)).all()
     splits = db.session.scalars(sharing.splits_naming(user).limit(LATEST_SPLITS)).all()
     words = [one for one in words_of(select(Lead.id).where(Lead.referrer_id == user.id)).values() if one.is_open]
-    ids = {one.lead_id for shown in (found.rows, things, splits, words) for one in shown}
+    claims = claims_of(user)
+    ids = {one.lead_id for shown in (found.rows, things, splits, words, claims) for one in shown}
     leads = {lead.id: lead for lead in db.session.scalars(select(Lead).where(Lead.id.in_(ids)))}
     disputed = disputed_among(found.rows)
     return render_template(
@@ -54,6 +57,8 @@ def index() -> Any:
         at_bank=failed_at_bank(reward.id for reward in found.rows),
         words=[(leads[one.lead_id], one, next_step(leads[one.lead_id], Audience.REFERRER, [], word=one))
                for one in words if leads[one.lead_id].stage is not Stage.WON],
+        claims=claims, claim_title=title_of, claim_frozen=frozen_in_words,
+        claim_next=lambda one: next_in_words(one, user.id),
         by_order=taken_by_order(reward.id for reward in found.rows),
         following=url_for(".index", cursor=found.next_cursor) if found.next_cursor else None)
 

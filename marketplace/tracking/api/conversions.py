@@ -6,7 +6,6 @@ from typing import Any
 from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError, fields
 
-from marketplace.foundation.db import db
 from marketplace.foundation.errors import DomainError, Invalid, NotFound
 from marketplace.foundation.idempotency import once
 from marketplace.foundation.limits import PROGRAMS, caller, limiter
@@ -14,15 +13,14 @@ from marketplace.foundation.paging import PageQuery, page
 from marketplace.foundation.web import takes_up_to
 from marketplace.identity.models import Business, User
 from marketplace.identity.session import require_scope, signed_in_user
-from marketplace.referrals.models import Conversion, ConversionSource
+from marketplace.referrals.models import ConversionSource
 from marketplace.tracking.intake import take_conversion, take_conversions
 from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_see_reports
-from marketplace.tracking.report_outcomes import Outcome, outcome_of
+from marketplace.tracking.report_outcomes import Outcome, outcomes_of
 from marketplace.tracking.report_queries import get_report, reports_visible_to
 from marketplace.tracking.report_schemas import BatchInput, BatchOutput, OneInput, ReportedInput, ReportOutput
 from marketplace.tracking.reported import Reported
-from marketplace.tracking.standing import rewards_by_conversion, state_of
 
 bp = Blueprint("conversions", __name__, url_prefix="/api/v1",
                description="What happened at your business, and whom it paid")
@@ -91,7 +89,7 @@ def list_reported_conversions(asked: dict[str, Any]) -> dict[str, Any]:
         if asked[name] is not None:
             reports = reports.where(getattr(Report, name) == asked[name])
     found = page(reports, Report.id, cursor=asked["cursor"], size=asked["limit"])
-    return {"rows": _outcomes(list(found.rows)), "next_cursor": found.next_cursor}
+    return {"rows": outcomes_of(list(found.rows)), "next_cursor": found.next_cursor}
 
 
 @bp.get("/conversions/<report_id>")
@@ -101,7 +99,8 @@ def read_conversion(report_id: str) -> Outcome:
     """One of them, with what it earned and why; also for the referrer it was credited to, without the order numbers."""
     user = signed_in_user()
     report = get_report(report_id, seen_by=user)
-    return replace(outcome_of(report), tells_orders=may_see_reports(user, report.business_id))
+    [outcome] = outcomes_of([report])
+    return replace(outcome, tells_orders=may_see_reports(user, report.business_id))
 
 
 def _read(item: Mapping[str, Any]) -> Reported | dict[str, Any]:
@@ -143,12 +142,3 @@ def _business(user: User, business_id: str | None) -> Business:
         raise WhichBusiness("Say for which business it is." if own else "You work for no business.",
                             fields={"business_id": ["The id of one of your businesses."]})
     return own[0]
-
-
-def _outcomes(reports: list[Report]) -> list[Outcome]:
-    """A page of them in three statements."""
-    ids = [one.conversion_id for one in reports if one.conversion_id]
-    conversions = {one.id: one for one in db.session.query(Conversion).filter(Conversion.id.in_(ids))} if ids else {}
-    rewards = rewards_by_conversion(conversions.values())
-    return [Outcome(state_of(one, conversions.get(one.conversion_id or ""), rewards.get(one.conversion_id or "", [])),
-                    one, rewards.get(one.conversion_id or "", []), tuple(one.reasons)) for one in reports]

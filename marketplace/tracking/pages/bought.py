@@ -12,6 +12,7 @@ from marketplace.foundation.web import Form
 from marketplace.referrals.asking import is_mailed_to
 from marketplace.referrals.consent import open_buyer_link
 from marketplace.referrals.disputes.subjects import disputes_no_until
+from marketplace.referrals.disputes.words import next_in_words
 from marketplace.referrals.models import Buyer, Lead
 from marketplace.referrals.private_pages import make_private
 from marketplace.referrals.queries import is_found_false
@@ -45,8 +46,9 @@ def show(purpose: str, token: str) -> Any:
     word = None if is_found_false(lead.id) else word_of(lead)
     return render_template(
         "tracking/bought.html", lead=lead, form=form, word=word, may_say=may_say_bought(lead),
-        disputes_no_until=disputes_no_until(lead), is_theirs=_is_theirs(lead, purpose, token), purpose=purpose,
-        token=token, today=clock.now().astimezone(UTC).date()), form.status
+        disputes_no_until=disputes_no_until(lead), dispute_next=next_in_words,
+        is_theirs=_is_theirs(lead, purpose, token), purpose=purpose, token=token,
+        today=clock.now().astimezone(UTC).date()), form.status
 
 
 def _is_theirs(lead: Lead, purpose: str, token: str) -> bool:

@@ -15,19 +15,21 @@ from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.queries import get_business, get_user
 from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.referrals.disputes.permissions import reads_as, waits_for
 from marketplace.referrals.disputes.subjects import disputes_no_until
-from marketplace.referrals.models import Conversion, ConversionSource, Lead
+from marketplace.referrals.models import ConversionSource, Lead
 from marketplace.referrals.schemas import FreezeInput
-from marketplace.tracking.buyers_word import NOT_SO, SAID_NO, confirm_word, deny_word, due_of, is_asked, say_noes
+from marketplace.referrals.stages import may_sell
+from marketplace.tracking.buyers_word import confirm_word, deny_word
 from marketplace.tracking.intake import take_conversion
 from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_reattribute, may_report, may_see_reports
 from marketplace.tracking.reattribution import moves_of, reattribute
-from marketplace.tracking.report_outcomes import Outcome, outcome_of
+from marketplace.tracking.report_outcomes import Outcome, outcomes_of
 from marketplace.tracking.report_queries import TABS, count_tabs, get_report, reports_of_business
 from marketplace.tracking.report_schemas import ByHandInput, ReasonInput
-from marketplace.tracking.report_words import KINDS, SOURCES, next_in_words
-from marketplace.tracking.standing import rewards_by_conversion, state_of
+from marketplace.tracking.report_words import KINDS, SOURCES, next_in_words, says_day_alone
+from marketplace.tracking.word_standing import NOT_SO, SAID_NO, Since, due_of, is_asked, say_noes
 
 bp = Blueprint("reported", __name__)
 
@@ -48,7 +50,7 @@ def show(business_id: str) -> Any:
     following = url_for(".show", business_id=business_id, state=wanted or None,
                         cursor=shown.next_cursor) if shown.next_cursor else None
     return render_template(
-        "tracking/conversions.html", business=business, rows=_standing(list(shown.rows)), following=following,
+        "tracking/conversions.html", business=business, rows=outcomes_of(list(shown.rows)), following=following,
         labels=LABELS, counts=count_tabs(business.id), wanted=wanted if wanted in TABS else "", kinds=KINDS,
         sources=SOURCES, is_first="cursor" not in request.args, may_report=may_report(user, business.id))
 
@@ -86,7 +88,7 @@ def confirmation(report_id: str) -> Any:
     """The business: yes, this buyer bought."""
     def confirm(report: Report, user: User, form: Form) -> str:
         confirm_word(report, by=user)
-        outcome = outcome_of(report)
+        [outcome] = outcomes_of([report])
         return "Recorded. What it earns is on the page." if outcome.rewards else f"Noted. {next_in_words(outcome)}"
 
     return _act(report_id, Form(Schema()), confirm)
@@ -131,28 +133,32 @@ def _act(report_id: str, form: Form, verb: Callable[[Report, User, Form], str]) 
 def _why(report_id: str, form: Form | None = None) -> Any:
     user = signed_in_user()
     report = get_report(report_id, seen_by=user)
-    outcome, lead = outcome_of(report), db.session.get(Lead, report.lead_id) if report.lead_id else None
+    [outcome] = outcomes_of([report])
+    lead = db.session.get(Lead, report.lead_id) if report.lead_id else None
     is_inside = may_see_reports(user, report.business_id)
-    waits = is_asked(report)
-    until = disputes_no_until(lead) if lead and report.reason == SAID_NO else None
+    waits, since = is_asked(report), outcome.since
+    dispute = since.dispute if since else None
     no = say_noes([lead.id])[lead.id] if lead and report.reason == SAID_NO else NOT_SO
     return render_template(
         "tracking/why.html", report=report, outcome=outcome, lead=lead, form=form, kinds=KINDS, sources=SOURCES,
-        business=get_business(report.business_id), is_inside=is_inside, until=until,
+        business=get_business(report.business_id), is_inside=is_inside, **_after_no(since, lead, user),
         asks=waits and may_report(user, report.business_id), due=due_of(report) if waits else None,
-        may_dispute=until is not None and lead is not None and lead.referrer_id == user.id,
-        say=next_in_words(outcome), reasons=[no if one == NOT_SO else one for one in outcome.reasons],
+        say=next_in_words(outcome, reads_as(user, dispute) if dispute else None),
+        reasons=[no if one == NOT_SO else one for one in outcome.reasons], is_day_alone=says_day_alone(report),
         moves=[(one, Money(one.moved_minor, one.currency), get_user(one.to_id).name) for one in moves_of(report)],
         may_move=lead is not None and report.state is ReportState.APPROVED and report.kind is not ReportKind.REFUND
         and may_reattribute(user, lead)), form.status if form else 200
 
 
-def _standing(reports: list[Report]) -> list[tuple[Report, str]]:
-    ids = [one.conversion_id for one in reports if one.conversion_id]
-    conversions = {one.id: one for one in db.session.query(Conversion).filter(Conversion.id.in_(ids))} if ids else {}
-    rewards = rewards_by_conversion(conversions.values())
-    return [(one, state_of(one, conversions.get(one.conversion_id or ""), rewards.get(one.conversion_id or "", [])))
-            for one in reports]
+def _after_no(since: Since | None, lead: Lead | None, user: User) -> dict[str, Any]:
+    """What may be done about a no: dispute it, answer the dispute, or record the sale after all."""
+    if since is None or lead is None or since.sale is not None:
+        return dict.fromkeys(("until", "may_dispute", "dispute", "must_answer", "may_record"))
+    until = None if since.is_ruled_against else disputes_no_until(lead)
+    return {
+        "until": until, "may_dispute": until is not None and lead.referrer_id == user.id,
+        "dispute": since.dispute, "must_answer": since.dispute is not None and waits_for(user, since.dispute),
+        "may_record": may_sell(lead, user)}
 
 
 def _said(outcome: Outcome) -> str:

@@ -16,6 +16,7 @@ from marketplace.referrals.buyers_share import is_open, shares_of_buyer
 from marketplace.referrals.consent import AlreadyAnswered
 from marketplace.referrals.data_link import data_link
 from marketplace.referrals.disputes.subjects import disputes_no_until
+from marketplace.referrals.disputes.words import next_in_words
 from marketplace.referrals.given import given_beside, given_by_yes
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.lawful import lowering_of, pays_in_money, promised_in_words, ruling_of
@@ -89,7 +90,7 @@ def show_answer(
         promised=buyer_share_in_words(lead.terms, ruling_of(lead)), is_never=is_never(lead), lowered=lowering_of(lead),
         story=tell_story(lead, Audience.BUYER), word=None if is_undone else word,
         may_say_bought=word is None and not is_undone and is_sale_missing(lead),
-        disputes_no_until=disputes_no_until(lead),
+        disputes_no_until=disputes_no_until(lead), dispute_next=next_in_words,
         has_ended=is_undone or (grant is not None and grant.until < clock.now().date()),
         channel=kinds_of_channel(grant.channel) if grant else "")
 
