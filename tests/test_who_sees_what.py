@@ -318,6 +318,8 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /witness/<token>": (EVERYONE, {"said": "maybe"}),
     "GET /witness/<purpose>/<token>": EVERYONE,
     "POST /witness/<purpose>/<token>": (EVERYONE, {"said": "maybe"}),
+    "POST /witness/<token>/correction": (EVERYONE, {"said": "maybe"}),
+    "POST /witness/<purpose>/<token>/correction": (EVERYONE, {"said": "maybe"}),
 
     # what a lead earns
     "POST /leads/<lead_id>/renewal": (WORKS_THERE, {"amount": "1", "currency": "usd", "occurred_on": "2026-11-02",

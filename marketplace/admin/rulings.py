@@ -74,7 +74,7 @@ def show(dispute_id: str) -> Any:
 
 def _show(dispute: Dispute, user: User, form: Form | None = None) -> str:
     lead = db.session.get_one(Lead, dispute.lead_id)
-    witness = dispute.witness if dispute.witness and dispute.witness.is_proven else None
+    witness = dispute.witness if dispute.witness and dispute.witness.is_proven and not dispute.corrections else None
     sale = (witness.amount if witness else None) or dispute.sale
     found = {"amount": plain_amount(sale) if sale else "",
              "sold_on": ((witness.bought_on if witness else None) or dispute.happened_on).isoformat()}

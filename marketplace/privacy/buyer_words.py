@@ -13,16 +13,13 @@ from marketplace.foundation.money import show_money
 from marketplace.referrals.buyers_share import shares_of_buyer
 from marketplace.referrals.check_words import say_check
 from marketplace.referrals.desk.as_told import as_told
-from marketplace.referrals.disputes.words import title_of
+from marketplace.referrals.disputes.words import SAID_AS_WITNESS, title_of
 from marketplace.referrals.evidence_files import files_of, neutral_name
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.kept_words import words_kept
 from marketplace.referrals.letters import REASONS
-from marketplace.referrals.models import Dispute, DisputeSide, EvidenceCheck, Lead, WitnessSaid
+from marketplace.referrals.models import Dispute, DisputeSide, EvidenceCheck, Lead
 
-SAID_AS_WITNESS = {
-    WitnessSaid.BOUGHT: "Yes, I bought from them.", WitnessSaid.NOT_BOUGHT: "No, I did not buy from them.",
-    WitnessSaid.RATHER_NOT: "I would rather not say."}
 BY = {DisputeSide.REFERRER: "the referrer", DisputeSide.BUSINESS: "the business", DisputeSide.ADMIN: "an admin"}
 
 
@@ -44,6 +41,8 @@ def said_by_others(lead: Lead) -> list[dict[str, Any]]:
         if dispute.witness is not None and not dispute.witness.is_proven:
             written.append(_words("somebody with a link that was passed on", on, " ".join(
                 word for word in (SAID_AS_WITNESS[dispute.witness.said], dispute.witness.note) if word)))
+            written += [_words("somebody with a link that was passed on", on, one.text, one.created_at)
+                        for one in dispute.corrections]
         if dispute.ended_at is not None:
             written.append(_words("an admin", on, dispute.ruling, dispute.ended_at))
     return [one for one in written if one["text"]]
@@ -65,9 +64,10 @@ def said_by_buyer(lead: Lead) -> list[dict[str, Any]]:
                 "as": "witness", "said": SAID_AS_WITNESS[answer.said], "note": answer.note,
                 "bought_on": answer.bought_on.isoformat() if answer.bought_on else None,
                 "amount": show_money(answer.amount) if answer.amount else None, "at": as_time(answer.created_at)})
-        found += [{"as": "report of misuse", "said": one.text, "note": None, "bought_on": None, "amount": None,
-                   "at": as_time(one.created_at)}
-                  for one in dispute.statements if one.side is DisputeSide.BUYER and one.text]
+        if answer is None or answer.is_proven:
+            found += [{"as": "witness, corrected" if answer else "report of misuse", "said": one.text, "note": None,
+                       "bought_on": None, "amount": None, "at": as_time(one.created_at)}
+                      for one in dispute.statements if one.side is DisputeSide.BUYER and one.text]
     return found
 
 

@@ -60,6 +60,7 @@ THE_BUYER: dict[str, Told] = {
     "buyer.erasure_asked": (frozenset({A}), "The buyer asked to be erased; something is to be settled first", "warn"),
     "witness.asked": (EVERYONE - {Y}, "The buyer was asked whether they bought", "info"),
     "witness.answered": (EVERYONE - {Y}, "The buyer answered as a witness", "info"),
+    "witness.corrected": (EVERYONE - {Y}, "The buyer corrected what they answered as a witness", "info"),
 }
 
 # What became of their “I bought it”.

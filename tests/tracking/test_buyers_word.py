@@ -3,6 +3,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import select
 
 from marketplace.foundation import clock as time
 from marketplace.foundation.db import db, transaction
@@ -16,7 +17,17 @@ from marketplace.referrals.disputes.answering import contest_claim, escalate
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.ruling import rule
 from marketplace.referrals.disputes.subjects import Claim
-from marketplace.referrals.models import Dispute, DisputeKind, DisputeState, Lead
+from marketplace.referrals.disputes.witness import PASSED_ON as PASSED_ON_WITNESS
+from marketplace.referrals.disputes.witness import NotFromMail, correct_answer, witness_link
+from marketplace.referrals.models import (
+    Conversion,
+    ConversionSource,
+    Dispute,
+    DisputeKind,
+    DisputeState,
+    Lead,
+    WitnessSaid,
+)
 from marketplace.referrals.timeline import tell_story
 from marketplace.tracking.buyers_word import deny_word, say_bought
 from marketplace.tracking.models import Report, ReportState
@@ -148,12 +159,15 @@ def dispute(lead, ana):
 
 def ruled(dispute_id, owner, ana, mona, outcome):
     """Contested by the business, taken to an admin, and decided."""
-    for verb, by, said in (
-            (contest_claim, owner, {"text": "They only looked at it."}), (escalate, ana, {}),
-            (rule, mona, {"outcome": outcome, "reason": "So it stands in the order book."})):
-        end_reading()
-        with transaction():
-            verb(db.session.get_one(Dispute, dispute_id), by=db.session.get_one(User, by.id), **said)
+    act(contest_claim, dispute_id, owner, text="They only looked at it.")
+    act(escalate, dispute_id, ana)
+    act(rule, dispute_id, mona, outcome=outcome, reason="So it stands in the order book.")
+
+
+def act(verb, dispute_id, by, **said):
+    end_reading()
+    with transaction():
+        verb(db.session.get_one(Dispute, dispute_id), by=db.session.get_one(User, by.id), **said)
 
 
 def marks_of(who, path):
@@ -188,6 +202,40 @@ def test_a_disputed_no_is_told_as_disputed_and_once_ruled_for_the_buyer_as_recor
         assert "waits out the return period" in page and "takes your no back" not in page
     facts = words_of(wes.page(why).find_class("facts")[0])
     assert "Not said" not in facts and "The buyer, from the link in our mail" in facts and ":59" not in facts and "beats" not in page
+
+
+def test_a_witness_reads_what_they_said_before_and_may_correct_a_slip_until_it_is_decided(
+        lead, owner, ana, said, as_user, anonymous, work, mailbox):
+    deny(said, owner)
+    disputed, mona = dispute(lead, ana), make.make_user("Mona", is_admin=True)
+    act(contest_claim, disputed, owner, text="They only looked at it.")
+    work()
+    asked, here, bought_on = mailbox.link_to(DAVID, "/witness/"), f"/disputes/{disputed}", time.now().date()
+    page = anonymous.page(asked)
+    assert "You have said so already" in words_of(page) and "$30,000" in words_of(page)
+    assert page.xpath("//input[@name='said'][@checked]/@value") == ["bought"]
+    assert page.xpath("//input[@name='amount']/@value") == ["30000.00"] and page.xpath("//input[@name='bought_on']/@value") == [bought_on.isoformat()]
+    passed_on = urlsplit(witness_link(db.session.get_one(Dispute, disputed), is_mailed=False)).path
+    assert "$30,000" not in read(anonymous, passed_on) and "said so already" not in read(anonymous, passed_on)
+    assert "Correct my answer" in anonymous.submit(asked, {"said": "bought"}).text
+    slip = {"said": "not_bought", "why": "I had another shop in mind."}
+    assert "Correct my answer" not in anonymous.get(passed_on).text
+    with pytest.raises(NotFromMail):
+        correct_answer(db.session.get_one(Dispute, disputed), WitnessSaid.RATHER_NOT, purpose=PASSED_ON_WITNESS,
+                       token=passed_on.rpartition("/")[2], why="I would rather not.")
+    corrected = anonymous.submit(asked, slip, action="/correction").text
+    assert "You corrected it" in corrected and "another shop in mind" in corrected
+    work()
+    for who in (owner, ana):
+        assert "corrected their answer" in str(mailbox.last_to(who.email)["Subject"])
+        told = read(as_user(who), here)
+        assert "Yes, I bought from them." in told and "No, I did not buy from them. I had another shop in mind." in told
+    assert "witness, corrected" in str(as_json(DAVID)["entries"])
+    act(escalate, disputed, ana)
+    act(rule, disputed, mona, outcome=DisputeState.RESOLVED_FOR_CLAIMANT, reason="So it stands in the order book.")
+    assert db.session.scalars(select(Conversion)).one().source is ConversionSource.RULING, "no longer the buyer's own word"
+    over = read(anonymous, asked)
+    assert "Correct my answer" not in over and "another shop in mind" in over
 
 
 def test_a_no_that_an_admin_ruled_for_stays_not_counted_and_says_who_decided(lead, owner, ana, said, as_user, anonymous):

@@ -180,9 +180,17 @@ def witness_answered(dispute_id: str) -> list[Mail]:
     return [*_to_claimant(dispute, *said), *_to_respondent(dispute, *said)]
 
 
+def witness_corrected(dispute_id: str) -> list[Mail]:
+    dispute = _dispute(dispute_id)
+    if dispute.state not in LIVE:
+        return []
+    said = ("The buyer has corrected their answer", "What they say now stands on the page of your dispute.")
+    return [*_to_claimant(dispute, *said), *_to_respondent(dispute, *said)]
+
+
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
         dispute_opened, dispute_reminded, dispute_contested, dispute_escalated, dispute_waits, dispute_overdue,
-        dispute_ended, witness_asked, witness_answered,
+        dispute_ended, witness_asked, witness_answered, witness_corrected,
     )
 }

@@ -121,7 +121,8 @@ def _qualify(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
 def _source(dispute: Dispute) -> ConversionSource:
     """Whoever has a link that was passed on may be anybody."""
     said = dispute.witness
-    is_confirmed = said is not None and said.is_proven and said.said is WitnessSaid.BOUGHT
+    is_confirmed = said is not None and said.is_proven and said.said is WitnessSaid.BOUGHT and not (
+        dispute.corrections)
     return ConversionSource.BUYER_CONFIRMED if is_confirmed else ConversionSource.RULING
 
 

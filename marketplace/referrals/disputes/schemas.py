@@ -92,6 +92,12 @@ class WitnessInput(_MayHaveMoney):
     note = clean_text(0, 1000, load_default="")
 
 
+class WitnessCorrectionInput(_MayHaveMoney):
+    said = fields.Enum(WitnessSaid, by_value=True, required=True)
+    bought_on = fields.Date(load_default=None, allow_none=True)
+    why = clean_text(3, 1000, required=True)
+
+
 class StatementOutput(Schema):
     side = fields.String()
     text = fields.String(allow_none=True)

@@ -1,4 +1,5 @@
-"""The buyer is asked, once, whether they bought: by a private link that is good for nothing else."""
+"""The buyer is asked, once, whether they bought: by a private link that is good for nothing else. Until it is decided
+they may correct what they answered."""
 from datetime import date
 
 from flask import current_app
@@ -7,7 +8,8 @@ from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.crypto import keyed_hash, sign, unsign
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
-from marketplace.foundation.money import Money
+from marketplace.foundation.money import Money, show_money
+from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.referrals.asking import link_ends
 from marketplace.referrals.consent import BUYER
@@ -15,10 +17,21 @@ from marketplace.referrals.contact import is_open_to_business
 from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.disputes.permissions import may_rule
 from marketplace.referrals.disputes.queries import LIVE, lock_dispute
-from marketplace.referrals.models import Buyer, Dispute, Lead, Suppression, WitnessAnswer, WitnessSaid
+from marketplace.referrals.disputes.words import SAID_AS_WITNESS
+from marketplace.referrals.models import (
+    Buyer,
+    Dispute,
+    DisputeSide,
+    DisputeStatement,
+    Lead,
+    Suppression,
+    WitnessAnswer,
+    WitnessSaid,
+)
 from marketplace.referrals.queries import find_live_grant
 from marketplace.referrals.suppression import hash_email
 
+MOST_CORRECTIONS = 3
 PASSED_ON = "witness"  # A link that the referrer passes on: it proves nothing about who opens it.
 MAILED = "witness-mail"  # A link mailed to the address that the buyer confirmed.
 
@@ -29,6 +42,10 @@ class NotToAsk(Conflict):
 
 class WitnessOver(Conflict):
     status, code = 410, "witness_over"
+
+
+class NotFromMail(Conflict):
+    code = "not_from_mail"
 
 
 def ask_witness(dispute: Dispute, *, by: str) -> None:
@@ -88,18 +105,61 @@ def answer_as_witness(
     if dispute.state not in LIVE:
         raise WitnessOver("This question is closed.", next_step="Nothing is needed of you any more.")
     is_sale = said is WitnessSaid.BOUGHT
-    if is_sale and bought_on is not None and bought_on > clock.now().date():
-        raise Invalid("That day has not come yet.", fields={"bought_on": ["Today or earlier."]})
-    if is_sale and amount is not None and amount.currency != lead.terms.currency:
-        raise Invalid("Give the sum in the currency of the page.", fields={"amount": ["In the currency of the page."]})
-    mark = unsign(purpose, token).partition("~")[2]
+    if is_sale:
+        _check_sale(lead, bought_on, amount)
     dispute.witness = WitnessAnswer(
         dispute_id=dispute.id, said=said, bought_on=bought_on if is_sale else None,
         amount_minor=amount.minor if is_sale and amount else None, currency=dispute.currency, note=note or None,
-        is_proven=purpose == MAILED and mark == _mark(dispute))
+        is_proven=is_witness_proven(dispute, purpose=purpose, token=token))
     db.session.flush()
     audit.record("witness.answered", dispute.id, by=BUYER)
     outbox.promise("send_letter", letter="witness_answered", dispute_id=dispute.id)
+
+
+def correct_answer(
+    dispute: Dispute, said: WitnessSaid, *, purpose: str, token: str, why: str, bought_on: date | None = None,
+    amount: Money | None = None,
+) -> None:
+    """A slip, or meant otherwise: both sides read it beside the first answer, which stays as it was given. NotFromMail
+    (409): that came by our mail, and this link may be anybody's. WitnessOver (410): decided, or corrected often."""
+    lead = lock_dispute(dispute)
+    if dispute.witness is None or dispute.state not in LIVE:
+        raise WitnessOver("This question is closed.", next_step="Nothing is needed of you any more.")
+    if dispute.witness.is_proven and not is_witness_proven(dispute, purpose=purpose, token=token):
+        raise NotFromMail("This link may have been passed on, so it cannot correct what was answered from our mail.",
+                          next_step="Open the link in the mail that we sent to you.")
+    if len(dispute.corrections) >= MOST_CORRECTIONS:
+        raise WitnessOver(f"You have corrected it {MOST_CORRECTIONS} times.", next_step="An admin reads all of it.")
+    words = SAID_AS_WITNESS[said].removesuffix(".")
+    if said is WitnessSaid.BOUGHT:
+        _check_sale(lead, bought_on, amount)
+        words += f" on {day_in_words(bought_on)}" if bought_on else ""
+        words += f" for about {show_money(amount)}" if amount else ""
+    db.session.add(DisputeStatement(
+        dispute_id=dispute.id, side=DisputeSide.BUYER, said_by=BUYER,
+        text=f"This instead of what I answered first: {words}. {why}"))
+    db.session.flush()
+    db.session.refresh(dispute, ["statements"])
+    audit.record("witness.corrected", dispute.id, by=BUYER)
+    outbox.promise("send_letter", letter="witness_corrected", dispute_id=dispute.id)
+
+
+def may_correct(dispute: Dispute, *, purpose: str, token: str) -> bool:
+    answer = dispute.witness
+    return (answer is not None and dispute.state in LIVE and len(dispute.corrections) < MOST_CORRECTIONS
+            and (not answer.is_proven or is_witness_proven(dispute, purpose=purpose, token=token)))
+
+
+def _check_sale(lead: Lead, bought_on: date | None, amount: Money | None) -> None:
+    if bought_on is not None and bought_on > clock.now().date():
+        raise Invalid("That day has not come yet.", fields={"bought_on": ["Today or earlier."]})
+    if amount is not None and amount.currency != lead.terms.currency:
+        raise Invalid("Give the sum in the currency of the page.", fields={"amount": ["In the currency of the page."]})
+
+
+def is_witness_proven(dispute: Dispute, *, purpose: str, token: str) -> bool:
+    """Whether this link was mailed to the address that the buyer confirmed."""
+    return purpose == MAILED and unsign(purpose, token).partition("~")[2] == _mark(dispute)
 
 
 def _mark(dispute: Dispute) -> str:

@@ -6,11 +6,14 @@ from marketplace.foundation.money import BASIS, show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.disputes.permissions import claimant_reads, respondent_reads
-from marketplace.referrals.models import Dispute, DisputeKind, DisputeSide, DisputeState, Ending, Lead
+from marketplace.referrals.models import Dispute, DisputeKind, DisputeSide, DisputeState, Ending, Lead, WitnessSaid
 
 D = DisputeState
 SIDES = {DisputeSide.REFERRER: "the referrer", DisputeSide.BUSINESS: "the business", DisputeSide.BUYER: "the buyer",
          DisputeSide.ADMIN: "an admin"}
+SAID_AS_WITNESS = {
+    WitnessSaid.BOUGHT: "Yes, I bought from them.", WitnessSaid.NOT_BOUGHT: "No, I did not buy from them.",
+    WitnessSaid.RATHER_NOT: "I would rather not say."}
 STATES = {
     D.OPEN: ("Waits for an admin", "warn"), D.AWAITING_RESPONSE: ("Waits for an answer", "info"),
     D.ACCEPTED: ("Accepted", "ok"), D.CONTESTED: ("Contested", "warn"), D.ESCALATED: ("An admin decides", "warn"),

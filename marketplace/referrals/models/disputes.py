@@ -116,6 +116,11 @@ class Dispute(Versioned, Base):
     witness: Mapped["WitnessAnswer | None"] = relationship(lazy="selectin", uselist=False)
 
     @property
+    def corrections(self) -> list["DisputeStatement"]:
+        """What the witness said instead of their answer, which stays; oldest first."""
+        return [one for one in self.statements if one.side is DisputeSide.BUYER] if self.witness else []
+
+    @property
     def at_issue(self) -> Money:
         return Money(self.at_issue_minor, self.currency)
 
