@@ -6,6 +6,7 @@ from sqlalchemy import or_, select, text
 from sqlalchemy.exc import IntegrityError
 
 from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.crypto import unsign
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid
@@ -202,6 +203,24 @@ def withdraw_consent(lead: Lead, *, never: bool = False) -> None:
     if never:
         _suppress_buyer(lead)
     outbox.promise("send_letter", letter="business_consent_withdrawn", lead_id=lead.id)
+
+
+def say_never(lead: Lead) -> None:
+    """Nobody may point at them or their post again: instead of an answer, with a yes taken back, or after that."""
+    if lead.consent is Consent.GRANTED:
+        withdraw_consent(lead, never=True)
+    elif lead.consent is not Consent.WITHDRAWN:
+        refuse_consent(lead, never=True)
+    else:
+        _lock(lead, *leads_elsewhere(lead))
+        if has_said_never(lead):
+            raise AlreadyAnswered("You have said so already.", next_step="Nobody can point at you again.")
+        _suppress_buyer(lead)
+
+
+def has_said_never(lead: Lead) -> bool:
+    return db.session.scalar(audit.events_about(lead.id).where(
+        AuditEvent.action == "buyer.suppressed").limit(1)) is not None
 
 
 def _suppress_buyer(lead: Lead) -> None:

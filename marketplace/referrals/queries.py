@@ -1,6 +1,7 @@
 """Reads. Every list starts from what this person may see."""
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, case, func, or_, select, text
@@ -201,6 +202,12 @@ def live_grants(leads: Sequence[Lead]) -> dict[str, ConsentGrant]:
         ConsentGrant.lead_id.in_([lead.id for lead in leads]), ConsentGrant.withdrawn_at.is_(None),
         ConsentGrant.replaced_at.is_(None)))
     return {grant.lead_id: grant for grant in found}
+
+
+def taken_back_at(lead: Lead) -> datetime | None:
+    """When the buyer took their yes back."""
+    return db.session.scalar(select(func.max(ConsentGrant.withdrawn_at)).where(
+        ConsentGrant.lead_id == lead.id)) if lead.consent is Consent.WITHDRAWN else None
 
 
 def consents_of(lead: Lead) -> list[ConsentGrant]:

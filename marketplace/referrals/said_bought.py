@@ -29,6 +29,11 @@ class Standing(StrEnum):
     NOT_COUNTED = "not_counted"
 
 
+def to_business(said: str) -> str:
+    """A sentence about its no, as the business itself reads it."""
+    return said.replace("The business says", "You say", 1)
+
+
 @dataclass(frozen=True)
 class BuyersWord:
     """``due``: by when the business answers; ``why``: what it says, where that is no; ``dispute``: the latest over
@@ -51,6 +56,10 @@ class BuyersWord:
     @property
     def is_open(self) -> bool:
         return self.standing in {Standing.ASKED, Standing.NOT_ASKED, Standing.UNFUNDED}
+
+    @property
+    def why_to_business(self) -> str:
+        return to_business(self.why)
 
     @property
     def may_be_disputed(self) -> bool:

@@ -3,8 +3,9 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
-from marketplace.foundation.errors import Conflict, require
+from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money
+from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.deadlines import add_business_days
@@ -12,7 +13,7 @@ from marketplace.referrals.kept_words import keep_words
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import ConversionSource, Lead
 from marketplace.referrals.moderation import FundsGone
-from marketplace.referrals.queries import find_conversion, has_finding, is_found_false
+from marketplace.referrals.queries import find_conversion, has_finding, is_found_false, taken_back_at
 from marketplace.referrals.said_bought import CONFIRMED, DENIED, SAID, UNANSWERED
 from marketplace.referrals.stages import check_sale_itself, is_sale_missing
 from marketplace.referrals.tracked import BountyClosed
@@ -69,6 +70,10 @@ def say_bought(lead: Lead, *, amount: Money, bought_on: date, is_proven: bool) -
         raise NothingToSay("The sale is recorded, or you have said it already, or this lead is over.",
                            next_step="The page shows where it stands.")
     check_sale_itself(lead, amount, bought_on)
+    back = taken_back_at(lead)
+    if back is not None and bought_on > back.date():
+        until = f"On or before {day_in_words(back)}, when you took your yes back: a sale after that is not its doing."
+        raise Invalid("You had taken your yes back by then.", fields={"bought_on": [until]})
     at = min(datetime.combine(bought_on, time(23, 59), UTC), clock.now())
     said = Reported(external_id=lead.id, kind=ReportKind.SALE, amount=amount, at=at, lead_id=lead.id)
     report = Report(**columns_of(lead.business_id, said, source=ConversionSource.BUYER_CONFIRMED, by=BUYER))

@@ -9,9 +9,10 @@ from marketplace.foundation import clock as time
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
-from marketplace.privacy.buyer_view import as_json
+from marketplace.privacy.buyer_view import as_json, is_suppressed
 from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link
 from marketplace.referrals.audience import Audience
+from marketplace.referrals.consent import AlreadyAnswered, say_never, withdraw_consent
 from marketplace.referrals.deadlines import add_business_days
 from marketplace.referrals.disputes.answering import contest_claim, escalate
 from marketplace.referrals.disputes.opening import open_dispute
@@ -139,7 +140,8 @@ def test_a_no_is_told_to_buyer_and_referrer_who_may_dispute_it_for_thirty_days(
         assert "The business says that it is not so: They only looked at it." in read(anas, place)
     begun = anas.page(f"/leads/{lead.id}/disputes/new")
     assert begun.xpath("//input[@name='amount']/@value") == ["30000.00"]
-    assert "The business says that there was no purchase" in read(as_user(owner), f"/conversions/{said}")
+    for place, words in ((f"/conversions/{said}", "You say that there was no purchase"), (path, "You say that it is not so: They only looked")):
+        assert words in read(as_user(owner), place)
     assert f"You may dispute it until {until}." in read(anas, "/leads")
     clock.move(days=28)  # The purchase is longer ago than thirty days, the no is not.
     end_reading()
@@ -202,6 +204,29 @@ def test_a_disputed_no_is_told_as_disputed_and_once_ruled_for_the_buyer_as_recor
         assert "waits out the return period" in page and "takes your no back" not in page
     facts = words_of(wes.page(why).find_class("facts")[0])
     assert "Not said" not in facts and "The buyer, from the link in our mail" in facts and ":59" not in facts and "beats" not in page
+
+
+def test_who_took_their_yes_back_may_say_that_they_bought_before_and_that_nobody_may_contact_them(
+        lead, owner, as_user, anonymous, clock):
+    own, bought = pages_of(lead)
+    with transaction():
+        withdraw_consent(db.session.get_one(Lead, lead.id))
+    before = time.now().date()
+    clock.move(days=3)
+    page = anonymous.page(own)
+    assert "before you took your yes back?" in words_of(page) and "Your contact data stays closed." in words_of(page)
+    assert page.xpath(f"//a[@href='{bought}']") and page.xpath("//form[contains(@action, '/never')]")
+    assert anonymous.page(bought).xpath("//input[@name='bought_on']/@max") == [before.isoformat()]
+    typed = {"amount": "30000", "currency": "usd", "bought_on": time.now().date().isoformat()}
+    refused = anonymous.submit(bought, typed)
+    assert refused.status_code == 422 and f"On or before {day_in_words(before)}" in refused.text and 'value="30000"' in refused.text
+    assert "is asked to confirm it" in anonymous.submit(bought, {**typed, "bought_on": before.isoformat()}).text
+    assert "Say yes or no by" in read(as_user(owner), f"/leads/{lead.id}")
+    never = anonymous.submit(own, action="/never").text
+    assert "Never again." in never and "/never" not in never and is_suppressed(DAVID)
+    end_reading()
+    with pytest.raises(AlreadyAnswered), transaction():
+        say_never(db.session.get_one(Lead, lead.id))
 
 
 def test_a_witness_reads_what_they_said_before_and_may_correct_a_slip_until_it_is_decided(

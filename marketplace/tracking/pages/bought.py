@@ -13,9 +13,9 @@ from marketplace.referrals.asking import is_mailed_to
 from marketplace.referrals.consent import open_buyer_link
 from marketplace.referrals.disputes.subjects import disputes_no_until
 from marketplace.referrals.disputes.words import next_in_words
-from marketplace.referrals.models import Buyer, Lead
+from marketplace.referrals.models import Buyer, Consent, Lead
 from marketplace.referrals.private_pages import make_private
-from marketplace.referrals.queries import is_found_false
+from marketplace.referrals.queries import is_found_false, taken_back_at
 from marketplace.referrals.said_bought import word_of
 from marketplace.referrals.schemas import MoneyInput
 from marketplace.tracking.buyers_word import may_say_bought, say_bought
@@ -48,7 +48,8 @@ def show(purpose: str, token: str) -> Any:
         "tracking/bought.html", lead=lead, form=form, word=word, may_say=may_say_bought(lead),
         disputes_no_until=disputes_no_until(lead), dispute_next=next_in_words,
         is_theirs=_is_theirs(lead, purpose, token), purpose=purpose, token=token,
-        today=clock.now().astimezone(UTC).date()), form.status
+        is_taken_back=lead.consent is Consent.WITHDRAWN,
+        latest=(taken_back_at(lead) or clock.now()).astimezone(UTC).date()), form.status
 
 
 def _is_theirs(lead: Lead, purpose: str, token: str) -> bool:

@@ -18,6 +18,7 @@ from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.disputes.permissions import reads_as, waits_for
 from marketplace.referrals.disputes.subjects import disputes_no_until
 from marketplace.referrals.models import ConversionSource, Lead
+from marketplace.referrals.said_bought import to_business
 from marketplace.referrals.schemas import FreezeInput
 from marketplace.referrals.stages import may_sell
 from marketplace.tracking.buyers_word import confirm_word, deny_word
@@ -139,12 +140,13 @@ def _why(report_id: str, form: Form | None = None) -> Any:
     waits, since = is_asked(report), outcome.since
     dispute = since.dispute if since else None
     no = say_noes([lead.id])[lead.id] if lead and report.reason == SAID_NO else NOT_SO
+    as_read = to_business if user.role_in(report.business_id) else str
     return render_template(
         "tracking/why.html", report=report, outcome=outcome, lead=lead, form=form, kinds=KINDS, sources=SOURCES,
         business=get_business(report.business_id), is_inside=is_inside, **_after_no(since, lead, user),
         asks=waits and may_report(user, report.business_id), due=due_of(report) if waits else None,
-        say=next_in_words(outcome, reads_as(user, dispute) if dispute else None),
-        reasons=[no if one == NOT_SO else one for one in outcome.reasons], is_day_alone=says_day_alone(report),
+        say=as_read(next_in_words(outcome, reads_as(user, dispute) if dispute else None)),
+        reasons=[as_read(no) if one == NOT_SO else one for one in outcome.reasons], is_day_alone=says_day_alone(report),
         moves=[(one, Money(one.moved_minor, one.currency), get_user(one.to_id).name) for one in moves_of(report)],
         may_move=lead is not None and report.state is ReportState.APPROVED and report.kind is not ReportKind.REFUND
         and may_reattribute(user, lead)), form.status if form else 200

@@ -17,6 +17,7 @@ from marketplace.referrals.consent import (
     give_consent,
     open_buyer_link,
     refuse_consent,
+    say_never,
     withdraw_consent,
 )
 from marketplace.referrals.models import Consent, Lead
@@ -65,24 +66,21 @@ def yes(purpose: str, token: str) -> Any:
 @bp.post("/<purpose>/<token>/no")
 @limiter.limit(WRITING)
 def no(purpose: str, token: str) -> Any:
-    return _refuse(purpose, token, never=False)
+    return _refuse(purpose, token, refuse_consent)
 
 
 @bp.post("/<token>/never", defaults=SHORT)
 @bp.post("/<purpose>/<token>/never")
 @limiter.limit(WRITING)
 def never(purpose: str, token: str) -> Any:
-    return _refuse(purpose, token, never=True)
+    return _refuse(purpose, token, say_never)
 
 
-def _refuse(purpose: str, token: str, *, never: bool) -> Any:
+def _refuse(purpose: str, token: str, verb: Callable[[Lead], None]) -> Any:
     lead = open_buyer_link(purpose, token)
     try:
         with transaction():
-            if never and lead.consent is Consent.GRANTED:
-                withdraw_consent(lead, never=True)
-            else:
-                refuse_consent(lead, never=never)
+            verb(lead)
     except AlreadyAnswered:
         return show_answered_before(lead, purpose, token)
     return redirect(url_for(".show", purpose=purpose, token=token))

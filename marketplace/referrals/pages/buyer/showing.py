@@ -13,7 +13,7 @@ from marketplace.referrals.asking import LONGEST_CONSENT, MAILED, is_mailed_to
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.buyers_place import asks_for_place
 from marketplace.referrals.buyers_share import is_open, shares_of_buyer
-from marketplace.referrals.consent import AlreadyAnswered
+from marketplace.referrals.consent import AlreadyAnswered, has_said_never
 from marketplace.referrals.data_link import data_link
 from marketplace.referrals.disputes.subjects import disputes_no_until
 from marketplace.referrals.disputes.words import next_in_words
@@ -23,7 +23,7 @@ from marketplace.referrals.lawful import lowering_of, pays_in_money, promised_in
 from marketplace.referrals.models import Buyer, Channel, Lead, Reward, RewardInKind
 from marketplace.referrals.other_answers import LATER_WEEKS
 from marketplace.referrals.ownership import rivals_of
-from marketplace.referrals.pages.buyer.words import find_grant, is_never, kinds_of_channel
+from marketplace.referrals.pages.buyer.words import find_grant, kinds_of_channel
 from marketplace.referrals.pages.evidence_beside import evidence_beside
 from marketplace.referrals.queries import find_live_grant, is_found_false
 from marketplace.referrals.reward_words import (
@@ -87,8 +87,8 @@ def show_answer(
         is_open=is_open, part=part_in_words, what=thing_at_start, is_undone=is_undone,
         next=_nothing if is_undone else lambda one: reward_next(one, Audience.BUYER.value),
         thing_next=_nothing if is_undone else lambda one: thing_next(one, Audience.BUYER.value),
-        promised=buyer_share_in_words(lead.terms, ruling_of(lead)), is_never=is_never(lead), lowered=lowering_of(lead),
-        story=tell_story(lead, Audience.BUYER), word=None if is_undone else word,
+        promised=buyer_share_in_words(lead.terms, ruling_of(lead)), lowered=lowering_of(lead),
+        is_never=has_said_never(lead), story=tell_story(lead, Audience.BUYER), word=None if is_undone else word,
         may_say_bought=word is None and not is_undone and is_sale_missing(lead),
         disputes_no_until=disputes_no_until(lead), dispute_next=next_in_words,
         has_ended=is_undone or (grant is not None and grant.until < clock.now().date()),

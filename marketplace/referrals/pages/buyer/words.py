@@ -1,8 +1,6 @@
 """What the buyer's page needs to know about their answer, in the buyer's words."""
 from sqlalchemy import select
 
-from marketplace.foundation import audit
-from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.referrals.models import Channel, Consent, ConsentGrant, Lead
 
@@ -17,11 +15,6 @@ def find_grant(lead: Lead) -> ConsentGrant | None:
     return db.session.scalar(
         select(ConsentGrant).where(ConsentGrant.lead_id == lead.id, ConsentGrant.confirmed_at.is_not(None))
         .order_by(ConsentGrant.id.desc()).limit(1))
-
-
-def is_never(lead: Lead) -> bool:
-    suppressed = audit.events_about(lead.id).where(AuditEvent.action == "buyer.suppressed")
-    return db.session.scalar(suppressed.limit(1)) is not None
 
 
 def kinds_of_channel(channel: Channel) -> str:
