@@ -31,7 +31,7 @@ class Standing(StrEnum):
 
 def to_business(said: str) -> str:
     """A sentence about its no, as the business itself reads it."""
-    return said.replace("The business says", "You say", 1)
+    return said.replace("The business says", "You say", 1).replace("The business had said", "You had said", 1)
 
 
 @dataclass(frozen=True)

@@ -198,9 +198,9 @@ def test_a_disputed_no_is_told_as_disputed_and_once_ruled_for_the_buyer_as_recor
     assert "Ana Flores has it looked at" in read(anonymous, pages_of(lead)[0])
     ruled(disputed, owner, ana, make.make_user("Mona", is_admin=True), DisputeState.RESOLVED_FOR_CLAIMANT)
     assert marks_of(wes, why) == "Pending" and "Counted1" in (rows := read(wes, listed)) and "Not counted" not in rows
-    for who in (wes, anas):
+    for who, had in ((wes, "You had"), (anas, "The business had")):
         page = read(who, why)
-        assert "the sale was recorded since" in page and "The sale is recorded, by a dispute: $30,000." in page and "$1,000" in page
+        assert f"{had} said no, and the sale was recorded since" in page and "The sale is recorded, by a dispute: $30,000." in page and "$1,000" in page
         assert "waits out the return period" in page and "takes your no back" not in page
     facts = words_of(wes.page(why).find_class("facts")[0])
     assert "Not said" not in facts and "The buyer, from the link in our mail" in facts and ":59" not in facts and "beats" not in page
@@ -243,6 +243,7 @@ def test_a_witness_reads_what_they_said_before_and_may_correct_a_slip_until_it_i
     passed_on = urlsplit(witness_link(db.session.get_one(Dispute, disputed), is_mailed=False)).path
     assert "$30,000" not in read(anonymous, passed_on) and "said so already" not in read(anonymous, passed_on)
     assert "Correct my answer" in anonymous.submit(asked, {"said": "bought"}).text
+    assert not anonymous.page(asked).xpath("//input[@name='said'][@checked]")
     slip = {"said": "not_bought", "why": "I had another shop in mind."}
     assert "Correct my answer" not in anonymous.get(passed_on).text
     with pytest.raises(NotFromMail):

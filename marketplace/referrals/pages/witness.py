@@ -35,7 +35,7 @@ make_private(bp, purpose=PASSED_ON)
 def show(purpose: str, token: str) -> Any:
     dispute = open_witness_link(purpose, token)
     word = _word(dispute, purpose, token)
-    form = Form(WitnessInput(), initial=_as_said_before(word))
+    form = Form(WitnessInput(), initial={} if dispute.witness else _as_said_before(word))
     return _answer(purpose, token, form, answer_as_witness, word)
 
 
