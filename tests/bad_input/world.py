@@ -13,8 +13,9 @@ from marketplace.identity.models import Business, User
 from marketplace.payments.models import BusinessDebt, Chargeback, ChargebackState, FraudWarning, Funding, WarningState
 from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.desk.telling import tell_now
+from marketplace.referrals.disputes.witness import PASSED_ON, answer_as_witness, witness_link
 from marketplace.referrals.in_kind import things_of_lead
-from marketplace.referrals.models import Lead, ReasonCode
+from marketplace.referrals.models import Dispute, Lead, ReasonCode, WitnessSaid
 from marketplace.referrals.moderation import ask_for_info, reject_lead
 from marketplace.referrals.queries import rewards_of_lead
 from marketplace.tracking.report_schemas import ReportedInput
@@ -65,6 +66,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "POST /api/v1/leads/<lead_id>/disputes": {"amount": "30000", "currency": "usd"},
     "POST /your-data/<token>/misuse/<lead_id>": {"text": "They called me at night."},
     "POST /witness/<token>": {"said": "bought"}, "POST /witness/<purpose>/<token>": {"said": "bought"},
+    "POST /witness/<token>/correction": {"said": "not_bought"}, "POST /witness/<purpose>/<token>/correction": {"said": "not_bought"},
     "POST /buyer/<purpose>/<token>/thing": {"kind_id": "<buyers_thing>", "say": "no"},
     "POST /buyer/<purpose>/<token>/share": {"reward_id": "<buyers_share>", "choice": "declined"},
     "POST /api/v1/conversions/batch": {"conversions": [{"external_id": "o-2", "amount": "49.00", "currency": "usd"}]},
@@ -130,6 +132,7 @@ def make_full_world(mails: Path) -> FullWorld:
         world.elsewhere[f"POST /leads/<lead_id>/ruling/{act}"] = {"lead_id": to_share.id}
     world.names |= {"in_review": small.in_review, "email": ana.email, "other_email": make.make_user("Kim Lee").email}
     _buyers_own(world, won)
+    _answered(world, won, ana)
     _bad_days(world)
     return world
 
@@ -159,6 +162,16 @@ def _buyers_own(world: FullWorld, won: Lead) -> None:
     world.names |= {
         "buyers_share": next(one.id for one in rewards_of_lead(won) if one.whom is For.BUYER),
         "buyers_thing": things_of_lead(won)[0].id}
+
+
+def _answered(world: FullWorld, won: Lead, ana: User) -> None:
+    """A dispute whose witness has answered, and may correct it."""
+    dispute = who._disputed(won, ana)
+    token = witness_link(dispute, is_mailed=False).rsplit("/", 1)[1]
+    with transaction():
+        answer_as_witness(db.session.get_one(Dispute, dispute.id), WitnessSaid.BOUGHT, purpose=PASSED_ON, token=token)
+    for purpose in ("", "<purpose>/"):
+        world.elsewhere[f"POST /witness/{purpose}<token>/correction"] = {"purpose": PASSED_ON, "token": token}
 
 
 def _bad_days(world: FullWorld) -> None:
