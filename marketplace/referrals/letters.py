@@ -182,8 +182,9 @@ def business_consent_withdrawn(lead_id: str) -> list[Mail]:
 
 def referrer_buyer_said_yes(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
-    return to_referrer(lead, "The buyer said yes", f"{lead.business.name} can talk to them now. "
-                        f"If they buy, you earn {promised_in_words(lead)}.")
+    talks = (f"A person at Fingerpost looks at it first; then {lead.business.name} learns how to reach them."
+             if lead.is_held else f"{lead.business.name} can talk to them now.")
+    return to_referrer(lead, "The buyer said yes", f"{talks} If they buy, you earn {promised_in_words(lead)}.")
 
 
 def referrer_lowered(lead_id: str) -> list[Mail]:

@@ -1,4 +1,4 @@
-"""What happens next with a lead, and who has to do it: one sentence for each reader."""
+"""What happens next with a lead, and who has to do it: a sentence or two for each reader."""
 from collections.abc import Mapping, Sequence
 
 from marketplace.foundation import clock
@@ -9,7 +9,7 @@ from marketplace.referrals.disputed import PartsByReward, disputed_among, disput
 from marketplace.referrals.disputes.subjects import disputes_no_until
 from marketplace.referrals.disputes.words import disputed_no_in_words, ended_in_words
 from marketplace.referrals.figures import leads_with_address
-from marketplace.referrals.fraud.words import cases_of, said_of
+from marketplace.referrals.fraud.words import cases_of, said_of, said_of_reward
 from marketplace.referrals.models import Consent, FraudCase, Lead, Moderation, Reward, RewardState, Stage
 from marketplace.referrals.queries import is_buyer_address_known, live_grants
 from marketplace.referrals.reserving import still_possible
@@ -24,8 +24,8 @@ def next_step(
     cases: Mapping[str, FraudCase] | None = None, word: BuyersWord | None = None, is_yes_over: bool | None = None,
     disputed: PartsByReward | None = None,
 ) -> str:
-    """One sentence: what happens next, and who has to do it. Lists know ``is_address_known``, ``cases`` of fraud, the
-    buyer's ``word``, ``is_yes_over`` and what is ``disputed`` of all their leads."""
+    """What happens next, and who has to do it. Lists know ``is_address_known``, ``cases`` of fraud, the buyer's
+    ``word``, ``is_yes_over`` and what is ``disputed`` of all their leads."""
     case = (cases_of([lead]) if cases is None else cases).get(lead.id)
     if said := said_of(case, lead, audience, has_earned=bool(rewards)):
         return said
@@ -33,7 +33,8 @@ def next_step(
         return _before_acceptance(lead, audience)
     if lead.consent is Consent.ASKED:
         return _while_asked(lead, audience, is_address_known=is_address_known)
-    return _once_answered(lead, audience, rewards, word, is_yes_over=is_yes_over, disputed=disputed)
+    said = _once_answered(lead, audience, rewards, word, is_yes_over=is_yes_over, disputed=disputed)
+    return said if lead.stage in IN_THE_END else f"{said} {said_of_reward(case, lead, audience)}".strip()
 
 
 def _once_answered(

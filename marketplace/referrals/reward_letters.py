@@ -14,6 +14,7 @@ from marketplace.payments.models import Payable, PayableState
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.buyer_letters import to_buyer
+from marketplace.referrals.fraud.cases import find_case
 from marketplace.referrals.holds import why_held
 from marketplace.referrals.letters import to_members, to_referrer
 from marketplace.referrals.models import (
@@ -68,8 +69,12 @@ def reward_earned(reward_id: str) -> list[Mail]:
     what = f"{show_money(reward.net)} is yours, {part_in_words(reward)}, from {lead.business.name}."
     return _to_whose_it_is(
         reward, lead, "You earned a reward", f"{what}{_out_of(reward)}",
-        f"It waits out the return period until {day_in_words(reward.release_at)}, then it is "
+        f"It waits out the return period until {day_in_words(reward.release_at)}{_and_a_look(lead)}, then it is "
         "transferred to your Stripe account. Set that up now if you have not.")
+
+
+def _and_a_look(lead: Lead) -> str:
+    return " and until a person at Fingerpost has decided about it" if find_case(lead.id) else ""
 
 
 def _out_of(reward: Reward) -> str:
@@ -138,10 +143,11 @@ def reward_clawed_back(clawback_id: str) -> list[Mail]:
 def buyer_share_earned(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
     cause = f", give it to {lead.terms.cause}" if lead.terms.cause else ""
+    you = "A person at Fingerpost looks at it first. Then you" if find_case(lead.id) else "You"
     return to_introduced_buyer(
         lead, "There is something for you too",
         f"{lead.business.name} promised you a share: {show_money(reward.amount)}, {part_in_words(reward)}.",
-        f"You may take it as money{cause}, or decline it. It is kept for you until you choose, and for ninety days "
+        f"{you} may take it as money{cause}, or decline it. It is kept for you until you choose, and for ninety days "
         f"from {day_in_words(reward.release_at)} on.", label="Choose")
 
 

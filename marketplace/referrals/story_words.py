@@ -126,8 +126,8 @@ SHARES_AND_THINGS: dict[str, Told] = {
 
 # Signs of fraud, and what a person found.
 DOUBTS: dict[str, Told] = {
-    "fraud.held": (EVERYONE - {Y}, "A person looks at it first", "warn"),
-    "fraud.stopped": (EVERYONE - {Y}, "It waits until a person has decided", "warn"),
+    "fraud.held": (EVERYONE - {Y}, "A person looks at it", "warn"),
+    "fraud.stopped": (EVERYONE - {Y}, "A person has to decide about it", "warn"),
     "fraud.kept": (EVERYONE - {Y}, "The look takes longer", "warn"),
     "fraud.let_go": (EVERYONE - {Y}, "A person has looked: it goes on", "ok"),
     "fraud.expired": (EVERYONE - {Y}, "Nobody kept it back: it goes on", "ok"),

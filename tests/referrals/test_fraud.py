@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import create_engine, delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from marketplace.bounties.models import For
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden
@@ -518,10 +519,46 @@ class TestWordsForEveryReader:
         work()
         assert "word.unanswered" in actions_on(own_device.id)
 
-    def test_a_strong_sign_at_the_buyers_yes(self, bounty, ana, wes, work):
+    def test_after_the_yes_only_the_reward_waits_and_everybody_reads_just_that(
+            self, ana, wes, mona, as_user, anonymous, work, mailbox):
+        business = make.make_business(wes)
+        bounty = make.make_bounty(business, is_live=True, rules=[make.flat(100_000), make.flat(5_000, whom=For.BUYER)])
+        lead = make.accept(make.make_lead(bounty, by=ana))
+        for one in (ana, lead):
+            seen(one, device="hers")
+        make.consent(again(lead))
+        work()
+        until = f"until {day_in_words(case_of(lead).expires_at)} at the latest"
+        assert say(lead, Audience.BUSINESS) == (
+            "Get in touch as the buyer allowed, then move the lead on. A person at Fingerpost looks at it; its reward waits "
+            f"meanwhile, {until}, and you need do nothing for that.")
+        assert say(lead, Audience.REFERRER).endswith(f"looks at it; what it earns waits meanwhile, {until}.")
+        assert say(lead, Audience.ADMIN).endswith(f"Signs of fraud hold what it earns, {until}.")
+        assert say(lead, Audience.BUYER) == say_without_case(lead, Audience.BUYER)
+        theirs, hers = page_for(as_user(wes), lead), page_for(as_user(ana), lead)
+        assert "Show how to reach them" in theirs and "The lead goes on. Its reward waits" in theirs
+        assert "The lead goes on. What it earns in money waits; it is neither refused nor lost." in hers
+        do(cases.keep_case, case_of(lead), by=mona, reason="We wait for her answer.")
+        make.win(again(lead))
+        work()
+        told = " ".join(" ".join(f"{mail['Subject']} {body_of(mail)}".split()) for mail in mailbox.all())
+        for mailed in (
+                "goes on. What it earns in money waits until a person", "goes on, and its reward waits until a person",
+                "earns in money still waits for a decision", "The reward of a lead of yours still waits",
+                "and until a person at Fingerpost has decided about it, then", "looks at it first. Then you may take"):
+            assert mailed in told
+        pages = [page_for(as_user(wes), lead), page_for(as_user(ana), lead),
+                 words_of(anonymous.page(urlsplit(buyer_link(again(lead), MAILED)).path))]
+        assert all("It waits until a person at Fingerpost has decided for good." in page for page in pages)
+        everything = " ".join([told, *pages, theirs, hers])
+        assert "ead waits" not in everything and "and the lead goes on" not in everything
+
+    def test_a_strong_sign_at_the_buyers_yes(self, bounty, ana, wes, work, mailbox):
         lead = make.accept(make.make_lead(bounty, by=ana))
         lead = make.consent(lead, email=wes.email)
         work()
+        said_yes = next(mail for mail in mailbox.to(ana.email) if mail["Subject"] == "The buyer said yes")
+        assert "can talk to them now" not in body_of(said_yes) and "looks at it first; then" in body_of(said_yes)
         assert say(lead, Audience.BUSINESS).startswith("The buyer said yes. A person at Fingerpost looks at it first")
         assert count_to_contact(bounty.business_id) == 0
 

@@ -34,13 +34,18 @@ from marketplace.referrals.models import (
 from marketplace.referrals.reserving import free_reserved
 from marketplace.referrals.said_bought import settle_word
 
-HELD = "Its lead waits until a person at Fingerpost has decided for good."  # A buyer with a share reads it too.
+HELD = "It waits until a person at Fingerpost has decided for good."  # Of a reward; a buyer with a share reads it too.
 NOT_GENUINE = "It was found not to be genuine."
 UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
 
 
 class HeldForALook(Conflict):
     code = "held_for_a_look"
+
+
+def only_reward_waits(lead: Lead) -> bool:
+    """Of one with an open case: it was accepted, and its buyer's yes is not held up, so the lead itself goes on."""
+    return lead.moderation is Moderation.ACCEPTED and not lead.is_held
 
 
 def check_not_held(lead: Lead) -> None:

@@ -1,5 +1,6 @@
 """What referrer, business and admins are told of a look by a person. No letter says of what anybody is suspected."""
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from sqlalchemy import select
 
@@ -9,9 +10,12 @@ from marketplace.foundation.mail import Mail
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.referrals.fraud.cases import ended_unaccepted, month_ends
+from marketplace.referrals.fraud.effects import only_reward_waits
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.letters import to_members, to_referrer
 from marketplace.referrals.models import CaseState, Consent, FraudCase, Lead, Reward
+
+EXPLAIN = "Its page says what made us look. If there is an explanation, write it there: then it is looked at sooner."
 
 
 def _case(case_id: str) -> FraudCase:
@@ -32,11 +36,18 @@ def fraud_opened(case_id: str) -> list[Mail]:
     if case.state is not CaseState.OPEN:
         return []
     until = _until(case)
+    if only_reward_waits(case.lead):
+        return _both(
+            case, "A person looks at a lead",
+            [(f"Your lead for {case.lead.business.name} goes on. What it earns in money waits until a person at "
+              f"Fingerpost has looked at it; it is neither refused nor lost.{until}"), EXPLAIN],
+            [f"A lead of yours goes on, and its reward waits until a person at Fingerpost has looked at it.{until}",
+             "You need do nothing for that. The money stays where it is."])
     return _both(
         case, "A person looks at a lead first",
         [(f"Your lead for {case.lead.business.name} waits until a person at Fingerpost has looked at it. It is neither "
           f"refused nor lost.{until}"),
-         "Its page says what made us look. If there is an explanation, write it there: then it is looked at sooner."],
+         EXPLAIN],
         [f"A lead of yours waits until a person at Fingerpost has looked at it, and so does its reward.{until}",
          "You need do nothing. The money stays where it is."])
 
@@ -46,9 +57,12 @@ def fraud_kept(case_id: str) -> list[Mail]:
     if case.state is not CaseState.OPEN:
         return []
     until = _until(case)
+    what, theirs = f"Your lead for {case.lead.business.name}", "A lead of yours"
+    if only_reward_waits(case.lead):
+        what, theirs = f"What your lead for {case.lead.business.name} earns in money", "The reward of a lead of yours"
     return _both(case, "We need some more time for a lead",
-                 [f"Your lead for {case.lead.business.name} still waits for a decision.{until}",
-                  f"The reason: {case.keep_reason}"], [f"A lead of yours still waits for a decision.{until}"])
+                 [f"{what} still waits for a decision.{until}", f"The reason: {case.keep_reason}"],
+                 [f"{theirs} still waits for a decision.{until}"])
 
 
 def fraud_ended(case_id: str) -> list[Mail]:
@@ -117,16 +131,20 @@ def fraud_waiting(case_id: str) -> list[Mail]:
               f"{day_in_words(month)}: decide well before that.") if month else ""
     by = f"Decide by {day_in_words(case.due_at)}.{untold}"
     if case.is_appealed:
-        why = f"The referrer appeals against what was found. Another admin than the one who found it decides. {by}"
-        return _to_admins("An appeal waits: was it fraud?", why, action)
+        yours = {str(case.decided_by): "The referrer appeals against what you found: another admin decides about it."}
+        return _to_admins("An appeal waits: was it fraud?",
+                          f"The referrer appeals against what another admin found. {by}", action, else_to=yours)
     asked = "The referrer has explained it." if case.explained_at else "It has waited for its time."
-    why = f"{asked} Signs of fraud hold it up until an admin decides. {by}"
+    what = "what it earns" if only_reward_waits(case.lead) else "it"
+    why = f"{asked} Signs of fraud hold {what} until you or another admin has decided. {by}"
     return _to_admins("A lead waits for a look", why, action)
 
 
-def _to_admins(subject: str, why: str, action: tuple[str, str]) -> list[Mail]:
-    return [compose(admin.email, subject, why,
-                    name=admin.name, action=action, why=TO_ADMINS)
+def _to_admins(
+    subject: str, why: str, action: tuple[str, str], else_to: Mapping[str, str] = MappingProxyType({}),
+) -> list[Mail]:
+    """``else_to``: by the id of an admin, what that one reads instead."""
+    return [compose(admin.email, subject, else_to.get(admin.id, why), name=admin.name, action=action, why=TO_ADMINS)
             for admin in db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)))]
 
 
@@ -137,5 +155,6 @@ LETTERS: dict[str, Callable[..., list[Mail]]] = {
 
 
 def _until(case: FraudCase) -> str:
-    return (f" If nobody decides, the wait ends on {day_in_words(case.expires_at)} at the latest, and the lead goes on."
+    what = "the reward" if only_reward_waits(case.lead) else "the lead"
+    return (f" If nobody decides, the wait ends on {day_in_words(case.expires_at)} at the latest, and {what} goes on."
             if case.expires_at else "")

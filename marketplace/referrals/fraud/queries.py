@@ -11,7 +11,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.identity.models import User
 from marketplace.referrals.fraud.cases import ended_first, may_appeal
-from marketplace.referrals.fraud.effects import UNDECIDED
+from marketplace.referrals.fraud.effects import UNDECIDED, only_reward_waits
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.fraud.scoring import looks_at
 from marketplace.referrals.fraud.signals import FraudSignal, signals_of
@@ -86,6 +86,7 @@ class Standing:
     longer_days: int = 0
     is_late: bool = False
     appealed: Finding | None = None
+    only_reward_waits: bool = False
 
 
 def standing_of(lead: Lead) -> Standing | None:
@@ -98,7 +99,7 @@ def standing_of(lead: Lead) -> Standing | None:
     is_live = case is not None and case.state in {CaseState.OPEN, CaseState.CONFIRMED, CaseState.PROVEN}
     if case is not None and is_live and not ended_first(case):
         return Standing(case, _plainly(case.look), may_appeal(case), is_late=case.due_at < clock.now(),
-                        appealed=finding_appealed(case))
+                        appealed=finding_appealed(case), only_reward_waits=only_reward_waits(lead))
     longer = [look for look in looks if look.reward_id and look.verdict is Verdict.LONGER]
     return Standing(None, _plainly(longer[-1]), may_appeal=False, longer_days=LONGER_BY.days) if longer else None
 

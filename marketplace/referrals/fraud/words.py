@@ -9,7 +9,8 @@ from marketplace.foundation.db import db
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.fraud.cases import LIVE
-from marketplace.referrals.models import CaseState, Consent, FraudCase, Lead, Moderation, Stage, Verdict
+from marketplace.referrals.fraud.effects import only_reward_waits
+from marketplace.referrals.models import CaseState, Consent, FraudCase, Lead, Moderation, Stage
 
 R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYER
 SET_ASIDE = "what was set aside for it and not sent yet"
@@ -62,6 +63,10 @@ def _proven(lead: Lead, audience: Audience, *, has_earned: bool) -> str:
     return f"{found}. You owe no reward for it{back}."
 
 
+def _until(case: FraudCase) -> str:
+    return f", until {day_in_words(case.expires_at)} at the latest" if case.expires_at else ""
+
+
 def _costs_money(lead: Lead) -> bool:
     return worst_case(lead.terms).minor > 0
 
@@ -71,12 +76,23 @@ def _held(case: FraudCase, lead: Lead, audience: Audience) -> str | None:
         return INTRODUCED[audience] if lead.consent is Consent.GRANTED and lead.stage is not Stage.WON else None
     if lead.moderation not in WAITING:
         return None
-    is_hold = case.level is Verdict.HOLD and case.expires_at is not None
-    until = f", until {day_in_words(case.expires_at)} at the latest" if is_hold and case.expires_at else ""
+    until = _until(case)
     if audience is R:
         return f"A person looks at it first{until}. It is not accepted by itself before."
     return (f"Signs of fraud hold it{until}. Before that is decided it can be refused, not accepted, and no clock "
             "accepts it.")
+
+
+def said_of_reward(case: FraudCase | None, lead: Lead, audience: Audience) -> str:
+    """Beside what is to be done with a lead that goes on while what it earns waits; "" where that does not."""
+    is_open = case is not None and case.state is CaseState.OPEN and not case.is_appealed
+    if case is None or not is_open or audience is Y or not only_reward_waits(lead) or not _costs_money(lead):
+        return ""
+    until = _until(case)
+    return {
+        R: f"A person at Fingerpost looks at it; what it earns waits meanwhile{until}.",
+        B: f"A person at Fingerpost looks at it; its reward waits meanwhile{until}, and you need do nothing for that.",
+        A: f"Signs of fraud hold what it earns{until}."}[audience]
 
 
 # A buyer's yes that waits too: the signs were strong, and found when they gave it.
