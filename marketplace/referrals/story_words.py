@@ -121,7 +121,7 @@ SHARES_AND_THINGS: dict[str, Told] = {
     "kind.acknowledged": (EVERYONE - {Y}, "Thanked for", "ok"),
     "kind.declined": (EVERYONE - {Y}, "Not wanted", "mute"),
     "kind.forgiven": (EVERYONE - {Y}, "Forgiven: owed no more", "mute"),
-    "kind.expired": (EVERYONE - {Y}, "Expired", "warn"),
+    "kind.expired": (EVERYONE - {Y}, "Ended before it was given", "warn"),
 }
 
 # Signs of fraud, and what a person found.

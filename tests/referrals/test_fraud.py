@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import create_engine, delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from marketplace.bounties.models import For
+from marketplace.bounties.models import For, NonCash, RewardKind
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden
@@ -448,6 +448,26 @@ class TestWordsForEveryReader:
         other = make.review_lead(make.make_lead(bounty, by=ana))
         assert "1 found not genuine" in page_for(as_user(mona), other)
 
+    def test_proven_one_letter_tells_each_side_all_that_ended(self, ana, wes, mona, work, later, mailbox):
+        bounty = make.make_bounty(make.make_business(wes), is_live=True, rules=[make.flat(100_000), *(
+            {"kind": RewardKind.NON_CASH, "thing": NonCash.THANK_YOU, "words": "A bottle of wine", "whom": whom}
+            for whom in (For.REFERRER, For.BUYER))])
+        lead = make.accept(make.make_lead(bounty, by=ana))
+        for one in (ana, lead):
+            seen(one, device="hers")
+        won(make.consent(again(lead)), work)
+        confirm(lead, mona)
+        work()
+        read = {mail["To"]: len(mailbox.to(mail["To"])) for mail in mailbox.all()}
+        later(days=15)
+        work()
+        [hers], [theirs], [buyers] = (mailbox.to(who)[read[who]:] for who in (ana.email, wes.email, "david@example.com"))
+        for mail, bounty_of in ((hers, "the bounty"), (theirs, "your bounty")):
+            said = " ".join(body_of(mail).split())
+            assert f"sent yet is back in {bounty_of}. What is not money, and was not offered yet, is owed no more." in said
+        told = " ".join(body_of(buyers).split())
+        assert "What you bought is not touched by it. What was promised to you because of it" in told
+
     def test_proven_before_it_was_sold_or_decided(
             self, own_device, insider, ana, wes, mona, as_user, anonymous, work, later, mailbox):
         link = urlsplit(buyer_link(again(own_device), MAILED)).path
@@ -457,6 +477,12 @@ class TestWordsForEveryReader:
         work()
         told = {str(mail["Subject"]) for mail in mailbox.to(ana.email)}
         assert "A lead has ended" in told and "Your lead has ended" not in told
+        [ended] = [mail for mail in mailbox.to("david@example.com") if mail["Subject"] == "An introduction has ended"]
+        assert "may not contact you because of it any more" in body_of(ended) and "genuine" not in body_of(ended)
+        leads = f"/businesses/{own_device.business_id}/leads?stage=ended"
+        for reader, path in ((ana, "/leads"), (wes, leads), (ana, ""), (wes, ""), (mona, "")):
+            shown = words_of(as_user(reader).page(path or f"/leads/{own_device.id}"))
+            assert "Ended" in shown and "Expired" not in shown
         buyers = words_of(anonymous.page(link))
         assert "this introduction has ended" in buyers and "genuine" not in buyers and "I bought it" not in buyers
         with pytest.raises(NothingToSay, match="introduction has ended"):

@@ -81,6 +81,7 @@ def let_lead_go(case: FraudCase) -> None:
 
 def undo_lead(case: FraudCase, *, by: str) -> None:
     """Proven: the lead ends, and what it earned and was not sent yet goes back to the bounty. Other leads keep theirs.
+    One letter tells each side all of it; the buyer reads that it ended, and no why.
 
     What is in a transfer or was sent is for an admin's order of a reversal.
     """
@@ -100,6 +101,8 @@ def undo_lead(case: FraudCase, *, by: str) -> None:
         lead.reason_code, lead.reason_note = ReasonCode.OTHER, reason
         lifecycle.move(lead, Moderation.REJECTED, by=by, reason=ReasonCode.OTHER)
         lead.decided_at, lead.decided_by = case.decided_at, by
+    if lead.consent is Consent.GRANTED:
+        outbox.promise("send_letter", letter="buyer_introduction_ended", lead_id=lead.id)
     settle_word(lead)
     note_funds_came_free(db.session.get_one(Bounty, lead.bounty_id))
 
@@ -115,7 +118,6 @@ def _take_what_it_earned(lead: Lead, *, by: str) -> None:
             _take_owed(reward)
     for thing in db.session.scalars(select(RewardInKind).filter_by(lead_id=lead.id, state=KindState.OWED)).all():
         lifecycle.move_kind(thing, KindState.EXPIRED, by=by, reason=NOT_GENUINE)
-        outbox.promise("send_letter", letter="kind_expired", kind_id=thing.id)
 
 
 def sent_already(lead: Lead) -> list[Reward]:

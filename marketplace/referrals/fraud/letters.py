@@ -4,6 +4,7 @@ from types import MappingProxyType
 
 from sqlalchemy import select
 
+from marketplace.bounties.models import RewardKind
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
@@ -12,8 +13,12 @@ from marketplace.identity.models import User
 from marketplace.referrals.fraud.cases import ended_unaccepted, month_ends
 from marketplace.referrals.fraud.effects import only_reward_waits
 from marketplace.referrals.fraud.rules import LONGER_BY
+from marketplace.referrals.fraud.words import costs_money
+from marketplace.referrals.lawful import ruling_of
 from marketplace.referrals.letters import to_members, to_referrer
-from marketplace.referrals.models import CaseState, Consent, FraudCase, Lead, Reward
+from marketplace.referrals.models import CaseState, Consent, FraudCase, Lead, Reward, Stage
+from marketplace.referrals.reward_letters import to_introduced_buyer
+from marketplace.referrals.reward_words import buyer_share_in_words
 
 EXPLAIN = "Its page says what made us look. If there is an explanation, write it there: then it is looked at sooner."
 
@@ -100,13 +105,27 @@ def fraud_proven(case_id: str) -> list[Mail]:
     case = _case(case_id)
     if case.state is not CaseState.PROVEN:
         return []
+    lead = case.lead
+    ends = "What it had earned and was not sent yet is back in {} bounty. " if costs_money(lead) else ""
+    if any(rule.kind is RewardKind.NON_CASH for rule in lead.terms.rules):
+        ends += "What is not money, and was not offered yet, is owed no more. "
     return _both(
         case, "A lead has ended",
-        [f"It stands that your lead for {case.lead.business.name} is not genuine: {case.reason}",
-         ("What it had earned and was not sent yet goes back to the bounty. What your other leads have earned stays "
-          "yours.")],
-        [("It stands that a lead of yours is not genuine. What it had earned and was not sent yet is back in your "
-          "bounty.")])
+        [f"It stands that your lead for {lead.business.name} is not genuine: {case.reason}",
+         f"{ends.format('the')}What your other leads have earned stays yours."],
+        [f"It stands that a lead of yours is not genuine. {ends.format('your')}".strip()])
+
+
+def buyer_introduction_ended(lead_id: str) -> list[Mail]:
+    """Whoever had said yes learns that it is over. Why is about others, and no business of theirs."""
+    lead = db.session.get_one(Lead, lead_id)
+    promised = (["What was promised to you because of it, and you do not have yet, has ended with it."]
+                if buyer_share_in_words(lead.terms, ruling_of(lead)) else [])
+    bought = ["What you bought is not touched by it."] if lead.stage is Stage.WON else []
+    return to_introduced_buyer(
+        lead, "An introduction has ended",
+        f"Your introduction to {lead.business.name} has ended: they may not contact you because of it any more. "
+        "You need do nothing.", *bought, *promised)
 
 
 def fraud_longer(reward_id: str) -> list[Mail]:
@@ -150,7 +169,8 @@ def _to_admins(
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
-        fraud_opened, fraud_kept, fraud_ended, fraud_confirmed, fraud_proven, fraud_longer, fraud_waiting)
+        fraud_opened, fraud_kept, fraud_ended, fraud_confirmed, fraud_proven, buyer_introduction_ended, fraud_longer,
+        fraud_waiting)
 }
 
 

@@ -34,7 +34,7 @@ def said_of(case: FraudCase | None, lead: Lead, audience: Audience, *, has_earne
     if case.state is CaseState.CONFIRMED and case.settles_at is not None:
         until = day_in_words(case.settles_at)
         after = "what it earned and was not sent yet goes back to the bounty" if has_earned else "it ends"
-        back = f"{SET_ASIDE} goes back to your bounty" if _costs_money(lead) else "it ends"
+        back = f"{SET_ASIDE} goes back to your bounty" if costs_money(lead) else "it ends"
         return {
             R: f"A person found that it is not genuine. You may appeal until {until}; then {after}.",
             B: f"A person found that it is not genuine. The referrer may appeal until {until}; then {back}. You "
@@ -59,7 +59,7 @@ def _proven(lead: Lead, audience: Audience, *, has_earned: bool) -> str:
         return f"{found}, and that stands. {reward}; what your other leads earned stays yours."
     if audience is A:
         return f"{found}, and that stands."
-    back = f", and {SET_ASIDE} is back in your bounty" if _costs_money(lead) else ""
+    back = f", and {SET_ASIDE} is back in your bounty" if costs_money(lead) else ""
     return f"{found}. You owe no reward for it{back}."
 
 
@@ -67,7 +67,7 @@ def _until(case: FraudCase) -> str:
     return f", until {day_in_words(case.expires_at)} at the latest" if case.expires_at else ""
 
 
-def _costs_money(lead: Lead) -> bool:
+def costs_money(lead: Lead) -> bool:
     return worst_case(lead.terms).minor > 0
 
 
@@ -86,7 +86,7 @@ def _held(case: FraudCase, lead: Lead, audience: Audience) -> str | None:
 def said_of_reward(case: FraudCase | None, lead: Lead, audience: Audience) -> str:
     """Beside what is to be done with a lead that goes on while what it earns waits; "" where that does not."""
     is_open = case is not None and case.state is CaseState.OPEN and not case.is_appealed
-    if case is None or not is_open or audience is Y or not only_reward_waits(lead) or not _costs_money(lead):
+    if case is None or not is_open or audience is Y or not only_reward_waits(lead) or not costs_money(lead):
         return ""
     until = _until(case)
     return {

@@ -20,7 +20,7 @@ MODERATION = {
     Moderation.SUBMITTED: ("current", "reading the post"), Moderation.IN_REVIEW: ("current", "in review"),
     Moderation.NEEDS_INFO: ("current", "question open"), Moderation.ACCEPTED: ("done", ""),
     Moderation.REJECTED: ("bad", "not accepted"), Moderation.DUPLICATE: ("bad", "duplicate"),
-    Moderation.WITHDRAWN: ("bad", "taken back"), Moderation.EXPIRED: ("bad", "not answered"),
+    Moderation.WITHDRAWN: ("bad", "taken back"), Moderation.EXPIRED: ("bad", "ended"),
 }
 CONSENT = {
     Consent.UNKNOWN: ("todo", ""), Consent.ASKED: ("current", "waiting for the buyer"), Consent.GRANTED: ("done", ""),
