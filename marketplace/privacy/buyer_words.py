@@ -33,7 +33,8 @@ def said_by_others(lead: Lead) -> list[dict[str, Any]]:
         _words("the referrer", "the answer to our question", lead.answer),
         _words("a moderator", "why it was not accepted", reason, told.decided_at),
         _words("the referrer", "an appeal against that", lead.appeal),
-        *(_words("the business", "how far it came with you", one.text, one.created_at) for one in words_kept(lead))]
+        *(_words("the business", "how far it came with you", one.text, one.created_at)
+          for one in words_kept(lead) if not one.by_admin)]
     for dispute in disputes_on(lead):
         on = f"a dispute: {title_of(dispute)}"
         written += [_words(BY[one.side], on, one.text, one.created_at, link=one.link)

@@ -25,6 +25,7 @@ from marketplace.referrals.models import (
     DisputeStatement,
     FraudCase,
     Lead,
+    LeadWords,
     Moderation,
     RewardInKind,
     SplitPart,
@@ -67,6 +68,8 @@ def forget_user(user: User, *, by: str) -> None:
     _empty("dispute_statements", DisputeStatement.said_by == user.id, text=None, link=None)
     _empty("fraud_cases", FraudCase.about_id == user.id, keep_reason=None, reason=None, explanation=None,
            appeal=None)
+    _empty("lead_words", LeadWords.by_admin & LeadWords.lead_id.in_(
+        select(Lead.id).where(Lead.referrer_id == user.id)), text="")
     _empty("rewards_in_kind", RewardInKind.beneficiary_id == user.id, offer=None, receipt=None)
     _empty("chargeback_answers", ChargebackAnswer.chargeback_id.in_(
         select(Chargeback.id).join(Funding, Funding.id == Chargeback.funding_id)

@@ -1,5 +1,5 @@
-"""What a party writes of a lead beside a step: kept encrypted, and erased with the lead. The trail, which nobody can
-change, has its id alone."""
+"""What a business or an admin writes of a lead beside a step: kept encrypted, erased with the lead. The trail, which
+nobody can change, has its id alone."""
 from collections.abc import Sequence
 
 from sqlalchemy import select
@@ -9,11 +9,11 @@ from marketplace.foundation.db import db
 from marketplace.referrals.models import Lead, LeadWords
 
 
-def keep_words(lead: Lead, text: str) -> str:
+def keep_words(lead: Lead, text: str, *, by_admin: bool = False) -> str:
     """Its id, for ``words`` in the details of the trail; "" where nothing was written."""
     if not text:
         return ""
-    kept = LeadWords(lead_id=lead.id, text=text)
+    kept = LeadWords(lead_id=lead.id, text=text, by_admin=by_admin)
     db.session.add(kept)
     db.session.flush()
     return kept.id

@@ -205,9 +205,9 @@ def move_conversion(conversion: Conversion, target: ConversionState, *, by: str)
     conversion.state = target
 
 
-def move_reward(reward: Reward, target: RewardState, *, by: str, reason: str = "") -> None:
+def move_reward(reward: Reward, target: RewardState, *, by: str, reason: str = "", words: str = "") -> None:
     check_move(REWARD_MOVES, reward.state, target)
-    audit.record(f"reward.{target}", reward.id, by=by, was=reward.state, reason=reason)
+    audit.record(f"reward.{target}", reward.id, by=by, was=reward.state, reason=reason, words=words)
     reward.state = target
 
 

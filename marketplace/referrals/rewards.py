@@ -24,6 +24,7 @@ from marketplace.referrals.buyers_share import await_choice
 from marketplace.referrals.fraud.scoring import look_at
 from marketplace.referrals.holds import hold_reward, why_held
 from marketplace.referrals.in_kind import owe_thing
+from marketplace.referrals.kept_words import keep_words
 from marketplace.referrals.models import Conversion, ConversionKind, Lead, Point, Reward, RewardState
 from marketplace.referrals.permissions import may_freeze
 from marketplace.referrals.queries import disputes_of_ownership
@@ -128,7 +129,8 @@ def _look_first(reward_id: str) -> None:
 def freeze_reward(reward: Reward, *, by: User, reason: str) -> None:
     """pending -> on_hold: an admin looks into it; only this reward stops."""
     require(may_freeze(by, reward), "put a reward on hold")
-    lifecycle.move_reward(reward, RewardState.ON_HOLD, by=by.id, reason=reason)
+    kept = keep_words(db.session.get_one(Lead, reward.lead_id), reason, by_admin=True)
+    lifecycle.move_reward(reward, RewardState.ON_HOLD, by=by.id, words=kept)
 
 
 def unfreeze_reward(reward: Reward, *, by: User) -> None:

@@ -68,7 +68,8 @@ def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
         if audience in readers:
             words = _words(event, lead, audience, title)
             more = _more(event, lead, audience, about.get(event.subject_id, ""))
-            more = " · ".join(part for part in (more, written.get(event.details.get("words", ""), "")) if part)
+            beside = written.get(event.details.get("words", ""), "") if _may_read_words(event, audience) else ""
+            more = " · ".join(part for part in (more, beside) if part)
             told.append(Happening(event.created_at, words, more, tone))
     return told
 
@@ -127,10 +128,14 @@ def _more(event: AuditEvent, lead: Lead, audience: Audience, about: str) -> str:
 
 
 def _may_read_reason(event: AuditEvent, audience: Audience) -> bool:
-    """What an admin writes of signs of fraud is for the referrer: it may tell of their leads for other businesses. A
-    buyer reads that it ended, and is accused of nothing."""
+    """A buyer reads that it ended, and is accused of nothing."""
     if audience is Y:
         return bool(event.details["reason"] != NOT_GENUINE)
+    return _may_read_words(event, audience)
+
+
+def _may_read_words(event: AuditEvent, audience: Audience) -> bool:
+    """What an admin writes of signs of fraud is for the referrer: it may tell of their leads for other businesses."""
     return audience in INSIDERS or not event.action.startswith("fraud.")
 
 

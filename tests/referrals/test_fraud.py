@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from marketplace.bounties.models import For, NonCash, RewardKind
 from marketplace.foundation import clock
+from marketplace.foundation.crypto import decrypt
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.show import day_in_words
@@ -14,6 +15,9 @@ from marketplace.foundation.traces import Trace, TraceKind, forget_traces, keep_
 from marketplace.identity.models import User
 from marketplace.payments.models import AccountKind, Payable
 from marketplace.payments.money_out.stops import why_stopped
+from marketplace.privacy.buyer_words import said_by_others
+from marketplace.privacy.closing import forget_user
+from marketplace.privacy.rotation import encrypted_columns
 from marketplace.privacy.untold import forget_untold
 from marketplace.referrals.appeals import NotRefused, appeal_decision
 from marketplace.referrals.asking import MAILED, buyer_link
@@ -50,12 +54,14 @@ from marketplace.referrals.moderation import reject_lead
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pointing import withdraw_lead
 from marketplace.referrals.queries import record_of_business, record_of_referrer, rewards_of_lead
+from marketplace.referrals.rewards import freeze_reward
 from marketplace.referrals.stages import NotOpen, change_stage
 from marketplace.referrals.timeline import tell_story
 from marketplace.tracking.buyers_word import NotAsked, NothingToSay, confirm_word, find_word, say_bought
 from tests import factories as make
 from tests.browsing import body_of, words_of
 from tests.old_database import migrate, old_database
+from tests.privacy.everything import places_of
 from tests.referrals.steps import actions_on, again, do, holds
 
 DEVICE, BROWSER, NETWORK = TraceKind.DEVICE, TraceKind.BROWSER, TraceKind.NETWORK
@@ -155,7 +161,7 @@ class TestPointing:
         later(days=15)
         work()
         lead = again(insider)
-        assert lead.moderation is Moderation.REJECTED and lead.reason_note == "She works there."
+        assert lead.moderation is Moderation.REJECTED and "works there" not in lead.reason_note
         assert "fraud.proven" in actions_on(lead.id)
 
     def test_a_moderator_sees_rule_weight_and_reason(self, insider):
@@ -733,6 +739,33 @@ class TestKeeping:
         do(forget_traces)
         assert db.session.scalars(select(Trace.hash)).all() == []
 
+    def test_what_admins_write_is_kept_encrypted_and_the_trail_has_its_id_alone(
+            self, own_device, insider, ana, wes, mona, as_user, work, later):
+        mark = "quillfeather"
+        make.win(again(own_device))
+        do(freeze_reward, rewards_of_lead(again(own_device))[0], by=mona, reason=f"Held {mark}.")
+        for lead in (own_device, insider):
+            do(cases.keep_case, case_of(lead), by=mona, reason=f"Kept {mark}.")
+        confirm(own_device, mona, f"Found {mark}.")
+        confirm(insider, mona, f"Seen {mark}.")
+        do(cases.explain_lead, again(own_device), by=ana, why="He is my husband.")
+        second = make.make_user("Nils Roy", is_admin=True)
+        do(cases.let_go, case_of(own_device), by=second, reason=f"Let go {mark}.")
+        later(days=15)
+        work()
+        places = places_of(mark)
+        assert places == {"lead_words.text", "fraud_cases.reason", "fraud_cases.keep_reason"}
+        assert places < {str(column) for column in encrypted_columns()}
+        stories = {who: " ".join(one.text for one in tell_story(again(own_device), who)) for who in Audience}
+        for who in (Audience.REFERRER, Audience.ADMIN):
+            for words in (f"Kept {mark}.", f"Found {mark}.", f"Let go {mark}.", f"Held {mark}."):
+                assert words in stories[who]
+        assert stories[Audience.BUSINESS].count(mark) == 1 and f"Held {mark}." in stories[Audience.BUSINESS]
+        assert mark not in stories[Audience.BUYER]
+        assert mark not in str([said_by_others(again(lead)) for lead in (own_device, insider)])
+        do(forget_user, ana, by=ana.id)
+        assert places_of(mark) == set()
+
     def test_a_look_keeps_no_personal_data(self, own_device):
         assert looks_at(own_device.id)[-1].reasons == [["own_device", 70, ""]]
 
@@ -767,6 +800,23 @@ class TestPages:
         assert anonymous.get_cookie("device") is not None
         assert {one.kind for one in db.session.scalars(select(Trace).filter_by(subject_id=ana.id))} == {
             BROWSER, NETWORK}
+
+
+def test_what_admins_wrote_before_is_encrypted_where_it_stands(request, tmp_path, app):
+    with old_database(request, tmp_path) as url:
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE lead_words (id TEXT)"))
+            connection.execute(text("CREATE TABLE fraud_cases (id TEXT, keep_reason TEXT, reason TEXT)"))
+            connection.execute(text("INSERT INTO fraud_cases VALUES ('a', NULL, 'She works there.'), ('b', '', NULL)"))
+            before = connection.execute(text("SELECT * FROM fraud_cases ORDER BY id")).all()
+            migrate(connection, "upgrade", "0030_admins_words")
+            [(kept, none), (empty, _)] = connection.execute(
+                text("SELECT reason, keep_reason FROM fraud_cases ORDER BY id")).all()
+            assert (decrypt(kept), none, empty) == ("She works there.", None, None)
+            migrate(connection, "downgrade", "0030_admins_words")
+            assert connection.execute(text("SELECT * FROM fraud_cases ORDER BY id")).all() == before
+        engine.dispose()
 
 
 def test_old_words_of_the_person_stand_where_they_were_said(request, tmp_path):

@@ -11,6 +11,7 @@ from marketplace.identity.models import User
 from marketplace.referrals.deadlines import decision_due
 from marketplace.referrals.fraud import effects, lifecycle
 from marketplace.referrals.fraud.rules import APPEAL_WITHIN, ASKING_TAKES, DECISION_DUE, HOLD_ENDS_AFTER
+from marketplace.referrals.kept_words import keep_words
 from marketplace.referrals.legal_clocks import told_by
 from marketplace.referrals.lifecycle import ENDINGS
 from marketplace.referrals.locks import lock_funds_of
@@ -90,7 +91,7 @@ def keep_case(case: FraudCase, *, by: User, reason: str, version: int | None = N
     if case.level is Verdict.HOLD:
         _hold_on(case)
     case.keep_reason, case.due_at = reason, clock.now() + REMINDED_EVERY
-    audit.record("fraud.kept", case.lead_id, by=by.id, case=case.id, reason=reason)
+    audit.record("fraud.kept", case.lead_id, by=by.id, case=case.id, words=keep_words(case.lead, reason, by_admin=True))
     _tell(case, "fraud_kept", again=case.due_at.isoformat())
 
 
@@ -98,7 +99,7 @@ def let_go(case: FraudCase, *, by: User, reason: str, version: int | None = None
     """open -> let_go: everything goes on where it was, and what was found counts no more for this lead."""
     _check_may_decide(case, by, version)
     lock_funds_of(case.lead)
-    lifecycle.move_case(case, CaseState.LET_GO, by=by.id, reason=reason)
+    lifecycle.move_case(case, CaseState.LET_GO, by=by.id, words=reason)
     effects.let_lead_go(case)
     _tell(case, "fraud_ended")
 
@@ -112,11 +113,11 @@ def confirm_fraud(case: FraudCase, *, by: User, reason: str, version: int | None
     lock_funds_of(case.lead)
     if case.settles_at is not None:
         _refuse_who_found_it(case, by)
-        lifecycle.move_case(case, CaseState.PROVEN, by=by.id, reason=reason)
+        lifecycle.move_case(case, CaseState.PROVEN, by=by.id, words=reason)
         effects.undo_lead(case, by=by.id)
         _tell(case, "fraud_proven")
         return
-    lifecycle.move_case(case, CaseState.CONFIRMED, by=by.id, reason=reason)
+    lifecycle.move_case(case, CaseState.CONFIRMED, by=by.id, words=reason)
     case.settles_at = clock.now() + APPEAL_WITHIN
     effects.hold_lead(case.lead, case, Point.POINTING)
     outbox.promise("settle_fraud_case", after=APPEAL_WITHIN, case_id=case.id)

@@ -36,6 +36,7 @@ from marketplace.referrals.said_bought import settle_word
 
 HELD = "It waits until a person at Fingerpost has decided for good."  # Of a reward; a buyer with a share reads it too.
 NOT_GENUINE = "It was found not to be genuine."
+LOOKED_AT = "A person at Fingerpost looked at it and ended it."  # What they wrote is for the referrer.
 UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
 
 
@@ -85,7 +86,7 @@ def undo_lead(case: FraudCase, *, by: str) -> None:
 
     What is in a transfer or was sent is for an admin's order of a reversal.
     """
-    lead, reason = case.lead, case.reason or ""
+    lead = case.lead
     lead.is_held = False
     _take_what_it_earned(lead, by=by)
     if lead.stage is Stage.WON:
@@ -98,7 +99,7 @@ def undo_lead(case: FraudCase, *, by: str) -> None:
     elif lead.moderation in UNDECIDED:
         if lead.moderation is Moderation.SUBMITTED:
             lifecycle.move(lead, Moderation.IN_REVIEW, by=audit.SYSTEM)
-        lead.reason_code, lead.reason_note = ReasonCode.OTHER, reason
+        lead.reason_code, lead.reason_note = ReasonCode.OTHER, LOOKED_AT
         lifecycle.move(lead, Moderation.REJECTED, by=by, reason=ReasonCode.OTHER)
         lead.decided_at, lead.decided_by = case.decided_at, by
     if lead.consent is Consent.GRANTED:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.foundation.states import check_move
+from marketplace.referrals.kept_words import keep_words
 from marketplace.referrals.models import CaseState, FraudCase, FraudScore, Verdict
 
 S = CaseState
@@ -39,10 +40,11 @@ def end_with_lead(case: FraudCase) -> None:
     case.state, case.ended_with_lead = S.EXPIRED, True
 
 
-def move_case(case: FraudCase, target: CaseState, *, by: str, reason: str = "") -> None:
+def move_case(case: FraudCase, target: CaseState, *, by: str, reason: str = "", words: str = "") -> None:
+    """``reason``: a code, for the trail; ``words``: what an admin wrote, which are not for it."""
     check_move(CASE_MOVES, case.state, target)
     audit.record(f"fraud.{'appealed' if target is S.OPEN else target}", case.lead_id, by=by, case=case.id,
-                 was=case.state, reason=reason)
+                 was=case.state, reason=reason, words=keep_words(case.lead, words, by_admin=True))
     case.state = target
     if target in {S.LET_GO, S.CONFIRMED, S.PROVEN} and by != audit.SYSTEM:
-        case.decided_at, case.decided_by, case.reason = clock.now(), by, reason or case.reason
+        case.decided_at, case.decided_by, case.reason = clock.now(), by, words or case.reason

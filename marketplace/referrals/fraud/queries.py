@@ -15,6 +15,7 @@ from marketplace.referrals.fraud.effects import UNDECIDED, only_reward_waits
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.fraud.scoring import looks_at
 from marketplace.referrals.fraud.signals import FraudSignal, signals_of
+from marketplace.referrals.kept_words import words_kept
 from marketplace.referrals.models import CaseState, FraudCase, FraudScore, Lead, Verdict
 
 DECIDED_SHOWN = 20
@@ -72,7 +73,9 @@ def finding_appealed(case: FraudCase) -> Finding | None:
     for event in db.session.scalars(select(AuditEvent).where(
             AuditEvent.subject_id == case.lead_id, AuditEvent.action == "fraud.confirmed").order_by(AuditEvent.id)):
         if event.details.get("case") == case.id:
-            return Finding(event.created_at, event.actor_id, case.reason and event.details.get("reason"))
+            kept = {one.id: one.text for one in words_kept(case.lead)}
+            said = kept.get(event.details.get("words", "")) or event.details.get("reason")  # The last: before 0030.
+            return Finding(event.created_at, event.actor_id, case.reason and said)
     return None
 
 

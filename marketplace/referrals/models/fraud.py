@@ -80,10 +80,10 @@ class FraudCase(Versioned, Base):
     state: Mapped[CaseState] = state_column(CaseState, default=CaseState.OPEN)
     due_at: Mapped[datetime]  # By when an admin should have looked.
     expires_at: Mapped[datetime | None]
-    keep_reason: Mapped[str | None]
+    keep_reason: Mapped[str | None] = mapped_column(EncryptedText)
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[str | None]
-    reason: Mapped[str | None]  # The admin's words to the person.
+    reason: Mapped[str | None] = mapped_column(EncryptedText)  # The admin's words to the person.
     explanation: Mapped[str | None] = mapped_column(EncryptedText)  # The person's words before anybody had decided.
     explained_at: Mapped[datetime | None]
     appeal: Mapped[str | None] = mapped_column(EncryptedText)  # And against what was found.

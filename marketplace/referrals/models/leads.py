@@ -194,13 +194,14 @@ class Lead(Versioned, Base):
 
 
 class LeadWords(Base):
-    """What the business wrote of a lead beside a step, such as why it was lost. The trail names it by its id."""
+    """What the business or an admin wrote of a lead beside a step, such as why it was lost. The trail names its id."""
 
     __tablename__ = "lead_words"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("words"))
     lead_id: Mapped[str] = mapped_column(ForeignKey("leads.id"), index=True)
     text: Mapped[str] = mapped_column(EncryptedText)
+    by_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class EvidenceState(StrEnum):
