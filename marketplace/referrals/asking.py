@@ -9,7 +9,7 @@ from marketplace.foundation.db import db
 from marketplace.referrals import lifecycle
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, Consent, ConsentGrant, Lead, Moderation
-from marketplace.referrals.queries import find_conversion, is_buyer_address_known
+from marketplace.referrals.queries import find_conversion, find_live_grant, is_buyer_address_known
 from marketplace.referrals.reserving import free_reserved
 from marketplace.referrals.said_bought import word_of
 
@@ -20,6 +20,7 @@ CONFIRMING = "consent-confirm"  # A link mailed to the address that a buyer type
 LONGEST_CONSENT = timedelta(days=180)
 # From the last day on which the buyer may be asked: longer than a yes may last, a share waits or a thing is owed.
 LINK_LASTS = timedelta(days=400)
+WORD_IS_OPEN = "the buyer’s word waits"  # In the trail, where it moves the end of the protection.
 WORD_WAITS = timedelta(days=7)  # Then it is looked again whether a buyer's “I bought it” still waits.
 
 
@@ -55,7 +56,8 @@ def end_asking(lead_id: str) -> None:
 
 def end_protection(lead_id: str) -> None:
     """Job, when the protection window ends; evidence of activity may have moved the end meanwhile. Not while the
-    buyer's “I bought it” waits: for an answer, or for the funds by which it was promised to count."""
+    buyer's “I bought it” waits: for an answer, or for the funds by which it was promised to count. Nor while a person
+    of ours keeps the buyer's yes from the business: that time is given back (fraud/effects.py)."""
     lead = db.session.get_one(Lead, lead_id)
     if lead.moderation is not Moderation.ACCEPTED or lead.protected_until is None or find_conversion(lead) is not None:
         return
@@ -65,11 +67,19 @@ def end_protection(lead_id: str) -> None:
         return
     lock_funds_of(lead)
     word = None if lead.is_tracked else word_of(lead)
-    if word is not None and word.is_open:
-        lead.protected_until = clock.now() + WORD_WAITS
-        outbox.promise("end_protection", after=WORD_WAITS, lead_id=lead.id)
+    is_word_open = word is not None and word.is_open
+    if not is_word_open and not _is_yes_held_up(lead):
+        end_lead(lead, why="the protection window ended")
         return
-    end_lead(lead, why="the protection window ended")
+    if is_word_open:
+        lifecycle.protect_until(lead, clock.now() + WORD_WAITS, by=audit.SYSTEM, reason=WORD_IS_OPEN)
+    outbox.promise("end_protection", after=WORD_WAITS, lead_id=lead.id)
+
+
+def _is_yes_held_up(lead: Lead) -> bool:
+    """And the buyer's yes still lasts: once it is over, nothing more can come of it."""
+    grant = find_live_grant(lead) if lead.is_held else None
+    return grant is not None and clock.now().date() <= grant.until
 
 
 def end_lead(lead: Lead, *, why: str, by: str = audit.SYSTEM, letter: str = "lead_expired") -> None:

@@ -1,5 +1,6 @@
 """Every state on every axis of a lead, its evidence, conversions and rewards; the only writers of them."""
 from collections.abc import Mapping
+from datetime import datetime
 
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
@@ -191,6 +192,12 @@ def open_stages(lead: Lead, *, by: str) -> None:
     """A lead that is accepted starts its way through the stages."""
     audit.record("stage.new", lead.id, by=by)
     lead.stage = Stage.NEW
+
+
+def protect_until(lead: Lead, until: datetime, *, by: str, reason: str) -> None:
+    """The referrer's protection lasts longer than was said when the lead was accepted."""
+    audit.record("lead.protected", lead.id, by=by, until=until.isoformat(), reason=reason)
+    lead.protected_until = until
 
 
 def move_evidence(evidence: Evidence, target: EvidenceState, *, by: str, reason: str = "") -> None:

@@ -68,7 +68,7 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
     elif stage is Stage.QUALIFIED:
         qualify(lead, by=by.id)
     if stage in ACTIVE:
-        _extend_protection(lead)
+        _extend_protection(lead, by=by.id)
 
 
 def open_moves(lead: Lead) -> frozenset[Stage]:
@@ -104,7 +104,7 @@ def change_stage_by_report(lead: Lead, stage: Stage, *, by: str) -> None:
     """What the business's shop says, where the table has a way there; else it stays where a person put it."""
     if lead.stage is not None and stage in lifecycle.STAGE_MOVES[lead.stage]:
         lifecycle.move_stage(lead, stage, by=by)
-        _extend_protection(lead)
+        _extend_protection(lead, by=by)
 
 
 def sell(
@@ -207,12 +207,13 @@ def is_sale_missing(lead: Lead) -> bool:
     return lead.moderation is Moderation.ACCEPTED and is_introduced(lead) and find_conversion(lead) is None
 
 
-def _extend_protection(lead: Lead) -> None:
+def _extend_protection(lead: Lead, *, by: str) -> None:
     """Once: sixty days more on the first sign that the business is at it."""
     assert lead.accepted_at is not None
     assert lead.protected_until is not None
     if lead.protected_until - lead.accepted_at < ACTIVITY_EXTENDS + _promised(lead):
-        lead.protected_until = lead.accepted_at + _promised(lead) + ACTIVITY_EXTENDS
+        until = lead.accepted_at + _promised(lead) + ACTIVITY_EXTENDS
+        lifecycle.protect_until(lead, until, by=by, reason="the business is at it")
 
 
 def _promised(lead: Lead) -> timedelta:

@@ -36,6 +36,7 @@ DECISIONS: dict[str, Told] = {
     "lead.rejected": (INSIDERS, "Not accepted", "bad"),
     "lead.duplicate": (INSIDERS, "Kept as a duplicate", "warn"),
     "lead.withdrawn": (INSIDERS, "Taken back by the referrer", "mute"),
+    "lead.protected": (INSIDERS | {B}, "The referrer’s protection lasts longer", "mute"),
     "lead.expired": (EVERYONE, "Ended", "mute"),
     "lead.lowered": (EVERYONE, "The law of a place leaves less than the terms say", "warn"),
 }

@@ -7,9 +7,11 @@ from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
+from marketplace.referrals.asking import WORD_IS_OPEN, WORD_WAITS
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.deadlines import add_business_days
 from marketplace.referrals.kept_words import keep_words
+from marketplace.referrals.lifecycle import protect_until
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import ConversionSource, Lead
 from marketplace.referrals.moderation import FundsGone
@@ -89,8 +91,8 @@ def say_bought(lead: Lead, *, amount: Money, bought_on: date, is_proven: bool) -
     outbox.promise("send_letter", after=add_business_days(now, REMINDED_AFTER) - now, letter="word_reminded",
                    report_id=report.id)
     outbox.promise("count_buyers_word", after=wait, report_id=report.id)
-    if lead.protected_until is not None:  # Its money is not freed while an answer is awaited.
-        lead.protected_until = max(lead.protected_until, now + wait + timedelta(days=7))
+    if lead.protected_until is not None and (lasts := now + wait + WORD_WAITS) > lead.protected_until:
+        protect_until(lead, lasts, by=BUYER, reason=WORD_IS_OPEN)  # Its money is not freed while an answer is awaited.
     return report
 
 

@@ -1,4 +1,5 @@
 """Signs of fraud add up; a person decides; both sides are told; nothing is taken before an appeal could be made."""
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -286,6 +287,37 @@ class TestClocks:
         later(days=2)
         work()
         assert case_of(own_device) is None
+
+
+class TestTheEndOfTheProtection:
+    def test_it_stands_still_while_a_yes_is_held_up_and_a_case_ends_with_what_earned_nothing(
+            self, ana, wes, mona, as_user, work, later, mailbox):
+        bounty = make.make_bounty(make.make_business(wes), is_live=True, protection_days=30)
+        goes_on, ends, only_held = [make.accept(make.make_lead(bounty, by=ana)) for _ in range(3)]
+        for one in (ana, only_held):
+            seen(one, device="hers")
+        make.consent(again(goes_on), email=wes.email)
+        make.consent(again(ends), email=make.make_member(bounty.business).email)
+        make.consent(again(only_held))
+        protected, opened = again(goes_on).protected_until, case_of(goes_on).created_at
+        later(days=20)
+        do(cases.keep_case, case_of(only_held), by=mona, reason="We wait for him.")
+        later(days=15)
+        work()
+        assert {again(lead).moderation for lead in (goes_on, ends)} == {Moderation.ACCEPTED}
+        assert again(only_held).moderation is Moderation.EXPIRED  # Its business could talk to the buyer all the time.
+        assert words_of(as_user(mona).page("/admin/fraud")).count("Ana Flores") == 2
+        do(cases.let_go, case_of(goes_on), by=mona, reason="He buys for himself.")
+        assert again(goes_on).protected_until - protected == pytest.approx(clock.now() - opened, abs=timedelta(seconds=9))
+        assert actions_on(goes_on.id)[-2:] == ["fraud.let_go", "lead.protected"]
+        later(days=17)
+        work()
+        assert (case_of(only_held), actions_on(only_held.id)[-1]) == (None, "fraud.ended")
+        later(days=45)  # The last day of the other yes is over.
+        work()
+        assert (again(ends).moderation, case_of(ends)) == (Moderation.EXPIRED, None)
+        assert actions_on(ends.id)[-1] == "fraud.ended" and not again(ends).is_held
+        assert [mail["Subject"] for mail in mailbox.to(ana.email)].count("Your lead goes on") == 1
 
 
 class TestTheMonthOfTheLaw:

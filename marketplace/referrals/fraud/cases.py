@@ -15,11 +15,22 @@ from marketplace.referrals.kept_words import keep_words
 from marketplace.referrals.legal_clocks import told_by
 from marketplace.referrals.lifecycle import ENDINGS
 from marketplace.referrals.locks import lock_funds_of
-from marketplace.referrals.models import Buyer, CaseState, FraudCase, FraudScore, Lead, Point, Reward, Verdict
+from marketplace.referrals.models import (
+    Buyer,
+    CaseState,
+    FraudCase,
+    FraudScore,
+    Lead,
+    Point,
+    Reward,
+    RewardState,
+    Verdict,
+)
 from marketplace.referrals.permissions import is_referrer, may_decide
 
 WAITS = frozenset({Verdict.HOLD, Verdict.STOP})
 LIVE = (CaseState.OPEN, CaseState.CONFIRMED)
+NOT_VOIDED = Reward.state != RewardState.VOIDED
 REMINDED_EVERY = timedelta(days=7)
 A_MOMENT = timedelta(minutes=1)
 
@@ -170,6 +181,9 @@ def expire_fraud_hold(case_id: str) -> None:
     case = db.session.get_one(FraudCase, case_id)
     if case.state is not CaseState.OPEN or case.expires_at is None or clock.now() < case.expires_at:
         return
+    if ended_first(case):
+        _end_with_lead(case)
+        return
     lock_funds_of(case.lead)
     lifecycle.move_case(case, CaseState.EXPIRED, by=audit.SYSTEM, reason="nobody kept it")
     effects.let_lead_go(case)
@@ -177,13 +191,15 @@ def expire_fraud_hold(case_id: str) -> None:
 
 
 def ended_first(case: FraudCase) -> bool:
-    """Its lead was refused, taken back or never answered before anybody had decided about the case, and that is told:
-    nothing was earned, and nothing is left to hold. What was found and appealed against waits for its decision."""
-    return case.state is CaseState.OPEN and case.settles_at is None and ended_unaccepted(case.lead)
+    """Its lead was refused, taken back, never answered or ended unsold before anybody had decided about the case, and
+    that is told: nothing is left to hold. What was found and appealed against, and money, wait for their decision."""
+    return case.state is CaseState.OPEN and case.settles_at is None and ended_with_nothing(case.lead)
 
 
-def ended_unaccepted(lead: Lead) -> bool:
-    return lead.accepted_at is None and lead.moderation in ENDINGS and lead.tell_at is None
+def ended_with_nothing(lead: Lead) -> bool:
+    is_over = lead.moderation in ENDINGS and lead.tell_at is None
+    return is_over and not (lead.accepted_at and db.session.scalar(select(Reward.id).where(
+        Reward.lead_id == lead.id, NOT_VOIDED).limit(1)))
 
 
 def end_case_with_lead(lead_id: str) -> None:

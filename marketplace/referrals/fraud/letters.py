@@ -10,7 +10,7 @@ from marketplace.foundation.letters import TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
-from marketplace.referrals.fraud.cases import ended_unaccepted, month_ends
+from marketplace.referrals.fraud.cases import ended_with_nothing, month_ends
 from marketplace.referrals.fraud.effects import only_reward_waits
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.fraud.words import costs_money
@@ -74,7 +74,7 @@ def fraud_ended(case_id: str) -> list[Mail]:
     case = _case(case_id)
     if case.state not in {CaseState.LET_GO, CaseState.EXPIRED}:
         return []
-    if ended_unaccepted(case.lead):
+    if ended_with_nothing(case.lead):
         return to_referrer(
             case.lead, "The look at your lead is over",
             f"The look at your lead for {case.lead.business.name} is over, and nothing is held against it any more. It "

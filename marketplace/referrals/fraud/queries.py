@@ -3,27 +3,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, exists, or_, select
 
 from marketplace.foundation import clock
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.identity.models import User
-from marketplace.referrals.fraud.cases import ended_first, may_appeal
+from marketplace.referrals.fraud.cases import NOT_VOIDED, ended_first, may_appeal
 from marketplace.referrals.fraud.effects import UNDECIDED, only_reward_waits
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.fraud.scoring import looks_at
 from marketplace.referrals.fraud.signals import FraudSignal, signals_of
 from marketplace.referrals.kept_words import words_kept
-from marketplace.referrals.models import CaseState, FraudCase, FraudScore, Lead, Verdict
+from marketplace.referrals.models import CaseState, FraudCase, FraudScore, Lead, Moderation, Reward, Verdict
 
 DECIDED_SHOWN = 20
 
 
 def open_cases() -> Select[FraudCase]:
     """What waits for a decision; due first. Not what waits for an appeal of the person, nor what ends with its lead."""
-    is_live = or_(Lead.accepted_at.is_not(None), Lead.moderation.in_(UNDECIDED), FraudCase.settles_at.is_not(None))
+    is_live = or_(Lead.moderation.in_({*UNDECIDED, Moderation.ACCEPTED}), FraudCase.settles_at.is_not(None),
+                  exists().where(Reward.lead_id == Lead.id, NOT_VOIDED))
     return (select(FraudCase).join(Lead, Lead.id == FraudCase.lead_id)
             .where(FraudCase.state == CaseState.OPEN, is_live)
             .order_by(FraudCase.due_at, FraudCase.id))
