@@ -1,9 +1,11 @@
 """An e-mail as text: who, to whom, when, about what, and its text parts. Nothing attached is unpacked or kept apart."""
 import email
 import re
+from datetime import date
 from email import policy
 from email.header import decode_header, make_header
 from email.message import Message
+from email.utils import parsedate_to_datetime
 
 from marketplace.foundation.reading import plain_text, text_of_html
 
@@ -31,6 +33,16 @@ def read_mail(content: bytes) -> str | None:
         lines = [f"{name}: {_header(message, name)}" for name in SHOWN if message[name]]
         return plain_text("\n".join(lines) + "\n\n" + _body(message))
     except (RecursionError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def day_of_mail(text: str) -> date | None:
+    """By the Date of a mail that ``read_mail`` read. Whoever sent it wrote that, so it may be anything."""
+    headers = text.partition("\n\n")[0].splitlines()
+    dates = [line.removeprefix("Date: ") for line in headers[:len(SHOWN)] if line.startswith("Date: ")]
+    try:
+        return parsedate_to_datetime(dates[0]).date() if dates else None
+    except (ValueError, OverflowError):
         return None
 
 

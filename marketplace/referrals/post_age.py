@@ -3,7 +3,9 @@ from datetime import date, datetime
 
 from marketplace.foundation import clock
 from marketplace.foundation.errors import Invalid
-from marketplace.referrals.models import Lead
+from marketplace.foundation.mail_reading import day_of_mail
+from marketplace.referrals.evidence_files import files_of
+from marketplace.referrals.models import FileKind, Lead
 
 
 class TooOld(Invalid):
@@ -22,6 +24,12 @@ def days_old(lead: Lead) -> int | None:
     made_at: datetime | None = lead.created_at  # None of one that is not in the database yet.
     pointed_at = lead.submitted_at if made_at is None else made_at
     return None if written_on is None else (pointed_at.date() - written_on).days
+
+
+def days_old_by_mails(lead: Lead) -> list[int]:
+    """Of each mail that was given and says when it was written, on the day the lead was pointed out."""
+    days = [day_of_mail(file.text or "") for file in files_of(lead) if file.kind is FileKind.EMAIL]
+    return [(lead.created_at.date() - day).days for day in days if day is not None]
 
 
 def lacks_reason(lead: Lead) -> bool:

@@ -236,7 +236,7 @@ class Record:
     refused: int
     sold: int
     overturned: int  # Refused, and accepted on appeal.
-    found_false: int  # By a person, because of signs of fraud; it may be appealed still.
+    found_false: int  # By a person, because of signs of fraud; it may be appealed still. Of referrers alone.
     lost: int  # Disputes.
 
     @property
@@ -245,8 +245,11 @@ class Record:
 
 
 def record_of_referrer(user_id: str) -> Record:
+    found_false = db.session.scalar(select(func.count()).select_from(FraudCase).where(
+        FraudCase.about_id == user_id, FraudCase.state.in_(FOUND_FRAUD))) or 0
     return _record(Lead.referrer_id == user_id, or_(
-        (Dispute.claimant_id == user_id) & FOR_RESPONDENT, (Dispute.respondent_id == user_id) & FOR_CLAIMANT))
+        (Dispute.claimant_id == user_id) & FOR_RESPONDENT, (Dispute.respondent_id == user_id) & FOR_CLAIMANT),
+        found_false=found_false)
 
 
 def record_of_business(business_id: str) -> Record:
@@ -255,16 +258,13 @@ def record_of_business(business_id: str) -> Record:
         ours & as_claimant & FOR_RESPONDENT, ours & Dispute.respondent_id.is_(None) & FOR_CLAIMANT))
 
 
-def _record(whose: ColumnElement[bool], lost_by: ColumnElement[bool]) -> Record:
+def _record(whose: ColumnElement[bool], lost_by: ColumnElement[bool], *, found_false: int = 0) -> Record:
     refused = Lead.moderation == Moderation.REJECTED  # Who was second to point was refused nothing.
     accepted = Lead.accepted_at.is_not(None)
     counts = db.session.execute(select(
         func.count().filter(accepted | refused), func.count().filter(accepted), func.count().filter(refused),
         func.count().filter(Lead.stage == Stage.WON), func.count().filter(accepted & Lead.appeal.is_not(None)))
         .select_from(Lead).where(whose)).one()
-    found_false = db.session.scalar(
-        select(func.count()).select_from(FraudCase).join(Lead, Lead.id == FraudCase.lead_id)
-        .where(whose, FraudCase.state.in_(FOUND_FRAUD))) or 0
     lost = db.session.scalar(select(func.count()).select_from(Dispute).where(lost_by)) or 0
     return Record(*counts, found_false, lost)
 

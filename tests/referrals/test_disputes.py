@@ -292,6 +292,7 @@ class TestRuling:
     def test_a_split_gives_that_part_of_what_it_earns(self, lost, bounty, ana, wes, mona):
         before = holds(AccountKind.FUNDS, bounty.id)
         dispute = contested(opened(lost, ana), wes, ana)
+        assert "You or another admin rule on it, by" in LETTERS["dispute_escalated"](dispute.id)[-1].text
         do(rule, dispute, by=mona, outcome=D.SPLIT, reason="Both have a point.", share_bps=3333)
         (reward,) = rewards_of_lead(again(lost))
         assert (fresh(dispute).state, reward.net) == (D.SPLIT, Money(33_330, "usd"))  # 66.67 % goes back, rounded down.
@@ -299,6 +300,7 @@ class TestRuling:
         assert holds(AccountKind.HELD, reward.id) == 33_330 + 1_667 and check_ledger() == []
         [mail] = reward_earned(reward.id)
         assert "$333.30 is yours, for the sale, from Westside Auto. It is what is left of $1,000, since a dispute was decided." in mail.text
+        assert "an admin gave you 33.33% of what was at issue, that is $333.30. The sale" in next_in_words(fresh(dispute), ana.id)
 
     def test_what_no_funds_can_pay_the_business_owes_and_the_reward_waits(self, lost, bounty, ana, wes, mona, work, clock):
         dispute = contested(opened(lost, ana), wes, ana)
@@ -453,6 +455,7 @@ class TestOtherKinds:
         do(rule, contested(dispute, ana, tom), by=mona, outcome=D.SPLIT, reason="Both told him.", share_bps=2_500)
         assert {one.beneficiary_id: one.net for one in rewards_of_lead(again(owner))} == {ana.id: usd(750), tom.id: usd(250)}
         assert {holds(AccountKind.HELD, one.id) for one in rewards_of_lead(owner)} == {78_750, 26_250}
+        assert "gave the other referrer 25% of what was at issue, that is $250. What" in next_in_words(fresh(dispute), ana.id)
         assert holds(AccountKind.RESERVED, owner.id) == 0 and check_ledger() == []
 
     def test_what_is_earned_while_it_is_disputed_waits_too(self, bounty, ana, wes, mona, work, clock):

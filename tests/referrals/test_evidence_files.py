@@ -188,6 +188,15 @@ def test_what_was_said_long_ago_needs_a_reason_before_it_is_sent(bounty, ana):
     assert "By the referrer’s word it was 62 days old" in said and "She told me again yesterday." in said
 
 
+def test_of_each_mail_its_own_date_is_held_against_what_the_terms_ask_for(bounty, ana):
+    old, undated = (mail().replace(b"Sat, 31 Oct 2026 07:00:00 +0000", day) for day in (b"Tue, 1 Sep 2026 07:00:00 GMT", b"long ago"))
+    lead = with_files(bounty, ana, mail(), old, undated)
+    mails = "By its own date a mail that was given was"
+    assert [(one.tone, one.words) for one in read_signals(lead) if " old " in one.words] == [
+        ("ok", f"{mails} 2 days old when it was pointed out."),
+        ("warn", f"{mails} 62 days old when it was pointed out; these terms ask for 30 or fewer.")]
+
+
 def test_a_post_found_to_be_old_is_a_question_once(bounty, ana, blog, work, later):
     later(days=40)
     lead = point(bounty, ana, url=blog.post())

@@ -112,11 +112,13 @@ def dispute_contested(dispute_id: str) -> list[Mail]:
 
 def dispute_escalated(dispute_id: str) -> list[Mail]:
     dispute = _dispute(dispute_id)
-    if dispute.state is not DisputeState.ESCALATED:
+    if dispute.state is not DisputeState.ESCALATED or dispute.due_at is None:
         return []
     said = ("An admin decides now", next_in_words(dispute))
     return [*_to_claimant(dispute, *said), *_to_respondent(dispute, *said),
-            *_to_admins(dispute, "A dispute waits for a ruling", next_in_words(dispute))]
+            *_to_admins(dispute, "A dispute waits for a ruling",
+                        f"You or another admin rule on it, by {day_in_words(dispute.due_at)}. Until then both sides "
+                        "can add what they know.")]
 
 
 def dispute_waits(dispute_id: str) -> list[Mail]:

@@ -1,12 +1,25 @@
 """Each state of a dispute in plain words: what happens next, to whom, and how it ended."""
+from sqlalchemy import select
+
 from marketplace.bounties.models import For, RewardKind
 from marketplace.bounties.rule_words import percent_text
 from marketplace.foundation.db import db
-from marketplace.foundation.money import BASIS, show_money
+from marketplace.foundation.money import BASIS, show_money, zero
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.disputes.permissions import claimant_reads, respondent_reads
-from marketplace.referrals.models import Dispute, DisputeKind, DisputeSide, DisputeState, Ending, Lead, WitnessSaid
+from marketplace.referrals.models import (
+    Clawback,
+    ClawbackState,
+    Dispute,
+    DisputeKind,
+    DisputeSide,
+    DisputeState,
+    Ending,
+    Lead,
+    Reward,
+    WitnessSaid,
+)
 
 D = DisputeState
 SIDES = {DisputeSide.REFERRER: "the referrer", DisputeSide.BUSINESS: "the business", DisputeSide.BUYER: "the buyer",
@@ -79,7 +92,7 @@ def ended_in_words(dispute: Dispute, to: str | None = None) -> str:
     by_ruling = {
         D.RESOLVED_FOR_RESPONDENT: f"an admin decided for {respondent}. What was frozen goes on as before.",
         D.RESOLVED_FOR_CLAIMANT: f"an admin decided for {claimant}. {what_follows(dispute)}",
-        D.SPLIT: f"an admin gave {claimant} {share} of what was at issue. {what_follows(dispute)}",
+        D.SPLIT: f"an admin gave {claimant} {share} of what was at issue{_given(dispute)}. {what_follows(dispute)}",
     }
     how = {
         Ending.WITHDRAWN: f"{claimant} took it back. Nobody has lost.",
@@ -89,6 +102,19 @@ def ended_in_words(dispute: Dispute, to: str | None = None) -> str:
         Ending.RULING: by_ruling.get(dispute.state, ""),
     }
     return f"It is over: {how[dispute.ended_by]}" if dispute.ended_by else ""
+
+
+def _given(dispute: Dispute) -> str:
+    """Of a split, what the claimant has by it so far; where something is taken back, what follows names it."""
+    taken = db.session.scalars(select(Clawback).where(
+        Clawback.dispute_id == dispute.id, Clawback.state == ClawbackState.TAKEN)).all()
+    if not taken or dispute.kind is DisputeKind.BAD_LEAD:
+        return ""
+    given = sum((one.amount for one in taken), zero(dispute.currency))
+    if dispute.kind is not DisputeKind.DUPLICATE_OWNERSHIP:  # They have what was not taken.
+        earned = db.session.scalars(select(Reward).where(Reward.id.in_([one.reward_id for one in taken])))
+        given = sum((one.amount for one in earned), zero(dispute.currency)) - given
+    return f", that is {show_money(given)}"
 
 
 def what_follows(dispute: Dispute) -> str:

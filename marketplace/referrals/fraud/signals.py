@@ -8,7 +8,7 @@ from marketplace.referrals.check_words import tell_checks
 from marketplace.referrals.fraud.rules import RULES
 from marketplace.referrals.fraud.scoring import look_at, looks_at
 from marketplace.referrals.models import Evidence, EvidenceState, FraudScore, Lead, Moderation, Point
-from marketplace.referrals.post_age import days_old
+from marketplace.referrals.post_age import days_old, days_old_by_mails
 
 
 @dataclass(frozen=True)
@@ -76,17 +76,22 @@ def _given_signal(evidence: Evidence) -> Signal:
 
 
 def _age_signals(lead: Lead) -> list[Signal]:
-    evidence, days, allowed = lead.evidence, days_old(lead), lead.terms.evidence_days
-    if days is None:
-        return [Signal("mute", "The post does not say when it was written.")]
+    evidence, days, of_mails = lead.evidence, days_old(lead), days_old_by_mails(lead)
     what = "The post was" if evidence.published_on else "By the referrer’s word it was"
-    if days <= allowed:
-        age = f"{days} day{'' if days == 1 else 's'}" if days else "less than a day"
-        return [Signal("ok", f"{what} {age} old when it was pointed out.")]
-    old = Signal("warn", f"{what} {days} days old when it was pointed out; these terms ask for {allowed} or fewer.")
-    if not evidence.age_reason:
-        return [old]
-    return [old, Signal("mute", f"Why it still holds, says the referrer: “{evidence.age_reason}”")]
+    allowed = lead.terms.evidence_days
+    told = [] if days is None else [_age_signal(what, days, allowed)]
+    told += [_age_signal("By its own date a mail that was given was", one, allowed) for one in of_mails]
+    if any(one.tone == "warn" for one in told) and evidence.age_reason:
+        told.append(Signal("mute", f"Why it still holds, says the referrer: “{evidence.age_reason}”"))
+    return told or [Signal("mute", "The post does not say when it was written.")]
+
+
+def _age_signal(what: str, days: int, allowed: int) -> Signal:
+    if days > allowed:
+        asked = f"these terms ask for {allowed} or fewer"
+        return Signal("warn", f"{what} {days} days old when it was pointed out; {asked}.")
+    age = f"{days} day{'' if days == 1 else 's'}" if days > 0 else "less than a day"
+    return Signal("ok", f"{what} {age} old when it was pointed out.")
 
 
 def _people_signals(lead: Lead) -> list[Signal]:
