@@ -594,9 +594,9 @@ class TestWordsForEveryReader:
         work()
         until = f"until {day_in_words(case_of(lead).expires_at)} at the latest"
         assert say(lead, Audience.BUSINESS) == (
-            "Get in touch as the buyer allowed, then move the lead on. A person at Fingerpost looks at it; its reward waits "
-            f"meanwhile, {until}, and you need do nothing for that.")
-        assert say(lead, Audience.REFERRER).endswith(f"looks at it; what it earns waits meanwhile, {until}.")
+            "Get in touch as the buyer allowed, then move the lead on. A person at Fingerpost looks at this lead; its reward "
+            f"waits meanwhile, {until}. You need do nothing for that.")
+        assert say(lead, Audience.REFERRER).endswith(f"looks at this lead; what it earns waits meanwhile, {until}.")
         assert say(lead, Audience.ADMIN).endswith(f"Signs of fraud hold what it earns, {until}.")
         assert say(lead, Audience.BUYER) == say_without_case(lead, Audience.BUYER)
         theirs, hers = page_for(as_user(wes), lead), page_for(as_user(ana), lead)
@@ -613,7 +613,7 @@ class TestWordsForEveryReader:
             assert mailed in told
         pages = [page_for(as_user(wes), lead), page_for(as_user(ana), lead),
                  words_of(anonymous.page(urlsplit(buyer_link(again(lead), MAILED)).path))]
-        assert all("It waits until a person at Fingerpost has decided for good." in page for page in pages)
+        assert all("The money waits until a person at Fingerpost has decided for good." in page for page in pages)
         everything = " ".join([told, *pages, theirs, hers])
         assert "ead waits" not in everything and "and the lead goes on" not in everything
 

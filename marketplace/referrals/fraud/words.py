@@ -89,9 +89,10 @@ def said_of_reward(case: FraudCase | None, lead: Lead, audience: Audience) -> st
     if case is None or not is_open or audience is Y or not only_reward_waits(lead) or not costs_money(lead):
         return ""
     until = _until(case)
+    looks = "A person at Fingerpost looks at this lead"
     return {
-        R: f"A person at Fingerpost looks at it; what it earns waits meanwhile{until}.",
-        B: f"A person at Fingerpost looks at it; its reward waits meanwhile{until}, and you need do nothing for that.",
+        R: f"{looks}; what it earns waits meanwhile{until}.",
+        B: f"{looks}; its reward waits meanwhile{until}. You need do nothing for that.",
         A: f"Signs of fraud hold what it earns{until}."}[audience]
 
 
