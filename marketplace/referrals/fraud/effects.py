@@ -18,6 +18,7 @@ from marketplace.referrals.clawing_back import fee_left
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.holds import RELEASED, UNRELEASED, hold_unsent, lift_unsent
 from marketplace.referrals.models import (
+    CaseState,
     Consent,
     FraudCase,
     KindState,
@@ -44,9 +45,10 @@ class HeldForALook(Conflict):
     code = "held_for_a_look"
 
 
-def only_reward_waits(lead: Lead) -> bool:
-    """Of one with an open case: it was accepted, and its buyer's yes is not held up, so the lead itself goes on."""
-    return lead.moderation is Moderation.ACCEPTED and not lead.is_held
+def only_reward_waits(case: FraudCase) -> bool:
+    """Its lead was accepted, the buyer's yes is not held up, and nothing was found: the lead itself goes on."""
+    is_undecided = case.state is CaseState.OPEN and not case.is_appealed
+    return is_undecided and case.lead.moderation is Moderation.ACCEPTED and not case.lead.is_held
 
 
 def check_not_held(lead: Lead) -> None:

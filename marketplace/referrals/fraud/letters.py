@@ -41,7 +41,7 @@ def fraud_opened(case_id: str) -> list[Mail]:
     if case.state is not CaseState.OPEN:
         return []
     until = _until(case)
-    if only_reward_waits(case.lead):
+    if only_reward_waits(case):
         return _both(
             case, "A person looks at a lead",
             [(f"Your lead for {case.lead.business.name} goes on. What it earns in money waits until a person at "
@@ -63,7 +63,7 @@ def fraud_kept(case_id: str) -> list[Mail]:
         return []
     until = _until(case)
     what, theirs = f"Your lead for {case.lead.business.name}", "A lead of yours"
-    if only_reward_waits(case.lead):
+    if only_reward_waits(case):
         what, theirs = f"What your lead for {case.lead.business.name} earns in money", "The reward of a lead of yours"
     return _both(case, "We need some more time for a lead",
                  [f"{what} still waits for a decision.{until}", f"The reason: {case.keep_reason}"],
@@ -154,7 +154,7 @@ def fraud_waiting(case_id: str) -> list[Mail]:
         return _to_admins("An appeal waits: was it fraud?",
                           f"The referrer appeals against what another admin found. {by}", action, else_to=yours)
     asked = "The referrer has explained it." if case.explained_at else "It has waited for its time."
-    what = "what it earns" if only_reward_waits(case.lead) else "it"
+    what = "what it earns" if only_reward_waits(case) else "it"
     why = f"{asked} Signs of fraud hold {what} until you or another admin has decided. {by}"
     return _to_admins("A lead waits for a look", why, action)
 
@@ -175,6 +175,6 @@ LETTERS: dict[str, Callable[..., list[Mail]]] = {
 
 
 def _until(case: FraudCase) -> str:
-    what = "the reward" if only_reward_waits(case.lead) else "the lead"
+    what = "the reward" if only_reward_waits(case) else "the lead"
     return (f" If nobody decides, the wait ends on {day_in_words(case.expires_at)} at the latest, and {what} goes on."
             if case.expires_at else "")

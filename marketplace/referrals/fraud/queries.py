@@ -103,7 +103,7 @@ def standing_of(lead: Lead) -> Standing | None:
     is_live = case is not None and case.state in {CaseState.OPEN, CaseState.CONFIRMED, CaseState.PROVEN}
     if case is not None and is_live and not ended_first(case):
         return Standing(case, _plainly(case.look), may_appeal(case), is_late=case.due_at < clock.now(),
-                        appealed=finding_appealed(case), only_reward_waits=only_reward_waits(lead))
+                        appealed=finding_appealed(case), only_reward_waits=only_reward_waits(case))
     longer = [look for look in looks if look.reward_id and look.verdict is Verdict.LONGER]
     return Standing(None, _plainly(longer[-1]), may_appeal=False, longer_days=LONGER_BY.days) if longer else None
 

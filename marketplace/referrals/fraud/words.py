@@ -85,8 +85,7 @@ def _held(case: FraudCase, lead: Lead, audience: Audience) -> str | None:
 
 def said_of_reward(case: FraudCase | None, lead: Lead, audience: Audience) -> str:
     """Beside what is to be done with a lead that goes on while what it earns waits; "" where that does not."""
-    is_open = case is not None and case.state is CaseState.OPEN and not case.is_appealed
-    if case is None or not is_open or audience is Y or not only_reward_waits(lead) or not costs_money(lead):
+    if case is None or audience is Y or not only_reward_waits(case) or not costs_money(lead):
         return ""
     until = _until(case)
     looks = "A person at Fingerpost looks at this lead"
