@@ -14,6 +14,7 @@ from marketplace.foundation.mail import Mail
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import Business, Membership, User
 from marketplace.referrals.asking import PASSED_ON, buyer_link
+from marketplace.referrals.contact import is_open_to_business
 from marketplace.referrals.disclosure import disclosure_of
 from marketplace.referrals.lawful import lowering_of, promised_in_words
 from marketplace.referrals.legal_clocks import NOT_TOLD
@@ -24,6 +25,7 @@ from marketplace.referrals.models import (
     Moderation,
     ReasonCode,
 )
+from marketplace.referrals.queries import find_live_grant
 
 UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
 REASONS = {
@@ -164,7 +166,10 @@ def say_openly(lead: Lead) -> list[str]:
 
 
 def business_introduced(lead_id: str) -> list[Mail]:
+    """While the yes lasts: it may have waited for a look by a person until after that."""
     lead = _lead(lead_id)
+    if not is_open_to_business(lead, find_live_grant(lead)):
+        return []
     return to_members(lead.business, "A buyer said yes to you",
                        f"For “{lead.bounty.title}”. How to reach them, and until when, is on the lead’s page.",
                        path=f"/leads/{lead.id}", label="Open the lead")

@@ -38,6 +38,7 @@ from marketplace.referrals.fraud.rules import ASKING_TAKES, HOLD_ENDS_AFTER, RUL
 from marketplace.referrals.fraud.scoring import looks_at
 from marketplace.referrals.fraud.signals import signals_on
 from marketplace.referrals.legal_clocks import told_by
+from marketplace.referrals.letters import business_introduced
 from marketplace.referrals.models import (
     Buyer,
     CaseState,
@@ -317,6 +318,7 @@ class TestTheEndOfTheProtection:
         work()
         assert (again(ends).moderation, case_of(ends)) == (Moderation.EXPIRED, None)
         assert actions_on(ends.id)[-1] == "fraud.ended" and not again(ends).is_held
+        assert business_introduced(ends.id) == []  # Nor would a look that ends after the yes introduce anybody.
         assert [mail["Subject"] for mail in mailbox.to(ana.email)].count("Your lead goes on") == 1
 
 
