@@ -72,7 +72,8 @@ NOT_TAKEN = {
     "known_contacts": "scrambled: the list itself is with the business",
     "payables": "ours to the referrer; see rewards",
     "stripe_customers": "the card is at Stripe", "transfer_batch_lines": "our own list of what goes when",
-    "bindings": "scrambled marks of customers; see reports", "stripe_doors": "secrets",
+    "bindings": "scrambled marks of customers; see reports",
+    "binding_clicks": "scrambled marks of visits; see reports", "stripe_doors": "secrets",
     "webhook_events": "see deliveries",
 }
 

@@ -38,7 +38,7 @@ LEFT_OUT = frozenset({
     "users.password_hash", "users.session_stamp", "api_keys.secret_hash", "leads.post_hash", "leads.buyer_hash",
     "leads.handle_hash", "leads.buyer_id", "leads.buyer_jurisdiction", "split_parts.email_hash", "evidence.author",
     "evidence.title", "evidence.text", "evidence.quote_prefix", "evidence.quote_suffix", "evidence_files.content",
-    "traces.hash", "bindings.customer_hash", "bindings.email_hash", "bindings.click_hash", "reports.customer_hash",
+    "traces.hash", "bindings.customer_hash", "bindings.email_hash", "reports.customer_hash",
     "reports.email_hash", "reports.click_hash", "reports.fingerprint",
     "partner_invitations.email_hash", "past_rewards.partner_hash",
 })

@@ -76,7 +76,7 @@ KNOWN = Kind(
 
 CUSTOMERS = Kind(
     "customers of a business", Whose.BUYER,
-    {"bindings": "customer_hash email_hash click_hash",
+    {"bindings": "customer_hash email_hash", "binding_clicks": "click_hash",
      "reports": "customer_hash email_hash click_hash code link_code payload"},
     "To know a customer again whom a link or a code brought, by scrambled marks and the code: no name, no address.",
     "three years after the last that was reported of them", timedelta(days=3 * 365))

@@ -36,7 +36,7 @@ from marketplace.referrals.models import (
     Stage,
 )
 from marketplace.referrals.reserving import still_possible
-from marketplace.tracking.models import Binding, Report, StripeDoorEvent
+from marketplace.tracking.models import Binding, BindingClick, Report, StripeDoorEvent
 from marketplace.tracking.partners.inviting import forget_old_invitations
 from marketplace.tracking.uploads.ending import discard_old_uploads
 
@@ -130,6 +130,7 @@ def customers_long_ago() -> int:
     ids = db.session.scalars(select(Binding.id).where(
         Binding.created_at < since, ~exists(select(Report.id).where(Report.binding_id == Binding.id)))
         .limit(AT_ONCE)).all()
+    db.session.execute(delete(BindingClick).where(BindingClick.binding_id.in_(ids)))
     db.session.execute(delete(Binding).where(Binding.id.in_(ids)))
     return max(len(old), len(ids))
 

@@ -44,7 +44,7 @@ class Touch:
 class Bound:
     """A lead that this customer belongs to since ``at``. ``parts``: (user, basis points) of a split that all agreed to.
 
-    ``is_named``: the business itself named the lead.
+    ``is_named``: the business itself named the lead. ``has_bought``: it brought the first sale, so no other can.
     """
 
     lead_id: str
@@ -54,6 +54,7 @@ class Bound:
     name: str
     parts: tuple[tuple[str, int], ...] = ()
     is_named: bool = False
+    has_bought: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,14 @@ def attribute(
 ) -> Attribution:
     """Whose a conversion is that happened ``at``. ``terms_window`` is by bounty; others have the usual."""
     reasons: list[str] = []
-    bound = sorted(set(leads), key=lambda one: (one.at, one.lead_id))
+    bound = sorted(set(leads), key=lambda one: (not one.has_bought, one.at, one.lead_id))
     open_touches = _in_time(sorted(set(touches), key=_when), terms_window, at, reasons)
     if word is not None:
         return _by_word(word, bound, open_touches, terms_window, reasons)
     if bound:
         why = "The business named it." if bound[0].is_named else "Who brought a customer first keeps them."
+        if bound[0].has_bought and min(one.at for one in bound) < bound[0].at:
+            why = "They bought by it before."
         return _won(bound[0], reasons, f"{_how(bound[0])} {why}", [*bound[1:], *open_touches])
     touch = _choose(open_touches, terms_window, reasons)
     if touch is None:

@@ -23,11 +23,12 @@ from marketplace.referrals.tracked import check_may_bind
 from marketplace.referrals.tracked_at_once import Came, PlainBounty, Sold, free_of, sell_at_once
 from marketplace.tracking.attribution import Attribution, attribute
 from marketplace.tracking.binding import SOURCES
-from marketplace.tracking.models import WAITS, Binding, ReferralLink, Report, ReportKind, ReportState
+from marketplace.tracking.models import WAITS, Binding, BindingClick, ReferralLink, Report, ReportKind, ReportState
+from marketplace.tracking.reported import own_id
 from marketplace.tracking.resolving import LinkBook, touches_of, windows_of
 
 MARKS = ("customer_hash", "email_hash", "click_hash")
-REPORTS, BINDINGS = insert(rows_of(Report)), insert(rows_of(Binding))
+REPORTS, BINDINGS, CLICKS = insert(rows_of(Report)), insert(rows_of(Binding)), insert(rows_of(BindingClick))
 _IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _SOURCES = [one.value for one in ConversionSource]
 _OWN: BindParameter[str] = bindparam("business_id")
@@ -44,7 +45,7 @@ KNOWN_IDS: CompoundSelect[Any] = union_all(
 # Marks of customers who are bound, or of whom something waits; those of their clicks, too.
 KNOWN_CUSTOMERS = union_all(*(
     select(column).where(table.business_id == _OWN, column.in_(_CUSTOMERS), *more)
-    for table, column, more in ((Binding, Binding.customer_hash, ()), (Binding, Binding.click_hash, ()),
+    for table, column, more in ((Binding, Binding.customer_hash, ()), (BindingClick, BindingClick.click_hash, ()),
                                 (Report, Report.customer_hash, _WAITING))))
 KNOWN_EMAILS = union_all(
     select(Binding.email_hash).where(Binding.business_id == _OWN, Binding.email_hash.in_(_EMAILS)),
@@ -182,6 +183,10 @@ def _keep(business_id: str, plain: Sequence[_Plain], made: Sequence[Sold], *, by
         counted.append(Counted(report, sold.reward, sold.conversion_id))
     connection = db.session.connection()
     connection.execute(BINDINGS, bindings)
+    clicks = [{"business_id": business_id, "click_hash": one.columns["click_hash"], "binding_id": binding["id"],
+               "created_at": now} for one, binding in zip(plain, bindings, strict=True) if one.columns["click_hash"]]
+    if clicks:
+        connection.execute(CLICKS, clicks)
     connection.execute(REPORTS, [one.report for one in counted])
     return counted
 
@@ -189,8 +194,8 @@ def _keep(business_id: str, plain: Sequence[_Plain], made: Sequence[Sold], *, by
 def _binding(business_id: str, one: _Plain, sold: Sold, now: datetime) -> dict[str, Any]:
     touch, columns, bounty = one.found.touch, one.columns, one.link.bounty
     assert touch is not None
-    return {"id": new_id("binding"), "business_id": business_id, "customer_hash": columns["customer_hash"],
-            "email_hash": columns["email_hash"], "click_hash": columns["click_hash"],
+    return {"id": new_id("binding"), "business_id": business_id, "email_hash": columns["email_hash"],
+            "customer_hash": own_id(columns["customer_hash"], columns["click_hash"]),
             "source": SOURCES[touch.kind], "link_id": one.link.id, "referrer_id": one.link.referrer_id,
             "bounty_id": bounty.id, "terms_id": bounty.terms.id, "touched_at": touch.at, "lead_id": sold.lead_id,
             "created_at": now}

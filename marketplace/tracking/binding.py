@@ -1,6 +1,5 @@
 """A customer belongs to whoever brought them first: bound once, under the terms of that day, with a funded lead."""
-from sqlalchemy import select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import update
 
 from marketplace.bounties.models import Bounty, Terms
 from marketplace.foundation import audit
@@ -11,7 +10,9 @@ from marketplace.referrals.models import Lead, LeadSource
 from marketplace.referrals.queries import is_found_false
 from marketplace.referrals.tracked import check_may_bind, is_over, open_tracked_lead
 from marketplace.tracking.attribution import Touch, TouchKind
-from marketplace.tracking.models import Binding, ReferralLink, Report
+from marketplace.tracking.models import Binding, BindingClick, ReferralLink, Report
+from marketplace.tracking.reported import own_id
+from marketplace.tracking.resolving import Known
 
 BESIDE_A_CODE = "Say your id for them, or their address: else nobody can tell whether they bought before."
 SOURCES = {TouchKind.CLICK: LeadSource.LINK, TouchKind.CODE: LeadSource.CODE}
@@ -38,27 +39,46 @@ def bind(report: Report, touch: Touch, link: ReferralLink, *, by: str) -> Bindin
         raise CustomerUnsaid("A code alone does not say who it was.", next_step=BESIDE_A_CODE,
                              fields={"customer": [BESIDE_A_CODE]})
     binding: Binding | None = db.session.scalar(insert_unless_there(Binding, Binding), {
-        "business_id": report.business_id, "customer_hash": report.customer_hash, "email_hash": report.email_hash,
-        "click_hash": _click_of(report),
+        "business_id": report.business_id, "customer_hash": own_id(report.customer_hash, report.click_hash),
+        "email_hash": report.email_hash,
         "source": SOURCES[touch.kind], "link_id": link.id, "referrer_id": link.referrer_id,
         "bounty_id": link.bounty_id, "terms_id": link.bounty.terms.id, "touched_at": touch.at, "lead_id": None})
     if binding is None:
         raise BoundMeanwhile("This customer was reported in this very moment.", next_step="Send it again.")
+    keep_click(binding.id, report)
     audit.record("customer.bound", binding.id, by=by, link=link.id, report=report.id)
     return binding
 
 
-def learn_marks(binding: Binding, report: Report) -> None:
-    """Whoever was known by one mark is known by all, unless another one is somebody's already. A click stands for the
-    business's own id until that is said."""
-    if binding.click_hash is None:
-        binding.click_hash = _click_of(report)
-    own = report.customer_hash if report.customer_hash != report.click_hash else None
-    if own and binding.customer_hash in {None, binding.click_hash} and _is_free(Binding.customer_hash, report, own):
-        binding.customer_hash = own
-    mark = report.email_hash
-    if mark and binding.email_hash is None and _is_free(Binding.email_hash, report, mark):
-        binding.email_hash = mark
+def learn_marks(binding: Binding, report: Report, known: Known, *, by: str) -> None:
+    """Whoever was known by one mark is known by all, unless another one is somebody's already."""
+    for other in known.bindings:
+        other.customer_hash = own_id(other.customer_hash, report.click_hash)  # It may stand there from before 0029.
+        if other is not binding:
+            _join(binding, other, report, by=by)
+    if binding.customer_hash is None and "customer_hash" in known.free:
+        binding.customer_hash = report.customer_hash
+    if binding.email_hash is None and "email_hash" in known.free:
+        binding.email_hash = report.email_hash
+    if "click_hash" in known.free:
+        keep_click(binding.id, report)
+
+
+def keep_click(binding_id: str, report: Report) -> None:
+    """Of several who came by one click it is the first one's."""
+    if report.click_hash:
+        db.session.execute(insert_unless_there(BindingClick), {
+            "business_id": report.business_id, "click_hash": report.click_hash, "binding_id": binding_id})
+
+
+def _join(binding: Binding, other: Binding, report: Report, *, by: str) -> None:
+    """They were bound apart, and are one customer: by every mark that one is found now. What ``other`` earned stays."""
+    marks = {name: getattr(binding, name) or getattr(other, name) for name in ("customer_hash", "email_hash")}
+    other.customer_hash = other.email_hash = None
+    db.session.flush()  # Before they are another's: each is one customer's alone.
+    binding.customer_hash, binding.email_hash = marks["customer_hash"], marks["email_hash"]
+    db.session.execute(update(BindingClick).where(BindingClick.binding_id == other.id).values(binding_id=binding.id))
+    audit.record("customer.joined", other.id, by=by, to=binding.id, report=report.id)
 
 
 def lead_of_binding(binding: Binding, report: Report, *, name: str, by: str) -> Lead:
@@ -73,13 +93,3 @@ def lead_of_binding(binding: Binding, report: Report, *, name: str, by: str) -> 
     binding.lead_id = lead.id
     return lead
 
-
-def _click_of(report: Report) -> str | None:
-    """Of several who came by one click it is the first one's."""
-    click = report.click_hash
-    return click if click and _is_free(Binding.click_hash, report, click) else None
-
-
-def _is_free(column: InstrumentedAttribute[str | None], report: Report, mark: str) -> bool:
-    return db.session.scalar(select(Binding.id).where(
-        Binding.business_id == report.business_id, column == mark)) is None

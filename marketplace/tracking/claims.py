@@ -15,6 +15,7 @@ from marketplace.referrals.locks import lock_funds_of, lock_orders_of
 from marketplace.referrals.models import ConversionSource, Dispute, DisputeKind, Lead, LeadSource, Moderation, Stage
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.tracked import check_may_bind, open_tracked_lead
+from marketplace.tracking.binding import keep_click
 from marketplace.tracking.business_stripe.disputed import hold_disputed
 from marketplace.tracking.counting import DAYS_OFF, find_counted, find_twin, say
 from marketplace.tracking.intake import CLAIMED, NOBODY, NOBODYS
@@ -22,6 +23,7 @@ from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import Binding, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_end_link
 from marketplace.tracking.refunds import apply_waiting_refunds
+from marketplace.tracking.reported import own_id
 
 S = ReportState
 CHECK = ("Check the order number and the day with the buyer. A sale that the shop has not told us yet can be claimed "
@@ -108,7 +110,10 @@ def _find(business_id: str, order_number: str, bought_on: date) -> Report | None
 def _bind(report: Report, lead: Lead) -> None:
     """From now on they are whoever's won the claim, unless somebody bound them meanwhile."""
     if report.customer_hash or report.email_hash:
-        db.session.execute(insert_unless_there(Binding), {
-            "business_id": report.business_id, "customer_hash": report.customer_hash, "email_hash": report.email_hash,
+        bound = db.session.scalar(insert_unless_there(Binding, Binding.id), {
+            "business_id": report.business_id, "email_hash": report.email_hash,
+            "customer_hash": own_id(report.customer_hash, report.click_hash),
             "source": lead.source, "link_id": "", "referrer_id": lead.referrer_id, "bounty_id": lead.bounty_id,
             "terms_id": lead.terms_id, "touched_at": report.happened_at, "lead_id": lead.id})
+        if bound is not None:
+            keep_click(bound, report)

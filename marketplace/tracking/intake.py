@@ -180,7 +180,7 @@ def _lead_for(report: Report, found: Found, *, by: str) -> Lead:
         assert link is not None
         binding = bind(report, touch, link, by=by)
     else:
-        learn_marks(binding, report)
+        learn_marks(binding, report, found.known, by=by)
     report.binding_id = binding.id
     return lead_of_binding(binding, report, name=_name(binding, found), by=by)
 

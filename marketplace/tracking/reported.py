@@ -114,6 +114,11 @@ def _customer_mark(business_id: str, said: Reported, click_mark: str | None) -> 
     return None if said.email else click_mark
 
 
+def own_id(customer_hash: str | None, click_hash: str | None) -> str | None:
+    """The mark of the business's own id for them, unless a click stands in its place."""
+    return customer_hash if customer_hash != click_hash else None
+
+
 def _clicked_at(click: Click, at: datetime) -> datetime:
     """Two clocks differ a little, and a file says a day without an hour. A click after that came after the sale."""
     is_day_alone = at.timetz().replace(tzinfo=None) == time(0)

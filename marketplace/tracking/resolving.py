@@ -1,6 +1,6 @@
 """What is known of a customer of whom something is reported: whose they are, by the function of attribution."""
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -14,16 +14,22 @@ from marketplace.referrals.models import (
     Moderation,
     SplitState,
 )
+from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.sharing import find_split
 from marketplace.referrals.stages import is_introduced
 from marketplace.referrals.tracked import earliest
 from marketplace.tracking.attribution import Attribution, Bound, Touch, TouchKind, Window, Word, attribute
 from marketplace.tracking.links import find_by_code
-from marketplace.tracking.models import Binding, ReferralLink, Report
+from marketplace.tracking.models import Binding, BindingClick, ReferralLink, Report
+from marketplace.tracking.reported import own_id
 
-OF_MARK = {name: select(Binding).where(Binding.business_id == bindparam("business_id"), column == bindparam("mark"))
-           for name, column in (("customer_hash", Binding.customer_hash), ("email_hash", Binding.email_hash),
-                                ("click_hash", Binding.click_hash))}
+OF_MARK = {
+    "customer_hash": select(Binding).where(
+        Binding.business_id == bindparam("business_id"), Binding.customer_hash == bindparam("mark")),
+    "email_hash": select(Binding).where(
+        Binding.business_id == bindparam("business_id"), Binding.email_hash == bindparam("mark")),
+    "click_hash": select(Binding).join(BindingClick, BindingClick.binding_id == Binding.id).where(
+        BindingClick.business_id == bindparam("business_id"), BindingClick.click_hash == bindparam("mark"))}
 SAID = ("link_code", "clicked_at", "code", "happened_at")
 OF_CLICK = select(ReferralLink).where(ReferralLink.code == bindparam("code")).options(
     joinedload(ReferralLink.bounty), joinedload(ReferralLink.referrer))
@@ -31,13 +37,23 @@ INTRODUCED = (Consent.GRANTED, Consent.WITHDRAWN)
 
 
 @dataclass(frozen=True)
+class Known:
+    """``bindings`` of one customer, the surest first; ``free``: names of the marks that are nobody's yet."""
+
+    bindings: tuple[Binding, ...]
+    free: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Found:
-    """Who it is by ``attribution``: bound before (``binding``), a ``lead``, or a ``link`` that binds them now.
+    """Who it is by ``attribution``: bound before (``binding``, one of those ``known``), a ``lead``, or a ``link`` that
+    binds them now.
 
     ``is_over``: nobody's, and a code was said that had been ended.
     """
 
     attribution: Attribution
+    known: Known
     binding: Binding | None = None
     lead: Lead | None = None
     link: ReferralLink | None = None
@@ -51,47 +67,61 @@ class Found:
 
 def resolve(report: Report) -> Found:
     """Reads only. What is bound already wins over what this report brings along."""
-    bindings = _bindings_of(report)
+    known = _known_of(report)
     leads = _leads_of(report)
     links = touches_of({name: getattr(report, name) for name in SAID}, report.business_id, LinkBook())
     touches = [touch for touch, _ in links]
-    bound = [_of_binding(one) for one in bindings] + [
-        _of_lead(one, is_named=one.id == report.lead_said) for one in leads]
+    bound = _with_sales([_of_binding(one) for one in known.bindings] + [
+        _of_lead(one, is_named=one.id == report.lead_said) for one in leads])
     found = attribute(touches, bound, _word_of(leads), windows_of(links), at=report.happened_at)
     won = found.bound.lead_id if found.bound else None
-    binding = next((one for one in bindings if won in {one.id, one.lead_id}), None)
+    binding = next((one for one in known.bindings if won in {one.id, one.lead_id}), None)
     lead = next((one for one in leads if one.id == won), None)
-    return Found(found, binding, None if binding else lead,
+    return Found(found, known, binding, None if binding else lead,
                  next((link for touch, link in links if touch == found.touch), None),
                  found.referrer_id is None and any(touch.is_over for touch in touches))
 
 
-def _bindings_of(report: Report) -> list[Binding]:
-    """By any mark; there may be several."""
-    found: dict[str, Binding] = {}
-    for name, mark in (("customer_hash", report.customer_hash), ("email_hash", report.email_hash),
-                       ("customer_hash", report.click_hash), ("click_hash", report.click_hash)):
-        if mark:
-            found |= {one.id: one for one in _bound_by(name, mark, report)}
-    return list(found.values())
+def _known_of(report: Report) -> Known:
+    """By any mark; there may be several, bound before it was known that they are one. One visit is one customer, but
+    not where the address, or the business's own id for them, is another's."""
+    found, free = dict[str, Binding](), set[str]()
+    own = own_id(report.customer_hash, report.click_hash)
+    for name, mark in (("customer_hash", own), ("email_hash", report.email_hash), ("click_hash", report.click_hash)):
+        if not mark:
+            continue
+        one = db.session.scalar(OF_MARK[name], {"business_id": report.business_id, "mark": mark})
+        if one is None:
+            free.add(name)
+        elif not any(_are_two(one, other, report.click_hash) for other in found.values()) and not (
+                name == "click_hash" and _are_two(one, report, report.click_hash)):
+            found[one.id] = one
+    return Known(tuple(found.values()), frozenset(free))
 
 
-def _bound_by(name: str, mark: str, report: Report) -> list[Binding]:
-    """One visit is one customer; but not where the address, or the business's own id for them, is another's."""
-    found = db.session.scalars(OF_MARK[name], {"business_id": report.business_id, "mark": mark}).all()
-    return [one for one in found if mark != report.click_hash or not (
-        _differ(one.email_hash, report.email_hash) or _differ(one.customer_hash, report.customer_hash, but=mark))]
+def _are_two(one: Binding, other: Binding | Report, click: str | None) -> bool:
+    """``click``: it may stand in the place of an id, of which it says nothing."""
+    return _differ(one.email_hash, other.email_hash) or _differ(
+        own_id(one.customer_hash, click), own_id(other.customer_hash, click))
 
 
-def _differ(known: str | None, said: str | None, *, but: str | None = None) -> bool:
-    """``but``: a click in the place of an id says nothing of it."""
-    return known not in {None, but, said} and said not in {None, but}
+def _differ(known: str | None, said: str | None) -> bool:
+    return None not in {known, said} and known != said
 
 
 def _of_binding(binding: Binding) -> Bound:
     lead = db.session.get(Lead, binding.lead_id) if binding.lead_id else None
     return Bound(binding.lead_id or binding.id, binding.touched_at, binding.referrer_id, binding.bounty_id,
                  f"They came by a {binding.source}", _parts(lead) if lead else ())
+
+
+def _with_sales(bound: list[Bound]) -> list[Bound]:
+    """Of several it is asked by which of them they bought: nobody buys first twice."""
+    if len({one.lead_id for one in bound}) < 2:
+        return bound
+    leads = {one.lead_id: db.session.get(Lead, one.lead_id) for one in bound}
+    sold = {lead_id for lead_id, lead in leads.items() if lead is not None and find_conversion(lead) is not None}
+    return [replace(one, has_bought=one.lead_id in sold) for one in bound]
 
 
 def _leads_of(report: Report) -> list[Lead]:

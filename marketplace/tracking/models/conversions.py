@@ -38,23 +38,20 @@ WAITS = "state IN ('unmatched', 'matched') AND reason IS NOT NULL"
 class Binding(Base):
     """A customer of a business belongs to whoever brought them first, under the terms of that day.
 
-    The customer is a scrambled mark of the business's own id for them, and of their address where it was told; as long
-    as nothing but their click is known, of that. The click is kept beside, so whatever is told of it later is theirs.
+    The customer is a scrambled mark of the business's own id for them, of their address, and of each visit that was
+    told of them (``BindingClick``). One that has none of these was found to be another one's customer.
     """
 
     __tablename__ = "bindings"
     __table_args__ = (
         Index("bindings_customer_key", "business_id", "customer_hash", unique=True),
         Index("bindings_email_key", "business_id", "email_hash", unique=True),
-        Index("bindings_click_key", "business_id", "click_hash", unique=True),
-        CheckConstraint("customer_hash IS NOT NULL OR email_hash IS NOT NULL", name="knows_the_customer"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("binding"))
     business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"))
     customer_hash: Mapped[str | None]
     email_hash: Mapped[str | None]
-    click_hash: Mapped[str | None]  # Of the first visit that was told of them.
     source: Mapped[LeadSource] = state_column(LeadSource)  # A link or a code.
     link_id: Mapped[str]
     referrer_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
@@ -62,6 +59,16 @@ class Binding(Base):
     terms_id: Mapped[str] = mapped_column(ForeignKey("terms.id"))
     touched_at: Mapped[datetime]  # When they clicked, or the code was said.
     lead_id: Mapped[str | None] = mapped_column(ForeignKey("leads.id"), index=True)  # Once funds are reserved for it.
+
+
+class BindingClick(Base):
+    """One visit is one customer: whatever is told of it later is of this one."""
+
+    __tablename__ = "binding_clicks"
+
+    business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"), primary_key=True)
+    click_hash: Mapped[str] = mapped_column(primary_key=True)
+    binding_id: Mapped[str] = mapped_column(ForeignKey("bindings.id"), index=True)
 
 
 class Report(Versioned, Base):
