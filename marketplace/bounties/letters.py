@@ -4,8 +4,6 @@ A letter that no longer applies when its turn comes is not sent: the function an
 """
 from collections.abc import Callable
 
-from sqlalchemy import select
-
 from marketplace.bounties.gate import rule_on_terms
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.publishing import FORBIDDEN
@@ -15,20 +13,16 @@ from marketplace.foundation.db import db
 from marketplace.foundation.letters import compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money
-from marketplace.identity.models import Membership, User
 from marketplace.payments.models import AutoTopUp, Funding, FundingState, Refund, RefundState, TopUpState
 from marketplace.payments.money_in.ageing import limits
-from marketplace.payments.permissions import MONEY_ROLES
+from marketplace.payments.queries import money_people
 
 WHY = "You get this mail because you handle the money of a business on Fingerpost."
 
 
 def _to_money_people(business_id: str, subject: str, *paragraphs: str, path: str, label: str) -> list[Mail]:
-    people = db.session.scalars(
-        select(User).join(Membership, Membership.user_id == User.id)
-        .where(Membership.business_id == business_id, Membership.role.in_(MONEY_ROLES)).order_by(User.id))
     return [compose(user.email, subject, *(said for said in paragraphs if said), name=user.name, why=WHY,
-                    action=(label, public_url(path))) for user in people]
+                    action=(label, public_url(path))) for user in money_people(business_id)]
 
 
 def _about(funding: Funding, subject: str, *paragraphs: str, label: str = "Open the payment") -> list[Mail]:

@@ -23,7 +23,8 @@ def money_people(business_id: str) -> list[User]:
     """Whom mails about the money of a business go to."""
     return list(db.session.scalars(
         select(User).join(Membership, Membership.user_id == User.id)
-        .where(Membership.business_id == business_id, Membership.role.in_(MONEY_ROLES), User.closed_at.is_(None))))
+        .where(Membership.business_id == business_id, Membership.role.in_(MONEY_ROLES), User.closed_at.is_(None))
+        .order_by(User.id)))
 
 
 def get_funding(funding_id: str, *, seen_by: User) -> Funding:

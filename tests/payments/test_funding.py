@@ -5,12 +5,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from marketplace.bounties.letters import funding_receipt
+from marketplace.foundation import clock
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.money import Money
 from marketplace.foundation.outbox import do_now
-from marketplace.identity.models import MemberRole
+from marketplace.identity.models import MemberRole, User
 from marketplace.payments.models import PLATFORM, AccountKind, Funding, FundingState
 from marketplace.payments.money_in import funding as steps
 from marketplace.payments.money_in.funding import CHECK_FUNDING, OPEN_CHECKOUT, FundingTooSmall, request_funding
@@ -53,6 +55,15 @@ def test_what_is_paid_becomes_the_bountys_and_the_fee_is_ours(stripe, wes, work,
     work()
     assert news == [("note_funding", {"funding_id": funding.id}),
                     ("send_letter", {"letter": "funding_receipt", "funding_id": funding.id})]
+
+
+def test_the_receipt_goes_to_who_handles_the_money_and_to_no_closed_account(stripe, wes, westside):
+    funding, gone = pay_in(stripe, wes), make_member(westside, MemberRole.MANAGER, name="Gus Gone")
+    make_member(westside, MemberRole.AGENT, name="Al Agent")
+    assert [one.to for one in funding_receipt(funding.id)] == sorted([wes.email, gone.email])
+    with transaction():
+        db.session.get_one(User, gone.id).closed_at = clock.now()
+    assert [one.to for one in funding_receipt(funding.id)] == [wes.email]
 
 
 def test_the_page_at_stripe_asks_for_what_was_asked_for(stripe, wes, westside):
