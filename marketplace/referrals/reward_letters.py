@@ -32,6 +32,7 @@ from marketplace.referrals.models import (
     Suppression,
     Thing,
 )
+from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.reward_words import part_in_words, thing_at_start, thing_in_words
 from marketplace.referrals.suppression import hash_email
 
@@ -135,9 +136,14 @@ def reward_unpaid(reward_id: str) -> list[Mail]:
 def reward_clawed_back(clawback_id: str) -> list[Mail]:
     clawback = db.session.get_one(Clawback, clawback_id)
     reward, lead = _reward(clawback.reward_id)
+    back = money_back_of([reward])[reward.id]
+    taken = back.by_clawback[clawback_id]
+    if not taken.minor:  # An admin had taken all of it before, and they read so then.
+        return []
+    less = ", less what an admin had taken back of it before" if taken != clawback.amount else ""
     return _to_whose_it_is(
-        reward, lead, "Part of a sale was refunded", f"{show_money(clawback.amount)} of your reward is taken back: the "
-        f"part that the refunded part of the sale had earned. {show_money(reward.net)} stays yours.")
+        reward, lead, "Part of a sale was refunded", f"{show_money(taken)} of your reward is taken back: the part that "
+        f"the refunded part of the sale had earned{less}. {show_money(back.left)} stays yours.")
 
 
 def buyer_share_earned(reward_id: str) -> list[Mail]:

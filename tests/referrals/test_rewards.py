@@ -9,7 +9,7 @@ from marketplace.bounties.publishing import close_bounty, publish_bounty
 from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid, NotFound
-from marketplace.foundation.money import Money
+from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.outbox import OutboxMessage
 from marketplace.foundation.states import IllegalMove
 from marketplace.identity.models import MemberRole, User
@@ -486,6 +486,39 @@ class TestTransfer:
         do(refund_sale, paid, by=wes, amount=SALE, refund_number="R-1")  # Of what is left; nothing is given back twice.
         work()
         assert (holds(AccountKind.FUNDS, paid.bounty_id), holds(AccountKind.PLATFORM_FEES, PLATFORM)) == (210_000, 0)
+
+    @pytest.mark.parametrize("is_order_first", [True, False])
+    def test_beside_what_an_admin_took_back_the_pages_say_of_a_refund_what_it_moved(
+            self, paid, ana, mona, wes, work, as_user, mailbox, is_order_first):
+        def refund(half):
+            do(refund_sale, paid, by=wes, amount=usd(SALE.minor // 2), refund_number=f"R-{half}")
+            work()
+
+        def told(person):
+            return {fact.xpath("string(dt)").strip(): " ".join(fact.xpath("string(dd)").split())
+                    for fact in as_user(person).page(f"/leads/{paid.id}").xpath("//dl/div")}
+
+        for is_order in (is_order_first, not is_order_first):
+            if is_order:
+                do(ask_reversal, the(Transfer), usd(90_000 if is_order_first else 20_000), reason="The wrong Ana", by=mona)
+                work()
+            else:
+                refund(1)
+        moved, left, fee = ((10_000, 0, 0) if is_order_first else (50_000, 30_000, 1_500))
+        assert holds(AccountKind.PLATFORM_FEES, PLATFORM) == fee
+        assert holds(AccountKind.FUNDS, paid.bounty_id) == 105_000 + (100_000 - left) + (5_000 - fee)
+        assert check_ledger() == []
+        page, of_ana = told(wes), words_of(as_user(ana).page(f"/leads/{paid.id}"))
+        assert page["Taken back: $15,000 of the sale was refunded"].startswith(f"-{show_money(usd(moved))}")
+        assert (page["What is left"], page["Our fee, what is left"]) == (show_money(usd(left)), show_money(usd(fee)))
+        assert page["Returns to the bounty’s funds"] == show_money(usd(105_000 - left - fee))
+        assert ("an admin had taken back the rest before" in of_ana) is is_order_first
+        assert f"{show_money(usd(moved))} taken back; an admin took back" in words_of(as_user(ana).page("/rewards"))
+        mail = body_of(mailbox.last_to(ana.email)) if is_order_first else ""
+        assert not is_order_first or "$100 of your reward is taken back" in mail and "$0 stays yours" in mail
+        refund(2)
+        assert holds(AccountKind.FUNDS, paid.bounty_id) == 210_000 and check_ledger() == []
+        assert told(wes)["Returns to the bounty’s funds"] == "$1,050"
 
     def test_what_stripe_refused_to_give_back_to_an_admin_was_not_taken(self, paid, ana, mona, work, as_user, sandbox):
         sandbox.control.pay_out_account(the(ConnectedAccount).stripe_account_id, currency="usd")

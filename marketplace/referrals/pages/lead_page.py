@@ -17,7 +17,6 @@ from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.payments.money_out.bank_payouts import failed_at_bank
-from marketplace.payments.money_out.orders import taken_by_order
 from marketplace.referrals.afterwards import may_renew
 from marketplace.referrals.appeals import may_be_appealed
 from marketplace.referrals.asking import buyer_link
@@ -52,6 +51,7 @@ from marketplace.referrals.models import (
     SplitState,
     Stage,
 )
+from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pages.acting import is_done
 from marketplace.referrals.pages.case_page import desk_of, is_on_desk
@@ -161,7 +161,7 @@ def show_lead(
         word=word if conversion is None else None,
         disputes_no_until=disputes_no_until(lead) if word and word.may_be_disputed else None,
         sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,
-        held=standing_of(lead), by_order=taken_by_order(reward.id for reward in rewards),
+        held=standing_of(lead), money_back=money_back_of(rewards),
         waits={reward.id: why for reward in rewards if (why := why_waiting(reward, to))}, today=clock.now().date(),
         disputes=disputes, dispute_to_answer=next((one for one in disputes if waits_for(user, one)), None),
         may_dispute=_may_dispute(lead, user), dispute_title=title_of,

@@ -14,7 +14,6 @@ from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.payments.money_out.bank_payouts import failed_at_bank
-from marketplace.payments.money_out.orders import taken_by_order
 from marketplace.referrals import in_kind, sharing
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.buyers_share import get_buyers_share, is_open, take_as_money
@@ -23,6 +22,7 @@ from marketplace.referrals.disputes.queries import claims_of
 from marketplace.referrals.disputes.words import frozen_in_words, next_in_words, title_of
 from marketplace.referrals.figures import earnings_of
 from marketplace.referrals.models import Lead, Reward, RewardInKind, Split, Stage
+from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pages.lead_page import act_on_lead
 from marketplace.referrals.queries import rewards_earned_by
@@ -59,7 +59,7 @@ def index() -> Any:
                for one in words if leads[one.lead_id].stage is not Stage.WON],
         claims=claims, claim_title=title_of, claim_frozen=frozen_in_words,
         claim_next=lambda one: next_in_words(one, user.id),
-        by_order=taken_by_order(reward.id for reward in found.rows),
+        money_back=money_back_of(found.rows),
         following=url_for(".index", cursor=found.next_cursor) if found.next_cursor else None)
 
 
