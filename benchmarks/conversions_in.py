@@ -48,9 +48,9 @@ from marketplace.referrals.models import (
 from marketplace.tracking.click_ids import sign_click
 from marketplace.tracking.intake import take_conversion
 from marketplace.tracking.links import link_of
-from marketplace.tracking.models import Binding, ReferralLink, Report, ReportKind, ReportState
+from marketplace.tracking.models import Binding, BindingClick, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.report_schemas import OneInput
-from marketplace.tracking.reported import Reported, fingerprint_of, hash_customer
+from marketplace.tracking.reported import Reported, fingerprint_of, hash_click, hash_customer
 from marketplace.tracking.retrying import match_reports
 
 ONE_BAR, NAIVE_BAR, REPEAT_BAR, BATCH_BAR, FLAT_BAR = 0.25, 5, 1, 10, 2
@@ -69,7 +69,7 @@ def parsed(written: dict[str, Any]) -> Any:
 
 
 class Program:
-    """A shop's program, with a click that brings every customer."""
+    """A shop's program: every customer comes by a click of their own, for one visit is one customer."""
 
     def __init__(self, app: Flask, shop: Shop) -> None:
         with transaction():
@@ -77,15 +77,18 @@ class Program:
             secret = create_key(owner, name="Shop", scopes=list(SCOPES), days=None)[1]
             self.link_id = link_of(db.session.get_one(Bounty, shop.bounty_id), by=db.session.get_one(
                 User, shop.referrer_id)).id
-            code = db.session.get_one(ReferralLink, self.link_id).code
+            self.code = db.session.get_one(ReferralLink, self.link_id).code
         db.session.remove()
         self.shop, self.client, self.number = shop, app.test_client(), 0
         self.headers = {"Authorization": f"Bearer {secret}"}
-        self.click = sign_click(code, clock.now() - timedelta(days=1), "visitor-of-bench")
+        self.clicked_at = clock.now() - timedelta(days=1)
+
+    def click(self) -> str:
+        return sign_click(self.code, self.clicked_at, f"visitor-{self.number:08}")
 
     def item(self) -> dict[str, str]:
         self.number += 1
-        return {**SALE, "external_id": f"order-{self.number}", "customer": f"cus-{self.number}", "click": self.click}
+        return {**SALE, "external_id": f"order-{self.number}", "customer": f"cus-{self.number}", "click": self.click()}
 
     def post(self, path: str, body: Any, wanted: int) -> Any:
         """As from another process: what the context that is open here knows of the caller and has read is forgotten."""
@@ -151,7 +154,7 @@ def _match_one(program: Program, number: int) -> None:
     with transaction():
         business = db.session.get_one(Business, program.shop.business_id)
         said = Reported(external_id=f"lead-{number}", kind=ReportKind.LEAD, customer=f"waits-{number}",
-                        click=program.click)
+                        click=program.click())
         came = take_conversion(business, said, source=ConversionSource.API,
                                by=db.session.get_one(User, program.shop.owner_id)).report.id
     with transaction():
@@ -203,6 +206,8 @@ def _naively(program: Program) -> None:
         business_id=bounty.business_id, customer_hash=hash_customer(bounty.business_id, item["customer"]),
         source=LeadSource.LINK, link_id=link.id, referrer_id=link.referrer_id, bounty_id=bounty.id,
         terms_id=bounty.terms.id, touched_at=now, lead_id=lead.id))
+    _saved(BindingClick(business_id=bounty.business_id, click_hash=hash_click(bounty.business_id, item["click"]),
+                        binding_id=binding.id))
     conversion = _saved(Conversion(
         business_id=bounty.business_id, bounty_id=bounty.id, lead_id=lead.id, source=ConversionSource.API,
         external_id=said.external_id, amount_minor=amount.minor, currency="usd", occurred_on=now.date(), payload={}))

@@ -13,7 +13,7 @@ import psycopg
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as SessionOfApp
-from sqlalchemy import JSON, DateTime, Dialect, Enum, MetaData, Table, Text, event
+from sqlalchemy import JSON, DateTime, Dialect, Enum, MetaData, Table, Text, event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult, make_url
 from sqlalchemy.exc import IntegrityError, InvalidatePoolError
@@ -233,6 +233,11 @@ def as_object(model: type[Row], columns: Mapping[str, Any]) -> Row:
     found = model()
     vars(found).update(columns)
     return found
+
+
+def is_just_written(row: "Base") -> bool:
+    """``as_object`` made it, in this very transaction: nobody else has seen it yet."""
+    return inspect(row).transient
 
 
 def rows_of(model: type["Base"]) -> Table:

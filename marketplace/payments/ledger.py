@@ -88,10 +88,12 @@ def accounts(kind: AccountKind, owners: Mapping[str, str]) -> dict[str, Account]
     return found
 
 
-def open_accounts(kind: AccountKind, owners: Mapping[str, str]) -> dict[str, Account]:
-    """``accounts`` of owners that were made in this very transaction, so that nobody else can have opened theirs."""
-    now, floor = clock.now(), None if kind in MAY_GO_BELOW_ZERO else 0
-    made = {owner: Account(new_id("acct"), kind, owner, currency, floor) for owner, currency in owners.items()}
+def open_accounts(*wanted: tuple[AccountKind, str, str]) -> dict[str, Account]:
+    """Of each kind, owner and currency, by owner. Each owner was made in this very transaction, so that nobody else can
+    have opened theirs."""
+    now = clock.now()
+    made = {owner: Account(new_id("acct"), kind, owner, currency, None if kind in MAY_GO_BELOW_ZERO else 0)
+            for kind, owner, currency in wanted}
     if made:
         facts(ACCOUNTS, [{**one._asdict(), "created_at": now} for one in made.values()])
     return made
@@ -125,11 +127,12 @@ def post(lines: Sequence[Line], *, kind: str, reference: str) -> str:
     return post_many([Movement(kind, reference, lines)])[0]
 
 
-def post_many(movements: Sequence[Movement]) -> list[str]:
+def post_many(movements: Sequence[Movement], *, are_new: bool = False) -> list[str]:
     """``post`` for many at once, each an entry of its own, in a handful of statements; the entries' ids in order.
 
     They are written in the order given: what one pays in, a later one may take. All or none (the caller's
-    transaction ends with the first that is refused).
+    transaction ends with the first that is refused). ``are_new``: their references name what this very transaction
+    made, so none of them was posted before.
     """
     drafts = [_Draft(one, _merged(one.lines)) for one in movements]
     db.session.flush()
@@ -140,7 +143,7 @@ def post_many(movements: Sequence[Movement]) -> list[str]:
             write(LOCK, {"ids": ids})
     written: dict[str, Mapping[str, Any]] = {
         row.reference: {"id": row.id, "fingerprint": row.fingerprint}
-        for references in batched([one.reference for one in movements])
+        for references in batched([] if are_new else [one.reference for one in movements])
         for row in write(KNOWN, {"references": references})}
     last: dict[str, Link] = {row.account_id: (row.seq, row.balance_after_minor)
                              for ids in batched(floored) for row in write(LAST, {"ids": ids})}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import bindparam, or_, select, text
 
 from marketplace.bounties.models import For
-from marketplace.foundation.db import db, facts
+from marketplace.foundation.db import db, facts, is_just_written
 from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
 from marketplace.payments.models import Payable, PayableState, StopScope, TransferStop
@@ -28,7 +28,8 @@ def disputed_among(rewards: Iterable[Reward]) -> dict[str, Parts]:
 
     A few statements, however many rewards; where nothing is disputed it is one.
     """
-    by_id = {reward.id: reward for reward in rewards if reward.state is not RewardState.VOIDED}
+    by_id = {reward.id: reward for reward in rewards
+             if reward.state is not RewardState.VOIDED and not is_just_written(reward)}
     found = facts(OF_REWARDS, {"reward_ids": list(by_id)}).all() if by_id else ()
     if not found:
         return {}

@@ -196,14 +196,13 @@ def _post(sales: Sequence[tuple[Came, RewardPreview, Ruling]], made: Sequence[So
         return
     currency = {came.bounty.id: came.bounty.currency for came, _, _, _ in paid}
     funds = ledger.accounts(AccountKind.FUNDS, currency)
-    reserved = ledger.open_accounts(
-        AccountKind.RESERVED, {one.lead_id: currency[came.bounty.id] for came, _, one, _ in paid})
-    held = ledger.open_accounts(
-        AccountKind.HELD, {reward_id: currency[came.bounty.id] for came, _, _, reward_id in paid})
+    opened = ledger.open_accounts(*(
+        (kind, owner, currency[came.bounty.id]) for came, _, one, reward_id in paid
+        for kind, owner in ((AccountKind.RESERVED, one.lead_id), (AccountKind.HELD, reward_id))))
     movements = []
     for came, preview, sold, reward_id in paid:
-        cost, own = preview.reward + preview.fee, reserved[sold.lead_id]
+        cost, own = preview.reward + preview.fee, opened[sold.lead_id]
         movements += [
             Movement("reserve", f"{sold.lead_id}:reserved:1", [(funds[came.bounty.id], -cost), (own, cost)]),
-            Movement("reward_earned", f"{reward_id}:earned", [(own, -cost), (held[reward_id], cost)])]
-    ledger.post_many(movements)
+            Movement("reward_earned", f"{reward_id}:earned", [(own, -cost), (opened[reward_id], cost)])]
+    ledger.post_many(movements, are_new=True)

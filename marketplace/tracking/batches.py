@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, CompoundSelect, bindparam, insert, select, text, union_all
+from sqlalchemy import BindParameter, Select, bindparam, insert, select, text, union_all
 
 from marketplace.bounties.rules import RewardPreview
 from marketplace.foundation import audit, clock
@@ -36,23 +36,25 @@ _CUSTOMERS: BindParameter[str] = bindparam("customers", expanding=True)
 _EMAILS: BindParameter[str] = bindparam("emails", expanding=True)
 _WAITING = (text(f"reports.{WAITS}"),)  # In the words of the indexes: with parameters none of them would serve.
 # Ids of which something is known: counted, reported from anywhere, refunded before they came.
-KNOWN_IDS: CompoundSelect[Any] = union_all(
+KNOWN_IDS: tuple[Select[Any], ...] = (
     select(Conversion.external_id).where(
         Conversion.business_id == _OWN, Conversion.source.in_(_SOURCES), Conversion.external_id.in_(_IDS)),
     select(Report.external_id).where(
         Report.business_id == _OWN, Report.source.in_(_SOURCES), Report.external_id.in_(_IDS)),
     select(Report.refund_of).where(Report.business_id == _OWN, Report.refund_of.in_(_IDS)))
 # Marks of customers who are bound, or of whom something waits; those of their clicks, too.
-KNOWN_CUSTOMERS = union_all(*(
+KNOWN_CUSTOMERS: tuple[Select[Any], ...] = tuple(
     select(column).where(table.business_id == _OWN, column.in_(_CUSTOMERS), *more)
     for table, column, more in ((Binding, Binding.customer_hash, ()), (BindingClick, BindingClick.click_hash, ()),
-                                (Report, Report.customer_hash, _WAITING))))
-KNOWN_EMAILS = union_all(
+                                (Report, Report.customer_hash, _WAITING)))
+KNOWN_EMAILS: tuple[Select[Any], ...] = (
     select(Binding.email_hash).where(Binding.business_id == _OWN, Binding.email_hash.in_(_EMAILS)),
     select(Report.email_hash).where(Report.business_id == _OWN, Report.email_hash.in_(_EMAILS), *_WAITING),
     select(Buyer.email_hash).join(Lead, Lead.buyer_id == Buyer.id).where(
         Lead.business_id == _OWN, Buyer.email_hash.in_(_EMAILS)),
     select(Lead.buyer_hash).where(Lead.business_id == _OWN, Lead.buyer_hash.in_(_EMAILS)))
+# By whether an address was told: one statement for all of it.
+KNOWN = {False: union_all(*KNOWN_IDS, *KNOWN_CUSTOMERS), True: union_all(*KNOWN_IDS, *KNOWN_CUSTOMERS, *KNOWN_EMAILS)}
 
 
 @dataclass(frozen=True)
@@ -121,13 +123,9 @@ def _known_by(columns: Mapping[str, Any]) -> set[str]:
 def _seen_before(business_id: str, drafts: Iterable[Mapping[str, Any]]) -> set[str]:
     """Ids and marks of which something is known already."""
     drafts = list(drafts)
-    seen: set[str] = set()
-    for statement, parameter, names in (
-            (KNOWN_IDS, "ids", ("external_id",)), (KNOWN_CUSTOMERS, "customers", ("customer_hash", "click_hash")),
-            (KNOWN_EMAILS, "emails", ("email_hash",))):
-        if wanted := sorted({one[name] for one in drafts for name in names if one[name]}):
-            seen.update(facts(statement, {"business_id": business_id, parameter: wanted}).scalars())
-    return seen
+    told = {parameter: sorted({one[name] for one in drafts for name in names if one[name]}) for parameter, names in (
+        ("ids", ("external_id",)), ("customers", ("customer_hash", "click_hash")), ("emails", ("email_hash",)))}
+    return set(facts(KNOWN[bool(told["emails"])], {"business_id": business_id, **told}).scalars())
 
 
 def _may_bind(columns: Mapping[str, Any], found: Attribution, link: ReferralLink) -> bool:

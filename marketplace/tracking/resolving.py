@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import joinedload
 
+from marketplace.bounties.models import Bounty, Terms
 from marketplace.foundation.db import db
+from marketplace.identity.models import User
 from marketplace.referrals.models import (
     Buyer,
     Consent,
@@ -32,7 +34,8 @@ OF_MARK = {
         BindingClick.business_id == bindparam("business_id"), BindingClick.click_hash == bindparam("mark"))}
 SAID = ("link_code", "clicked_at", "code", "happened_at")
 OF_CLICK = select(ReferralLink).where(ReferralLink.code == bindparam("code")).options(
-    joinedload(ReferralLink.bounty), joinedload(ReferralLink.referrer))
+    joinedload(ReferralLink.bounty).joinedload(Bounty.terms).joinedload(Terms.rules),
+    joinedload(ReferralLink.referrer).joinedload(User.memberships))
 INTRODUCED = (Consent.GRANTED, Consent.WITHDRAWN)
 
 
@@ -167,7 +170,7 @@ class LinkBook:
         """Of a click that we signed the code is what it is; a code that was said may be spelled in any way."""
         if said not in self._known:
             self._known[said] = (find_by_code(said) if kind is TouchKind.CODE else
-                                 db.session.scalar(OF_CLICK, {"code": said}))
+                                 db.session.scalars(OF_CLICK, {"code": said}).unique().one_or_none())
         return self._known[said]
 
 

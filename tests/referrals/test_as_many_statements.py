@@ -1,4 +1,6 @@
-"""Pages and answers of lists ask the database as often for six rows as for three."""
+"""Pages and answers ask the database as often for six rows as for three."""
+import itertools
+
 import pytest
 from sqlalchemy import event
 
@@ -12,6 +14,7 @@ from marketplace.referrals.queries import rewards_of_lead
 from tests.browsing import end_reading
 from tests.factories import accept, consent, fund_bounty, make_bounty, make_lead, make_user, owner_of, review_lead, win
 from tests.referrals.steps import do
+from tests.tracking.report_steps import click, link
 
 pytestmark = pytest.mark.once
 
@@ -51,6 +54,20 @@ class TestForSixAsForThree:
             assert answer.status_code == 200 and all(one["evidence"] for one in answer.json["data"])
 
         is_as_often_for_six(add, ask)
+
+    def test_conversions_reported_at_once_by_program(self, anonymous):
+        bounty = make_bounty(is_live=True, funded_for=15)
+        anas, wes, size, number = link(bounty, make_user()), owner_of(bounty.business), [], itertools.count(1)
+        _, secret = do(create_key, wes, name="A program", scopes=["conversions:write"], days=None)
+
+        def ask():
+            items = [{"external_id": f"o-{one}", "amount": "300.00", "currency": "usd", "customer": f"cus-{one}",
+                      "click": click(anas, visitor=f"visitor-{one:08}")} for _, one in zip(size, number, strict=False)]
+            answer = anonymous.post("/api/v1/conversions/batch", json={"conversions": items},
+                                    headers={"Authorization": f"Bearer {secret}"})
+            assert [one["conversion"]["state"] for one in answer.json["results"]] == ["pending"] * len(size)
+
+        is_as_often_for_six(lambda: size.extend(range(3)), ask)
 
     def test_the_moderators_queue(self, as_user):
         bounty, mona = make_bounty(is_live=True, funded_for=9), as_user(make_user("Mona", is_admin=True))

@@ -104,7 +104,7 @@ def test_of_two_customers_and_three_visits_each_buys_first_once_in_whatever_orde
     business = db.session.get_one(Bounty, links[0].bounty_id).business
 
     def told(at):
-        kind, own_id, visit = said[at]
+        _, own_id, visit = said[at]
         return {"external_id": f"{tag}-{at}", "customer": f"{own_id}{tag}" if own_id else None, "click": visits[visit - 1] if visit else None}
 
     def ask_again(ids):
@@ -147,6 +147,8 @@ def test_who_were_bound_apart_are_one_from_then_on_and_the_trail_says_so(links):
 OLD = """CREATE TABLE bindings (
     id TEXT NOT NULL, business_id TEXT NOT NULL, customer_hash TEXT, email_hash TEXT, created_at TIMESTAMP WITH TIME ZONE, click_hash TEXT,
     CONSTRAINT bindings_knows_the_customer_check CHECK (customer_hash IS NOT NULL OR email_hash IS NOT NULL), PRIMARY KEY (id))"""
+REPORTS = """CREATE TABLE reports (id TEXT, business_id TEXT, binding_id TEXT, customer_hash TEXT, click_hash TEXT, link_code TEXT,
+    created_at TIMESTAMP WITH TIME ZONE)"""
 NAMED = "SELECT id, customer_hash, email_hash, click_hash FROM bindings ORDER BY id"
 
 
@@ -154,9 +156,7 @@ def test_the_visits_that_are_known_of_customers_bound_before_are_kept(request, t
     with old_database(request, tmp_path) as url:
         engine = create_engine(url)
         with engine.begin() as connection:
-            for table in ("CREATE TABLE businesses (id TEXT PRIMARY KEY)", OLD,
-                          "CREATE TABLE reports (id TEXT, business_id TEXT, binding_id TEXT, customer_hash TEXT, click_hash TEXT, "
-                          "link_code TEXT, created_at TIMESTAMP WITH TIME ZONE)",
+            for table in ("CREATE TABLE businesses (id TEXT PRIMARY KEY)", OLD, REPORTS,
                           "CREATE UNIQUE INDEX bindings_click_key ON bindings (business_id, click_hash)",
                           "INSERT INTO businesses VALUES ('biz')"):
                 connection.execute(text(table))
