@@ -12,6 +12,8 @@ from marketplace.bounties.models import Bounty
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db, transaction
 from marketplace.identity.models import Business
+from marketplace.privacy.kinds import CUSTOMERS
+from marketplace.privacy.retention import customers_long_ago
 from marketplace.referrals.models import ConversionSource, Reward
 from marketplace.tracking.intake import take_conversions
 from marketplace.tracking.models import Binding, BindingClick, ReferralLink, ReportKind
@@ -129,7 +131,7 @@ def test_of_two_customers_and_three_visits_each_buys_first_once_in_whatever_orde
     assert counts() == (bound + sum(one.is_bound for one in model.known), rewards + model.rewards)
 
 
-def test_who_were_bound_apart_are_one_from_then_on_and_the_trail_says_so(links):
+def test_who_were_bound_apart_are_one_from_then_on_and_the_trail_says_so(links, clock):
     business = db.session.get_one(Bounty, links[0].bounty_id).business
     first, second = click(links[0], ago=timedelta(days=2)), click(links[1], visitor="visitor-of-test2")
     report(business, "lead", external_id="1", click=first)
@@ -142,6 +144,11 @@ def test_who_were_bound_apart_are_one_from_then_on_and_the_trail_says_so(links):
     assert counts() == (1, 1)
     joined = db.session.scalars(select(AuditEvent).where(AuditEvent.action == "customer.joined")).one()
     assert db.session.get_one(Binding, joined.details["to"]).lead_id == sold.report.lead_id
+    end_reading()
+    clock.move(CUSTOMERS.after + timedelta(days=1))
+    with transaction():
+        customers_long_ago()
+    assert counts()[0] == db.session.query(Binding).count() == db.session.query(BindingClick).count() == 0
 
 
 OLD = """CREATE TABLE bindings (
