@@ -174,13 +174,13 @@ def test_the_visits_that_are_known_of_customers_bound_before_are_kept(request, t
                         "'4', 'biz', 'c', 'click 4', NULL", "'5', 'biz', NULL, 'id e', 'click 5'"):
                 connection.execute(text(f"INSERT INTO reports VALUES ({row}, 'r', CURRENT_TIMESTAMP)"))
             before = connection.execute(text(NAMED)).all()
-            migrate(connection, "upgrade", "0030_every_click_of_a_customer")
+            migrate(connection, "upgrade", "0031_every_click_of_a_customer")
             assert connection.execute(text("SELECT click_hash, binding_id FROM binding_clicks ORDER BY click_hash")).all() == [
                 ("click 1", "a"), ("click 2", "a"), ("click 3", "b"), ("click 4", "c")]
             assert connection.execute(text("SELECT id, customer_hash FROM bindings ORDER BY id")).all() == [
                 ("a", "id a"), ("b", None), ("c", "click 4"), ("d", "id d")]
             connection.execute(text("INSERT INTO bindings VALUES ('e', 'biz', NULL, NULL, CURRENT_TIMESTAMP)"))
-            migrate(connection, "downgrade", "0030_every_click_of_a_customer")
+            migrate(connection, "downgrade", "0031_every_click_of_a_customer")
             after = [("c", "click 4", None, "click 4"), before[3], ("e", "e", None, None)]
             assert connection.execute(text(NAMED)).all() == [*before[:2], *after]
         engine.dispose()

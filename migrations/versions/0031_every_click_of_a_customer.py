@@ -4,8 +4,8 @@ from alembic import op
 
 from migrations.changes import add_check, drop_check
 
-revision = '0030'
-down_revision = '0029'
+revision = '0031'
+down_revision = '0030'
 branch_labels = None
 depends_on = None
 
