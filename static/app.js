@@ -121,4 +121,6 @@ addCounters(document);
 every("[data-refresh][id]", (part) => renew(part, Number(part.dataset.refresh) || 5));
 document.querySelector("[data-focus]")?.focus();
 // Of a row of tabs wider than the window, the one we are at is seen.
-every(".tabs [aria-current]", (tab) => { const row = tab.closest(".tabs"); row.scrollLeft = tab.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2; });
+const showTabs = () => every(".tabs [aria-current]", (tab) => { const row = tab.closest(".tabs"); row.scrollLeft = tab.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2; });
+showTabs();
+window.addEventListener("resize", showTabs);

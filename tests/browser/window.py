@@ -23,6 +23,25 @@ ALL_RULES = {"resultTypes": ["violations"], "preload": False}  # What is fetched
 AMERICAN = re.compile(r"[A-Z][a-z]+ \d{1,2}, \d{4}")  # Sentences have 7 Dec 2026, so the rest of the page has too.
 COLOURS = {**ALL_RULES, "runOnly": ["color-contrast"]}  # All that the dark scheme changes.
 
+# What stands outside the header's column, a chosen tab out of sight, names of fields side by side at different heights.
+OUT_OF_PLACE = """() => {
+  const said = [], box = (part) => part.getBoundingClientRect(), head = document.querySelector(".site-head .wrap");
+  const edge = head && box(head).right - parseFloat(getComputedStyle(head).paddingRight);
+  if (head && [...head.children].some((part) => box(part).right > edge + 1)) said.push("the header is wider than the page's column");
+  document.querySelectorAll(".tabs [aria-current]").forEach((tab) => {
+    const row = box(tab.closest(".tabs")), at = box(tab);
+    if (at.left < row.left - 1 || at.right > row.right + 1) said.push(`out of sight: the chosen tab ${tab.textContent}`);
+  });
+  document.querySelectorAll(".pair").forEach((pair) => {
+    const top = {};
+    pair.querySelectorAll(":scope > .field").forEach((field) => {
+      const line = Math.round(box(field.querySelector(".control")).top), name = box(field.querySelector("label")).top;
+      if (Math.abs((top[line] ??= name) - name) > 1) said.push(`not in one line: ${field.querySelector("label").textContent}`);
+    });
+  });
+  return said;
+}"""
+
 
 @dataclass
 class Window:
@@ -131,6 +150,7 @@ class Window:
         broken = self._broken(rules) if self.script else []  # It waits for promises, which no script keeps.
         faults += [f"{rule['id']}: {node['target']} {node['html'][:200]} {node['failureSummary']}"
                    for rule in broken for node in rule["nodes"]]
+        faults += self.page.evaluate(OUT_OF_PLACE)
         self.complaints += [f"{picture}: {fault}" for fault in faults]
         if faults or EVERYTHING:
             self._photograph(picture)
