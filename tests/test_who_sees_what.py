@@ -117,9 +117,11 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /sign-up": (EVERYONE, {"name": "New", "email": "new@example.com", "password": "a long enough sentence"}),
     "GET /sign-in": EVERYONE,
     "POST /sign-in": (EVERYONE, {"email": "nobody@example.com", "password": "wrong wrong wrong"}),
+    "GET /sign-out": SIGNED_IN,  # To the page that has the button.
     "POST /sign-out": "in in in in in in",  # Where it leads everybody.
     "GET /confirm/<token>": EVERYONE,
     "POST /confirm/<token>": "in yes yes yes yes yes",
+    "GET /confirmation": SIGNED_IN,
     "POST /confirmation": SIGNED_IN,
     "GET /forgot": EVERYONE,
     "POST /forgot": (EVERYONE, {"email": "nobody@example.com"}),
@@ -170,7 +172,7 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /bounties/<bounty_id>/top-up/end": OWNS_THERE,
     "GET /bounties/<bounty_id>/refund": OWNS_THERE,
     "POST /bounties/<bounty_id>/refund": (OWNS_THERE, {"expected": "1"}),
-    "POST /businesses/<business_id>/card/removal": OWNS_THERE,
+    "POST /businesses/<business_id>/fundings/card-removal": OWNS_THERE,
     "GET /businesses/<business_id>/statements": "in 403 403 yes 403 yes",
     "GET /businesses/<business_id>/statements/<currency>/<month>": "in 403 403 yes 403 yes",
     "GET /businesses/<business_id>/statements/<currency>/<month>/csv": "in 403 403 yes 403 yes",
@@ -276,6 +278,7 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /uploads/<upload_id>/removal": "in 404 404 yes 404 404",
     "GET /businesses/<business_id>/partners": OWNS_THERE,
     "POST /businesses/<business_id>/partners": (OWNS_THERE, {"bounty": "no_such"}),
+    "GET /invitations/<invitation_id>": "in 404 404 yes 404 404",
     "POST /invitations/<invitation_id>/removal": "in 404 404 yes 404 404",
     "GET /invitation/<token>": EVERYONE,  # Who has the mail.
     "POST /invitation/<token>/acceptance": "in yes yes 403 yes yes",
@@ -295,6 +298,7 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /businesses/<business_id>/webhooks/<endpoint_id>/removal": OWNS_THERE,
     "POST /businesses/<business_id>/webhooks/<endpoint_id>/replays": OWNS_THERE,
     "POST /businesses/<business_id>/webhooks/<endpoint_id>/deliveries/<delivery_id>/replay": OWNS_THERE,
+    "GET /rewards/<reward_id>": "in yes 404 yes 404 yes",
     "POST /rewards/<reward_id>/hold": (ADMIN, {"reason": "To be looked into"}),
     "POST /rewards/<reward_id>/release-hold": ADMIN,
 
@@ -336,6 +340,7 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /splits/<split_id>/withdrawal": "in yes 403 404 404 404",
     "GET /shares/<share_id>": "in 404 404 404 yes 404",  # The other business's owner bought here.
     "POST /shares/<share_id>": "in 404 404 404 yes 404",
+    "GET /rewards-in-kind/<kind_id>": "in yes 404 yes 404 yes",
     "POST /rewards-in-kind/<kind_id>/offer": ("in 403 404 yes 404 403", {"offer": "Come by"}),
     "POST /rewards-in-kind/<kind_id>/fulfilment": ("in 403 404 yes 404 403", {"receipt": "Handed over"}),
     "POST /rewards-in-kind/<kind_id>/thanks": "in yes 404 403 404 403",
@@ -403,6 +408,7 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /bounties/<bounty_id>/links": (OWNS_THERE, {"url": "https://westside.example"}),
     "GET /businesses/<business_id>/domains": OWNS_THERE,
     "POST /businesses/<business_id>/domains": (OWNS_THERE, {"domain": "westside.example"}),
+    "GET /domains/<domain_id>": "in 404 404 yes 404 yes",
     "POST /domains/<domain_id>/check": "in 404 404 yes 404 403",
     "POST /domains/<domain_id>/removal": "in 404 404 yes 404 403",
 
@@ -416,6 +422,9 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /admin/chargebacks/<chargeback_id>/evidence": (ADMIN, {"text": "They agreed to the terms."}),
     "POST /admin/chargebacks/<chargeback_id>/acceptance": ADMIN,
     "POST /admin/chargebacks/<chargeback_id>/rewards/<reward_id>/voiding": (ADMIN, {"reason": "They are gone."}),
+    "GET /admin/debts": ADMIN,
+    "GET /admin/fraud-warnings": ADMIN,
+    "GET /admin/unmatched": ADMIN,
     "POST /admin/debts/<source_id>/write-off": (ADMIN, {"reason": "They are gone."}),
     "POST /admin/fraud-warnings/<warning_id>/closure": (ADMIN, {"reason": "The card is theirs."}),
     "POST /admin/unmatched/<funding_id>/refund": ADMIN,
@@ -453,6 +462,7 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "GET /admin/receivables": ADMIN,
     "GET /admin/receivables/<reversal_id>": ADMIN,
     "POST /admin/receivables/<reversal_id>": (ADMIN, {"reason": "x"}),
+    "GET /admin/orders": ADMIN,
     "POST /admin/orders/<order_id>/grant": ADMIN,
     "POST /admin/orders/<order_id>/refusal": ADMIN,
 

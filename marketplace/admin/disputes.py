@@ -160,6 +160,15 @@ def voiding(chargeback_id: str, reward_id: str) -> Any:
     return _act_on_one(chargeback_id, form, void)
 
 
+@bp.get("/debts")
+@bp.get("/fraud-warnings")
+@bp.get("/unmatched")
+@signed_in
+def in_the_room() -> Any:
+    _operator()
+    return redirect(url_for(".index"), 303)
+
+
 @bp.post("/debts/<source_id>/write-off")
 @signed_in
 @limiter.limit(WRITING, key_func=caller)

@@ -218,6 +218,13 @@ def receivable(reversal_id: str) -> Any:
                            limit=approval_limit(found.currency)), form.status
 
 
+@bp.get("/orders")
+@signed_in
+def in_the_room() -> Any:
+    _operator()
+    return redirect(url_for(".receivables"), 303)
+
+
 @bp.post("/orders/<order_id>/grant")
 @signed_in
 @limiter.limit(WRITING, key_func=caller)

@@ -115,7 +115,7 @@ def test_a_kept_card_is_shown_and_removed(as_user, pay, stripe):
     pay(bounty, keeps_card="true")
     said = words_of(as_user(owner).page(page))
     assert "Visa ending in 4242, valid to 12/31" in said and "4242 4242" not in said
-    as_user(owner).submit(page, action="/card/removal")
+    as_user(owner).submit(page, action="/card-removal")
     assert "ending in 4242" not in words_of(as_user(owner).page(page))
     assert as_user(owner).get(page).status_code == 200
 

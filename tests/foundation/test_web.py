@@ -184,13 +184,15 @@ def test_a_wrong_method_is_told_the_right_ones(anonymous):
     assert problem.mimetype == "application/problem+json" and problem.json["code"] == "method_not_allowed"
 
 
-def test_the_address_of_a_button_leads_to_its_page_and_no_further(anonymous, app):
-    """Of a program, of a door for machines, and of what stands under the front page alone nothing is opened."""
-    for path, page in (("/leads/lead_x/claim/end", "/leads/lead_x"), ("/links/x/end", "/links")):
+def test_the_address_of_a_button_leads_to_its_page(anonymous, app):
+    """Every one that there is; a program, and who comes to a door for machines, is told that it takes no GET."""
+    for path, page in (("/leads/lead_x/claim/end", "/leads/lead_x"), ("/links/x/end", "/links"), (
+            "/rewards-in-kind/x/offer", "/rewards-in-kind/x"), ("/admin/orders/x/grant", "/admin/orders")):
         reloaded = anonymous.get(path)
         assert (reloaded.status_code, reloaded.headers["Location"]) == (303, page)
-    for path in ("/sign-out", "/webhooks/stripe", "/rewards-in-kind/x/offer", "/api/v1/leads/lead_x/sale"):
-        assert anonymous.get(path).status_code == 405, path
+    refused = {path for path in addresses(app, "POST") if anonymous.get(path).status_code == 405}
+    assert {path for path in refused if not path.startswith("/api/")} == {"/webhooks/stripe", "/hooks/stripe/nothing"}
+    assert "/api/v1/leads/nothing/sale" in refused
 
 
 def test_what_is_not_there_is_a_page_for_people_and_a_problem_for_programs(anonymous):

@@ -63,6 +63,14 @@ def sign_in() -> Any:
     return render_template("identity/sign_in.html", form=form, onward=onward), form.status
 
 
+@bp.get("/sign-out")
+@bp.get("/confirmation")
+@signed_in
+def to_buttons() -> Any:
+    """Opened, neither does anything; the page has both buttons."""
+    return redirect(url_for("settings.profile"), 303)
+
+
 @bp.post("/sign-out")
 @limiter.limit(WRITING, key_func=caller)
 def sign_out() -> Any:

@@ -35,7 +35,7 @@ def index(business_id: str) -> Any:
                            may_fund=may_fund(user, business.id))
 
 
-@bp.post("/businesses/<business_id>/card/removal")
+@bp.post("/businesses/<business_id>/fundings/card-removal")
 @signed_in
 @limiter.limit(WRITING, key_func=caller)
 def card_removal(business_id: str) -> Any:

@@ -25,7 +25,7 @@ from marketplace.referrals.models import Lead, Reward, RewardInKind, Split, Stag
 from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pages.lead_page import act_on_lead
-from marketplace.referrals.queries import rewards_earned_by
+from marketplace.referrals.queries import get_reward, rewards_earned_by
 from marketplace.referrals.reward_schemas import AgreementInput, OfferInput, ReceiptInput, SecondShareInput, SplitForm
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
 from marketplace.referrals.said_bought import words_of
@@ -156,7 +156,20 @@ def share(share_id: str) -> Any:
                            refusal=form.refusal), form.status
 
 
+@bp.get("/rewards/<reward_id>")
+@signed_in
+def on_its_lead(reward_id: str) -> Any:
+    return redirect(url_for("lead.show", lead_id=get_reward(reward_id, seen_by=signed_in_user()).lead_id), 303)
+
+
 # ---- What is not money
+
+
+@bp.get("/rewards-in-kind/<kind_id>")
+@signed_in
+def thing_on_its_lead(kind_id: str) -> Any:
+    thing = in_kind.get_thing(kind_id, seen_by=signed_in_user())
+    return redirect(url_for("lead.show", lead_id=thing.lead_id), 303)
 
 
 def _settle(kind_id: str, name: str, form: Form, verb: Callable[[RewardInKind, User], None], said: str) -> Any:

@@ -67,6 +67,12 @@ def domains(business_id: str) -> Any:
                            record=RECORD, file=FILE), form.status
 
 
+@bp.get("/domains/<domain_id>")
+@signed_in
+def domain_on_its_page(domain_id: str) -> Any:
+    return redirect(url_for(".domains", business_id=get_domain(domain_id, seen_by=signed_in_user()).business_id), 303)
+
+
 @bp.post("/domains/<domain_id>/check")
 @signed_in
 @limiter.limit(READING_OUTSIDE, key_func=caller)

@@ -57,6 +57,13 @@ def _rest(business_id: str) -> str:
     return f" {left} more can be sent tomorrow: {MOST_A_DAY:,} a day are the most." if left else ""
 
 
+@bp.get("/invitations/<invitation_id>")
+@signed_in
+def on_the_list(invitation_id: str) -> Any:
+    invitation = get_invitation(invitation_id, seen_by=signed_in_user())
+    return redirect(url_for(".index", business_id=invitation.business_id), 303)
+
+
 @bp.post("/invitations/<invitation_id>/removal")
 @signed_in
 @limiter.limit(WRITING, key_func=caller)
