@@ -1,4 +1,6 @@
-"""A letter to a person: plain sentences and at most one button, as text and as HTML."""
+"""A letter to a person: plain sentences, a list where things are counted up, at most one button; as text and as HTML."""
+from collections.abc import Sequence
+
 from flask import current_app, render_template
 
 from marketplace.foundation.mail import Mail
@@ -8,10 +10,11 @@ TO_ADMINS = "You get this mail because you are an admin of Fingerpost."
 
 
 def compose(
-    to: str, subject: str, *paragraphs: str, name: str = "", action: tuple[str, str] | None = None, why: str = BECAUSE,
+    to: str, subject: str, *paragraphs: str | Sequence[str], name: str = "", action: tuple[str, str] | None = None, why: str = BECAUSE,
     foot: tuple[str, str] | None = None,
 ) -> Mail:
-    """``action``, and ``foot`` at the very end, are (label, absolute URL).
+    """``paragraphs``: the first a sentence; several strings at once are a list. ``action``, and ``foot`` at the very
+    end, are (label, absolute URL).
 
     Nothing personal belongs into ``subject``: it shows on lock screens.
     """

@@ -2,7 +2,7 @@
 
 A letter that no longer applies when its turn comes is not sent: the function answers an empty list.
 """
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import select
 
@@ -35,7 +35,7 @@ def _lead(lead_id: str) -> Lead:
     return db.session.get_one(Lead, lead_id)
 
 
-def to_buyer(buyer: Buyer, subject: str, *paragraphs: str, action: tuple[str, str], why: str) -> list[Mail]:
+def to_buyer(buyer: Buyer, subject: str, *paragraphs: str | Sequence[str], action: tuple[str, str], why: str) -> list[Mail]:
     """To the address that we have of them now; with the way to their own data, like every mail to a buyer."""
     if not buyer.email:
         return []
@@ -52,8 +52,11 @@ def buyer_asked(lead_id: str) -> list[Mail]:
     return to_buyer(
         buyer, "Someone thinks they know the right business for you",
         f"{lead.referrer.name} {how}, and thinks that {lead.business.name} is right for what you need.",
-        "Nobody has been given your address. It is up to you: yes, no, or never again.", *_your_share(lead),
-        f"So that you know: if you end up buying, {lead.referrer.name} gets {promised_in_words(lead)}.",
+        f"Would you like to be introduced? It is up to you. Your private page says why {lead.referrer.name} thought of "
+        "you, and there you say yes, no, or never again. Nobody is given your address before you say yes.",
+        *_your_share(lead),
+        f"So that you know: if you end up buying, {lead.referrer.name} gets {promised_in_words(lead)}. "
+        "It costs you nothing.",
         action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)
 
 
@@ -71,7 +74,8 @@ def buyer_reminded(lead_id: str) -> list[Mail]:
     if buyer.email:
         return to_buyer(
             buyer, "A reminder, and the only one",
-            f"{lead.referrer.name} thinks that {lead.business.name} is right for what you need. "
+            f"{lead.referrer.name} thinks that {lead.business.name} is right for what you need. Would you like to be "
+            "introduced? You can say yes, no, or never again.",
             "If you do nothing, nobody is given anything about you.",
             action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)
     return to_referrer(lead, "The buyer has not answered yet",
@@ -87,10 +91,13 @@ def consent_confirm(grant_id: str) -> list[Mail]:
         return []
     return to_buyer(
         buyer, "Please confirm that this is you",
-        f"You (or somebody with your address) said yes to being introduced to {lead.business.name}.",
-        f"{lead.referrer.name} pointed them at you, and gets {promised_in_words(lead)} if you end "
-        "up buying.", *_your_share(lead),
-        f"Only when you confirm are they given anything: {_given(lead, grant)} If it was not you, do nothing.",
+        f"Somebody who gave this address would like to be introduced to {lead.business.name}. If that was you, please "
+        "confirm it. Only when you confirm does the yes count.",
+        f"From then on {lead.business.name} may contact you {HOW[grant.channel]}, until {day_in_words(grant.until)}. "
+        "For that they get:", _given(lead, grant),
+        f"{lead.referrer.name} pointed them at you, and gets {promised_in_words(lead)} if you end up buying. "
+        "It costs you nothing.", *_your_share(lead),
+        "If it was not you, you need do nothing: nobody is given anything.",
         why=CONFIRM_WHY,
         action=("Yes, introduce me", confirming_link(grant)))
 
@@ -120,8 +127,8 @@ def _to_be_confirmed(lead_id: str) -> ConsentGrant | None:
     return grant if is_open else None
 
 
-def _given(lead: Lead, grant: ConsentGrant) -> str:
-    return " ".join(f"{one.words}." for one in given_by_yes(lead, grant))
+def _given(lead: Lead, grant: ConsentGrant) -> list[str]:
+    return [one.words for one in given_by_yes(lead, grant)]
 
 
 def buyer_receipt(lead_id: str) -> list[Mail]:
@@ -133,9 +140,10 @@ def buyer_receipt(lead_id: str) -> list[Mail]:
         return []
     return to_buyer(
         buyer, "Your yes, in writing",
-        f"To {lead.business.name}, {grant.purpose}, {HOW[grant.channel]}, until {day_in_words(grant.until)}.",
-        f"By it they get: {_given(lead, grant)}",
-        "You can take it back at any time on your page; it ends automatically on that day.",
+        f"Thank you. You said yes to {lead.business.name}: they may contact you {HOW[grant.channel]}, until "
+        f"{day_in_words(grant.until)}, about the need that you described and nothing else.",
+        "For that they get:", _given(lead, grant),
+        "You can take your yes back on your page at any time. If you do not, it ends by itself on that day.",
         action=("Open my page", buyer_link(lead, MAILED)), why=RECEIPT_WHY)
 
 

@@ -10,7 +10,7 @@ from marketplace.referrals.lawful import lowering_of
 from marketplace.referrals.models import Channel, ConsentGrant, Lead
 
 THE_POST = ("The sentence that is quoted, with the words around it, and where, when and by whom it was written, as far "
-            "as we know; if we read it again, what it says then")
+            "as we know; if we look again to see whether it still stands, also what it says then")
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,10 @@ def test_a_business_reads_what_the_buyer_is_told_and_nothing_else(planted, as_us
     assert [one["dct:description"] for one in receipt["dpv:hasPersonalData"]] == given
     export = json.loads(anonymous.get(f"{planted.page}/export.json").text)["entries"]
     assert next(one for one in export if one["id"] == planted.yes)["consents"][0]["given"] == given
-    yes_in_writing = next(body_of(one) for one in mailbox.to(MAIL) if one["Subject"] == "Your yes, in writing")
+    mail = next(one for one in mailbox.to(MAIL) if one["Subject"] == "Your yes, in writing")
+    yes_in_writing = body_of(mail)
+    listed = mail.get_body(("html",)).get_content().split("<li ")[1:]
+    assert len(listed) == yes_in_writing.count("\n- ") == len(given)
     for said in (words_of(anonymous.page(mailed)), words_of(anonymous.page(planted.page)), " ".join(yes_in_writing.split())):
         assert [one for one in given if one not in said] in ([], ["Your note to them"]), "the note came after the mail"
 

@@ -67,7 +67,7 @@ class TestAsking:
     def test_says_who_to_whom_why_and_that_it_is_paid(self, asked, anonymous):
         said = words_of(anonymous.page(address(asked)))
         for words in ("Ana Flores", "Westside Auto", "Denver", "A family dealership.", QUOTE, "$1,000", "costs you nothing", "No, thank you", "Never contact me",
-                      "Yes: Your name, and the one address", "No: Any other way to reach you"):
+                      "Yes: Your name, and the one address", "No: Any other e-mail address or phone number of yours that we may have"):
             assert words in said
 
     def test_is_in_no_search_engine_and_has_no_navigation(self, asked, anonymous):
