@@ -1,4 +1,4 @@
-"""A letter to a person: plain sentences, a list where things are counted up, at most one button; as text and as HTML."""
+"""A letter to a person: plain sentences, a list where it counts up things, at most one button; as text and as HTML."""
 from collections.abc import Sequence
 
 from flask import current_app, render_template
@@ -10,8 +10,8 @@ TO_ADMINS = "You get this mail because you are an admin of Fingerpost."
 
 
 def compose(
-    to: str, subject: str, *paragraphs: str | Sequence[str], name: str = "", action: tuple[str, str] | None = None, why: str = BECAUSE,
-    foot: tuple[str, str] | None = None,
+    to: str, subject: str, *paragraphs: str | Sequence[str], name: str = "", action: tuple[str, str] | None = None,
+    why: str = BECAUSE, foot: tuple[str, str] | None = None,
 ) -> Mail:
     """``paragraphs``: the first a sentence; several strings at once are a list. ``action``, and ``foot`` at the very
     end, are (label, absolute URL).

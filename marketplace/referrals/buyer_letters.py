@@ -35,7 +35,9 @@ def _lead(lead_id: str) -> Lead:
     return db.session.get_one(Lead, lead_id)
 
 
-def to_buyer(buyer: Buyer, subject: str, *paragraphs: str | Sequence[str], action: tuple[str, str], why: str) -> list[Mail]:
+def to_buyer(
+    buyer: Buyer, subject: str, *paragraphs: str | Sequence[str], action: tuple[str, str], why: str,
+) -> list[Mail]:
     """To the address that we have of them now; with the way to their own data, like every mail to a buyer."""
     if not buyer.email:
         return []

@@ -87,8 +87,14 @@ def lift_holds(source_id: str, *, why: str, letter: str = "reward_thawed") -> No
 
 def live_holds(reward_id: str) -> Sequence[RewardHold]:
     """Oldest first."""
-    return db.session.scalars(
-        select(RewardHold).filter_by(reward_id=reward_id, lifted_at=None).order_by(RewardHold.id)).all()
+    return live_holds_among([reward_id])
+
+
+def live_holds_among(reward_ids: Sequence[str]) -> Sequence[RewardHold]:
+    """The same of many."""
+    return db.session.scalars(select(RewardHold).where(
+        RewardHold.reward_id.in_(reward_ids), RewardHold.lifted_at.is_(None)).order_by(RewardHold.id)).all() if (
+        reward_ids) else []
 
 
 def sources_holding_of(user_id: str) -> set[str]:

@@ -1,5 +1,9 @@
 """What the law lets be given for one lead: the strictest of the places of business, referrer and buyer."""
-from marketplace.bounties.gate import Ruling, is_gated, rule_on, stricter
+from collections.abc import Iterable
+
+from sqlalchemy import select
+
+from marketplace.bounties.gate import Ruling, is_gated, rule_on, rules_in_force, stricter, strictest
 from marketplace.bounties.models import Allowed, Bounty, For, GateRule, NonCash, RewardKind
 from marketplace.bounties.preview import reward_in_words
 from marketplace.bounties.rule_words import THINGS, what_in_words
@@ -36,8 +40,22 @@ def keep_ruling(lead: Lead, bounty: Bounty, referrer: User) -> None:
 def ruling_of(lead: Lead) -> Ruling:
     """What was allowed when it was pointed out, or less where the law or what is known of the places says less now."""
     kept = Ruling(lead.allowed, db.session.get(GateRule, lead.gate_rule_id) if lead.gate_rule_id else None)
-    return stricter(kept, rule_on(lead.terms.category, [
-        lead.terms.jurisdiction, lead.referrer.jurisdiction, lead.buyer_jurisdiction]))
+    return stricter(kept, rule_on(lead.terms.category, _places(lead)))
+
+
+def rulings_of(leads: Iterable[Lead]) -> dict[str, Ruling]:
+    """The same of many, by lead, in as many statements as they have categories, and one."""
+    asked = list(leads)
+    named = {lead.gate_rule_id for lead in asked if lead.gate_rule_id}
+    rules = {rule.id: rule for rule in db.session.scalars(select(GateRule).where(GateRule.id.in_(named)))} if (
+        named) else {}
+    in_force = {category: rules_in_force(category) for category in {lead.terms.category for lead in asked}}
+    return {lead.id: stricter(Ruling(lead.allowed, rules.get(lead.gate_rule_id or "")), strictest(
+        in_force[lead.terms.category], _places(lead))) for lead in asked}
+
+
+def _places(lead: Lead) -> list[str]:
+    return [lead.terms.jurisdiction, lead.referrer.jurisdiction, lead.buyer_jurisdiction]
 
 
 def lowering_for(lead: Lead, user: User) -> GateRule | None:

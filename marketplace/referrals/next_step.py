@@ -1,31 +1,43 @@
 """What happens next with a lead, and who has to do it: a sentence or two for each reader."""
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from marketplace.foundation import clock
-from marketplace.foundation.money import show_money
+from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.audience import Audience, reader_of
-from marketplace.referrals.disputed import PartsByReward, disputed_among, disputed_parts
-from marketplace.referrals.disputes.subjects import disputes_no_until
+from marketplace.referrals.disputed import disputed_parts
+from marketplace.referrals.disputes.denied import disputes_no_until, noes_to_dispute
 from marketplace.referrals.disputes.words import disputed_no_in_words, ended_in_words
 from marketplace.referrals.figures import leads_with_address
 from marketplace.referrals.fraud.words import cases_of, said_of, said_of_reward
 from marketplace.referrals.models import Consent, FraudCase, Lead, Moderation, Reward, RewardState, Stage
 from marketplace.referrals.queries import is_buyer_address_known, live_grants
-from marketplace.referrals.reserving import still_possible
+from marketplace.referrals.reserving import possible_among, still_possible
 from marketplace.referrals.reward_words import main_reward, reward_next, taking_back, why_taken
 from marketplace.referrals.said_bought import BuyersWord, Standing
+from marketplace.referrals.waiting import Among, look_among
 
 R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYER
+
+
+class Read(NamedTuple):
+    """What lists have read of all their leads: of their rewards, what may yet come of those of which a part is paid,
+    and until when a no to the buyer's word may be disputed."""
+
+    among: Among
+    left: Mapping[str, Money]
+    noes: Mapping[str, datetime]
 
 
 def next_step(
     lead: Lead, audience: Audience, rewards: list[Reward], *, is_address_known: bool | None = None,
     cases: Mapping[str, FraudCase] | None = None, word: BuyersWord | None = None, is_yes_over: bool | None = None,
-    disputed: PartsByReward | None = None,
+    read: Read | None = None,
 ) -> str:
     """What happens next, and who has to do it. Lists know ``is_address_known``, ``cases`` of fraud, the buyer's
-    ``word``, ``is_yes_over`` and what is ``disputed`` of all their leads."""
+    ``word``, ``is_yes_over`` and have ``read`` the rest."""
     case = (cases_of([lead]) if cases is None else cases).get(lead.id)
     if said := said_of(case, lead, audience, has_earned=bool(rewards)):
         return said
@@ -33,18 +45,19 @@ def next_step(
         return _before_acceptance(lead, audience)
     if lead.consent is Consent.ASKED:
         return _while_asked(lead, audience, is_address_known=is_address_known)
-    said = _once_answered(lead, audience, rewards, word, is_yes_over=is_yes_over, disputed=disputed)
+    said = _once_answered(lead, audience, rewards, word, is_yes_over=is_yes_over, read=read)
     return said if lead.stage in IN_THE_END else f"{said} {said_of_reward(case, lead, audience)}".strip()
 
 
 def _once_answered(
     lead: Lead, audience: Audience, rewards: list[Reward], word: BuyersWord | None, *, is_yes_over: bool | None,
-    disputed: PartsByReward | None,
+    read: Read | None,
 ) -> str:
-    if word is not None and lead.stage is not Stage.WON and (said := _word_next(lead, word, audience)):
+    if word is not None and lead.stage is not Stage.WON and (
+            said := _word_next(lead, word, audience, read)):
         return said
     if rewards and (lead.stage is Stage.WON or lead.stage in IN_THE_END):
-        return _reward_next(lead, main_reward(rewards), reader_of(lead, audience), disputed)
+        return _reward_next(lead, main_reward(rewards), reader_of(lead, audience), read)
     if lead.stage in IN_THE_END:
         return TO_BUSINESS.get(lead.stage, IN_THE_END[lead.stage]) if audience is B else IN_THE_END[lead.stage]
     return _in_talks(lead, audience, is_yes_over=bool(yes_over_among([lead])) if is_yes_over is None else is_yes_over)
@@ -55,9 +68,12 @@ def next_steps(
 ) -> dict[str, str]:
     """The same for a list, by lead, in a few statements."""
     known, cases, over = leads_with_address(leads), cases_of(leads), yes_over_among(leads)
-    disputed = disputed_among(one for lead in leads for one in rewards[lead.id])
+    paid = [lead for lead in leads if any(one.state is RewardState.PAID for one in rewards[lead.id])]
+    denied = [lead for lead in leads if lead.id in words and words[lead.id].standing is Standing.DENIED]
+    read = Read(look_among(one for lead in leads for one in rewards[lead.id]), possible_among(paid),
+                noes_to_dispute(denied))
     return {lead.id: next_step(lead, audience, rewards[lead.id], is_address_known=lead.id in known, cases=cases,
-                               word=words.get(lead.id), is_yes_over=lead.id in over, disputed=disputed)
+                               word=words.get(lead.id), is_yes_over=lead.id in over, read=read)
             for lead in leads}
 
 
@@ -67,7 +83,7 @@ def yes_over_among(leads: Sequence[Lead]) -> set[str]:
     return {lead_id for lead_id, grant in live_grants(granted).items() if grant.until < today} if granted else set()
 
 
-def _word_next(lead: Lead, word: BuyersWord, audience: Audience) -> str:
+def _word_next(lead: Lead, word: BuyersWord, audience: Audience, read: Read | None) -> str:
     """While the buyer's “I bought it” waits for somebody, was denied, or is disputed."""
     by, is_business = day_in_words(word.due), audience is B
     if word.standing is Standing.ASKED:
@@ -82,26 +98,29 @@ def _word_next(lead: Lead, word: BuyersWord, audience: Audience) -> str:
         ended = ended_in_words(word.dispute, reader_of(lead, audience))
         return f"The buyer says that they bought, the business that they did not. {ended}"
     if word.standing is Standing.DENIED and not is_business:
-        until, who = disputes_no_until(lead), "You" if audience is R else "The referrer"
+        until = disputes_no_until(lead) if read is None else read.noes.get(lead.id)
+        who = "You" if audience is R else "The referrer"
         then = f"{who} may dispute it until {day_in_words(until)}." if until else (
             "It earns nothing unless the sale is recorded.")
         return f"The buyer says that they bought, the business that they did not. {then}"
     return ""
 
 
-def _reward_next(lead: Lead, reward: Reward, to: str | None, disputed: PartsByReward | None) -> str:
+def _reward_next(lead: Lead, reward: Reward, to: str | None, read: Read | None) -> str:
     if taking := taking_back(reward, to):
         return taking
     if reward.clawbacks and reward.state is not RewardState.VOIDED:
         taken = f"{show_money(reward.clawed_back)} was taken back"
-        return f"{_and_then(lead, reward, to, disputed)} {taken}, {why_taken(reward.clawbacks)}."
-    return _and_then(lead, reward, to, disputed)
+        return f"{_and_then(lead, reward, to, read)} {taken}, {why_taken(reward.clawbacks)}."
+    return _and_then(lead, reward, to, read)
 
 
-def _and_then(lead: Lead, reward: Reward, to: str | None, disputed: PartsByReward | None) -> str:
-    if reward.state is RewardState.PAID and not disputed_parts(reward, disputed) and still_possible(lead).minor:
-        return "This part is paid. Later parts or renewals may still earn more."
-    return reward_next(reward, to, disputed)
+def _and_then(lead: Lead, reward: Reward, to: str | None, read: Read | None) -> str:
+    if reward.state is RewardState.PAID and not disputed_parts(reward, read and read.among.disputed):
+        left = still_possible(lead) if read is None else read.left[lead.id]
+        if left.minor:
+            return "This part is paid. Later parts or renewals may still earn more."
+    return reward_next(reward, to, read and read.among)
 
 
 def _before_acceptance(lead: Lead, audience: Audience) -> str:

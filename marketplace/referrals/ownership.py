@@ -1,11 +1,13 @@
 """Two referrers, one buyer: whose lead it is. What an admin's word on it does: ``desk/ruling.py``."""
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import or_, select
+from sqlalchemy.orm import aliased
 
 from marketplace.foundation.db import db
-from marketplace.referrals.models import Buyer, BuyerRuling, Consent, Lead, Moderation, Stage
-from marketplace.referrals.queries import find_conversion
+from marketplace.referrals.models import Buyer, BuyerRuling, Consent, Conversion, Lead, Moderation, Stage
+from marketplace.referrals.queries import sales_by_lead
 
 OVER = frozenset({Moderation.REJECTED, Moderation.DUPLICATE, Moderation.WITHDRAWN, Moderation.EXPIRED})
 
@@ -71,18 +73,28 @@ def lead_of_teller(lead: Lead, told_by: str | None) -> Lead:
 def counted_for(lead: Lead) -> Lead | None:
     """Another lead of this business for which a sale to the same buyer counts: it was sold in the time of this one, or
     they said yes through it once they had taken back their yes through this one. A business pays once for one buyer."""
-    ours = select(Buyer.email_hash).where(Buyer.id == lead.buyer_id).scalar_subquery()
-    same = or_(Lead.id == lead.duplicate_of_id, Lead.duplicate_of_id == lead.id,
-               Lead.buyer_id.in_(select(Buyer.id).where(Buyer.email_hash == ours)))
-    others = db.session.scalars(select(Lead).where(
-        Lead.business_id == lead.business_id, Lead.id != lead.id, same).order_by(Lead.id)).all()
-    return next((other for other in others if _counts_instead(other, lead)), None)
+    return counted_elsewhere([lead]).get(lead.id)
 
 
-def _counts_instead(other: Lead, lead: Lead) -> bool:
+def counted_elsewhere(leads: Sequence[Lead]) -> dict[str, Lead]:
+    """The same of many, by lead, in two statements."""
+    other, ours, theirs = aliased(Lead), aliased(Buyer), aliased(Buyer)
+    by_address = select(theirs.id).join(ours, ours.email_hash == theirs.email_hash).where(ours.id == Lead.buyer_id)
+    same = or_(other.id == Lead.duplicate_of_id, other.duplicate_of_id == Lead.id,
+               other.buyer_id.in_(by_address.correlate(Lead)))
+    pairs = db.session.execute(select(Lead.id, other).join(other, (other.business_id == Lead.business_id) & (
+        other.id != Lead.id) & same).where(Lead.id.in_([lead.id for lead in leads])).order_by(other.id)).all()
+    sales = sales_by_lead([one.id for _, one in pairs]) if pairs else {}
+    by_id, found = {lead.id: lead for lead in leads}, dict[str, Lead]()
+    for lead_id, one in pairs:
+        if _counts_instead(one, by_id[lead_id], sales.get(one.id)):
+            found.setdefault(lead_id, one)
+    return found
+
+
+def _counts_instead(other: Lead, lead: Lead, sale: Conversion | None) -> bool:
     if other.consent is Consent.GRANTED and lead.consent is Consent.WITHDRAWN:
         return True
-    sale = find_conversion(other)
     if sale is None or lead.accepted_at is None or lead.protected_until is None:
         return False
     return lead.accepted_at.date() <= sale.occurred_on <= lead.protected_until.date()

@@ -146,6 +146,11 @@ def find_conversion(lead: Lead) -> Conversion | None:
         select(Conversion).where(Conversion.lead_id == lead.id, Conversion.kind == ConversionKind.SALE))
 
 
+def sales_by_lead(lead_ids: Sequence[str]) -> dict[str, Conversion]:
+    return {one.lead_id: one for one in db.session.scalars(
+        select(Conversion).where(Conversion.lead_id.in_(lead_ids), Conversion.kind == ConversionKind.SALE))}
+
+
 def conversions_of(lead: Lead) -> list[Conversion]:
     """All that this lead was paid for, oldest first."""
     return list(db.session.scalars(
@@ -167,6 +172,11 @@ def disputes_of_ownership(lead_id: str) -> list[Dispute]:
 def is_found_false(lead_id: str) -> bool:
     """Whether fraud was proven: it earns nothing more."""
     return facts(FOUND_FALSE, {"lead_id": lead_id}).first() is not None
+
+
+def found_false_among(lead_ids: Sequence[str]) -> set[str]:
+    return set(db.session.scalars(select(FraudCase.lead_id).where(
+        FraudCase.lead_id.in_(lead_ids), FraudCase.state == CaseState.PROVEN)))
 
 
 def has_finding(lead_id: str) -> bool:

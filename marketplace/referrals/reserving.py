@@ -1,8 +1,11 @@
 """What stays reserved for a lead: the most that can still be earned with it. The rest comes free."""
+from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import bindparam, select, text
 
+from marketplace.bounties.gate import Ruling
 from marketplace.bounties.publishing import note_funds_came_free
 from marketplace.bounties.rest import Past, most_left
 from marketplace.bounties.rules import worst_case
@@ -10,7 +13,7 @@ from marketplace.foundation import clock
 from marketplace.foundation.db import facts
 from marketplace.foundation.money import Money, zero
 from marketplace.payments.money_in import funds
-from marketplace.referrals.lawful import ruling_of
+from marketplace.referrals.lawful import ruling_of, rulings_of
 from marketplace.referrals.models import (
     LIVE_DISPUTES,
     Conversion,
@@ -29,8 +32,9 @@ CLOSED = frozenset({Stage.LOST, Stage.UNQUALIFIED})
 ON_TOP = frozenset({DisputeKind.WRONG_AMOUNT})  # Of what is kept for a sale that is made already.
 
 PAST = select(
-    Conversion.kind, Conversion.number, Conversion.amount_minor, Conversion.currency, Conversion.occurred_on,
-    Conversion.state, Conversion.renewals_ended_at).where(Conversion.lead_id == bindparam("lead_id"))
+    Conversion.lead_id, Conversion.kind, Conversion.number, Conversion.amount_minor, Conversion.currency,
+    Conversion.occurred_on, Conversion.state, Conversion.renewals_ended_at).where(
+    Conversion.lead_id.in_(bindparam("lead_ids", expanding=True)))
 
 CLAIMED = select(Dispute.kind, Dispute.reserved_minor).where(
     Dispute.lead_id == bindparam("lead_id"), text(f"disputes.{LIVE_DISPUTES}"))
@@ -41,13 +45,25 @@ def still_possible(lead: Lead, *, sale_of: Money | None = None) -> Money:
 
     ``sale_of``: as if its sale had come to so much.
     """
-    found = facts(PAST, {"lead_id": lead.id}).all()
+    return _possible(lead, facts(PAST, {"lead_ids": [lead.id]}).all(), ruling_of(lead), sale_of)
+
+
+def possible_among(leads: Sequence[Lead]) -> dict[str, Money]:
+    """The same of many, by lead, in a few statements."""
+    past: dict[str, list[Any]] = {lead.id: [] for lead in leads}
+    for one in facts(PAST, {"lead_ids": list(past)}) if past else ():
+        past[one.lead_id].append(one)
+    rulings = rulings_of(leads)
+    return {lead.id: _possible(lead, past[lead.id], rulings[lead.id]) for lead in leads}
+
+
+def _possible(lead: Lead, found: Sequence[Any], ruling: Ruling, sale_of: Money | None = None) -> Money:
     sale = next((one for one in found if one.kind is ConversionKind.SALE), None)
     parts = [one for one in found if one.kind in SALES]
     if parts and sale_of is None and all(one.state is ConversionState.REVERSED for one in parts):
         return zero(lead.terms.currency)
     recorded = Money(sum(one.amount_minor for one in parts), lead.terms.currency)
-    return most_left(lead.terms, ruling=ruling_of(lead), past=Past(
+    return most_left(lead.terms, ruling=ruling, past=Past(
         is_qualified=any(one.kind is ConversionKind.QUALIFIED for one in found),
         sale=(sale_of or recorded) if sale else None,
         later=frozenset(one.number for one in found if one.kind is ConversionKind.LATER),

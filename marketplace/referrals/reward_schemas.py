@@ -1,8 +1,9 @@
 """The shapes of what a lead earns: renewals, splits, choices, rewards in kind; the same for forms and JSON."""
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate
+from marshmallow import Schema, ValidationError, fields, post_load, pre_dump, validate
 
 from marketplace.bounties.models import For
 from marketplace.bounties.rule_words import percent_text
@@ -11,6 +12,7 @@ from marketplace.referrals.models import Choice, Conversion, Reward, Split
 from marketplace.referrals.reward_words import reward_next, thing_next
 from marketplace.referrals.schemas import MoneyInput
 from marketplace.referrals.sharing import MOST_PARTS
+from marketplace.referrals.waiting import Among, look_among
 
 ROWS = range(1, MOST_PARTS + 1)  # Of the form.
 
@@ -139,6 +141,22 @@ class OwnKindOutput(KindOutput):
     offer = fields.String(allow_none=True)
 
 
+class SeenReward:
+    """A reward and what happens next with it."""
+
+    def __init__(self, reward: Reward, among: Among) -> None:
+        self.reward, self.next = reward, reward_next(reward, None, among)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.reward, name)
+
+
+def see_rewards(rewards: Sequence[Reward]) -> list[Any]:
+    """As many statements for a hundred as for one."""
+    among = look_among(rewards)
+    return [SeenReward(reward, among) for reward in rewards]
+
+
 class RewardOutput(Schema):
     """``part`` says which conversion earned it; ``whom`` it is for; ``choice`` is the buyer's."""
 
@@ -157,7 +175,14 @@ class RewardOutput(Schema):
     void_reason = fields.String(allow_none=True)
     release_at = fields.AwareDateTime()
     created_at = fields.AwareDateTime()
-    next = fields.Function(reward_next, metadata={"type": "string"})
+    next = fields.String()
+
+    @pre_dump(pass_collection=True)
+    def see(self, shown: Any, *, many: bool, **options: Any) -> Any:
+        """Lists of what has rewards see them all at once; the rest is seen here."""
+        rewards = list(shown) if many else [shown]
+        seen = rewards if all(isinstance(one, SeenReward) for one in rewards) else see_rewards(rewards)
+        return seen if many else seen[0]
 
 
 class ConversionOutput(Schema):
@@ -171,11 +196,11 @@ class ConversionOutput(Schema):
     occurred_on = fields.Date()
     external_id = fields.String()
     state = fields.String()
-    rewards = fields.List(fields.Nested(RewardOutput))
+    rewards = fields.Nested(RewardOutput, many=True)
     in_kind = fields.List(fields.Nested(KindOutput))
 
 
-def shown_conversion(conversion: Conversion, rewards: list[Reward], in_kind: list[Any]) -> dict[str, Any]:
+def shown_conversion(conversion: Conversion, rewards: Sequence[Any], in_kind: list[Any]) -> dict[str, Any]:
     """As ConversionOutput has it; of all rewards of the lead, those of this conversion."""
     plain: dict[str, Any] = {name: getattr(conversion, name) for name in (
         "id", "lead_id", "kind", "number", "occurred_on", "external_id", "state")}

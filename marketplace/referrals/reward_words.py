@@ -9,7 +9,6 @@ from marketplace.foundation.money import show_money, zero
 from marketplace.foundation.show import day_in_words, list_in_words
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.caps import CREDITED_ANEW
-from marketplace.referrals.disputed import PartsByReward
 from marketplace.referrals.models import (
     Choice,
     Clawback,
@@ -23,7 +22,7 @@ from marketplace.referrals.models import (
     RewardState,
     Thing,
 )
-from marketplace.referrals.waiting import why_waiting
+from marketplace.referrals.waiting import Among, why_waiting
 
 THINGS = {
     Thing.CREDIT: "a credit", Thing.THANK_YOU: "a thank-you", Thing.FAVOUR: "a favour owed",
@@ -73,7 +72,7 @@ def main_reward(rewards: Sequence[Reward]) -> Reward:
     return (own or shared or rewards)[-1]
 
 
-def reward_next(reward: Reward, to: str | None = None, among: PartsByReward | None = None) -> str:
+def reward_next(reward: Reward, to: str | None = None, among: Among | None = None) -> str:
     """One or two sentences: what happens next with this reward.
 
     ``to``, here and below: who reads, by the id of the person or the business, or “buyer” (audience.reader_of).

@@ -100,5 +100,11 @@ def settle_word(lead: Lead) -> None:
 
 def denied_at(lead: Lead) -> datetime | None:
     """When the business said no to it."""
-    return db.session.scalar(select(AuditEvent.created_at).where(
-        AuditEvent.subject_id == lead.id, AuditEvent.action == DENIED).order_by(AuditEvent.id.desc()).limit(1))
+    return denied_among([lead.id]).get(lead.id)
+
+
+def denied_among(lead_ids: Sequence[str]) -> dict[str, datetime]:
+    """The same of many, by lead."""
+    return {row[0]: row[1] for row in db.session.execute(
+        select(AuditEvent.subject_id, AuditEvent.created_at).where(
+            AuditEvent.subject_id.in_(lead_ids), AuditEvent.action == DENIED).order_by(AuditEvent.id))}

@@ -1,4 +1,5 @@
 """Why a reward does not move just now, and what happens next, for everybody who may see it."""
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -9,9 +10,9 @@ from marketplace.foundation.show import day_in_words
 from marketplace.payments.models import ConnectedAccount, Payable, PayeeState
 from marketplace.payments.money_out import stops
 from marketplace.referrals.at_issue import IN_DISPUTE
-from marketplace.referrals.disputed import PartsByReward, disputed_parts
+from marketplace.referrals.disputed import PartsByReward, disputed_among
 from marketplace.referrals.disputes.words import next_in_words, title_of
-from marketplace.referrals.holds import live_holds
+from marketplace.referrals.holds import live_holds_among
 from marketplace.referrals.models import Reward, RewardState
 
 ACCOUNTS = {
@@ -26,12 +27,26 @@ class Waiting(NamedTuple):
     next: str
 
 
-def why_waiting(reward: Reward, to: str | None = None, among: PartsByReward | None = None) -> Waiting | None:
+class Among(NamedTuple):
+    """What lists have read of all their rewards: what disputes stop of each, and why else one does not move."""
+
+    disputed: PartsByReward
+    others: Mapping[str, str]
+
+
+def look_among(rewards: Iterable[Reward]) -> Among:
+    """A few statements, however many rewards."""
+    asked = list(rewards)
+    return Among(disputed_among(asked), _other_reasons(asked))
+
+
+def why_waiting(reward: Reward, to: str | None = None, among: Among | None = None) -> Waiting | None:
     """A dispute, a payment in doubt, a stopped transfer, or an account that cannot take it; None where it goes its way.
 
-    ``to``: who reads, by the id of the person or the business.
+    ``to``: who reads, by the id of the person or the business. ``among``, here and wherever it is handed on: of a list.
     """
-    parts, other = disputed_parts(reward, among), _other_reason(reward)
+    found = look_among([reward]) if among is None else among
+    parts, other = found.disputed.get(reward.id, []), found.others.get(reward.id)
     if parts:
         frozen = max(amount for _, amount in parts)
         much = "All of the reward" if frozen == reward.net else f"{show_money(frozen)} of the reward"
@@ -43,18 +58,30 @@ def why_waiting(reward: Reward, to: str | None = None, among: PartsByReward | No
     return Waiting(other, "It is neither lost nor taken back meanwhile.") if other else None
 
 
-def _other_reason(reward: Reward) -> str | None:
-    """Beside disputes."""
-    if reward.state is RewardState.ON_HOLD:
-        return next((hold.reason for hold in live_holds(reward.id) if hold.reason != IN_DISPUTE), None)
-    if reward.state not in {RewardState.PAYABLE, RewardState.SCHEDULED} or reward.beneficiary_id is None:
-        return None
-    payable = db.session.get(Payable, reward.id)
-    stopped = stops.why_stopped(payable) if payable else None
-    if stopped and stopped != IN_DISPUTE:
-        return stopped
-    state = db.session.scalar(select(ConnectedAccount.state).filter_by(user_id=reward.beneficiary_id))
-    return ACCOUNTS.get(state) if state else None
+def _other_reasons(rewards: Iterable[Reward]) -> dict[str, str]:
+    """By reward, beside disputes: the oldest hold of what is not released; of the rest what stops it."""
+    held, sent, found = list[str](), dict[str, str](), dict[str, str]()
+    for one in rewards:
+        if one.state is RewardState.ON_HOLD:
+            held.append(one.id)
+        elif one.state in {RewardState.PAYABLE, RewardState.SCHEDULED} and one.beneficiary_id is not None:
+            sent[one.id] = one.beneficiary_id
+    for hold in live_holds_among(held):
+        if hold.reason != IN_DISPUTE:
+            found.setdefault(hold.reward_id, hold.reason)
+    if not sent:
+        return found
+    stopped = stops.stopped_among(db.session.scalars(select(Payable).where(Payable.id.in_(sent))))
+    accounts = {row[0]: row[1] for row in db.session.execute(
+        select(ConnectedAccount.user_id, ConnectedAccount.state).where(ConnectedAccount.user_id.in_(sent.values())))}
+    for reward_id, payee_id in sent.items():
+        why = stopped.get(reward_id)
+        if why is None or why == IN_DISPUTE:
+            state = accounts.get(payee_id)
+            why = ACCOUNTS.get(state) if state else None
+        if why:
+            found[reward_id] = why
+    return found
 
 
 def _rest(reward: Reward) -> str:

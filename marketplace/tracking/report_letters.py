@@ -7,7 +7,7 @@ from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
-from marketplace.referrals.disputes.subjects import disputes_no_until
+from marketplace.referrals.disputes.denied import disputes_no_until
 from marketplace.referrals.letters import to_members, to_referrer
 from marketplace.referrals.models import Consent, Lead
 from marketplace.referrals.queries import find_conversion

@@ -122,7 +122,7 @@ class ReportOutput(Schema):
     conversion_id = fields.String(attribute="report.conversion_id", allow_none=True)
     happened_at = fields.AwareDateTime(attribute="report.happened_at")
     received_at = fields.AwareDateTime(attribute="report.created_at")
-    rewards = fields.List(fields.Nested(RewardOutput))
+    rewards = fields.Nested(RewardOutput, many=True)
 
 
 class ProblemOutput(Schema):

@@ -4,15 +4,31 @@ import itertools
 import pytest
 from sqlalchemy import event
 
-from marketplace.foundation.db import db
+from marketplace.foundation import clock
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money
 from marketplace.identity.api_keys import create_key
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
-from marketplace.referrals.models import DisputeKind
+from marketplace.referrals.holds import hold_reward
+from marketplace.referrals.models import DisputeKind, RewardState
 from marketplace.referrals.queries import rewards_of_lead
-from tests.browsing import end_reading
-from tests.factories import accept, consent, fund_bounty, make_bounty, make_lead, make_user, owner_of, review_lead, win
+from marketplace.referrals.rewards import release_reward
+from marketplace.tracking.buyers_word import confirm_word, deny_word, say_bought
+from tests.browsing import end_reading, words_of
+from tests.factories import (
+    SALE,
+    accept,
+    consent,
+    fund_bounty,
+    make_bounty,
+    make_lead,
+    make_user,
+    owner_of,
+    review_lead,
+    win,
+)
 from tests.referrals.steps import do
 from tests.tracking.report_steps import click, link
 
@@ -96,3 +112,42 @@ class TestForSixAsForThree:
                        claim=Claim(amount=Money(40_000, "usd"), about_id=reward.id))
 
         is_as_often_for_six(add, lambda: [browser.page(path) for browser, path in pages])
+
+    def test_what_is_released_paid_held_or_denied_on_pages_and_by_program(self, as_user, anonymous):
+        bounty, ana = make_bounty(is_live=True, funded_for=10, hold_days=0), make_user()
+        wes = owner_of(bounty.business)
+        pages = [(as_user(ana), "/rewards"), (as_user(ana), "/leads"), (as_user(wes), f"/businesses/{bounty.business_id}/leads")]
+        keys = [do(create_key, who, name="A program", scopes=scopes, days=None)[1]
+                for who, scopes in ((ana, ["leads:read", "rewards:read"]), (wes, ["conversions:read"]))]
+        asked = [(keys[0], "leads"), (keys[0], "rewards"), (keys[1], "conversions")]
+
+        def add():
+            for state in (RewardState.PAYABLE, RewardState.PAID, RewardState.ON_HOLD, None):
+                lead = consent(accept(make_lead(bounty, by=ana)), email=f"{new_id('x')}@example.com")
+                said = do(say_bought, lead, amount=SALE, bought_on=clock.now().date(), is_proven=True)
+                if state is None:
+                    do(deny_word, said, by=wes, why="They never came to us.")
+                    continue
+                do(confirm_word, said, by=wes)
+                [reward] = rewards_of_lead(lead)
+                with transaction():
+                    if state is RewardState.ON_HOLD:
+                        hold_reward(reward, source_id=lead.id, reason="The bank asks.")
+                        continue
+                    release_reward(reward.id)
+                    reward.state = state
+
+        def ask():
+            said = [words_of(browser.page(path)) for browser, path in pages]
+            assert "The bank asks." in said[0] and "the business that they did not. You may dispute it until" in said[1]
+            told = []
+            for secret, path in asked:
+                answer = anonymous.get(f"/api/v1/{path}", headers={"Authorization": f"Bearer {secret}"})
+                assert answer.status_code == 200 and len(answer.json["data"]) >= 3, path
+                told.append(answer.json["data"])
+            nexts = {one["next"].split(":")[0] for one in told[1]}
+            assert nexts == {reward["next"].split(":")[0] for one in told[2] for reward in one["rewards"]} == {
+                "Nothing more", "The bank asks. It is neither lost nor taken back meanwhile.",
+                "The reward goes out with the next transfer, once the Stripe account is ready."}
+
+        is_as_often_for_six(add, ask)

@@ -15,16 +15,18 @@ from marketplace.payments.models import PLATFORM, AccountKind
 from marketplace.payments.money_out import stops
 from marketplace.payments.sandbox.webhooks import sign
 from marketplace.referrals.models import Conversion, Reward, RewardState
+from marketplace.tracking.business_stripe.disputed import hold_disputed
 from marketplace.tracking.business_stripe.doors import open_door, tell_secret
 from marketplace.tracking.business_stripe.giving_back import DISPUTED
 from marketplace.tracking.business_stripe.inbox import forget_secrets
 from marketplace.tracking.business_stripe.promotions import find_code
 from marketplace.tracking.links import forget_links, link_of
-from marketplace.tracking.models import ReferralLink, Report, StripeDoorEvent
+from marketplace.tracking.models import ReferralLink, Report, ReportKind, StripeDoorEvent
 from marketplace.tracking.retrying import count_what_waited
 from tests import factories as make
 from tests.browsing import end_reading
 from tests.privacy.everything import places_of
+from tests.referrals.test_as_many_statements import statements_of
 from tests.tracking.report_steps import click
 
 SECRET = "whsec_a_secret_of_their_own_stripe"
@@ -233,6 +235,9 @@ def test_a_promotion_code_credits_whoever_says_it(shop, work):
 
 
 def test_while_the_bank_decides_the_reward_waits_and_a_loss_is_a_refund(shop, work):
+    def as_often():
+        return statements_of(lambda: hold_disputed(db.session.query(Report).filter_by(kind=ReportKind.SALE).one()))[1]
+
     shop.sells()
     dispute = {"id": "dp_1", "object": "dispute", "amount": 11_500, "currency": "usd", "charge": "ch_1", "payment_intent": "pi_1"}
     shop.says("charge.dispute.created", dispute | {"status": "needs_response"})
@@ -241,10 +246,12 @@ def test_while_the_bank_decides_the_reward_waits_and_a_loss_is_a_refund(shop, wo
     shop.says("charge.dispute.closed", dispute | {"status": "won"})
     work()
     assert rewards()[0].state is RewardState.PENDING and conversions()[0][3] == 0
+    of_one = as_often()
     shop.says("charge.dispute.created", dispute | {"id": "dp_2", "amount": 5_750, "status": "under_review"})
     shop.says("charge.dispute.closed", dispute | {"id": "dp_2", "amount": 5_750, "status": "lost"})
     work()
     assert rewards()[0].state is RewardState.PENDING and conversions()[0][3:] == (5_000, "partially_reversed")
+    assert as_often() == of_one, "however many disputes there were"
 
 
 def test_a_dispute_stops_what_is_released_and_not_sent_until_the_bank_decides(shop, work, later, mailbox):

@@ -24,6 +24,7 @@ from marketplace.referrals.reward_schemas import (
     RewardOutput,
     SplitInput,
     SplitOutput,
+    see_rewards,
     shown_conversion,
 )
 
@@ -44,7 +45,7 @@ class KindQuery(PageQuery):
 
 
 class RewardPage(Schema):
-    data = fields.List(fields.Nested(RewardOutput), attribute="rows")
+    data = fields.Nested(RewardOutput, many=True, attribute="rows")
     next_cursor = fields.String(allow_none=True)
 
 
@@ -93,7 +94,7 @@ def read_reward(reward_id: str) -> Reward:
 def list_conversions(lead_id: str) -> dict[str, Any]:
     """All that this lead was paid for, oldest first: which part, how much, to whom it goes, what happens next."""
     lead = _mine(lead_id)
-    rewards, things = rewards_of_lead(lead), in_kind.things_of_lead(lead)
+    rewards, things = see_rewards(rewards_of_lead(lead)), in_kind.things_of_lead(lead)
     return {"data": [shown_conversion(one, rewards, things) for one in conversions_of(lead)]}
 
 

@@ -101,13 +101,6 @@ def _possible(lead: Lead, *, for_business: bool) -> list[DisputeKind]:
     return [] if is_found_false(lead.id) else [kind for kind, may in _OFFERED.items() if may(lead)]
 
 
-def disputes_no_until(lead: Lead) -> datetime | None:
-    """Until when the referrer may dispute the business's no to the buyer's word; None where they may not, or do."""
-    no = denied_at(lead)
-    may = no is not None and clock.now() <= no + OPEN_WITHIN and {K.UNTRACKED, K.GHOST_CLOSE} & set(kinds_for(lead))
-    return no + OPEN_WITHIN if no and may else None
-
-
 def reclaimable(lead: Lead) -> list[Reward]:
     """Rewards that a business may claim back."""
     return [one for one in rewards_of_lead(lead) if _is_reclaimable(one)]
@@ -248,9 +241,8 @@ _SUBJECTS: dict[DisputeKind, Callable[[Lead, Claim], Subject]] = {
     K.DATA_MISUSE: _data_misuse,
 }
 _OFFERED: dict[DisputeKind, Callable[[Lead], bool]] = {
-    K.GHOST_CLOSE: lambda lead: _has_ended(lead) and _may_be_sold(lead),
-    K.UNTRACKED: lambda lead: (
-        lead.moderation is Moderation.ACCEPTED and not _has_ended(lead) and _may_be_sold(lead)),
+    K.GHOST_CLOSE: lambda lead: kind_of_missing(lead) is K.GHOST_CLOSE and _may_be_sold(lead),
+    K.UNTRACKED: lambda lead: kind_of_missing(lead) is K.UNTRACKED and _may_be_sold(lead),
     K.WRONG_AMOUNT: lambda lead: find_conversion(lead) is not None,
     K.REJECTED_UNFAIRLY: lambda lead: _is_refused(lead),
     K.DUPLICATE_OWNERSHIP: lambda lead: (lead.duplicate_of_id is not None
@@ -262,6 +254,11 @@ _OFFERED: dict[DisputeKind, Callable[[Lead], bool]] = {
 
 def _may_be_sold(lead: Lead) -> bool:
     return is_introduced(lead) and find_conversion(lead) is None and counted_for(lead) is None
+
+
+def kind_of_missing(lead: Lead) -> DisputeKind | None:
+    """What it is to say of a sale that was not told of."""
+    return K.GHOST_CLOSE if _has_ended(lead) else K.UNTRACKED if lead.moderation is Moderation.ACCEPTED else None
 
 
 def _has_ended(lead: Lead) -> bool:

@@ -28,9 +28,10 @@ from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.desk.claims import claim_lead
 from marketplace.referrals.desk.deciders import may_open
 from marketplace.referrals.disclosure import disclosure_of
+from marketplace.referrals.disputes.denied import disputes_no_until
 from marketplace.referrals.disputes.permissions import may_claim, reads_as, waits_for
 from marketplace.referrals.disputes.queries import disputes_of_lead
-from marketplace.referrals.disputes.subjects import disputes_no_until, kinds_for
+from marketplace.referrals.disputes.subjects import kinds_for
 from marketplace.referrals.disputes.words import next_in_words, state_in_words, title_of
 from marketplace.referrals.fraud.effects import NOT_GENUINE
 from marketplace.referrals.fraud.queries import standing_of

@@ -17,7 +17,7 @@ from marketplace.payments.money_out.bank_payouts import failed_at_bank
 from marketplace.referrals import in_kind, sharing
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.buyers_share import get_buyers_share, is_open, take_as_money
-from marketplace.referrals.disputed import disputed_among, frozen_of
+from marketplace.referrals.disputed import frozen_of
 from marketplace.referrals.disputes.queries import claims_of
 from marketplace.referrals.disputes.words import frozen_in_words, next_in_words, title_of
 from marketplace.referrals.figures import earnings_of
@@ -30,6 +30,7 @@ from marketplace.referrals.reward_schemas import AgreementInput, OfferInput, Rec
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
 from marketplace.referrals.said_bought import words_of
 from marketplace.referrals.schemas import DecisionInput
+from marketplace.referrals.waiting import look_among
 
 bp = Blueprint("rewards", __name__)
 
@@ -47,12 +48,12 @@ def index() -> Any:
     claims = claims_of(user)
     ids = {one.lead_id for shown in (found.rows, things, splits, words, claims) for one in shown}
     leads = {lead.id: lead for lead in db.session.scalars(select(Lead).where(Lead.id.in_(ids)))}
-    disputed = disputed_among(found.rows)
+    among = look_among(found.rows)
     return render_template(
         "referrals/rewards.html", rows=found.rows, things=things, earnings=earnings_of(user), leads=leads, user=user,
         splits=splits, mine=lambda split: sharing.find_part(split, user), part=part_in_words,
-        next=lambda reward: reward_next(reward, user.id, disputed),
-        frozen=lambda reward: frozen_of(reward, disputed), what=thing_at_start,
+        next=lambda reward: reward_next(reward, user.id, among),
+        frozen=lambda reward: frozen_of(reward, among.disputed), what=thing_at_start,
         thing_next=lambda thing: thing_next(thing, user.id), is_first="cursor" not in request.args,
         at_bank=failed_at_bank(reward.id for reward in found.rows),
         words=[(leads[one.lead_id], one, next_step(leads[one.lead_id], Audience.REFERRER, [], word=one))

@@ -1,5 +1,5 @@
 """Conversions for programs: report one or a thousand, read what became of them and why."""
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from marketplace.foundation.web import takes_up_to
 from marketplace.identity.models import Business, User
 from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals.models import ConversionSource
+from marketplace.referrals.reward_schemas import see_rewards
 from marketplace.tracking.intake import take_conversion, take_conversions
 from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_see_reports
@@ -70,8 +71,8 @@ def create_conversions(written: dict[str, Any]) -> dict[str, Any]:
     user = signed_in_user()
     business = _business(user, written.get("business_id"))
     read = [_read(item) for item in written["conversions"]]
-    taken = iter(take_conversions(business, [one for one in read if isinstance(one, Reported)],
-                                  source=ConversionSource.API, by=user))
+    taken = iter(_with_next(take_conversions(business, [one for one in read if isinstance(one, Reported)],
+                                             source=ConversionSource.API, by=user)))
     results = [_answer(item, next(taken) if isinstance(one, Reported) else one)
                for item, one in zip(written["conversions"], read, strict=True)]
     refused = sum(1 for one in results if one["problem"])
@@ -89,7 +90,7 @@ def list_reported_conversions(asked: dict[str, Any]) -> dict[str, Any]:
         if asked[name] is not None:
             reports = reports.where(getattr(Report, name) == asked[name])
     found = page(reports, Report.id, cursor=asked["cursor"], size=asked["limit"])
-    return {"rows": outcomes_of(list(found.rows)), "next_cursor": found.next_cursor}
+    return {"rows": _with_next(outcomes_of(list(found.rows))), "next_cursor": found.next_cursor}
 
 
 @bp.get("/conversions/<report_id>")
@@ -142,3 +143,11 @@ def _business(user: User, business_id: str | None) -> Business:
         raise WhichBusiness("Say for which business it is." if own else "You work for no business.",
                             fields={"business_id": ["The id of one of your businesses."]})
     return own[0]
+
+
+def _with_next(taken: Sequence[Outcome | DomainError]) -> Sequence[Outcome | DomainError]:
+    """What happens next with all that they earned, read at once."""
+    seen = {one.id: one for one in see_rewards([
+        reward for one in taken if isinstance(one, Outcome) for reward in one.rewards])}
+    return [replace(one, rewards=[seen[reward.id] for reward in one.rewards]) if isinstance(one, Outcome) else one
+            for one in taken]

@@ -1,4 +1,6 @@
 """While a bank disputes a sale at a business's own Stripe, what it earned waits; also if it is counted only later."""
+from collections.abc import Sequence
+
 from sqlalchemy import select
 
 from marketplace.foundation.db import db
@@ -21,18 +23,26 @@ def hold_disputed(report: Report) -> None:
         return
     said = db.session.scalars(select(E).where(
         E.door_id == door_id, E.told == Told.DISPUTE, is_of(*names_of(door_id, report.external_id)))).all()
-    for event in {source_of(one): one for one in said}.values():
-        if last_word(event) in OPEN:
-            hold_unsent(rewards_of_report(report), source_id=source_of(event), reason=DISPUTED)
+    rewards = rewards_of_report(report) if said else []
+    for source, word in _last_words(said).items():
+        if word in OPEN:
+            hold_unsent(rewards, source_id=source, reason=DISPUTED)
 
 
 def last_word(event: StripeDoorEvent) -> str:
     """Of this dispute, in whatever order its events arrived: one that is over makes nobody wait any more."""
+    return _last_words([event])[source_of(event)]
+
+
+def _last_words(events: Sequence[StripeDoorEvent]) -> dict[str, str]:
+    """The same of all disputes that these events of one door tell of, by source."""
     said = db.session.scalars(select(E).where(
-        E.door_id == event.door_id, E.told == Told.DISPUTE, is_of([event.payment], [event.charge]))).all()
-    own = [one for one in said if one.facts["id"] == event.facts["id"]]
-    last = max(own, key=lambda one: (one.happened_at, one.facts.get("status") not in OPEN, one.id), default=event)
-    return str(last.facts.get("status", ""))
+        E.door_id == events[0].door_id, E.told == Told.DISPUTE,
+        is_of([one.payment for one in events], [one.charge for one in events]))).all() if events else ()
+    in_order = sorted({*events, *said}, key=lambda one: (
+        one.happened_at, one.facts.get("status") not in OPEN, one.id))
+    named = {source_of(one) for one in events}
+    return {source_of(one): str(one.facts.get("status", "")) for one in in_order if source_of(one) in named}
 
 
 def rewards_of_report(report: Report) -> list[Reward]:

@@ -11,7 +11,7 @@ from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.web import Form
 from marketplace.referrals.asking import is_mailed_to
 from marketplace.referrals.consent import open_buyer_link
-from marketplace.referrals.disputes.subjects import disputes_no_until
+from marketplace.referrals.disputes.denied import disputes_no_until
 from marketplace.referrals.disputes.words import next_in_words
 from marketplace.referrals.models import Buyer, Consent, Lead
 from marketplace.referrals.private_pages import make_private

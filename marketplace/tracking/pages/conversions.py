@@ -15,8 +15,8 @@ from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.queries import get_business, get_user
 from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.referrals.disputes.denied import disputes_no_until
 from marketplace.referrals.disputes.permissions import reads_as, waits_for
-from marketplace.referrals.disputes.subjects import disputes_no_until
 from marketplace.referrals.models import ConversionSource, Lead
 from marketplace.referrals.said_bought import to_business
 from marketplace.referrals.schemas import FreezeInput

@@ -15,7 +15,7 @@ from marketplace.referrals.buyers_place import asks_for_place
 from marketplace.referrals.buyers_share import is_open, shares_of_buyer
 from marketplace.referrals.consent import AlreadyAnswered, has_said_never
 from marketplace.referrals.data_link import data_link
-from marketplace.referrals.disputes.subjects import disputes_no_until
+from marketplace.referrals.disputes.denied import disputes_no_until
 from marketplace.referrals.disputes.words import next_in_words
 from marketplace.referrals.given import given_beside, given_by_yes
 from marketplace.referrals.in_kind import things_of_lead
