@@ -16,6 +16,7 @@ from marketplace.referrals.buyers_place import learn_place
 from marketplace.referrals.contact import PURPOSE
 from marketplace.referrals.duplicates import become_duplicate
 from marketplace.referrals.fraud.scoring import look_at
+from marketplace.referrals.given import NOTICE_VERSION
 from marketplace.referrals.legal_clocks import BY_ANSWER, note_told
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
@@ -107,7 +108,8 @@ def give_consent(
     proven = proven and buyer.email_hash == hash_email(email)
     buyer.name, buyer.email, buyer.phone = name, email, phone
     buyer.email_hash, buyer.phone_hash = hash_email(email), hash_phone(phone) if phone else None
-    audit.record("consent.given", lead.id, by=BUYER, channel=channel, until=until.isoformat())
+    audit.record("consent.given", lead.id, by=BUYER, channel=channel, until=until.isoformat(),
+                 grant=grant.id, notice=NOTICE_VERSION)
     if proven:
         confirm_consent(grant, jurisdiction=jurisdiction)
     else:

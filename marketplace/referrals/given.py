@@ -9,6 +9,7 @@ from marketplace.foundation.show import list_in_words
 from marketplace.referrals.lawful import lowering_of
 from marketplace.referrals.models import Channel, ConsentGrant, Lead
 
+NOTICE_VERSION = "3"  # Of the words on the buyer's page: counted up when what they agree to is said otherwise.
 THE_POST = ("The sentence that is quoted, with the words around it, and where, when and by whom it was written, as far "
             "as we know; if we look again to see whether it still stands, also what it says then")
 

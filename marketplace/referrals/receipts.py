@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import current_app
 
-from marketplace.foundation import clock
+from marketplace.foundation import audit, clock
+from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.identity.models import User
 from marketplace.referrals.given import given_by_yes
@@ -20,7 +21,6 @@ CONTEXT = {
     "dpv": "https://w3id.org/dpv#", "pd": "https://w3id.org/dpv/pd#", "dct": "http://purl.org/dc/terms/",
     "schema": "https://schema.org/", "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
-NOTICE_VERSION = "2"  # Of the words on the buyer's page: counted up when what they agree to is said otherwise.
 
 
 class NoReceipt(NotFound):
@@ -43,7 +43,7 @@ def _receipt(lead: Lead, *, recipient: str) -> dict[str, Any]:
     grants = [one for one in consents_of(lead) if one.confirmed_at]
     if not grants:
         raise NoReceipt("The buyer has not said yes.", next_step="There is a receipt once they have.")
-    public_url = current_app.extensions["settings"].public_url
+    public_url, notices = current_app.extensions["settings"].public_url, _notices_read(lead)
     return {
         "@context": CONTEXT,
         "@id": f"{public_url}/receipts/{lead.id}/{clock.now():%Y%m%dT%H%M%SZ}",
@@ -52,11 +52,17 @@ def _receipt(lead: Lead, *, recipient: str) -> dict[str, Any]:
         "dct:created": clock.now().isoformat(),
         "dct:publisher": {"@type": "schema:Organization", "schema:name": "Fingerpost", "schema:url": public_url},
         "schema:recipient": recipient,
-        "dpv:hasRecordOfActivity": [_record(lead, grant, public_url) for grant in grants],
+        "dpv:hasRecordOfActivity": [_record(lead, grant, public_url, notices.get(grant.id)) for grant in grants],
     }
 
 
-def _record(lead: Lead, grant: ConsentGrant, public_url: str) -> dict[str, Any]:
+def _notices_read(lead: Lead) -> dict[str, str]:
+    """By grant: the version of the page on which it was given. Of the oldest it was not written down."""
+    return {event.details["grant"]: event.details["notice"] for event in db.session.scalars(
+        audit.events_about(lead.id)) if event.action == "consent.given" and "notice" in event.details}
+
+
+def _record(lead: Lead, grant: ConsentGrant, public_url: str, notice: str | None) -> dict[str, Any]:
     is_phone = grant.channel is Channel.PHONE
     business = {"@type": "dpv:DataController", "schema:name": lead.business.name,
                 "schema:url": f"{public_url}/businesses/{lead.business.slug}"}
@@ -68,8 +74,10 @@ def _record(lead: Lead, grant: ConsentGrant, public_url: str) -> dict[str, Any]:
         "dpv:hasDataSubject": {"@id": lead.buyer_id, "@type": "dpv:Consumer"},
         "dpv:hasDataController": business,
         "dpv:hasDataProcessor": {"@type": "dpv:DataProcessor", "schema:name": "Fingerpost", "schema:url": public_url},
-        "dpv:hasNotice": {"@type": "dpv:ConsentNotice", "dct:hasVersion": NOTICE_VERSION, "dct:language": "en",
-                          "dct:title": "The buyer's private page"},
+        "dpv:hasNotice": {
+            "@type": "dpv:ConsentNotice", "dct:title": "The buyer's private page", "dct:language": "en",
+            **({"dct:hasVersion": notice} if notice else {
+                "dct:description": "Which version of the page this was is not recorded."})},
         "dpv:hasProcess": {
             "@type": "dpv:Process",
             "dpv:hasPurpose": {"@type": "dpv:CommunicationForCustomerCare", "dct:description": grant.purpose},

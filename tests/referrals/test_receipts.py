@@ -6,6 +6,7 @@ import pytest
 from marketplace.foundation.errors import DomainError
 from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link
 from marketplace.referrals.consent import withdraw_consent
+from marketplace.referrals.given import NOTICE_VERSION
 from marketplace.referrals.receipts import NoReceipt, receipt_for_business, receipt_for_buyer
 from tests.factories import accept, consent, make_lead, make_user, owner_of
 from tests.referrals.steps import again, do
@@ -31,6 +32,13 @@ def test_it_says_who_may_do_what_for_what_and_until_when(agreed):
     assert given == [("pd:Name", "Your"), ("pd:EmailAddress", "Your"), ("dpv:PersonalData", "The"), ("dpv:PersonalData", "From")]
     assert record["dpv:hasProcess"]["dpv:hasDuration"]["schema:endDate"]
     assert kinds(receipt) == ["dpv:ConsentGiven"]
+    assert record["dpv:hasNotice"]["dct:hasVersion"] == NOTICE_VERSION
+
+
+def test_of_a_yes_from_before_the_version_of_its_page_was_written_down_none_is_named(app, monkeypatch):
+    monkeypatch.setattr("marketplace.referrals.consent.NOTICE_VERSION", "")  # As the trail has it of those.
+    [record] = receipt_for_buyer(consent(accept(make_lead())))["dpv:hasRecordOfActivity"]
+    assert "dct:hasVersion" not in record["dpv:hasNotice"] and "is not recorded" in record["dpv:hasNotice"]["dct:description"]
 
 
 def test_both_sides_have_the_same_record_and_no_address_stands_in_it(agreed):
