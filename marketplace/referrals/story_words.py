@@ -180,7 +180,7 @@ TO_BUSINESS = {
     "kind.fulfilled": "Done by you",
 }
 TO_BUYER = {
-    "lead.submitted": "Somebody pointed at your post",
+    "lead.submitted": "Somebody pointed at you",
     "lead.accepted": "A moderator accepted it",
     "consent.asked": "You were asked",
     "consent.given": "You answered; your address is confirmed next",
@@ -190,7 +190,7 @@ TO_BUYER = {
     "consent.no_answer": "You did not answer",
     "consent.withdrawn": "You took your yes back",
     "contact.opened": "The business opened your contact data",
-    "case.opened": "A moderator looked at your post",
+    "case.opened": "A moderator looked at it",
     "post.opened": "The business read the sentence that it was given",
     SAID: "You said that you bought; the business is asked",
     CONFIRMED: "The business says that you bought",
