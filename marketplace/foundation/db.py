@@ -1,28 +1,24 @@
 """The database session, the model base class, and the one place that commits."""
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
-from time import monotonic
 from typing import Any, TypeVar, cast
 
-import psycopg
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as SessionOfApp
 from sqlalchemy import JSON, DateTime, Dialect, Enum, MetaData, Table, Text, event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult, make_url
-from sqlalchemy.exc import IntegrityError, InvalidatePoolError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, declared_attr, mapped_column
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.sql import Executable, Insert
 from sqlalchemy.types import TypeDecorator
 
-from marketplace.foundation import clock
+from marketplace.foundation import clock, connections
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -47,8 +43,6 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
-
-RESTED_SECONDS = 1.0  # A connection that rested for longer is asked whether its server is still there.
 
 NAMES = {  # Every constraint has a name, so that migrations and error handlers can point at it.
     "pk": "%(table_name)s_pk",
@@ -281,43 +275,10 @@ def init_app(app: Flask, database_url: str) -> None:
     with app.app_context():
         engine = db.engine
     if on_sqlite:
-        event.listen(engine, "connect", _prepare_sqlite)
+        connections.keep_for_sqlite(engine)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        event.listen(engine, "connect", _prepare_postgresql)
-        event.listen(engine, "checkin", _note_rest)
-        event.listen(engine, "checkout", _seeing_whether_it_is_there(engine.dialect))
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
-    connection.isolation_level = None  # As shipped the driver loses updates: docs/decisions/0002-sqlite.md.
-    for pragma in (
-        "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON", "busy_timeout=30000",
-        "cache_size=-16000",  # KiB: the upper pages of an index of twenty million rows; as shipped it is 2,000.
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _prepare_postgresql(connection: psycopg.Connection[Any], record: object) -> None:
-    connection.prepared_max = 1_000  # The driver's hundred are fewer than our statements: each would be planned anew.
-
-
-def _note_rest(connection: psycopg.Connection[Any] | None, record: ConnectionPoolEntry) -> None:
-    record.info["rests_since"] = monotonic()
-
-
-def _seeing_whether_it_is_there(dialect: Dialect) -> Callable[..., None]:
-    """After a rest alone: asked each time, it is a third of what a short transaction costs.
-
-    It is told its dialect: a redirect uses connections with no application around it.
-    """
-    def see(connection: psycopg.Connection[Any], record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
-        if monotonic() - record.info.get("rests_since", monotonic()) > RESTED_SECONDS:
-            try:
-                dialect.do_ping(connection)  # type: ignore[arg-type]
-            except dialect.loaded_dbapi.Error as gone:
-                raise InvalidatePoolError("the server hung up") from gone
-    return see
+        connections.keep_for_postgresql(engine)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -253,7 +253,7 @@ def test_only_writers_take_the_write_lock(app):
 @pytest.mark.database("postgresql")
 def test_a_rested_connection_whose_server_hung_up_is_replaced_unseen(app, monkeypatch):
     monkeypatch.delattr(db.engine.dialect, "do_ping")  # As the product has it.
-    monkeypatch.setattr("marketplace.foundation.db.RESTED_SECONDS", -1.0)  # Any rest is a long one.
+    monkeypatch.setattr("marketplace.foundation.connections.RESTED_SECONDS", -1.0)  # Any rest is a long one.
     db.engine.dispose()  # Else another one's turn may come first, and this one dies in a later test.
     with db.engine.connect() as resting:
         backend = resting.exec_driver_sql("SELECT pg_backend_pid()").scalar()
@@ -263,3 +263,16 @@ def test_a_rested_connection_whose_server_hung_up_is_replaced_unseen(app, monkey
     killer.dispose()
     with db.engine.connect() as again:
         assert again.exec_driver_sql("SELECT pg_backend_pid()").scalar() != backend
+
+
+@pytest.mark.database("postgresql")
+def test_what_is_prepared_outlives_a_rollback_with_which_every_reader_ends(app):
+    def ask() -> list[str]:
+        with db.engine.connect() as connection:  # Its end is a rollback.
+            return list(connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars())
+
+    db.engine.dispose()
+    before = [ask() for _ in range(7)][-1]  # What is asked more than five times is prepared.
+    with db.engine.connect() as connection, pytest.raises(sqlalchemy.exc.DatabaseError):
+        connection.exec_driver_sql("SELECT 1 / 0")
+    assert before and ask() == before

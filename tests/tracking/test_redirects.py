@@ -142,7 +142,7 @@ def test_clicks_of_an_ended_link_and_of_a_paused_bounty_stop_within_five_seconds
 
 
 def test_a_redirect_needs_no_application_around_it_also_on_a_connection_that_rested(app, monkeypatch):
-    monkeypatch.setattr("marketplace.foundation.db.RESTED_SECONDS", -1)
+    monkeypatch.setattr("marketplace.foundation.connections.RESTED_SECONDS", -1)
     link, answers = make_link(), []
     environ = {"PATH_INFO": f"/r/{link.code}", "REQUEST_METHOD": "GET", "HTTP_USER_AGENT": FIREFOX, "REMOTE_ADDR": "203.0.113.7"}
     thread = Thread(target=lambda: redirects_of(app)(environ, lambda status, headers: answers.append(status)))
