@@ -13,7 +13,6 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +68,7 @@ def main(arguments: list[str]) -> int:
         run_checks(result)
         return 1 if result.faults else 0
     more = arguments[arguments.index("--") + 1:] if "--" in arguments else []
-    with database_server(result), ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor() as pool:
         browser, running = pool.submit(get_browser), [pool.submit(check, more)]
         try:
             compile_all()
@@ -87,7 +86,7 @@ def main(arguments: list[str]) -> int:
 
 
 def leave(number: int, frame: FrameType | None) -> None:
-    """Ended from outside: the database server goes first, and its files."""
+    """Ended from outside: each run ends its database servers first."""
     raise SystemExit(f"Ended by signal {number}: not everything ran.")
 
 
@@ -119,28 +118,17 @@ def run_python(arguments: list[str], env: dict[str, str] | None = None) -> subpr
     return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 
-@contextlib.contextmanager
-def database_server(result: Result) -> Iterator[None]:
-    """One PostgreSQL for the whole run; without one its tests skip and say why."""
-    with contextlib.ExitStack() as stack:
-        try:
-            os.environ["TEST_DATABASE_URL"] = stack.enter_context(temporary_postgres())
-        except NoPostgres as reason:
-            os.environ["TEST_DATABASE_MISSING"] = str(reason)
-            result.lines.append(f"{'PostgreSQL':<20} not to be had: {reason}")
-        yield
-    os.environ.pop("TEST_DATABASE_URL", None)
-
-
 def check_migrations(result: Result) -> None:
     """A fresh database brought up by the migrations alone has exactly the tables of the models."""
     with tempfile.TemporaryDirectory() as folder:
         check_models(result, "SQLite", environment(Path(folder), free_port()))
-        if server := os.environ.get("TEST_DATABASE_URL"):
-            from tests.database import fresh_postgres_database  # noqa: PLC0415 - needs the packages of the tests
+        from tests.database import fresh_postgres_database  # noqa: PLC0415 - needs the packages of the tests
 
-            with fresh_postgres_database(server, "migrations") as url:
+        try:
+            with temporary_postgres() as server, fresh_postgres_database(server, "migrations") as url:
                 check_models(result, "PostgreSQL", environment(Path(folder), free_port(), {"DATABASE_URL": url}))
+        except NoPostgres as reason:  # Its tests skip and say why.
+            result.lines.append(f"{'PostgreSQL':<20} not to be had: {reason}")
 
 
 UP_AND_COMPARED = """

@@ -19,7 +19,7 @@ from sqlalchemy import make_url, select
 
 from scripts.postgres import NoPostgres, temporary_postgres
 from scripts.processes import free_port, generated_secrets
-from tests import database, network
+from tests import cores, database, network
 from tests.browsing import Browser, Mailbox, apart, sign_in
 from tests.moving_clock import MovingClock
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.kept import Keep, Shelf
     from tests.sandbox_server import SandboxServer
 
-SHARED = contextlib.ExitStack()  # the PostgreSQL of the whole run; closed by the process that opened it
+SHARED = contextlib.ExitStack()  # the PostgreSQL servers of the run; closed by the process that opened them
 ROOT = Path(__file__).resolve().parent.parent
 COMPILED = ROOT / "build" / "templates"  # By one test process for all: each template is known there by what it says.
 LONGEST = ("properties", "setup")  # folders; beside what is marked as long
@@ -42,13 +42,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # Until all tests are collected: what is imported stays.
-    is_worker = hasattr(config, "workerinput")
-    asked, given = config.getoption("--database"), os.environ.keys() & {"TEST_DATABASE_URL", "TEST_DATABASE_MISSING"}
-    if asked == "postgresql" and not is_worker and not given:
-        try:
-            os.environ["TEST_DATABASE_URL"] = SHARED.enter_context(temporary_postgres())
-        except NoPostgres as reason:
-            os.environ["TEST_DATABASE_MISSING"] = str(reason)
+    if config.getoption("--database") != "postgresql" or os.environ.keys() & {"TEST_DATABASE_URL", "TEST_DATABASE_MISSING"}:
+        return
+    if (given := getattr(config, "workerinput", None)) is not None:
+        os.environ |= given["database"]
+        cores.stay_on_one(_number_of(given["workerid"]))
+    elif not config.getoption("numprocesses", None):
+        cores.stay_on_one(os.getpid())
+        os.environ |= _own_server()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A server for each test process, on that one's core. They are this process's, which survives all of them."""
+    if node.config.getoption("--database") == "postgresql" and "TEST_DATABASE_URL" not in os.environ:
+        with cores.on_one(_number_of(node.gateway.id)):
+            node.workerinput["database"] = _own_server()
+
+
+def _number_of(worker: str) -> int:
+    return int(worker.removeprefix("gw"))
+
+
+def _own_server() -> dict[str, str]:
+    """What the environment says of it."""
+    try:
+        url = SHARED.enter_context(temporary_postgres())
+    except NoPostgres as reason:
+        return {"TEST_DATABASE_MISSING": str(reason)}
+    return {"TEST_DATABASE_URL": url, "TEST_DATABASE_OURS": url}
 
 
 def pytest_unconfigure() -> None:
@@ -129,6 +151,13 @@ def database_url(request: pytest.FixtureRequest, _folder: Path) -> Iterator[str]
     worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
     with database.fresh_postgres_database(os.environ["TEST_DATABASE_URL"], worker) as url:
         yield url
+
+
+@pytest.fixture
+def all_cores() -> Iterator[None]:
+    """For who races: on one core nobody overtakes."""
+    with cores.on_all(os.environ.get("TEST_DATABASE_OURS")):
+        yield
 
 
 @pytest.fixture(scope="session")

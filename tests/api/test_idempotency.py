@@ -80,6 +80,7 @@ def test_a_key_that_cannot_be_kept_is_refused(theirs, address, key):
     assert (refused.status_code, refused.json["code"]) == (422, "bad_idempotency_key") and how_many(Bounty) == 0
 
 
+@pytest.mark.usefixtures("all_cores")
 def test_two_at_once_do_it_once_and_hear_the_same(app, ana, program):
     bounty_id = make.make_bounty(is_live=True, funded_for=9).id
     hers = program(ana)
@@ -111,6 +112,7 @@ def test_contact_data_is_never_kept_for_a_replay(theirs, westside):
     assert theirs.post(f"/leads/{lead.id}/stages", {"stage": "introduced"}, key="k").json["code"] == "idempotency_key_reused"
 
 
+@pytest.mark.usefixtures("all_cores")
 def test_the_key_of_a_disclosure_may_race_with_itself(app, theirs, westside):
     lead_id = make.consent(make.accept(make.make_lead(make.make_bounty(westside, is_live=True)))).id
     theirs.get("/leads")

@@ -128,6 +128,7 @@ def test_readers_wait_for_nobody_and_see_only_what_is_committed(app):
     assert elsewhere(app, count) == 1
 
 
+@pytest.mark.usefixtures("all_cores")
 def test_no_acknowledged_change_is_lost_between_threads(app):
     user_id = make.make_user("0").id
     together = threading.Barrier(4)

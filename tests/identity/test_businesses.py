@@ -183,6 +183,7 @@ def test_the_last_owner_neither_leaves_nor_steps_down(as_user):
         remove_member(other, by=get_user(other.user_id))
 
 
+@pytest.mark.usefixtures("all_cores")
 def test_two_owners_who_leave_at_once_do_not_both_get_away(app):
     for _ in range(5):
         owner = make_person()
@@ -207,6 +208,7 @@ def test_two_owners_who_leave_at_once_do_not_both_get_away(app):
             assert sorted(threads.map(leave, ids)) == ["left", "stays"]
 
 
+@pytest.mark.usefixtures("all_cores")
 def test_two_people_who_join_at_once_with_one_address_are_one(app, work, mailbox):
     ready = threading.Barrier(4)
 

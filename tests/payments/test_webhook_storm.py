@@ -124,6 +124,7 @@ def many(work: Callable[..., int]) -> Callable[[], int]:
     return run
 
 
+@pytest.mark.usefixtures("all_cores")
 @pytest.mark.parametrize("number", range(LENGTH))
 def test_a_storm_of_webhooks_ends_as_if_all_was_calm(number, app, stripe, work_on, clock, record_property):
     dice = random.Random(f"{SEED} {number}")

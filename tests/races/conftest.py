@@ -26,6 +26,10 @@ from tests.sandbox_server import SandboxServer
 REWARD, COST = 10_000, 10_500
 
 
+@pytest.fixture(autouse=True)
+def _on_all_cores(all_cores: None) -> None: ...
+
+
 @dataclass
 class Stage:
     """Everything that most races need, by id."""
