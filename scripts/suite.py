@@ -73,7 +73,8 @@ def main(arguments: list[str]) -> int:
         try:
             compile_all()
             # Few test processes at once: beyond a core for each and one, each more takes the others' caches.
-            running += [pool.submit(test_on_sqlite, more), pool.submit(test_on_postgresql_and_browse, more, browser)]
+            running += [pool.submit(test_on_sqlite, more), pool.submit(test_on_postgresql, more),
+                        pool.submit(test_set_up_and_browse, more, browser)]
             for run in running:
                 result.add(run.result())
         except BaseException:
@@ -155,7 +156,7 @@ def at_once(processes: int) -> list[str]:
             ] if processes > 1 else []
 
 
-SETUP = "tests/setup"  # Waits half of its time, so it goes beside others.
+SETUP = "tests/setup"
 
 
 def test_on_sqlite(more: list[str]) -> Result:
@@ -165,19 +166,18 @@ def test_on_sqlite(more: list[str]) -> Result:
                                 "-m", "not browser", *at_once(CORES // 2), *where])
 
 
-def test_on_postgresql_and_browse(more: list[str], browser: Future[str | None]) -> Result:
-    result = run_tests("PostgreSQL", ["-m", "pytest", "--database", "postgresql", "-m", "not browser",
-                                      *at_once(CORES), *more])
+def test_on_postgresql(more: list[str]) -> Result:
+    return run_tests("PostgreSQL", ["-m", "pytest", "--database", "postgresql", "-m", "not browser",
+                                    *at_once(CORES // 2), *more])
+
+
+def test_set_up_and_browse(more: list[str], browser: Future[str | None]) -> Result:
+    """What waits for processes of its own half of the time, beside what does not."""
+    result = Result() if more else run_tests("set-up", ["-m", "pytest", "--database", "sqlite", SETUP])
     browser.result()
-    if LEAVING.is_set():
-        return result
-    where = more or ["tests/browser"]  # Not everything need be imported to be left out.
-    with ThreadPoolExecutor() as pool:
-        running = [pool.submit(run_tests, "browser", ["-m", "pytest", "--database", "sqlite", "-m", "browser", *where])]
-        if not more:
-            running.append(pool.submit(run_tests, "set-up", ["-m", "pytest", "--database", "sqlite", SETUP]))
-        for run in running:
-            result.add(run.result())
+    if not LEAVING.is_set():
+        where = more or ["tests/browser"]  # Not everything need be imported to be left out.
+        result.add(run_tests("browser", ["-m", "pytest", "--database", "sqlite", "-m", "browser", *where]))
     return result
 
 
