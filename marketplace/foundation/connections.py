@@ -35,11 +35,12 @@ def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
 
 class StatementKeeper(psycopg.Connection[Any]):
     """As shipped each rollback throws away all that was prepared, as it might have taken tables back. Ours never
-    makes tables, and all that only reads ends with a rollback: everything would be planned anew each time.
+    makes tables, and all that only reads ends with a rollback: everything would be planned anew each time. After an
+    error it is thrown away as shipped: what was prepared may be what failed, and would fail for ever.
     """
 
     def rollback(self) -> None:
-        if self.pgconn.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
+        if self.pgconn.transaction_status == TransactionStatus.INTRANS:
             with self.lock:
                 done = self.pgconn.exec_(b"ROLLBACK")
             if done.status == ExecStatus.COMMAND_OK:

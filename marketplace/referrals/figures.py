@@ -9,6 +9,7 @@ from marketplace.foundation import clock
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
+from marketplace.payments.money_out.orders import ordered_back_from
 from marketplace.referrals.deadlines import decision_due
 from marketplace.referrals.desk.as_told import told_state
 from marketplace.referrals.disputed import disputed_among, disputed_rewards_of, frozen_of
@@ -24,6 +25,7 @@ from marketplace.referrals.models import (
     RewardState,
     Stage,
 )
+from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.queries import FINDING, moderation_queue
 
 WAITING = frozenset({RewardState.PENDING, RewardState.ON_HOLD})
@@ -49,16 +51,25 @@ def earnings_of(user: User) -> list[Earnings]:
     clawed = (select(Clawback.reward_id, func.sum(Clawback.amount_minor).label("minor"))
               .group_by(Clawback.reward_id).subquery())
     back = func.coalesce(clawed.c.minor, 0)
-    found = db.session.execute(
+    earned = db.session.execute(
         select(Reward.currency, Reward.state, func.sum(Reward.amount_minor - back), func.sum(back))
         .outerjoin(clawed, clawed.c.reward_id == Reward.id)
         .where(Reward.beneficiary_id == user.id).group_by(Reward.currency, Reward.state)).all()
+    found = [*earned, *_ordered_back(user)]
     disputed = disputed_rewards_of(user)
     among = disputed_among(disputed)
     frozen = [(one.state, frozen_of(one, among)) for one in disputed]
     return [_added_up(currency, [(state, int(net), int(gone)) for of, state, net, gone in found if of == currency],
                       [(state, amount) for state, amount in frozen if amount.currency == currency])
-            for currency in sorted({row.currency for row in found})]
+            for currency in sorted({of for of, *_ in found})]
+
+
+def _ordered_back(user: User) -> list[tuple[str, RewardState, int, int]]:
+    """What admins took back of what was sent, beyond what clawbacks account for: currency, state, less, taken."""
+    ordered = db.session.scalars(select(Reward).where(
+        Reward.id.in_(ordered_back_from(user.id)), Reward.beneficiary_id == user.id)).all()
+    return [(back.reward.currency, back.reward.state, -gone, gone) for back in money_back_of(ordered).values()
+            if (gone := (back.reward.net - back.left).minor)]
 
 
 def _added_up(

@@ -12,10 +12,8 @@ depends_on = None
 KEEP = "INSERT INTO binding_clicks (business_id, click_hash, binding_id, created_at) "
 FIRST_VISITS = KEEP + "SELECT business_id, click_hash, id, created_at FROM bindings WHERE click_hash IS NOT NULL"
 # Told beside a mark that they were known by already. Of several customers it is the first one's.
-LATER_VISITS = KEEP + """SELECT business_id, click_hash, binding_id, created_at FROM reports AS told
-WHERE click_hash IS NOT NULL AND binding_id IS NOT NULL AND id = (
-    SELECT min(id) FROM reports AS same WHERE same.business_id = told.business_id AND same.click_hash = told.click_hash
-    AND same.binding_id IS NOT NULL)
+LATER_VISITS = KEEP + """SELECT business_id, click_hash, binding_id, created_at FROM reports WHERE id IN (
+    SELECT min(id) FROM reports WHERE click_hash IS NOT NULL AND binding_id IS NOT NULL GROUP BY business_id, click_hash)
 ON CONFLICT DO NOTHING"""
 # From before 0029: their mark is that of a click, or of an id, which no click has.
 OLD_VISITS = KEEP + """SELECT business_id, customer_hash, id, created_at FROM bindings

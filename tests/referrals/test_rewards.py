@@ -33,6 +33,7 @@ from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, preview
 from marketplace.referrals.clawing_back import note_reversal, return_fee
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
+from marketplace.referrals.figures import earnings_of
 from marketplace.referrals.holds import hold_reward, lift_holds, why_held
 from marketplace.referrals.models import (
     Clawback,
@@ -514,6 +515,8 @@ class TestTransfer:
         assert page["Returns to the bounty’s funds"] == show_money(usd(105_000 - left - fee))
         assert ("an admin had taken back the rest before" in of_ana) is is_order_first
         assert f"{show_money(usd(moved))} taken back; an admin took back" in words_of(as_user(ana).page("/rewards"))
+        (sums,) = earnings_of(ana)
+        assert (sums.paid, sums.taken_back) == (usd(left), usd(100_000 - left))
         if is_order_first:
             mail = body_of(mailbox.last_to(ana.email))
             assert "$100 of your reward is taken back" in mail and "$0 stays yours" in mail

@@ -2,6 +2,7 @@
 from collections.abc import Iterable
 
 from sqlalchemy import and_, func, select
+from sqlalchemy.orm import join
 
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
@@ -23,6 +24,11 @@ from marketplace.payments.models import (
 from marketplace.payments.money_out import payables, reversals
 from marketplace.payments.money_out.approvals import require_decider, takes_two
 from marketplace.payments.money_out.lifecycle import move_order
+
+PIECE_OF = func.coalesce(Payable.rest_of, Payable.id)
+ORDERED_BACK = join(Payable, TransferReversal, TransferReversal.payable_id == Payable.id).join(MoneyOrder, and_(
+    MoneyOrder.kind == OrderKind.REVERSAL, MoneyOrder.subject_id == Payable.transfer_id,
+    TransferReversal.reference.startswith(MoneyOrder.id)))
 
 
 class OrderOpen(Conflict):
@@ -85,13 +91,9 @@ def taken_by_order(references: Iterable[str]) -> dict[str, tuple[Money, str]]:
     Not what Stripe is still asked for, or refused: of that, what later rewards paid.
     """
     wanted, found = list(references), dict[str, tuple[Money, str]]()
-    piece_of = func.coalesce(Payable.rest_of, Payable.id)
     rows = db.session.execute(
-        select(piece_of, TransferReversal, MoneyOrder.reason)
-        .join(TransferReversal, TransferReversal.payable_id == Payable.id)
-        .join(MoneyOrder, and_(MoneyOrder.kind == OrderKind.REVERSAL, MoneyOrder.subject_id == Payable.transfer_id,
-                               TransferReversal.reference.startswith(MoneyOrder.id)))
-        .where(piece_of.in_(wanted)).order_by(MoneyOrder.id)) if wanted else ()
+        select(PIECE_OF, TransferReversal, MoneyOrder.reason).select_from(ORDERED_BACK)
+        .where(PIECE_OF.in_(wanted)).order_by(MoneyOrder.id)) if wanted else ()
     for reference, reversal, reason in rows:
         taken = reversal.amount if reversal.state is ReversalState.DONE else reversal.netted
         if not taken.minor:
@@ -99,6 +101,12 @@ def taken_by_order(references: Iterable[str]) -> dict[str, tuple[Money, str]]:
         before = found[reference][0] if reference in found else zero(reversal.currency)
         found[reference] = (before + taken, reason)
     return found
+
+
+def ordered_back_from(payee_id: str) -> list[str]:
+    """Payables of this payee of which admins ordered something back."""
+    return list(db.session.scalars(
+        select(PIECE_OF).select_from(ORDERED_BACK).where(Payable.payee_id == payee_id).distinct()))
 
 
 def _require_no_stake(kind: OrderKind, subject_id: str, by: User) -> None:
