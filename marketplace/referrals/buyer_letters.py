@@ -56,10 +56,13 @@ def buyer_asked(lead_id: str) -> list[Mail]:
         f"{lead.referrer.name} {how}, and thinks that {lead.business.name} is right for what you need.",
         f"Would you like to be introduced? It is up to you. Your private page says why {lead.referrer.name} thought of "
         "you, and there you say yes, no, or never again. Nobody is given your address before you say yes.",
-        *_your_share(lead),
-        f"So that you know: if you end up buying, {lead.referrer.name} gets {promised_in_words(lead)}. "
-        "It costs you nothing.",
+        *_your_share(lead), _what_they_get(lead),
         action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)
+
+
+def _what_they_get(lead: Lead) -> str:
+    return (f"So that you know: if you end up buying, {lead.referrer.name} gets {promised_in_words(lead)}. "
+            "It costs you nothing.")
 
 
 def _your_share(lead: Lead) -> list[str]:
@@ -77,7 +80,7 @@ def buyer_reminded(lead_id: str) -> list[Mail]:
         return to_buyer(
             buyer, "A reminder, and the only one",
             f"{lead.referrer.name} thinks that {lead.business.name} is right for what you need. Would you like to be "
-            "introduced? You can say yes, no, or never again.",
+            "introduced? You can say yes, no, or never again.", _what_they_get(lead),
             "If you do nothing, nobody is given anything about you.",
             action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)
     return to_referrer(lead, "The buyer has not answered yet",

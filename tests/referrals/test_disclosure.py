@@ -2,7 +2,7 @@
 import pytest
 
 from marketplace.bounties.disclosure import DECIDES
-from marketplace.referrals.buyer_letters import buyer_reminded
+from marketplace.referrals.buyer_letters import buyer_asked, buyer_reminded
 from marketplace.referrals.letters import lead_accepted
 from tests.api.program import Program
 from tests.browsing import words_of
@@ -46,6 +46,8 @@ def test_the_letters_that_hand_over_the_link_bring_it_along(app):
     assert all(LINE in letter(passed_on.id)[0].text.replace("\n", " ") for letter in (lead_accepted, buyer_reminded))
     asked_by_us = accept(make_lead(buyer_email="david@example.com"))
     assert DECIDES not in lead_accepted(asked_by_us.id)[0].text
+    told = "So that you know: if you end up buying, Ana Flores gets $1,000"
+    assert all(told in letter(asked_by_us.id)[0].text.replace("\n", " ") for letter in (buyer_asked, buyer_reminded))
 
 
 def test_the_api_gives_it_to_its_referrer_and_null_to_others(app):
