@@ -25,7 +25,7 @@ from marketplace.referrals.disputes.queries import (
 )
 from marketplace.referrals.disputes.ruling import rule, take_up_dispute
 from marketplace.referrals.disputes.schemas import DisputeRulingInput
-from marketplace.referrals.disputes.witness import ask_buyer
+from marketplace.referrals.disputes.witness import ask_buyer, corrected_sale
 from marketplace.referrals.disputes.words import (
     SIDES,
     claimant_in_words,
@@ -75,7 +75,8 @@ def show(dispute_id: str) -> Any:
 def _show(dispute: Dispute, user: User, form: Form | None = None) -> str:
     lead = db.session.get_one(Lead, dispute.lead_id)
     witness = dispute.witness if dispute.witness and dispute.witness.is_proven and not dispute.corrections else None
-    sale = (witness.amount if witness else None) or dispute.sale
+    claimed = (witness.amount if witness else None) or dispute.sale
+    sale = corrected_sale(dispute) if dispute.corrections else claimed
     found = {"amount": plain_amount(sale) if sale else "",
              "sold_on": ((witness.bought_on if witness else None) or dispute.happened_on).isoformat()}
     may = may_rule(user, dispute)

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from marketplace.foundation import clock as time
 from marketplace.foundation.db import db, transaction
+from marketplace.foundation.errors import Invalid
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.privacy.buyer_view import as_json, is_suppressed
@@ -172,6 +173,11 @@ def act(verb, dispute_id, by, **said):
         verb(db.session.get_one(Dispute, dispute_id), by=db.session.get_one(User, by.id), **said)
 
 
+def sum_to_rule_on(admin, dispute_id):
+    """What the ruling form is filled in with."""
+    return [value for value in admin.page(f"/admin/disputes/{dispute_id}").xpath("//input[@name='amount']/@value") if value]
+
+
 def marks_of(who, path):
     [marks] = who.page(path).find_class("marks")
     return words_of(marks)
@@ -258,7 +264,14 @@ def test_a_witness_reads_what_they_said_before_and_may_correct_a_slip_until_it_i
         assert "Yes, I bought from them." in told and "No, I did not buy from them. I had another shop in mind." in told
     assert "witness, corrected" in str(as_json(DAVID)["entries"])
     act(escalate, disputed, ana)
-    act(rule, disputed, mona, outcome=DisputeState.RESOLVED_FOR_CLAIMANT, reason="So it stands in the order book.")
+    ruling = {"outcome": DisputeState.RESOLVED_FOR_CLAIMANT, "reason": "So it stands in the order book."}
+    assert sum_to_rule_on(as_user(mona), disputed) == [], "not the claimant's, once the buyer takes the purchase back"
+    with pytest.raises(Invalid, match="read it, and say what the sale was"):
+        act(rule, disputed, mona, **ruling)
+    for sum_named in ({"amount": "21500"}, {"amount": ""}):
+        anonymous.submit(asked, {"said": "bought", "bought_on": bought_on.isoformat(), "why": "I did. For about $9.", **sum_named}, action="/correction")
+        assert sum_to_rule_on(as_user(mona), disputed) == ["21500.00"], "the newest that names one"
+    act(rule, disputed, mona, **ruling, sale=make.SALE)
     assert db.session.scalars(select(Conversion)).one().source is ConversionSource.RULING, "no longer the buyer's own word"
     over = read(anonymous, asked)
     assert "Correct my answer" not in over and "another shop in mind" in over

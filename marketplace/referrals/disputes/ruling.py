@@ -35,7 +35,8 @@ def rule(
     """escalated -> resolved_for_claimant | resolved_for_respondent | split, and what follows from it is posted.
 
     ``share_bps``: of a split, what the claimant gets of what is at issue; ``sale``, ``sold_on``: the sale as found,
-    else as claimed. An open one can only be turned down: it is taken up first.
+    else as claimed; the sum has to be said where the witness has corrected what they said. An open one can only be
+    turned down: it is taken up first.
     """
     _check_ruler(dispute, by, "rule on this dispute")
     lead = lock_dispute(dispute)
@@ -52,6 +53,9 @@ def rule(
         end_for_respondent(dispute, ended_by=Ending.RULING, by=by.id)
         return
     share = _share(dispute, outcome, share_bps)
+    if sale is None and dispute.corrections and KINDS[dispute.kind].has_sale:
+        raise Invalid("The buyer has corrected what they said: read it, and say what the sale was.",
+                      fields={"amount": ["The sale, as you find it."]})
     found = sale or dispute.sale
     if found is not None and (sale or sold_on) and KINDS[dispute.kind].has_sale:
         check_sale_itself(lead, found, sold_on or dispute.happened_on)

@@ -1,5 +1,6 @@
 """The buyer is asked, once, whether they bought: by a private link that is good for nothing else. Until it is decided
 they may correct what they answered."""
+import re
 from datetime import date
 
 from flask import current_app
@@ -8,7 +9,7 @@ from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.crypto import keyed_hash, sign, unsign
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
-from marketplace.foundation.money import Money, show_money
+from marketplace.foundation.money import Money, parse_amount, show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.referrals.asking import link_ends
@@ -32,6 +33,9 @@ from marketplace.referrals.queries import find_live_grant
 from marketplace.referrals.suppression import hash_email
 
 MOST_CORRECTIONS = 3
+INSTEAD = "This instead of what I answered first: "  # How a correction begins; then their own words.
+BOUGHT_INSTEAD = re.compile(re.escape(INSTEAD + SAID_AS_WITNESS[WitnessSaid.BOUGHT].removesuffix("."))
+                            + r"(?: on \d+ \w+ \d+)?(?: for about [^\d.]*([\d,]+(?:\.\d+)?))?\. ")
 PASSED_ON = "witness"  # A link that the referrer passes on: it proves nothing about who opens it.
 MAILED = "witness-mail"  # A link mailed to the address that the buyer confirmed.
 
@@ -137,11 +141,25 @@ def correct_answer(
         words += f" for about {show_money(amount)}" if amount else ""
     db.session.add(DisputeStatement(
         dispute_id=dispute.id, side=DisputeSide.BUYER, said_by=BUYER,
-        text=f"This instead of what I answered first: {words}. {why}"))
+        text=f"{INSTEAD}{words}. {why}"))
     db.session.flush()
     db.session.refresh(dispute, ["statements"])
     audit.record("witness.corrected", dispute.id, by=BUYER)
     outbox.promise("send_letter", letter="witness_corrected", dispute_id=dispute.id)
+
+
+def corrected_sale(dispute: Dispute) -> Money | None:
+    """The sum that they named last, as their corrections are worded; None once they take the purchase back, or name
+    none, or where the link that answered may be anybody's."""
+    if dispute.witness is None or not dispute.witness.is_proven:
+        return None
+    for one in reversed(dispute.corrections):
+        said = BOUGHT_INSTEAD.match(one.text or "")
+        if said is None:
+            return None
+        if said[1]:
+            return parse_amount(said[1], dispute.currency)
+    return None
 
 
 def may_correct(dispute: Dispute, *, purpose: str, token: str) -> bool:
