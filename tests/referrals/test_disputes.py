@@ -40,7 +40,15 @@ from marketplace.referrals.disputes.queries import record_in_disputes
 from marketplace.referrals.disputes.remedies import CountedElsewhere, MayNotHaveIt
 from marketplace.referrals.disputes.ruling import NotForAdmin, rule, take_up_dispute
 from marketplace.referrals.disputes.subjects import Claim, NotDisputable, TooLate, kinds_for
-from marketplace.referrals.disputes.witness import MAILED, PASSED_ON, WitnessOver, answer_as_witness, witness_link
+from marketplace.referrals.disputes.witness import (
+    MAILED,
+    PASSED_ON,
+    NotFromMail,
+    WitnessOver,
+    answer_as_witness,
+    correct_answer,
+    witness_link,
+)
 from marketplace.referrals.disputes.words import next_in_words
 from marketplace.referrals.figures import earnings_of
 from marketplace.referrals.in_kind import fulfil_thing, things_of_lead
@@ -814,6 +822,9 @@ class TestWitness:
         assert all("question" not in str(one["Subject"]) for one in mailbox.to("david@example.com"))
         self.answer(dispute, mailed=False, bought_on=today(), amount=usd(9))
         assert fresh(dispute).witness.is_proven is False
+        with pytest.raises(NotFromMail):  # Whoever passed the link on would speak as the buyer.
+            do(correct_answer, fresh(dispute), WitnessSaid.NOT_BOUGHT, purpose=PASSED_ON, why="They lie.",
+               token=witness_link(fresh(dispute), is_mailed=False).rsplit("/", 1)[1])
 
     def test_a_link_that_is_too_old_sends_a_new_one_to_the_buyer(self, lost, ana, wes, work, mailbox, anonymous):
         dispute = self.asked(lost, ana, wes)

@@ -125,12 +125,13 @@ def correct_answer(
     amount: Money | None = None,
 ) -> None:
     """A slip, or meant otherwise: both sides read it beside the first answer, which stays as it was given. NotFromMail
-    (409): that came by our mail, and this link may be anybody's. WitnessOver (410): decided, or corrected often."""
+    (409): only who answered from our mail corrects, by that mail; else anybody's words would be the buyer's.
+    WitnessOver (410): decided, or corrected often."""
     lead = lock_dispute(dispute)
     if dispute.witness is None or dispute.state not in LIVE:
         raise WitnessOver("This question is closed.", next_step="Nothing is needed of you any more.")
-    if dispute.witness.is_proven and not is_witness_proven(dispute, purpose=purpose, token=token):
-        raise NotFromMail("This link may have been passed on, so it cannot correct what was answered from our mail.",
+    if not dispute.witness.is_proven or not is_witness_proven(dispute, purpose=purpose, token=token):
+        raise NotFromMail("This link may have been passed on, so nothing can be corrected by it.",
                           next_step="Open the link in the mail that we sent to you.")
     if len(dispute.corrections) >= MOST_CORRECTIONS:
         raise WitnessOver(f"You have corrected it {MOST_CORRECTIONS} times.", next_step="An admin reads all of it.")
@@ -165,7 +166,7 @@ def corrected_sale(dispute: Dispute) -> Money | None:
 def may_correct(dispute: Dispute, *, purpose: str, token: str) -> bool:
     answer = dispute.witness
     return (answer is not None and dispute.state in LIVE and len(dispute.corrections) < MOST_CORRECTIONS
-            and (not answer.is_proven or is_witness_proven(dispute, purpose=purpose, token=token)))
+            and answer.is_proven and is_witness_proven(dispute, purpose=purpose, token=token))
 
 
 def _check_sale(lead: Lead, bought_on: date | None, amount: Money | None) -> None:
