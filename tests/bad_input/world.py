@@ -13,7 +13,7 @@ from marketplace.identity.models import Business, User
 from marketplace.payments.models import BusinessDebt, Chargeback, ChargebackState, FraudWarning, Funding, WarningState
 from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.desk.telling import tell_now
-from marketplace.referrals.disputes.witness import PASSED_ON, answer_as_witness, witness_link
+from marketplace.referrals.disputes import witness
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.models import Dispute, Lead, ReasonCode, WitnessSaid
 from marketplace.referrals.moderation import ask_for_info, reject_lead
@@ -167,11 +167,12 @@ def _buyers_own(world: FullWorld, won: Lead) -> None:
 def _answered(world: FullWorld, won: Lead, ana: User) -> None:
     """A dispute whose witness has answered, and may correct it."""
     dispute = who._disputed(won, ana)
-    token = witness_link(dispute, is_mailed=False).rsplit("/", 1)[1]
+    token = witness.witness_link(dispute, is_mailed=True).rsplit("/", 1)[1]
     with transaction():
-        answer_as_witness(db.session.get_one(Dispute, dispute.id), WitnessSaid.BOUGHT, purpose=PASSED_ON, token=token)
+        witness.answer_as_witness(
+            db.session.get_one(Dispute, dispute.id), WitnessSaid.BOUGHT, purpose=witness.MAILED, token=token)
     for purpose in ("", "<purpose>/"):
-        world.elsewhere[f"POST /witness/{purpose}<token>/correction"] = {"purpose": PASSED_ON, "token": token}
+        world.elsewhere[f"POST /witness/{purpose}<token>/correction"] = {"purpose": witness.MAILED, "token": token}
 
 
 def _bad_days(world: FullWorld) -> None:
