@@ -158,9 +158,14 @@ def all_cores(app: Flask) -> Iterator[None]:
     """For who races: on one core nobody overtakes."""
     from marketplace.foundation.db import db  # noqa: PLC0415
 
-    with cores.on_all(os.environ.get("TEST_DATABASE_OURS")):
+    if (server := os.environ.get("TEST_DATABASE_OURS")) is None:
+        yield
+        return
+    with cores.on_all(server):
         db.engine.dispose()  # What is connected already is served on the one core.
         yield
+    db.session.remove()
+    db.engine.dispose()  # What is connected by now is served on any.
 
 
 @pytest.fixture(scope="session")

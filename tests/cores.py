@@ -26,9 +26,9 @@ def on_one(number: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def on_all(server: str | None) -> Iterator[None]:
+def on_all(server: str) -> Iterator[None]:
     """For threads and processes that race, and whatever serves them from now on. ``server``: the address of one of ours."""
-    if not CORES or server is None:
+    if not CORES:
         yield
         return
     here = os.sched_getaffinity(0)

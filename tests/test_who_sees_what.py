@@ -322,7 +322,6 @@ TABLE: dict[str, str | tuple[str, dict[str, Any]]] = {
     "POST /witness/<token>": (EVERYONE, {"said": "maybe"}),
     "GET /witness/<purpose>/<token>": EVERYONE,
     "POST /witness/<purpose>/<token>": (EVERYONE, {"said": "maybe"}),
-    "POST /witness/<token>/correction": (EVERYONE, {"said": "maybe"}),
     "POST /witness/<purpose>/<token>/correction": (EVERYONE, {"said": "maybe"}),
 
     # what a lead earns

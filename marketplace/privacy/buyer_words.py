@@ -42,8 +42,6 @@ def said_by_others(lead: Lead) -> list[dict[str, Any]]:
         if dispute.witness is not None and not dispute.witness.is_proven:
             written.append(_words("somebody with a link that was passed on", on, " ".join(
                 word for word in (SAID_AS_WITNESS[dispute.witness.said], dispute.witness.note) if word)))
-            written += [_words("somebody with a link that was passed on", on, one.text, one.created_at)
-                        for one in dispute.corrections]
         if dispute.ended_at is not None:
             written.append(_words("an admin", on, dispute.ruling, dispute.ended_at))
     return [one for one in written if one["text"]]

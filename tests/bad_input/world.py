@@ -66,7 +66,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "POST /api/v1/leads/<lead_id>/disputes": {"amount": "30000", "currency": "usd"},
     "POST /your-data/<token>/misuse/<lead_id>": {"text": "They called me at night."},
     "POST /witness/<token>": {"said": "bought"}, "POST /witness/<purpose>/<token>": {"said": "bought"},
-    "POST /witness/<token>/correction": {"said": "not_bought"}, "POST /witness/<purpose>/<token>/correction": {"said": "not_bought"},
+    "POST /witness/<purpose>/<token>/correction": {"said": "not_bought"},
     "POST /buyer/<purpose>/<token>/thing": {"kind_id": "<buyers_thing>", "say": "no"},
     "POST /buyer/<purpose>/<token>/share": {"reward_id": "<buyers_share>", "choice": "declined"},
     "POST /api/v1/conversions/batch": {"conversions": [{"external_id": "o-2", "amount": "49.00", "currency": "usd"}]},
@@ -171,8 +171,7 @@ def _answered(world: FullWorld, won: Lead, ana: User) -> None:
     with transaction():
         witness.answer_as_witness(
             db.session.get_one(Dispute, dispute.id), WitnessSaid.BOUGHT, purpose=witness.MAILED, token=token)
-    for purpose in ("", "<purpose>/"):
-        world.elsewhere[f"POST /witness/{purpose}<token>/correction"] = {"purpose": witness.MAILED, "token": token}
+    world.elsewhere["POST /witness/<purpose>/<token>/correction"] = {"purpose": witness.MAILED, "token": token}
 
 
 def _bad_days(world: FullWorld) -> None:

@@ -151,9 +151,7 @@ def correct_answer(
 
 def corrected_sale(dispute: Dispute) -> Money | None:
     """The sum that they named last, as their corrections are worded; None once they take the purchase back, or name
-    none, or where the link that answered may be anybody's."""
-    if dispute.witness is None or not dispute.witness.is_proven:
-        return None
+    none."""
     for one in reversed(dispute.corrections):
         said = BOUGHT_INSTEAD.match(one.text or "")
         if said is None:

@@ -39,7 +39,6 @@ def show(purpose: str, token: str) -> Any:
     return _answer(purpose, token, form, answer_as_witness, word)
 
 
-@bp.post("/<token>/correction", defaults=SHORT)
 @bp.post("/<purpose>/<token>/correction")
 @limiter.limit(WRITING)
 def correction(purpose: str, token: str) -> Any:
