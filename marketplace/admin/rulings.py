@@ -23,9 +23,9 @@ from marketplace.referrals.disputes.queries import (
     waiting_for_admins,
     waiting_for_sides,
 )
-from marketplace.referrals.disputes.ruling import rule, take_up_dispute
+from marketplace.referrals.disputes.ruling import other_word, rule, take_up_dispute
 from marketplace.referrals.disputes.schemas import DisputeRulingInput
-from marketplace.referrals.disputes.witness import ask_buyer, corrected_sale
+from marketplace.referrals.disputes.witness import ask_buyer
 from marketplace.referrals.disputes.words import (
     SIDES,
     claimant_in_words,
@@ -74,21 +74,26 @@ def show(dispute_id: str) -> Any:
 
 def _show(dispute: Dispute, user: User, form: Form | None = None) -> str:
     lead = db.session.get_one(Lead, dispute.lead_id)
-    witness = dispute.witness if dispute.witness and dispute.witness.is_proven and not dispute.corrections else None
-    claimed = (witness.amount if witness else None) or dispute.sale
-    sale = corrected_sale(dispute) if dispute.corrections else claimed
-    found = {"amount": plain_amount(sale) if sale else "",
-             "sold_on": ((witness.bought_on if witness else None) or dispute.happened_on).isoformat()}
     may = may_rule(user, dispute)
     return render_template(
         "admin/ruling.html", dispute=dispute, lead=lead, kind=KINDS[dispute.kind], badge=state_in_words(dispute),
         sides=SIDES, say=next_in_words(dispute), frozen=frozen_in_words(dispute), claimant=claimant_in_words(dispute),
-        respondent=respondent_in_words(dispute), follows=what_follows(dispute), found=found,
+        respondent=respondent_in_words(dispute), follows=what_follows(dispute), found=_found(dispute),
+        other_word=other_word(dispute),
         form=form or Form(DisputeRulingInput()), story=tell_story(lead, Audience.ADMIN),
         has_stake=not has_no_stake(user, dispute), is_allowed=may,
         may_rule=may and dispute.state in {DisputeState.ESCALATED, DisputeState.OPEN},
         may_ask=may and dispute.ended_at is None and dispute.witness_asked_at is None and KINDS[dispute.kind].has_sale,
         records=_records(dispute, lead))
+
+
+def _found(dispute: Dispute) -> dict[str, str]:
+    """What the form begins with: what the buyer says, else as claimed; of what they corrected or deny, theirs alone."""
+    word, other = dispute.proven_word, other_word(dispute)
+    sale, sold_on = (word.amount, word.bought_on) if word else (None, None)
+    if other is None:
+        sale, sold_on = sale or dispute.sale, sold_on or dispute.happened_on
+    return {"amount": plain_amount(sale) if sale else "", "sold_on": sold_on.isoformat() if sold_on else ""}
 
 
 def _records(dispute: Dispute, lead: Lead) -> list[tuple[str, str, str]]:

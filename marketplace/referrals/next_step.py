@@ -9,7 +9,7 @@ from marketplace.foundation.show import day_in_words
 from marketplace.referrals.audience import Audience, reader_of
 from marketplace.referrals.disputed import disputed_parts
 from marketplace.referrals.disputes.denied import disputes_no_until, noes_to_dispute
-from marketplace.referrals.disputes.words import disputed_no_in_words, ended_in_words
+from marketplace.referrals.disputes.words import disputed_no_in_words, ended_in_words, yes_and_no
 from marketplace.referrals.figures import leads_with_address
 from marketplace.referrals.fraud.words import cases_of, said_of, said_of_reward
 from marketplace.referrals.models import Consent, FraudCase, Lead, Moderation, Reward, RewardState, Stage
@@ -93,16 +93,16 @@ def _word_next(lead: Lead, word: BuyersWord, audience: Audience, read: Read | No
         return ("The buyer bought, and it counts: fund the bounty, then the sale is recorded." if is_business else
                 "The buyer bought, and it counts as soon as the business has funded the bounty again.")
     if word.standing is Standing.DISPUTED and word.dispute is not None:
-        return disputed_no_in_words(word.dispute, reader_of(lead, audience))
+        return disputed_no_in_words(word.dispute, word.says, reader_of(lead, audience))
     if word.is_ruled_against and word.dispute is not None and not is_business:
         ended = ended_in_words(word.dispute, reader_of(lead, audience))
-        return f"The buyer says that they bought, the business that they did not. {ended}"
+        return f"{yes_and_no(word.says)}. {ended}"
     if word.standing is Standing.DENIED and not is_business:
         until = disputes_no_until(lead) if read is None else read.noes.get(lead.id)
         who = "You" if audience is R else "The referrer"
         then = f"{who} may dispute it until {day_in_words(until)}." if until else (
             "It earns nothing unless the sale is recorded.")
-        return f"The buyer says that they bought, the business that they did not. {then}"
+        return f"{yes_and_no(word.says)}. {then}"
     return ""
 
 

@@ -13,7 +13,7 @@ from marketplace.foundation import outbox
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money
-from marketplace.referrals.models import Dispute, Ending, Lead
+from marketplace.referrals.models import Dispute, Ending, Lead, WitnessSaid, WitnessWord
 
 # Of the trail, about the lead: its story is told from them.
 SAID, CONFIRMED, UNANSWERED, DENIED = "word.said", "word.confirmed", "word.unanswered", "word.denied"
@@ -36,8 +36,8 @@ def to_business(said: str) -> str:
 
 @dataclass(frozen=True)
 class BuyersWord:
-    """``due``: by when the business answers; ``why``: what it says, where that is no; ``dispute``: the latest over
-    that no."""
+    """``amount``, ``bought_on``, ``said_at``: as they said first; ``due``: by when the business answers; ``why``: what
+    it says, where that is no; ``dispute``: the latest over that no; ``since``: what they said since, as witness."""
 
     lead_id: str
     report_id: str
@@ -48,6 +48,23 @@ class BuyersWord:
     standing: Standing
     why: str = ""
     dispute: Dispute | None = None
+    since: WitnessWord | None = None
+
+    @property
+    def says(self) -> WitnessSaid:
+        return self.since.said if self.since else WitnessSaid.BOUGHT
+
+    @property
+    def last_amount(self) -> Money:
+        return (self.since and self.since.amount) or self.amount
+
+    @property
+    def last_bought_on(self) -> date:
+        return (self.since and self.since.bought_on) or self.bought_on
+
+    @property
+    def last_said_at(self) -> datetime:
+        return self.since.said_at if self.since else self.said_at
 
     @property
     def is_asked(self) -> bool:

@@ -6,6 +6,9 @@ R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYE
 EVERYONE = frozenset(Audience)
 INSIDERS = frozenset({R, A})
 
+# Told in the words of disputes/witness_words.py.
+WITNESS = ("witness.asked", "witness.answered", "witness.corrected")
+
 Told = tuple[frozenset[Audience], str, str]  # Who reads it, in which words, in which tone.
 
 # The post, and what was given with it.
@@ -59,14 +62,12 @@ THE_BUYER: dict[str, Told] = {
     "post.opened": (frozenset({Y}), "", "mute"),
     "buyer.erased": (frozenset({R, B, A}), "What was kept of the buyer was erased", "mute"),
     "buyer.erasure_asked": (frozenset({A}), "The buyer asked to be erased; something is to be settled first", "warn"),
-    "witness.asked": (EVERYONE - {Y}, "The buyer was asked whether they bought", "info"),
-    "witness.answered": (EVERYONE - {Y}, "The buyer answered as a witness", "info"),
-    "witness.corrected": (EVERYONE - {Y}, "The buyer corrected what they answered as a witness", "info"),
+    **dict.fromkeys(WITNESS, (EVERYONE, "", "info")),
 }
 
 # What became of their “I bought it”.
 THEIR_WORD: dict[str, Told] = {
-    SAID: (EVERYONE, "The buyer says that they bought; the business is asked", "info"),
+    SAID: (EVERYONE, "The buyer said that they bought; the business is asked", "info"),
     CONFIRMED: (EVERYONE, "The business says that they bought", "ok"),
     UNANSWERED: (EVERYONE, "The business did not answer in time: it counts as the buyer says", "ok"),
     DENIED: (EVERYONE, "The business says that there was no purchase", "warn"),

@@ -16,6 +16,7 @@ from marketplace.referrals.asking import BY_REFERRER
 from marketplace.referrals.audience import Audience, reader_of
 from marketplace.referrals.consent import BUYER
 from marketplace.referrals.desk.as_told import is_untold, untold_spans
+from marketplace.referrals.disputes.witness_words import outcome_to_buyer, story_of_witness
 from marketplace.referrals.disputes.words import claimant_in_words, respondent_in_words, title_of
 from marketplace.referrals.fraud.effects import NOT_GENUINE
 from marketplace.referrals.kept_words import words_kept
@@ -24,6 +25,7 @@ from marketplace.referrals.models import (
     Clawback,
     Conversion,
     Dispute,
+    DisputeSide,
     Lead,
     ReasonCode,
     Reward,
@@ -31,7 +33,7 @@ from marketplace.referrals.models import (
     Split,
 )
 from marketplace.referrals.reward_words import part_in_words, thing_in_words
-from marketplace.referrals.story_words import INSIDERS, PASSED_ON, SPOKEN_TO, WORDS, A, B, R, Y
+from marketplace.referrals.story_words import INSIDERS, PASSED_ON, SPOKEN_TO, WITNESS, WORDS, A, B, R, Y
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,25 @@ class Happening:
 
 ONE_OPENING = timedelta(minutes=10)  # A page that is loaded again is one line here; the trail has every one.
 LOOKS = frozenset({"contact.opened", "case.opened", "post.opened", "evidence.file_seen"})
+ENDS = frozenset({"dispute.resolved_for_claimant", "dispute.resolved_for_respondent", "dispute.split",
+                  "dispute.withdrawn"})
 PARTY = {R: "referrer", B: "business", Y: "buyer"}  # The side of a dispute whose story it is too.
 
 
-def tell_story(lead: Lead, audience: Audience) -> list[Happening]:
-    """Oldest first. Actors are named by their part, never by their name, but for admins."""
-    about = _subjects(lead, audience)
+def tell_story(lead: Lead, audience: Audience, *, is_proven: bool = True) -> list[Happening]:
+    """Oldest first. Actors are named by their part, never by their name, but for admins.
+
+    ``is_proven``: not, where a link that was passed on opened the buyer's page: what they say as witness is not in it.
+    """
+    about, as_witness = _subjects(lead, audience), _seen_as_witness(lead) if audience is Y and is_proven else {}
     told, opened_at = [], dict[str, datetime]()
     untold = untold_spans(lead) if audience is not A else []
     written = {one.id: one.text for one in words_kept(lead)}
-    for event in db.session.scalars(audit.events_about(lead.id, *about)):
+    for event in db.session.scalars(audit.events_about(lead.id, *about, *as_witness)):
         if is_untold(event.action, event.created_at, untold):
+            continue
+        if event.subject_id in as_witness:
+            told += _to_witness(event, as_witness[event.subject_id])
             continue
         if event.action in LOOKS:
             look = event.action + event.actor_id
@@ -90,6 +100,21 @@ def _subjects(lead: Lead, audience: Audience) -> dict[str, str]:
     return about | dict.fromkeys(db.session.scalars(select(Split.id).where(Split.lead_id == lead.id)), "")
 
 
+def _seen_as_witness(lead: Lead) -> dict[str, Dispute]:
+    """Disputes of others in which the buyer was asked: of these they read that, what they said, and the end."""
+    return {one.id: one for one in db.session.scalars(select(Dispute).where(
+        Dispute.lead_id == lead.id, Dispute.witness_asked_at.is_not(None),
+        Dispute.claimant_side != DisputeSide.BUYER))}
+
+
+def _to_witness(event: AuditEvent, dispute: Dispute) -> list[Happening]:
+    if event.action in WITNESS:
+        return [Happening(event.created_at, story_of_witness(event, dispute, Y), "", "info")]
+    if event.action not in ENDS:
+        return []
+    return [Happening(event.created_at, outcome_to_buyer(dispute).removesuffix("."), "", "info")]
+
+
 def _which(reward: Reward) -> str:
     whose = ", the buyer’s share" if reward.whom is For.BUYER else ""
     return f"{show_money(reward.amount)} {part_in_words(reward)}{whose}"
@@ -105,8 +130,10 @@ def _words(event: AuditEvent, lead: Lead, audience: Audience, title: str) -> str
         return "Appealed: another moderator looks at it"
     if event.action == "lead.accepted" and audience is not Y and not worst_case(lead.terms).minor:
         return "Accepted by moderation"
-    if event.action.startswith("dispute."):
-        return _of_dispute(title, db.session.get_one(Dispute, event.subject_id), reader_of(lead, audience))
+    if event.action.startswith(("dispute.", "witness.")):
+        dispute = db.session.get_one(Dispute, event.subject_id)
+        return story_of_witness(event, dispute, audience) if event.action in WITNESS else (
+            _of_dispute(title, dispute, reader_of(lead, audience)))
     return SPOKEN_TO[audience].get(event.action, title)
 
 
@@ -120,7 +147,7 @@ def _is_appeal(event: AuditEvent) -> bool:
 
 
 def _more(event: AuditEvent, lead: Lead, audience: Audience, about: str) -> str:
-    is_said = event.action in SPOKEN_TO[audience]  # The title says who.
+    is_said = event.action in SPOKEN_TO[audience] or (event.action in WITNESS and event.actor_id == BUYER)
     parts = [about, "" if is_said else _actor(event.actor_id, lead, audience)]
     if (reason := event.details.get("reason")) and not _is_appeal(event) and _may_read_reason(event, audience):
         parts.append(_reason_in_words(str(reason)))

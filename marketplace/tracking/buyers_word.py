@@ -80,7 +80,7 @@ def say_bought(lead: Lead, *, amount: Money, bought_on: date, is_proven: bool) -
     said = Reported(external_id=lead.id, kind=ReportKind.SALE, amount=amount, at=at, lead_id=lead.id)
     report = Report(**columns_of(lead.business_id, said, source=ConversionSource.BUYER_CONFIRMED, by=BUYER))
     report.lead_id = lead.id
-    report.reasons = ["The buyer says that they bought, and it is their own word that says who told them."]
+    report.reasons = ["The buyer said that they bought, and it is their own word that says who told them."]
     db.session.add(report)
     db.session.flush()
     move_report(report, S.MATCHED, by=BUYER, reason=WAITS_FOR_BUSINESS)

@@ -2,7 +2,7 @@
 from datetime import time
 
 from marketplace.referrals.disputes.words import disputed_no_in_words, ended_in_words
-from marketplace.referrals.models import ConversionSource
+from marketplace.referrals.models import ConversionSource, WitnessSaid
 from marketplace.referrals.reward_words import main_reward, reward_next
 from marketplace.tracking.binding import CustomerUnsaid
 from marketplace.tracking.counting import NO_SALE_YET
@@ -75,7 +75,7 @@ def _since_no(outcome: Outcome, to: str | None) -> str:
         earned = f" {reward_next(main_reward(outcome.rewards))}" if outcome.rewards else ""
         return f"{RECORDED_SINCE}{earned}"
     if since.dispute is not None and since.is_disputed:
-        return disputed_no_in_words(since.dispute, to)
+        return disputed_no_in_words(since.dispute, since.word.said if since.word else WitnessSaid.BOUGHT, to)
     if since.dispute is not None and since.is_ruled_against:
         return f"It is not counted. {ended_in_words(since.dispute, to)}"
     return BY_REASON[SAID_NO]

@@ -9,6 +9,7 @@ from sqlalchemy.orm import aliased
 from marketplace.foundation.db import db
 from marketplace.referrals.deadlines import add_business_days
 from marketplace.referrals.disputes.queries import OVER_A_SALE, disputes_over_sales
+from marketplace.referrals.disputes.witness_words import last_heard
 from marketplace.referrals.kept_words import words_beside
 from marketplace.referrals.models import (
     Conversion,
@@ -19,6 +20,7 @@ from marketplace.referrals.models import (
     FraudCase,
     Lead,
     Stage,
+    WitnessWord,
 )
 from marketplace.referrals.queries import FINDING, FINDING_ENDED_AT, find_conversion, has_finding
 from marketplace.referrals.said_bought import DENIED, BuyersWord, LeadIds, Standing
@@ -45,11 +47,12 @@ IN_DISPUTE = _TURNED_DOWN & ~IS_SOLD & exists().where(
 @dataclass(frozen=True)
 class Since:
     """What became of a word that was turned down. ``is_told_elsewhere``: another report counts that sale;
-    ``dispute``: the latest over it, while no sale is recorded."""
+    ``dispute``: the latest over it, while no sale is recorded; ``word``: what the buyer said since, as witness."""
 
     sale: Conversion | None = None
     is_told_elsewhere: bool = False
     dispute: Dispute | None = None
+    word: WitnessWord | None = None
 
     @property
     def is_disputed(self) -> bool:
@@ -61,7 +64,7 @@ class Since:
 
 
 def read_since(reports: Sequence[Report]) -> dict[str, Since]:
-    """By report, of those among them that are a buyer's word and were turned down; in two statements."""
+    """By report, of those among them that are a buyer's word and were turned down; in a few statements."""
     down = {one.id: one.lead_id for one in reports if one.source is ConversionSource.BUYER_CONFIRMED
             and one.state is S.REJECTED and one.reason in {SAID_NO, RECORDED} and one.lead_id}
     if not down:
@@ -70,8 +73,16 @@ def read_since(reports: Sequence[Report]) -> dict[str, Since]:
         select(Conversion, exists().where(Report.conversion_id == Conversion.id)).where(
             Conversion.lead_id.in_(down.values()), Conversion.kind == ConversionKind.SALE))}
     disputes = disputes_over_sales([lead_id for lead_id in down.values() if lead_id not in sales])
-    return {report_id: sales.get(lead_id) or Since(dispute=disputes.get(lead_id))
+    heard, said_at = last_heard(list(down.values())), {one.id: one.created_at for one in reports}
+    return {report_id: replace(sales.get(lead_id) or Since(dispute=disputes.get(lead_id)),
+                               word=_since(heard.get(lead_id), said_at[report_id]))
             for report_id, lead_id in down.items()}
+
+
+def _since(heard: Dispute | None, said_at: datetime) -> WitnessWord | None:
+    """What they said as witness, unless they said that they bought after it."""
+    word = heard.proven_word if heard else None
+    return word if word and word.said_at > said_at else None
 
 
 def waits(report: Report) -> bool:
@@ -112,7 +123,8 @@ def read_words(lead_ids: LeadIds) -> dict[str, BuyersWord]:
     noes, disputes = say_noes(denied), disputes_over_sales(denied)
     for lead_id in denied:
         words[lead_id] = _after_no(words[lead_id], noes[lead_id], disputes.get(lead_id))
-    return words
+    heard = last_heard(list(words))
+    return {lead_id: replace(word, since=_since(heard.get(lead_id), word.said_at)) for lead_id, word in words.items()}
 
 
 def _after_no(word: BuyersWord, why: str, dispute: Dispute | None) -> BuyersWord:

@@ -139,7 +139,7 @@ class TestForSixAsForThree:
 
         def ask():
             said = [words_of(browser.page(path)) for browser, path in pages]
-            assert "The bank asks." in said[0] and "the business that they did not. You may dispute it until" in said[1]
+            assert "The bank asks." in said[0] and "the business says that they did not. You may dispute it until" in said[1]
             told = []
             for secret, path in asked:
                 answer = anonymous.get(f"/api/v1/{path}", headers={"Authorization": f"Bearer {secret}"})

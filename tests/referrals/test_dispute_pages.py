@@ -1,4 +1,5 @@
 """Disputes by HTTP, in the eyes of both sides, of the buyer as witness, and of the admin."""
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -7,6 +8,7 @@ from marketplace.foundation.db import db, transaction
 from marketplace.identity.api_keys import create_key
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind
+from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.data_link import data_link
 from marketplace.referrals.models import (
     Buyer,
@@ -77,11 +79,15 @@ def test_a_ghost_close_from_the_claim_to_the_money(lost, bounty, ana, wes, mona,
     assert "Did you buy from Westside Auto?" in question and "I would rather not say" in question and "Ana Flores" in question
     assert db.session.query(WitnessAnswer).count() == 0  # Opening it changes nothing.
     answer = anonymous.submit(asked, {"said": "bought", "bought_on": "2026-11-02", "amount": "28000", "note": "Ask my wife."})
-    assert "Thank you" in answer.text
+    assert "Thank you" in answer.text and "“Yes, I bought from them.” On 2 Nov 2026, for about $28,000." in answer.text
     assert "does not show who opened" not in words_of(as_user(ana).page(here))
     for reader in (ana, wes):
         said = words_of(as_user(reader).page(here))
         assert "Yes, I bought from them" in said and "$28,000" in said and "Ask my wife" not in said and DAVID not in said
+
+        assert "The buyer as witness: “Yes, I bought from them.”" in words_of(as_user(reader).page(f"/leads/{lost.id}"))
+    own = urlsplit(buyer_link(again(lost), MAILED)).path
+    assert "You answered as a witness" in (page := words_of(anonymous.page(own))) and "$28,000" in page and "Ask my wife" not in page
 
     buyer = db.session.get_one(Buyer, again(lost).buyer_id)
     theirs = words_of(anonymous.page(data_link(buyer).removeprefix("http://localhost")))
@@ -105,6 +111,9 @@ def test_a_ghost_close_from_the_claim_to_the_money(lost, bounty, ana, wes, mona,
     work()
     for reader in (ana, wes):
         assert WHY in body_of(mailbox.last_to(reader.email)) and WHY in words_of(as_user(reader).page(here))
+    told = mailbox.last_to(DAVID)
+    assert str(told["Subject"]) == "What came of your answer" and "the sale is recorded. What Ana Flores gets" in body_of(told)
+    assert "the sale is recorded" in words_of(anonymous.page(own)) and WHY not in body_of(told) and "$1,000" not in body_of(told)
     said, at_theirs = (words_of(as_user(reader).page(here)) for reader in (ana, wes))
     assert "For you" in said and "decided for you" in said and "decided for you" in body_of(mailbox.last_to(ana.email))
     assert "For the referrer" in at_theirs and "decided for you" not in at_theirs

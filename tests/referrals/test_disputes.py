@@ -1,9 +1,10 @@
 """Disputes through their verbs and jobs: who may claim what, the clocks, the freeze, what each end posts."""
 from datetime import date, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from lxml import html
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.exc import DatabaseError
 
 from marketplace.bounties.models import Happening, NonCash, RewardKind
@@ -20,6 +21,8 @@ from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import AccountKind, Payable, TransferStop
 from marketplace.payments.money_in import funds
 from marketplace.payments.money_out import stops
+from marketplace.referrals.asking import MAILED as BUYERS_MAIL
+from marketplace.referrals.asking import buyer_link
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.clawbacks import preview_clawback, refund_sale
 from marketplace.referrals.consent import withdraw_consent
@@ -65,6 +68,7 @@ from marketplace.referrals.models import (
     RewardState,
     SplitState,
     Stage,
+    Suppression,
     WitnessSaid,
 )
 from marketplace.referrals.next_step import next_step
@@ -74,6 +78,8 @@ from marketplace.referrals.reward_letters import reward_earned
 from marketplace.referrals.reward_words import reward_next
 from marketplace.referrals.sharing import SplitFixed, answer_split, find_split, offer_share, propose_split
 from marketplace.referrals.stages import change_stage, win_lead
+from marketplace.referrals.suppression import hash_email
+from marketplace.referrals.timeline import tell_story
 from tests.browsing import body_of, end_reading, words_of
 from tests.factories import PERCENT, accept, consent, flat, fund_bounty, make_bounty, make_user, win
 from tests.referrals.steps import actions_on, again, do, holds, point
@@ -278,6 +284,7 @@ class TestAnswering:
     def test_nothing_that_was_said_is_changed_but_it_can_be_emptied(self, lost, ana):
         dispute = opened(lost, ana)
         for change in ("UPDATE dispute_statements SET text = 'x'", "UPDATE dispute_statements SET text = NULL, side = 'buyer'",
+                       "UPDATE dispute_statements SET text = NULL, said = 'bought'",
                        "DELETE FROM dispute_statements"):
             with pytest.raises(DatabaseError, match="immutable"), transaction():
                 db.session.execute(text(change))
@@ -814,14 +821,20 @@ class TestWitness:
         link = witness_link(fresh(dispute), is_mailed=mailed).rsplit("/", 1)[1]
         do(answer_as_witness, fresh(dispute), said, purpose=MAILED if mailed else PASSED_ON, token=link, **more)
 
-    def test_is_mailed_only_while_the_yes_stands(self, lost, ana, wes, work, mailbox):
+    def test_is_mailed_only_while_the_yes_stands(self, lost, ana, wes, work, mailbox, anonymous):
         do(withdraw_consent, again(lost))
         dispute = self.asked(lost, ana, wes)
         work()
-        assert dispute.witness_by_mail is False and "/witness/" in body_of(mailbox.last_to(ana.email))
+        assert dispute.witness_by_mail is False and "/witness/" in (asked := body_of(mailbox.last_to(ana.email)))
         assert all("question" not in str(one["Subject"]) for one in mailbox.to("david@example.com"))
+        theirs = urlsplit(witness_link(dispute, is_mailed=False)).path
+        assert "would settle" not in asked + anonymous.get(theirs).text, "it does not show who says it"
         self.answer(dispute, mailed=False, bought_on=today(), amount=usd(9))
         assert fresh(dispute).witness.is_proven is False
+        for audience, says in ((Audience.REFERRER, "You were given a link for the buyer"), (Audience.BUYER, "for you, to ask")):
+            told = " ".join(one.title for one in tell_story(again(lost), audience))
+            assert says in told and "which does not show by whom: “Yes, I bought" in told and "answered as a witness" not in told
+        assert "as witness" not in anonymous.get(urlsplit(buyer_link(again(lost), BUYERS_MAIL)).path).text
         with pytest.raises(NotFromMail):  # Whoever passed the link on would speak as the buyer.
             do(correct_answer, fresh(dispute), WitnessSaid.NOT_BOUGHT, purpose=PASSED_ON, why="They lie.",
                token=witness_link(fresh(dispute), is_mailed=False).rsplit("/", 1)[1])
@@ -844,6 +857,20 @@ class TestWitness:
         anonymous.post(form.action, data=dict(form.form_values()))
         work()
         assert str(mailbox.last_to("david@example.com")["Subject"]) == "A new link to your page"
+
+    def test_who_said_never_hears_nothing_of_the_outcome(self, lost, ana, wes, mona, work, mailbox):
+        dispute = self.asked(lost, ana, wes)
+        self.answer(dispute)
+        do(escalate, fresh(dispute), by=ana)
+        with transaction():
+            db.session.add(Suppression(hash=hash_email("david@example.com")))
+        do(rule, fresh(dispute), by=mona, **FOR_RESPONDENT)
+        work()
+        assert all("came of your answer" not in str(one["Subject"]) for one in mailbox.to("david@example.com"))
+        with transaction():
+            db.session.execute(delete(Suppression))
+        [unsent] = LETTERS["witness_told"](dispute.id)
+        assert "Your purchase itself is not touched by that." in unsent.text
 
     def test_answers_once_and_not_after_the_end(self, lost, ana, wes):
         dispute = self.asked(lost, ana, wes)

@@ -19,8 +19,9 @@ from marketplace.referrals.disputes.answering import contest_claim, escalate
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.ruling import rule
 from marketplace.referrals.disputes.subjects import Claim
+from marketplace.referrals.disputes.witness import MAILED as MAILED_WITNESS
 from marketplace.referrals.disputes.witness import PASSED_ON as PASSED_ON_WITNESS
-from marketplace.referrals.disputes.witness import NotFromMail, correct_answer, witness_link
+from marketplace.referrals.disputes.witness import NotFromMail, answer_as_witness, correct_answer, witness_link
 from marketplace.referrals.models import (
     Conversion,
     ConversionSource,
@@ -136,7 +137,7 @@ def test_a_no_is_told_to_buyer_and_referrer_who_may_dispute_it_for_thirty_days(
         assert "They only looked at it." in page and until in page and "Thank you" not in page
     anas, path = as_user(ana), f"/leads/{lead.id}"
     for place in (path, f"/conversions/{said}"):
-        assert until in read(anas, place) and anas.page(place).xpath(f"//a[@href='/leads/{lead.id}/disputes/new']")
+        assert until in read(anas, place) and len(anas.page(place).xpath(f"//a[@href='/leads/{lead.id}/disputes/new']")) == 1
     for place in (path, f"/conversions/{said}"):
         assert "The business says that it is not so: They only looked at it." in read(anas, place)
     begun = anas.page(f"/leads/{lead.id}/disputes/new")
@@ -173,9 +174,23 @@ def act(verb, dispute_id, by, **said):
         verb(db.session.get_one(Dispute, dispute_id), by=db.session.get_one(User, by.id), **said)
 
 
-def sum_to_rule_on(admin, dispute_id):
-    """What the ruling form is filled in with."""
-    return [value for value in admin.page(f"/admin/disputes/{dispute_id}").xpath("//input[@name='amount']/@value") if value]
+def filled_in(admin, dispute_id):
+    """Sum and day that the ruling form begins with."""
+    page = admin.page(f"/admin/disputes/{dispute_id}")
+    return ["".join(page.xpath(f"//input[@name='{name}']/@value")) for name in ("amount", "sold_on")]
+
+
+def story_of(lead, audience):
+    end_reading()
+    return [one.title for one in tell_story(db.session.get_one(Lead, lead.id), audience)]
+
+
+def answer(disputed, said, **more):
+    """By the link in our mail."""
+    link = witness_link(db.session.get_one(Dispute, disputed), is_mailed=True).rpartition("/")[2]
+    with transaction():
+        answer_as_witness(db.session.get_one(Dispute, disputed), said, purpose=MAILED_WITNESS, token=link, **more)
+    end_reading()
 
 
 def marks_of(who, path):
@@ -251,7 +266,7 @@ def test_a_witness_reads_what_they_said_before_and_may_correct_a_slip_until_it_i
     assert "Correct my answer" in anonymous.submit(asked, {"said": "bought"}).text
     assert not anonymous.page(asked).xpath("//input[@name='said'][@checked]")
     slip = {"said": "not_bought", "why": "I had another shop in mind."}
-    assert "Correct my answer" not in anonymous.get(passed_on).text
+    assert "Correct my answer" not in anonymous.get(passed_on).text and "I bought from them" not in read(anonymous, passed_on)
     with pytest.raises(NotFromMail):
         correct_answer(db.session.get_one(Dispute, disputed), WitnessSaid.RATHER_NOT, purpose=PASSED_ON_WITNESS,
                        token=passed_on.rpartition("/")[2], why="I would rather not.")
@@ -265,16 +280,65 @@ def test_a_witness_reads_what_they_said_before_and_may_correct_a_slip_until_it_i
     assert "witness, corrected" in str(as_json(DAVID)["entries"])
     act(escalate, disputed, ana)
     ruling = {"outcome": DisputeState.RESOLVED_FOR_CLAIMANT, "reason": "So it stands in the order book."}
-    assert sum_to_rule_on(as_user(mona), disputed) == [], "not the claimant's, once the buyer takes the purchase back"
+    assert filled_in(as_user(mona), disputed) == ["", ""], "not the claimant's, once the buyer takes the purchase back"
     with pytest.raises(Invalid, match="read it, and say what the sale was"):
         act(rule, disputed, mona, **ruling)
-    for sum_named in ({"amount": "21500"}, {"amount": ""}):
-        anonymous.submit(asked, {"said": "bought", "bought_on": bought_on.isoformat(), "why": "I did. For about $9.", **sum_named}, action="/correction")
-        assert sum_to_rule_on(as_user(mona), disputed) == ["21500.00"], "the newest that names one"
-    act(rule, disputed, mona, **ruling, sale=make.SALE)
-    assert db.session.scalars(select(Conversion)).one().source is ConversionSource.RULING, "no longer the buyer's own word"
+    before = bought_on - timedelta(days=3)
+    again = {"said": "bought", "why": "I did. For about $9."}
+    anonymous.submit(asked, {**again, "bought_on": before.isoformat(), "amount": "21500"}, action="/correction")
+    assert filled_in(as_user(mona), disputed) == ["21500.00", before.isoformat()]
+    for place in (f"/leads/{lead.id}", here):
+        assert "$21,500" in read(as_user(owner), place) and day_in_words(before) in read(as_user(owner), place)
+    anonymous.submit(asked, {**again, "bought_on": "", "amount": ""}, action="/correction")
+    assert filled_in(as_user(mona), disputed) == ["", ""], "of the last correction alone"
+    with pytest.raises(Invalid) as refused:
+        act(rule, disputed, mona, **ruling)
+    assert refused.value.fields.keys() == {"amount", "sold_on"}
+    act(rule, disputed, mona, **ruling, sale=make.SALE, sold_on=bought_on)
+    assert db.session.scalars(select(Conversion)).one().source is ConversionSource.BUYER_CONFIRMED, "they say so at last"
     over = read(anonymous, asked)
-    assert "Correct my answer" not in over and "another shop in mind" in over
+    assert "Correct my answer" not in over and "another shop in mind" in over and "the sale is recorded" in over
+
+
+def test_once_a_witness_takes_the_purchase_back_everybody_reads_that_and_who_answered_hears_the_outcome_once(
+        lead, owner, ana, said, as_user, anonymous, work, mailbox):
+    deny(said, owner)
+    disputed, mona = dispute(lead, ana), make.make_user("Mona", is_admin=True)
+    act(contest_claim, disputed, owner, text="They only looked at it.")
+    assert "your answer would settle it" in read(anonymous, pages_of(lead)[0])
+    answer(disputed, WitnessSaid.NOT_BOUGHT, note="Leave me out.")
+    here, why, says_no = f"/leads/{lead.id}", f"/conversions/{said}", "“No, I did not buy from them.”"
+    for who in (owner, ana, mona):
+        for place in (here, why, f"/disputes/{disputed}"):
+            page = read(as_user(who), place)
+            assert says_no in page and "The buyer says that they bought" not in page and "Leave me out" not in page.replace(
+                "for you alone: “Leave me out.”", ""), (who.name, place)
+    assert "now that they did not buy; the business says so too, and you dispute it." in read(as_user(ana), "/leads")
+    assert "now that they did not buy; you say so too" in read(as_user(owner), f"/businesses/{lead.business_id}/leads")
+    for place in pages_of(lead):
+        page = read(anonymous, place)
+        assert says_no in page and "What you said of a purchase" in page and "would settle it" not in page
+    act(escalate, disputed, ana)
+    assert filled_in(as_user(mona), disputed) == ["", ""], "not the claimant's"
+    with pytest.raises(Invalid):
+        act(rule, disputed, mona, outcome=DisputeState.RESOLVED_FOR_CLAIMANT, reason="So it stands in the order book.")
+    act(rule, disputed, mona, outcome=DisputeState.RESOLVED_FOR_RESPONDENT, reason="Only the two know why.")
+    work()
+    told = [one for one in mailbox.to(DAVID) if "What came of your answer" in str(one["Subject"])]
+    assert len(told) == 1 and says_no in body_of(told[0]) and "An admin has decided: no sale is recorded." in body_of(told[0])
+    assert "Only the two know why" not in body_of(told[0]) and "$" not in body_of(told[0])
+    assert "What came of your answer" not in "".join(str(one["Subject"]) for who in (owner, ana) for one in mailbox.to(who.email))
+    for audience, asked, said_no, ended in (
+            (Audience.REFERRER, "The buyer was asked by our mail", "The buyer answered", "The dispute ended for the business"),
+            (Audience.BUSINESS, "The buyer was asked by our mail", "The buyer answered", "The dispute ended for you"),
+            (Audience.ADMIN, "The buyer was asked by our mail", "The buyer answered", "The dispute ended for the business"),
+            (Audience.BUYER, "You were asked", "You answered", "An admin has decided: no sale is recorded")):
+        story = story_of(lead, audience)
+        assert f"{asked} whether {'you' if asked.startswith('You') else 'they'} bought" in story
+        assert f"{said_no} as a witness: {says_no}" in story and ended in story
+    assert not any("dispute" in title for title in story_of(lead, Audience.BUYER)), "what the two say is theirs"
+    passed_on = read(anonymous, urlsplit(buyer_link(lead)).path)
+    assert "as a witness" not in passed_on and says_no not in passed_on and "An admin has decided" not in passed_on
 
 
 def test_a_no_that_an_admin_ruled_for_stays_not_counted_and_says_who_decided(lead, owner, ana, said, as_user, anonymous):

@@ -9,6 +9,7 @@
     clocks       reminders; silence is for the claimant
     freezing     the sum at issue waits, and no more
     witness      the buyer is asked what happened, by a private link
+    witness_words  what they say by now, and what came of it, as each reader reads it
     ruling       an admin decides, with a reason that both sides read
     remedies     what the end of a dispute posts, by the verbs that earn and take back
     queries      who sees what; the queue; what stands beside a record

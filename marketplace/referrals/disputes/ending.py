@@ -1,4 +1,5 @@
-"""However a dispute ends: what waited goes on, what follows is posted, both sides are told; all in one transaction."""
+"""However a dispute ends: what waited goes on, what follows is posted, both sides and the witness are told; all in one
+transaction."""
 from marketplace.foundation import outbox
 from marketplace.foundation.money import BASIS
 from marketplace.referrals.disputes import lifecycle
@@ -35,3 +36,5 @@ def _end(
     free_set_aside(dispute)
     outbox.promise("send_letter", letter="dispute_ended", dispute_id=dispute.id)
     outbox.promise("note_claim_ended", dispute_id=dispute.id)  # A sale that was claimed, perhaps.
+    if dispute.proven_word is not None:
+        outbox.promise("send_letter", key=f"witness_told:{dispute.id}", letter="witness_told", dispute_id=dispute.id)

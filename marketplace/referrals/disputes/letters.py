@@ -14,17 +14,23 @@ from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.disputes.permissions import claimant_reads, may_rule, respondent_reads
 from marketplace.referrals.disputes.queries import FOR_ADMINS, LIVE
 from marketplace.referrals.disputes.witness import may_be_mailed, witness_link
+from marketplace.referrals.disputes.witness_words import meaning_to_buyer, outcome_to_buyer, say_word, would_settle
 from marketplace.referrals.disputes.words import claimant_in_words, ended_in_words, next_in_words, title_of
 from marketplace.referrals.letters import to_members
 from marketplace.referrals.models import (
     Buyer,
+    Consent,
     Dispute,
     DisputeSide,
     DisputeState,
     Lead,
     Respondent,
+    Suppression,
 )
+from marketplace.referrals.suppression import hash_email
 
+WITNESS_WHY = ("You get this mail because you answered our question about a business on Fingerpost. "
+               "It is the only one about what came of it.")
 BUYER_WHY = ("You get this mail because you were introduced to a business on Fingerpost and said yes to it. "
              "We ask this once.")
 
@@ -161,14 +167,16 @@ def witness_asked(dispute_id: str) -> list[Mail]:
         return []
     if dispute.witness_by_mail and may_be_mailed(lead):
         buyer = db.session.get_one(Buyer, lead.buyer_id)
+        about = "what you paid there. What you say of it would help to decide that."
+        if would_settle(dispute, is_proven=True):
+            about = "whether you bought something there. Your word would settle it."
         return [compose(
             str(buyer.email), "One question, if you like",
-            f"{lead.referrer.name} introduced you to {lead.business.name}. The two see differently whether you bought "
-            "something there. Your word would settle it.",
+            f"{lead.referrer.name} introduced you to {lead.business.name}. The two see differently {about}",
             "One page, no account. You may also say that you would rather not, and nobody minds.",
             name=buyer.name or "", why=BUYER_WHY, action=("Answer", witness_link(dispute, is_mailed=True)))]
     return _to_person(
-        lead.referrer_id, dispute, "The buyer could settle your dispute",
+        lead.referrer_id, dispute, "The buyer could help to decide your dispute",
         "We may not write to the buyer ourselves. If you know them, pass this link on to them alone; there they can "
         "say whether they bought, or that they would rather not:", witness_link(dispute, is_mailed=False),
         label="Open the dispute")
@@ -182,6 +190,24 @@ def witness_answered(dispute_id: str) -> list[Mail]:
     return [*_to_claimant(dispute, *said), *_to_respondent(dispute, *said)]
 
 
+def witness_told(dispute_id: str) -> list[Mail]:
+    """The buyer who answered from our mail, once, while they have not taken their yes back nor said never."""
+    dispute = _dispute(dispute_id)
+    lead, word = db.session.get_one(Lead, dispute.lead_id), dispute.proven_word
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    if word is None or dispute.ended_at is None or lead.consent is not Consent.GRANTED or not buyer.email:
+        return []
+    if db.session.get(Suppression, hash_email(buyer.email)) is not None:
+        return []
+    return [compose(
+        buyer.email, "What came of your answer",
+        f"We asked you about {lead.business.name}, to which {lead.referrer.name} introduced you. "
+        f"You said: {say_word(word)}",
+        f"{outcome_to_buyer(dispute)} {meaning_to_buyer(dispute, word)}",
+        "Nothing more is needed of you, and you owe nobody anything by it. Thank you for answering.",
+        name=buyer.name or "", why=WITNESS_WHY, action=("See what you said", witness_link(dispute, is_mailed=True)))]
+
+
 def witness_corrected(dispute_id: str) -> list[Mail]:
     dispute = _dispute(dispute_id)
     if dispute.state not in LIVE:
@@ -193,6 +219,6 @@ def witness_corrected(dispute_id: str) -> list[Mail]:
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
         dispute_opened, dispute_reminded, dispute_contested, dispute_escalated, dispute_waits, dispute_overdue,
-        dispute_ended, witness_asked, witness_answered, witness_corrected,
+        dispute_ended, witness_asked, witness_answered, witness_corrected, witness_told,
     )
 }

@@ -119,10 +119,9 @@ def _qualify(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
 
 
 def _source(dispute: Dispute) -> ConversionSource:
-    """Whoever has a link that was passed on may be anybody."""
-    said = dispute.witness
-    is_confirmed = said is not None and said.is_proven and said.said is WitnessSaid.BOUGHT and not (
-        dispute.corrections)
+    """By what the buyer says at last. Whoever has a link that was passed on may be anybody."""
+    word = dispute.proven_word
+    is_confirmed = word is not None and word.said is WitnessSaid.BOUGHT
     return ConversionSource.BUYER_CONFIRMED if is_confirmed else ConversionSource.RULING
 
 

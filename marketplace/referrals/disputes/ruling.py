@@ -14,7 +14,15 @@ from marketplace.referrals.disputes.opening import take_up
 from marketplace.referrals.disputes.permissions import has_no_stake, judges_own
 from marketplace.referrals.disputes.queries import lock_dispute
 from marketplace.referrals.disputes.remedies import Finding
-from marketplace.referrals.models import Dispute, DisputeKind, DisputeState, Ending, Lead
+from marketplace.referrals.models import (
+    Dispute,
+    DisputeKind,
+    DisputeState,
+    Ending,
+    Lead,
+    WitnessSaid,
+    WitnessWord,
+)
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.sale_value import recorded_value
 from marketplace.referrals.stages import check_sale_itself
@@ -35,8 +43,8 @@ def rule(
     """escalated -> resolved_for_claimant | resolved_for_respondent | split, and what follows from it is posted.
 
     ``share_bps``: of a split, what the claimant gets of what is at issue; ``sale``, ``sold_on``: the sale as found,
-    else as claimed; the sum has to be said where the witness has corrected what they said. An open one can only be
-    turned down: it is taken up first.
+    else as claimed; where the buyer says otherwise by now, sum and day have to be said, but for a day that they name.
+    An open one can only be turned down: it is taken up first.
     """
     _check_ruler(dispute, by, "rule on this dispute")
     lead = lock_dispute(dispute)
@@ -53,14 +61,31 @@ def rule(
         end_for_respondent(dispute, ended_by=Ending.RULING, by=by.id)
         return
     share = _share(dispute, outcome, share_bps)
-    if sale is None and dispute.corrections and KINDS[dispute.kind].has_sale:
-        raise Invalid("The buyer has corrected what they said: read it, and say what the sale was.",
-                      fields={"amount": ["The sale, as you find it."]})
+    if other := other_word(dispute):
+        sold_on = sold_on or other.bought_on
+        _check_said(dispute, sale, sold_on)
     found = sale or dispute.sale
     if found is not None and (sale or sold_on) and KINDS[dispute.kind].has_sale:
         check_sale_itself(lead, found, sold_on or dispute.happened_on)
         _check_is_more(dispute, lead, found)
     end_for_claimant(dispute, ended_by=Ending.RULING, by=by.id, finding=Finding(share, sale, sold_on))
+
+
+def other_word(dispute: Dispute) -> WitnessWord | None:
+    """What the buyer says by the link in our mail, where they have corrected it, or deny the purchase: then what the
+    claimant says of the sale stands for nothing."""
+    word = dispute.proven_word
+    is_other = word is not None and (word.is_corrected or word.said is WitnessSaid.NOT_BOUGHT)
+    return word if is_other and KINDS[dispute.kind].has_sale else None
+
+
+def _check_said(dispute: Dispute, sale: Money | None, sold_on: date | None) -> None:
+    missing = {} if sale else {"amount": ["The sale, as you find it."]}
+    if sold_on is None and dispute.kind is not DisputeKind.WRONG_AMOUNT:
+        missing["sold_on"] = ["The day of the sale, as you find it."]
+    if missing:
+        raise Invalid("The buyer says something else by now: read it, and say what the sale was, and when.",
+                      fields=missing)
 
 
 def _check_ruler(dispute: Dispute, by: User, action: str) -> None:

@@ -115,7 +115,8 @@ class WitnessOutput(Schema):
 
 
 class DisputeOutput(Schema):
-    """``at_issue`` is reward; ``sale`` what was sold for, as claimed; ``share_bps`` what a split gave the claimant."""
+    """``at_issue`` is reward; ``sale`` what was sold for, as claimed; ``share_bps`` what a split gave the claimant;
+    ``witness`` what the buyer answered, ``witness_now`` what they say by their last correction, else the same."""
 
     id = fields.String()
     kind = fields.String()
@@ -136,5 +137,6 @@ class DisputeOutput(Schema):
     share_bps = fields.Integer(allow_none=True)
     statements = fields.List(fields.Nested(StatementOutput))
     witness = fields.Nested(WitnessOutput, allow_none=True)
+    witness_now = fields.Nested(WitnessOutput, attribute="witness_word", allow_none=True)
     version = fields.Integer()
     created_at = fields.AwareDateTime()

@@ -1,6 +1,5 @@
 """The buyer is asked, once, whether they bought: by a private link that is good for nothing else. Until it is decided
 they may correct what they answered."""
-import re
 from datetime import date
 
 from flask import current_app
@@ -9,7 +8,7 @@ from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.crypto import keyed_hash, sign, unsign
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid, require
-from marketplace.foundation.money import Money, parse_amount, show_money
+from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.referrals.asking import link_ends
@@ -34,8 +33,6 @@ from marketplace.referrals.suppression import hash_email
 
 MOST_CORRECTIONS = 3
 INSTEAD = "This instead of what I answered first: "  # How a correction begins; then their own words.
-BOUGHT_INSTEAD = re.compile(re.escape(INSTEAD + SAID_AS_WITNESS[WitnessSaid.BOUGHT].removesuffix("."))
-                            + r"(?: on \d+ \w+ \d+)?(?: for about [^\d.]*([\d,]+(?:\.\d+)?))?\. ")
 PASSED_ON = "witness"  # A link that the referrer passes on: it proves nothing about who opens it.
 MAILED = "witness-mail"  # A link mailed to the address that the buyer confirmed.
 
@@ -135,30 +132,20 @@ def correct_answer(
                           next_step="Open the link in the mail that we sent to you.")
     if len(dispute.corrections) >= MOST_CORRECTIONS:
         raise WitnessOver(f"You have corrected it {MOST_CORRECTIONS} times.", next_step="An admin reads all of it.")
+    is_sale = said is WitnessSaid.BOUGHT
     words = SAID_AS_WITNESS[said].removesuffix(".")
-    if said is WitnessSaid.BOUGHT:
+    if is_sale:
         _check_sale(lead, bought_on, amount)
         words += f" on {day_in_words(bought_on)}" if bought_on else ""
         words += f" for about {show_money(amount)}" if amount else ""
-    db.session.add(DisputeStatement(
-        dispute_id=dispute.id, side=DisputeSide.BUYER, said_by=BUYER,
-        text=f"{INSTEAD}{words}. {why}"))
+    statement = DisputeStatement(
+        dispute_id=dispute.id, side=DisputeSide.BUYER, said_by=BUYER, text=f"{INSTEAD}{words}. {why}", said=said,
+        bought_on=bought_on if is_sale else None, amount_minor=amount.minor if is_sale and amount else None)
+    db.session.add(statement)
     db.session.flush()
     db.session.refresh(dispute, ["statements"])
-    audit.record("witness.corrected", dispute.id, by=BUYER)
+    audit.record("witness.corrected", dispute.id, by=BUYER, statement=statement.id)
     outbox.promise("send_letter", letter="witness_corrected", dispute_id=dispute.id)
-
-
-def corrected_sale(dispute: Dispute) -> Money | None:
-    """The sum that they named last, as their corrections are worded; None once they take the purchase back, or name
-    none."""
-    for one in reversed(dispute.corrections):
-        said = BOUGHT_INSTEAD.match(one.text or "")
-        if said is None:
-            return None
-        if said[1]:
-            return parse_amount(said[1], dispute.currency)
-    return None
 
 
 def may_correct(dispute: Dispute, *, purpose: str, token: str) -> bool:

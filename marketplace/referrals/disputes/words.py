@@ -77,12 +77,21 @@ def next_in_words(dispute: Dispute, to: str | None = None) -> str:
     return said.get(dispute.state) or ended_in_words(dispute, to)
 
 
-def disputed_no_in_words(dispute: Dispute, to: str | None = None) -> str:
-    """Over a no of the business to a buyer's “I bought it”, while it is not over."""
+def yes_and_no(said: WitnessSaid, *, to_business: bool = False) -> str:
+    """What the buyer says by now of a purchase, which the business says was none."""
+    business = "you say" if to_business else "the business says"
+    return {
+        WitnessSaid.BOUGHT: f"The buyer says that they bought; {business} that they did not",
+        WitnessSaid.NOT_BOUGHT: f"The buyer says now that they did not buy; {business} so too",
+        WitnessSaid.RATHER_NOT: "The buyer said that they bought, and would rather not say more; "
+                                f"{business} that they did not"}[said]
+
+
+def disputed_no_in_words(dispute: Dispute, said: WitnessSaid, to: str | None = None) -> str:
+    """Over a no of the business to a buyer's “I bought it”, while it is not over; ``said``: what they say by now."""
     claimant, respondent = claimant_in_words(dispute, to), respondent_in_words(dispute, to)
-    no = "you say" if respondent == "you" else f"{respondent} says"
     disputes = "you dispute" if claimant == "you" else f"{claimant} disputes"
-    return f"The buyer says that they bought; {no} that they did not, and {disputes} it. {next_in_words(dispute, to)}"
+    return f"{yes_and_no(said, to_business=respondent == 'you')}, and {disputes} it. {next_in_words(dispute, to)}"
 
 
 def ended_in_words(dispute: Dispute, to: str | None = None) -> str:

@@ -10,6 +10,7 @@ from marketplace.referrals.models.disputes import (
     Respondent,
     WitnessAnswer,
     WitnessSaid,
+    WitnessWord,
 )
 from marketplace.referrals.models.evidence import CheckMoment, CheckOutcome, EvidenceCheck, EvidenceFile, FileKind
 from marketplace.referrals.models.fraud import FOUND_FRAUD, CaseState, FraudCase, FraudScore, Point, Verdict
@@ -65,5 +66,5 @@ __all__ = [
     "Lead", "LeadClaim", "LeadSignature", "LeadSource", "LeadWords", "Moderation", "PartState", "Point",
     "ReasonCode", "Respondent", "Reward", "RewardHold",
     "RewardInKind", "RewardState", "SaleRefund", "Split", "SplitPart", "SplitState", "Stage", "Suppression", "Thing",
-    "Verdict", "WitnessAnswer", "WitnessSaid", "lead_bands",
+    "Verdict", "WitnessAnswer", "WitnessSaid", "WitnessWord", "lead_bands",
 ]

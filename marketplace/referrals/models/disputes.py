@@ -1,4 +1,5 @@
 """Tables of disputes: who claims what of whom, what each side says, what the buyer says as witness. Facts only."""
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -61,6 +62,24 @@ class Ending(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class WitnessSaid(StrEnum):
+    BOUGHT = "bought"
+    NOT_BOUGHT = "not_bought"
+    RATHER_NOT = "rather_not"
+
+
+@dataclass(frozen=True)
+class WitnessWord:
+    """What a witness says, as it stands. ``is_proven``: as that of an answer."""
+
+    said: WitnessSaid
+    bought_on: date | None
+    amount: Money | None
+    said_at: datetime
+    is_proven: bool
+    is_corrected: bool
+
+
 class Dispute(Versioned, Base):
     """A claim of one side against another about one lead, reward or thing.
 
@@ -121,6 +140,23 @@ class Dispute(Versioned, Base):
         return [one for one in self.statements if one.side is DisputeSide.BUYER] if self.witness else []
 
     @property
+    def witness_word(self) -> "WitnessWord | None":
+        """What the witness says now: their last correction, or else their answer."""
+        if self.witness is None:
+            return None
+        last: DisputeStatement | WitnessAnswer = self.corrections[-1] if self.corrections else self.witness
+        amount = None if last.amount_minor is None else Money(last.amount_minor, self.currency)
+        said = last.said or WitnessSaid.RATHER_NOT  # Of a correction that was erased before 0032 nothing is known.
+        return WitnessWord(said, last.bought_on, amount, last.created_at,
+                           is_proven=self.witness.is_proven, is_corrected=bool(self.corrections))
+
+    @property
+    def proven_word(self) -> "WitnessWord | None":
+        """The same where the link in our mail shows that it is the buyer who says it."""
+        word = self.witness_word
+        return word if word and word.is_proven else None
+
+    @property
     def at_issue(self) -> Money:
         return Money(self.at_issue_minor, self.currency)
 
@@ -138,9 +174,14 @@ class Dispute(Versioned, Base):
 
 
 class DisputeStatement(Base):
-    """What one side says, and where it can be seen. Never changed (triggers); it can only be emptied, by an erasure."""
+    """What one side says, and where it can be seen. Never changed (triggers); it can only be emptied, by an erasure.
+
+    Of a correction by the witness also what they say now: ``said``, ``bought_on``, ``amount_minor``.
+    """
 
     __tablename__ = "dispute_statements"
+    __table_args__ = (CheckConstraint("coalesce(said, '') = 'bought' OR (bought_on IS NULL AND amount_minor IS NULL)",
+                                      name="sale_only_if_bought"),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("statement"))
     dispute_id: Mapped[str] = mapped_column(ForeignKey("disputes.id"), index=True)
@@ -148,12 +189,9 @@ class DisputeStatement(Base):
     said_by: Mapped[str]
     text: Mapped[str | None] = mapped_column(EncryptedText)
     link: Mapped[str | None] = mapped_column(EncryptedText)
-
-
-class WitnessSaid(StrEnum):
-    BOUGHT = "bought"
-    NOT_BOUGHT = "not_bought"
-    RATHER_NOT = "rather_not"
+    said: Mapped[WitnessSaid | None] = state_column(WitnessSaid)
+    bought_on: Mapped[date | None]
+    amount_minor: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class WitnessAnswer(Base):

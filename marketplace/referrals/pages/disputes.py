@@ -48,7 +48,7 @@ from marketplace.referrals.disputes.words import (
     state_in_words,
     title_of,
 )
-from marketplace.referrals.models import Dispute, DisputeKind, DisputeSide, DisputeState, Lead
+from marketplace.referrals.models import Dispute, DisputeKind, DisputeSide, DisputeState, Lead, WitnessSaid
 from marketplace.referrals.pages.dispute_acts import act_on_dispute
 from marketplace.referrals.queries import get_lead
 from marketplace.referrals.reward_words import part_in_words, thing_at_start
@@ -111,7 +111,9 @@ def new(lead_id: str) -> Any:
 def _as_the_buyer_said(lead: Lead) -> dict[str, str]:
     """What a referrer's claim of that sale begins with; a business claims a part of a reward."""
     word = word_of(lead)
-    return {"amount": plain_amount(word.amount), "happened_on": word.bought_on.isoformat()} if word else {}
+    if word is None or word.says is not WitnessSaid.BOUGHT:
+        return {}
+    return {"amount": plain_amount(word.last_amount), "happened_on": word.last_bought_on.isoformat()}
 
 
 def _form_page(lead: Lead, form: Form, *, for_business: bool) -> str:

@@ -32,6 +32,7 @@ from marketplace.referrals.disputes.denied import disputes_no_until
 from marketplace.referrals.disputes.permissions import may_claim, reads_as, waits_for
 from marketplace.referrals.disputes.queries import disputes_of_lead
 from marketplace.referrals.disputes.subjects import kinds_for
+from marketplace.referrals.disputes.witness_words import say_word
 from marketplace.referrals.disputes.words import next_in_words, state_in_words, title_of
 from marketplace.referrals.fraud.effects import NOT_GENUINE
 from marketplace.referrals.fraud.queries import standing_of
@@ -167,7 +168,7 @@ def show_lead(
         disputes=disputes, dispute_to_answer=next((one for one in disputes if waits_for(user, one)), None),
         may_dispute=_may_dispute(lead, user), dispute_title=title_of,
         dispute_badge=lambda one: state_in_words(one, reads_as(user, one)),
-        dispute_next=lambda one: next_in_words(one, reads_as(user, one)),
+        dispute_next=lambda one: next_in_words(one, reads_as(user, one)), say_word=say_word,
         **(desk_of(lead, user) if is_case else {}), **_ACTIONS[audience](lead, user, rewards))
 
 

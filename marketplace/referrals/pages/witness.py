@@ -18,6 +18,7 @@ from marketplace.referrals.disputes.witness import (
     may_correct,
     open_witness_link,
 )
+from marketplace.referrals.disputes.witness_words import outcome_to_buyer, say_word, would_settle
 from marketplace.referrals.models import Dispute, Lead, WitnessSaid
 from marketplace.referrals.private_pages import make_private
 from marketplace.referrals.said_bought import BuyersWord, word_of
@@ -53,18 +54,22 @@ def _answer(purpose: str, token: str, form: Form, say: Callable[..., None], word
                 say(open_witness_link(purpose, token), purpose=purpose, token=token, **form.fields)
             return redirect(url_for(".show", purpose=purpose, token=token))
     dispute = open_witness_link(purpose, token)
+    is_theirs = is_witness_proven(dispute, purpose=purpose, token=token)
     return render_template(
         "referrals/witness.html", dispute=dispute, lead=db.session.get_one(Lead, dispute.lead_id), form=form,
-        word=word, purpose=purpose, token=token, today=clock.now().date(),
+        word=word, purpose=purpose, token=token, today=clock.now().date(), say_word=say_word, is_theirs=is_theirs,
+        outcome=outcome_to_buyer(dispute), would_settle=would_settle(dispute, is_proven=is_theirs),
         may_correct=may_correct(dispute, purpose=purpose, token=token)), form.status
 
 
 def _word(dispute: Dispute, purpose: str, token: str) -> BuyersWord | None:
     """Their “I bought it”, for whoever reads their mail: a link that was passed on may be anybody's."""
-    is_theirs = is_witness_proven(dispute, purpose=purpose, token=token)
-    return word_of(db.session.get_one(Lead, dispute.lead_id)) if is_theirs else None
+    if not is_witness_proven(dispute, purpose=purpose, token=token):
+        return None
+    word = word_of(db.session.get_one(Lead, dispute.lead_id))
+    return word if word and word.says is WitnessSaid.BOUGHT else None
 
 
 def _as_said_before(word: BuyersWord | None) -> dict[str, str]:
-    return {"said": WitnessSaid.BOUGHT.value, "bought_on": word.bought_on.isoformat(),
-            "amount": plain_amount(word.amount), "currency": word.amount.currency} if word else {}
+    return {"said": WitnessSaid.BOUGHT.value, "bought_on": word.last_bought_on.isoformat(),
+            "amount": plain_amount(word.last_amount), "currency": word.amount.currency} if word else {}

@@ -12,6 +12,7 @@ from marketplace.foundation.web import Form
 from marketplace.referrals.asking import is_mailed_to
 from marketplace.referrals.consent import open_buyer_link
 from marketplace.referrals.disputes.denied import disputes_no_until
+from marketplace.referrals.disputes.witness_words import next_to_buyer, say_word
 from marketplace.referrals.disputes.words import next_in_words
 from marketplace.referrals.models import Buyer, Consent, Lead
 from marketplace.referrals.private_pages import make_private
@@ -46,7 +47,8 @@ def show(purpose: str, token: str) -> Any:
     word = None if is_found_false(lead.id) else word_of(lead)
     return render_template(
         "tracking/bought.html", lead=lead, form=form, word=word, may_say=may_say_bought(lead),
-        disputes_no_until=disputes_no_until(lead), dispute_next=next_in_words,
+        disputes_no_until=disputes_no_until(lead), dispute_next=next_in_words, say_word=say_word,
+        to_witness=next_to_buyer,
         is_theirs=_is_theirs(lead, purpose, token), purpose=purpose, token=token,
         is_taken_back=lead.consent is Consent.WITHDRAWN,
         latest=(taken_back_at(lead) or clock.now()).astimezone(UTC).date()), form.status

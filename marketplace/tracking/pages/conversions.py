@@ -17,6 +17,7 @@ from marketplace.identity.queries import get_business, get_user
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.disputes.denied import disputes_no_until
 from marketplace.referrals.disputes.permissions import reads_as, waits_for
+from marketplace.referrals.disputes.witness_words import say_word
 from marketplace.referrals.models import ConversionSource, Lead
 from marketplace.referrals.said_bought import to_business
 from marketplace.referrals.schemas import FreezeInput
@@ -147,6 +148,7 @@ def _why(report_id: str, form: Form | None = None) -> Any:
         asks=waits and may_report(user, report.business_id), due=due_of(report) if waits else None,
         say=as_read(next_in_words(outcome, reads_as(user, dispute) if dispute else None)),
         reasons=[as_read(no) if one == NOT_SO else one for one in outcome.reasons], is_day_alone=says_day_alone(report),
+        say_word=say_word,
         moves=[(one, Money(one.moved_minor, one.currency), get_user(one.to_id).name) for one in moves_of(report)],
         may_move=lead is not None and report.state is ReportState.APPROVED and report.kind is not ReportKind.REFUND
         and may_reattribute(user, lead)), form.status if form else 200

@@ -16,6 +16,7 @@ from marketplace.referrals.buyers_share import is_open, shares_of_buyer
 from marketplace.referrals.consent import AlreadyAnswered, has_said_never
 from marketplace.referrals.data_link import data_link
 from marketplace.referrals.disputes.denied import disputes_no_until
+from marketplace.referrals.disputes.witness_words import last_heard, next_to_buyer, say_word
 from marketplace.referrals.disputes.words import next_in_words
 from marketplace.referrals.given import given_beside, given_by_yes
 from marketplace.referrals.in_kind import things_of_lead
@@ -78,19 +79,23 @@ def show_answer(
     lead: Lead, purpose: str, token: str, *, is_second_click: bool = False, refusal: DomainError | None = None
 ) -> str:
     grant, word, is_undone = find_grant(lead), word_of(lead), is_found_false(lead.id)
+    is_own = is_theirs(lead, purpose, token)
     return render_template(
         "referrals/buyer_receipt.html", lead=lead, purpose=purpose, token=token, grant=grant,
         given=given_by_yes(lead, grant) if grant else [],
-        is_second_click=is_second_click, refusal=refusal, is_theirs=is_theirs(lead, purpose, token),
-        data_href=data_link(db.session.get_one(Buyer, lead.buyer_id)) if is_theirs(lead, purpose, token) else None,
+        is_second_click=is_second_click, refusal=refusal, is_theirs=is_own,
+        data_href=data_link(db.session.get_one(Buyer, lead.buyer_id)) if is_own else None,
         shares=shares_of_buyer(lead), things=[one for one in things_of_lead(lead) if one.whom is For.BUYER],
         is_open=is_open, part=part_in_words, what=thing_at_start, is_undone=is_undone,
         next=_nothing if is_undone else lambda one: reward_next(one, Audience.BUYER.value),
         thing_next=_nothing if is_undone else lambda one: thing_next(one, Audience.BUYER.value),
         promised=buyer_share_in_words(lead.terms, ruling_of(lead)), lowered=lowering_of(lead),
-        is_never=has_said_never(lead), story=tell_story(lead, Audience.BUYER), word=None if is_undone else word,
+        is_never=has_said_never(lead), story=tell_story(lead, Audience.BUYER, is_proven=is_own),
+        word=None if is_undone else word,
+        heard=last_heard([lead.id]).get(lead.id) if is_own and not is_undone else None,
         may_say_bought=word is None and not is_undone and is_sale_missing(lead),
-        disputes_no_until=disputes_no_until(lead), dispute_next=next_in_words,
+        disputes_no_until=disputes_no_until(lead), dispute_next=next_in_words, say_word=say_word,
+        to_witness=next_to_buyer,
         has_ended=is_undone or (grant is not None and grant.until < clock.now().date()),
         channel=kinds_of_channel(grant.channel) if grant else "")
 
