@@ -298,6 +298,7 @@ def test_a_witness_reads_what_they_said_before_and_may_correct_a_slip_until_it_i
     assert db.session.scalars(select(Conversion)).one().source is ConversionSource.BUYER_CONFIRMED, "they say so at last"
     over = read(anonymous, asked)
     assert "Correct my answer" not in over and "another shop in mind" in over and "the sale is recorded" in over
+    assert "First you answered: “Yes, I bought from them.”" in over
 
 
 def test_once_a_witness_takes_the_purchase_back_everybody_reads_that_and_who_answered_hears_the_outcome_once(

@@ -46,7 +46,7 @@ def quote(said: WitnessSaid) -> str:
     return f"“{SAID_AS_WITNESS[said]}”"
 
 
-def say_word(word: WitnessWord) -> str:
+def say_word(word: WitnessWord | WitnessAnswer) -> str:
     """``“Yes, I bought from them.” On 2 Nov 2026, for about $28,000.``"""
     day = f"on {day_in_words(word.bought_on)}" if word.bought_on else ""
     amount = f"for about {show_money(word.amount)}" if word.amount else ""
