@@ -12,7 +12,7 @@ from marketplace.referrals.disputes.denied import disputes_no_until, noes_to_dis
 from marketplace.referrals.disputes.words import disputed_no_in_words, ended_in_words, yes_and_no
 from marketplace.referrals.figures import leads_with_address
 from marketplace.referrals.fraud.words import cases_of, said_of, said_of_reward
-from marketplace.referrals.models import Consent, FraudCase, Lead, Moderation, Reward, RewardState, Stage
+from marketplace.referrals.models import Consent, FraudCase, Lead, Moderation, Reward, RewardState, Stage, WitnessSaid
 from marketplace.referrals.queries import is_buyer_address_known, live_grants
 from marketplace.referrals.reserving import possible_among, still_possible
 from marketplace.referrals.reward_words import main_reward, reward_next, taking_back, why_taken
@@ -87,8 +87,10 @@ def _word_next(lead: Lead, word: BuyersWord, audience: Audience, read: Read | No
     """While the buyer's “I bought it” waits for somebody, was denied, or is disputed."""
     by, is_business = day_in_words(word.due), audience is B
     if word.standing is Standing.ASKED:
-        return (f"The buyer says that they bought. Say yes or no by {by}: silence counts as a yes." if is_business else
-                f"The buyer says that they bought. The business says yes or no by {by}: silence counts as a yes.")
+        says, silence = "The buyer says that they bought.", "silence counts as a yes"
+        if word.says is WitnessSaid.NOT_BOUGHT:
+            says, silence = "The buyer said that they bought, and now that they did not.", "silence counts as a no"
+        return f"{says} {'Say' if is_business else 'The business says'} yes or no by {by}: {silence}."
     if word.standing is Standing.UNFUNDED:
         return ("The buyer bought, and it counts: fund the bounty, then the sale is recorded." if is_business else
                 "The buyer bought, and it counts as soon as the business has funded the bounty again.")

@@ -13,10 +13,10 @@ from marketplace.referrals.deadlines import add_business_days
 from marketplace.referrals.kept_words import keep_words
 from marketplace.referrals.lifecycle import protect_until
 from marketplace.referrals.locks import lock_funds_of
-from marketplace.referrals.models import ConversionSource, Lead
+from marketplace.referrals.models import ConversionSource, Lead, WitnessSaid
 from marketplace.referrals.moderation import FundsGone
 from marketplace.referrals.queries import find_conversion, has_finding, is_found_false, taken_back_at
-from marketplace.referrals.said_bought import CONFIRMED, DENIED, SAID, UNANSWERED
+from marketplace.referrals.said_bought import CONFIRMED, DENIED, SAID, UNANSWERED, word_of
 from marketplace.referrals.stages import check_sale_itself, is_sale_missing
 from marketplace.referrals.tracked import BountyClosed
 from marketplace.tracking.counting import count, reject, say
@@ -31,6 +31,7 @@ from marketplace.tracking.word_standing import (
     NOT_SO,
     RECORDED,
     SAID_NO,
+    TAKEN_BACK,
     WAITS_FOR_BUSINESS,
     due_of,
     is_sale_recorded,
@@ -117,7 +118,8 @@ def deny_word(report: Report, *, by: User, why: str) -> None:
 
 def count_buyers_word(report_id: str) -> None:
     """Job, after five business days: silence resolves for the buyer's word, and the business is told so. Not while a
-    finding about its lead stands, for then nobody asks; once that has ended, the business is asked again."""
+    finding about its lead stands, for then nobody asks; once that has ended, the business is asked again. Nothing is
+    counted that the buyer took back as witness."""
     report = db.session.get_one(Report, report_id)
     if not waits(report):
         return
@@ -127,6 +129,9 @@ def count_buyers_word(report_id: str) -> None:
     elif left > timedelta(0):
         outbox.promise("send_letter", letter="buyer_says_bought", report_id=report.id)
         outbox.promise("count_buyers_word", after=left, report_id=report.id)
+    elif _is_taken_back(_lead(report)):
+        say(report, "The buyer says now that they did not buy, and the business did not say otherwise.")
+        move_report(report, S.REJECTED, by=audit.SYSTEM, reason=TAKEN_BACK)
     else:
         silence = "The business did not answer within five business days, so it counts as the buyer says."
         if _count(report, UNANSWERED, silence, by=audit.SYSTEM):
@@ -158,6 +163,12 @@ def _count(report: Report, action: str, said: str, *, by: str) -> bool:
     except BountyClosed as refusal:
         reject(report, refusal, by=by)
     return True
+
+
+def _is_taken_back(lead: Lead) -> bool:
+    lock_funds_of(lead)  # As who corrects what they said as witness does.
+    word = word_of(lead)
+    return word is not None and word.says is WitnessSaid.NOT_BOUGHT and find_conversion(lead) is None
 
 
 def _settle(report: Report, lead: Lead, *, by: str) -> bool:

@@ -10,7 +10,7 @@ from marketplace.tracking.intake import CLAIMED, LINK_ENDED, NO_FUNDS
 from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.refunds import SALE_UNKNOWN
 from marketplace.tracking.report_outcomes import Outcome
-from marketplace.tracking.word_standing import RECORDED, SAID_NO, WAITS_FOR_BUSINESS, is_asked
+from marketplace.tracking.word_standing import RECORDED, SAID_NO, TAKEN_BACK, WAITS_FOR_BUSINESS, is_asked
 
 KINDS = {ReportKind.LEAD: "Lead", ReportKind.SIGN_UP: "Sign-up", ReportKind.SALE: "Sale",
          ReportKind.RENEWAL: "Renewal", ReportKind.REFUND: "Refund"}
@@ -31,6 +31,7 @@ BY_REASON = {
     CLAIMED: "A referrer claims this order, as another way told of it. Once that is decided, so is this.",
     WAITS_FOR_BUSINESS: "The business says yes or no. Without an answer it counts as the buyer says.",
     SAID_NO: "The business says that there was no purchase. Buyer and referrer are told; the referrer may dispute it.",
+    TAKEN_BACK: "Nothing: the buyer says now that they did not buy.",
     RECORDED: "Nothing: the sale was recorded meanwhile, and counts once.",
 }
 RECORDED_SINCE = "The business had said no, and the sale was recorded since."
@@ -56,7 +57,7 @@ def says_day_alone(report: Report) -> bool:
 
 def next_in_words(outcome: Outcome, to: str | None = None) -> str:
     """``to``: who reads, where it is disputed: the id of the referrer or of the business."""
-    if outcome.since and outcome.reason == SAID_NO:
+    if outcome.since and outcome.reason in {SAID_NO, TAKEN_BACK}:
         return _since_no(outcome, to)
     if outcome.rewards:
         return reward_next(main_reward(outcome.rewards))
@@ -73,9 +74,9 @@ def _since_no(outcome: Outcome, to: str | None) -> str:
     assert since is not None
     if since.sale is not None:
         earned = f" {reward_next(main_reward(outcome.rewards))}" if outcome.rewards else ""
-        return f"{RECORDED_SINCE}{earned}"
+        return f"{RECORDED_SINCE if outcome.reason == SAID_NO else 'The sale was recorded since.'}{earned}"
     if since.dispute is not None and since.is_disputed:
         return disputed_no_in_words(since.dispute, since.word.said if since.word else WitnessSaid.BOUGHT, to)
     if since.dispute is not None and since.is_ruled_against:
         return f"It is not counted. {ended_in_words(since.dispute, to)}"
-    return BY_REASON[SAID_NO]
+    return BY_REASON[outcome.reason or SAID_NO]

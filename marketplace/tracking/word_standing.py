@@ -28,6 +28,7 @@ from marketplace.tracking.models import Report, ReportState
 
 ANSWERED_WITHIN = 5  # Business days.
 WAITS_FOR_BUSINESS, SAID_NO, RECORDED = "business_asked", "business_says_no", "recorded_meanwhile"
+TAKEN_BACK = "buyer_says_no"  # As witness, before the business had answered.
 NOT_SO = "The business says that it is not so."
 S = ReportState
 IS_FOUND = exists().where(FraudCase.lead_id == Report.lead_id, FINDING)
@@ -36,7 +37,7 @@ ENDED_AT = FINDING_ENDED_AT.where(FraudCase.lead_id == Report.lead_id).correlate
 _Other = aliased(Report)
 _SALE = (Conversion.lead_id == Report.lead_id, Conversion.kind == ConversionKind.SALE)
 _TURNED_DOWN = ((Report.source == ConversionSource.BUYER_CONFIRMED) & (Report.state == S.REJECTED)
-                & Report.reason.in_((SAID_NO, RECORDED)))
+                & Report.reason.in_((SAID_NO, RECORDED, TAKEN_BACK)))
 IS_SOLD = exists().where(*_SALE)
 # Not counted as what it was, and its sale is recorded: of no other report, so it stands for it.
 COUNTED_SINCE = _TURNED_DOWN & exists().where(*_SALE, ~exists().where(_Other.conversion_id == Conversion.id))
@@ -66,7 +67,7 @@ class Since:
 def read_since(reports: Sequence[Report]) -> dict[str, Since]:
     """By report, of those among them that are a buyer's word and were turned down; in a few statements."""
     down = {one.id: one.lead_id for one in reports if one.source is ConversionSource.BUYER_CONFIRMED
-            and one.state is S.REJECTED and one.reason in {SAID_NO, RECORDED} and one.lead_id}
+            and one.state is S.REJECTED and one.reason in {SAID_NO, RECORDED, TAKEN_BACK} and one.lead_id}
     if not down:
         return {}
     sales = {sale.lead_id: Since(sale, is_told) for sale, is_told in db.session.execute(

@@ -370,6 +370,18 @@ def test_silence_tells_all_three(lead, owner, ana, said, anonymous, clock, work,
         assert any(title.startswith("The business did not answer in time") for title in told)
 
 
+def test_silence_counts_nothing_that_the_buyer_took_back_as_witness(lead, owner, ana, said, as_user, anonymous, clock, work):
+    disputed = dispute(lead, ana)
+    act(contest_claim, disputed, owner, text="They only looked at it.")
+    answer(disputed, WitnessSaid.NOT_BOUGHT)
+    assert "silence counts as a no" in read(as_user(owner), f"/leads/{lead.id}")
+    clock.move(days=8)
+    work()
+    assert stands(said) == (ReportState.REJECTED, "buyer_says_no") and live_rewards() == []
+    assert "It was not counted for Ana Flores." in read(anonymous, pages_of(lead)[0])
+    assert "says now that they did not buy; the business says so too, and you dispute it." in read(as_user(ana), f"/conversions/{said}")
+
+
 def test_a_sale_that_the_business_records_answers_it_at_once(lead, owner, said, as_user, anonymous, work, mailbox):
     make.win(db.session.get_one(Lead, lead.id))
     assert "says that they bought from you" not in read(as_user(owner), f"/dashboard/business/{lead.business_id}")
