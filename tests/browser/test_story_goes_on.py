@@ -178,7 +178,8 @@ def david_is_witness(story: Story) -> None:
     david.look("david-is-asked-as-witness", dark=True)
     david.fill(said="bought", bought_on=story.today().isoformat(), amount="19500", note="They were very quick.")
     david.press("Send my answer")
-    david.says("You said that you bought from Brightroof Solar.")
+    david.says("our question about Brightroof Solar")
+    david.says("“Yes, I bought from them.”")
     david.look("david-has-said-it")
 
 
