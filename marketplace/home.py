@@ -1,4 +1,5 @@
 """The front page, why it is fair, the three dashboards, health: pages that need more than one package."""
+from itertools import chain
 from typing import Any
 
 from flask import (
@@ -56,6 +57,7 @@ from marketplace.referrals.figures import (
 )
 from marketplace.referrals.in_kind import things_owed_by, things_owed_to
 from marketplace.referrals.models import Lead, Moderation, ReasonCode
+from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.next_step import next_steps
 from marketplace.referrals.permissions import may_moderate
 from marketplace.referrals.queries import (
@@ -146,6 +148,7 @@ def referrer_dashboard() -> Any:
     rewards = rewards_by_lead(leads)
     return render_template(
         "home/referrer.html", leads=leads, rewards=rewards, earnings=earnings_of(user), counts=pointed_counts(user),
+        money_back=money_back_of(chain(*rewards.values())),
         steps=next_steps(leads, Audience.REFERRER, rewards, words_of([lead.id for lead in leads])),
         is_payable=_is_payable(user), is_confirmed=is_confirmed(user), to_answer=count_splits_to_answer(user),
         disputes=count_to_answer(user_id=user.id),

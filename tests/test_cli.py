@@ -16,7 +16,8 @@ from marketplace.foundation import outbox
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db, transaction
 from marketplace.identity.models import Business, User
-from marketplace.payments.models import Funding
+from marketplace.payments.books.reconciliation import FourWays
+from marketplace.payments.models import Funding, Reconciliation
 from marketplace.seed import ADMINS, ANA, OFFERS, PASSWORD, PEOPLE
 from tests import factories as make
 from tests.browsing import end_reading
@@ -134,6 +135,9 @@ def test_the_demo_is_planted_once_and_pays_its_bounties_at_the_sandbox(flask, st
     assert PASSWORD in said.output and ANA in said.output
     assert [b.state for b in db.session.scalars(select(Bounty))] == [BountyState.LIVE] * len(OFFERS)
     assert {user.email for user in db.session.scalars(select(User).where(User.is_admin))} == set(ADMINS)
+    [run] = db.session.scalars(select(Reconciliation))  # Of the seed itself: the worker's own had met half of it.
+    assert {currency: (one["stripe_minor"] > 0, FourWays(**one).difference_minor) for currency, one in run.lines.items()} == {
+        "eur": (True, 0), "usd": (True, 0)}
     stripe_sandbox.deliver_webhooks()
     work()
     assert flask("reconcile").exit_code == flask("trial-balance").exit_code == flask("doctor").exit_code == 0

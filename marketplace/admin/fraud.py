@@ -29,6 +29,7 @@ from marketplace.referrals.fraud.rules import RULES, STOP_FROM, VERSION
 from marketplace.referrals.fraud.scoring import looks_at
 from marketplace.referrals.fraud.signals import signals_of
 from marketplace.referrals.models import CaseState, FraudCase
+from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.permissions import may_decide
 from marketplace.referrals.queries import record_of_business, record_of_referrer, rewards_of_lead
 
@@ -71,7 +72,8 @@ def _show(case: FraudCase, user: User, *, forms: dict[str, Form] | None = None) 
     lead, first = case.lead, finding_appealed(case)
     return render_template(
         "admin/fraud_case.html", case=case, lead=lead, reasons=signals_of(case.look), looks=looks_at(lead.id),
-        signals=signals_of, rewards=rewards_of_lead(lead), sent=sent_already(lead), forms_sent=forms or {},
+        signals=signals_of, rewards=money_back_of(rewards_of_lead(lead)).values(), sent=sent_already(lead),
+        forms_sent=forms or {},
         records=[(lead.referrer.name, record_of_referrer(lead.referrer_id)),
                  (lead.business.name, record_of_business(lead.business_id))],
         about=cases_about(case.about_id, but=case.id), at_business=cases_at(lead.business_id, but=case.id),

@@ -62,8 +62,21 @@ def overview() -> Any:
         "admin/transfers.html", show=show, shows=list(SHOWS), transfers=found, names=_names(found.rows),
         waits=[(reason, REASONS.get(reason, ""), amount, many) for reason, amount, many in what_waits()],
         stops=_told_stops(), batches=recent,
-        totals={batch.id: batches.totals_of(batch) for batch in recent},
+        totals={batch.id: batches.totals_of(batch) for batch in recent}, left_out=_left_out([one.id for one in recent]),
         stuck=[batch for batch in recent if batches.dead_job_of(batch)], next_batch=batches.next_batch_at())
+
+
+def _left_out(batch_ids: Collection[str]) -> dict[str, list[tuple[str, Money, int]]]:
+    """Of each batch: why, how much, and in how many transfers."""
+    found = dict[str, list[tuple[str, Money, int]]]()
+    rows = db.session.execute(
+        select(BatchLine.batch_id, BatchLine.reason, BatchLine.currency, func.sum(BatchLine.amount_minor), func.count())
+        .where(BatchLine.batch_id.in_(batch_ids), BatchLine.state == LineState.LEFT_OUT)
+        .group_by(BatchLine.batch_id, BatchLine.reason, BatchLine.currency)
+        .order_by(BatchLine.currency, BatchLine.reason))
+    for batch_id, reason, currency, minor, many in rows:
+        found.setdefault(batch_id, []).append((REASONS[str(reason)], Money(int(minor), currency), many))
+    return found
 
 
 def _told_stops() -> list[tuple[TransferStop, str]]:
@@ -107,18 +120,13 @@ def batch(batch_id: str) -> Any:
         select(BatchLine).where(BatchLine.batch_id == batch_id, BatchLine.state != LineState.LEFT_OUT)
         .order_by(BatchLine.amount_minor.desc(), BatchLine.number)
         .limit(SHOWN)).all()
-    left_out = db.session.execute(
-        select(BatchLine.reason, BatchLine.currency, func.sum(BatchLine.amount_minor), func.count())
-        .where(BatchLine.batch_id == batch_id, BatchLine.state == LineState.LEFT_OUT)
-        .group_by(BatchLine.reason, BatchLine.currency).order_by(BatchLine.currency, BatchLine.reason))
     totals = batches.totals_of(found)
     needs_two = takes_two(totals)
     return render_template(
         "admin/batch.html", batch=found, lines=lines, names=_names(lines), totals=totals, needs_two=needs_two,
         may_approve=not (needs_two and user.id == found.asked_by),
         limits=[approval_limit(total.currency) for total in totals],
-        left_out=[(REASONS[str(reason)], Money(int(minor), currency), many)
-                  for reason, currency, minor, many in left_out],
+        left_out=_left_out([batch_id]).get(batch_id, []),
         done=counts.get(LineState.REQUESTED, 0), planned=counts.get(LineState.PLANNED, 0),
         dead_job=batches.dead_job_of(found), under_way=found.state in {BatchState.APPROVED, BatchState.RUNNING})
 

@@ -19,6 +19,7 @@ from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.kept_words import words_kept
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import Dispute, DisputeSide, EvidenceCheck, Lead
+from marketplace.referrals.money_back import money_back_of
 
 BY = {DisputeSide.REFERRER: "the referrer", DisputeSide.BUSINESS: "the business", DisputeSide.ADMIN: "an admin"}
 
@@ -97,9 +98,11 @@ def files_in_file(lead: Lead) -> list[dict[str, Any]]:
 
 def gains_in_file(lead: Lead) -> list[dict[str, Any]]:
     """What they had of it, or may have."""
+    shares = shares_of_buyer(lead)
+    back = money_back_of(shares)
     return [
-        *({"what": show_money(one.net), "state": one.state.value, "how": None, "receipt": None}
-          for one in shares_of_buyer(lead)),
+        *({"what": show_money(back[one.id].left), "state": one.state.value, "how": None, "receipt": None}
+          for one in shares),
         *({"what": one.words, "state": one.state.value, "how": one.offer, "receipt": one.receipt}
           for one in things_of_lead(lead) if one.whom == "buyer")]
 

@@ -28,21 +28,24 @@ from marketplace.referrals.models import (
 from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.queries import FINDING, moderation_queue
 
-WAITING = frozenset({RewardState.PENDING, RewardState.ON_HOLD})
+HELD = frozenset({RewardState.PENDING})
+ON_HOLD = frozenset({RewardState.ON_HOLD})
 READY = frozenset({RewardState.PAYABLE, RewardState.SCHEDULED})
 
 
 @dataclass(frozen=True)
 class Earnings:
-    """A referrer's money in one currency. ``taken_back`` is off the first three already; ``frozen_held`` and
-    ``frozen_payable`` are the parts of those two that a dispute stops.
+    """A referrer's money in one currency. ``taken_back`` is off the first four already; ``frozen_held``,
+    ``frozen_on_hold`` and ``frozen_payable`` are the parts of those three that a dispute stops.
     """
 
     held: Money
+    on_hold: Money
     payable: Money
     paid: Money
     taken_back: Money
     frozen_held: Money
+    frozen_on_hold: Money
     frozen_payable: Money
 
 
@@ -81,8 +84,8 @@ def _added_up(
     def stopped(states: frozenset[RewardState]) -> Money:
         return sum((amount for state, amount in frozen if state in states), start=zero(currency))
 
-    return Earnings(net(WAITING), net(READY), net(frozenset({RewardState.PAID})),
-                    Money(sum(gone for *_, gone in sums), currency), stopped(WAITING), stopped(READY))
+    return Earnings(net(HELD), net(ON_HOLD), net(READY), net(frozenset({RewardState.PAID})),
+                    Money(sum(gone for *_, gone in sums), currency), stopped(HELD), stopped(ON_HOLD), stopped(READY))
 
 
 def rewards_by_lead(leads: Sequence[Lead]) -> dict[str, list[Reward]]:

@@ -2,73 +2,180 @@
 
 A clawback accounts for what a refund or a ruling asks for; where an admin had taken some of that before, less moved.
 """
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select
 
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, zero
-from marketplace.payments.models import LedgerEntry, Payable, Posting, TransferReversal
-from marketplace.payments.money_out.orders import taken_by_order
-from marketplace.referrals.clawing_back import fee_left
-from marketplace.referrals.models import Reward
+from marketplace.payments.models import LedgerEntry, MoneyOrder, Payable, Posting
+from marketplace.payments.money_out.came_back import Back, How, came_back, orders_behind
+from marketplace.referrals.holds import UNRELEASED
+from marketplace.referrals.models import Clawback, Reward, RewardState
+
+ON_ITS_WAY = frozenset({How.ASKED, How.REFUSED})
+
+
+@dataclass(frozen=True)
+class OrderedBack:
+    """An admin's order as far as it is about this reward: ``why`` they ordered it, and our fee that went back."""
+
+    id: str
+    why: str
+    at: datetime
+    fee: Money
+
+
+@dataclass(frozen=True)
+class Taking:
+    """So much at once: of a ``clawback``, or of an admin's ``order``."""
+
+    amount: Money
+    how: How
+    at: datetime
+    clawback: Clawback | None = None
+    order: OrderedBack | None = None
 
 
 @dataclass(frozen=True)
 class MoneyBack:
-    """``by_clawback``: by its id. ``by_order``: by an admin, who said ``why``. ``fee``: of ours, with all of it."""
+    """``takings``: what moved, and what Stripe is asked for, oldest first. ``fee``: of ours, with all of it."""
 
     reward: Reward
-    by_clawback: Mapping[str, Money]
-    by_order: Money
+    takings: tuple[Taking, ...]
     fee: Money
-    why: str = ""
+
+    @property
+    def by_clawback(self) -> Mapping[str, Money]:
+        """By its id; with what Stripe is still asked for."""
+        return {clawback.id: self._sum(one for one in self.takings if one.clawback is clawback)
+                for clawback in self.reward.clawbacks}
 
     @property
     def clawed_back(self) -> Money:
-        return sum(self.by_clawback.values(), zero(self.reward.currency))
+        return self._sum(one for one in self.takings if one.clawback)
+
+    @property
+    def by_order(self) -> Money:
+        """What admins took, and the payee gave."""
+        return self._sum(one for one in self.given if one.order)
+
+    @property
+    def why(self) -> str:
+        """What the admin said who took of it last."""
+        return next((one.order.why for one in reversed(self.given) if one.order), "")
+
+    @property
+    def moved(self) -> list[Taking]:
+        return [one for one in self.takings if one.how not in ON_ITS_WAY]
+
+    @property
+    def given(self) -> list[Taking]:
+        """What moved, less what an admin ordered and we paid ourselves in the end."""
+        return [one for one in self.moved if not (one.order and one.how is How.OURS)]
+
+    @property
+    def on_its_way(self) -> list[Taking]:
+        return [one for one in self.takings if one.how in ON_ITS_WAY]
+
+    def ordered(self, order: OrderedBack) -> Money:
+        """What one order is about, come back or not."""
+        return self._sum(one for one in self.takings if one.order and one.order.id == order.id)
+
+    @property
+    def taken(self) -> Money:
+        """By whomever."""
+        return self.clawed_back + self.by_order
 
     @property
     def left(self) -> Money:
-        return self.reward.amount - self.clawed_back - self.by_order
+        return self.reward.amount - self.taken
 
     @property
     def to_bounty(self) -> Money:
-        return self.clawed_back + self.by_order + self.fee
+        return self.clawed_back + self._sum(one for one in self.moved if one.order) + self.fee
+
+    @property
+    def is_paid_and_gone(self) -> bool:
+        """It was paid, and then all of it was taken back."""
+        return self.reward.state is RewardState.PAID and not self.left.minor and not self.on_its_way
+
+    @property
+    def badge(self) -> str:
+        """The state as pages name it."""
+        return "taken_back" if self.is_paid_and_gone else self.reward.state.value
+
+    def _sum(self, takings: Iterable[Taking]) -> Money:
+        return sum((one.amount for one in takings), zero(self.reward.currency))
 
 
 def money_back_of(rewards: Iterable[Reward]) -> dict[str, MoneyBack]:
-    """By reward."""
+    """By reward. A few statements, however many."""
     several = list(rewards)
-    by_order = taken_by_order(reward.id for reward in several)
-    return {reward.id: _beside_orders(reward, *by_order[reward.id]) if reward.id in by_order else MoneyBack(
-        reward, {one.id: one.amount for one in reward.clawbacks}, zero(reward.currency), reward.fee_given_back)
-        for reward in several}
+    backs = came_back(one.id for one in several if one.state not in UNRELEASED)
+    orders = orders_behind(back for found in backs.values() for back in found)
+    unsent = _names_of_unsent(several)
+    entries = _entries([*unsent, *(_fee_name(reward_id, back) for reward_id, found in backs.items()
+                                   for back in found if back.asked_for in orders)])
+    taken = dict[str, list[Taking]]()
+    for name in unsent.keys() & entries.keys():
+        if (one := _unsent(unsent[name], entries[name])).amount.minor:  # Of a fee alone, nothing of the reward.
+            taken.setdefault(unsent[name].reward_id, []).append(one)
+    return {one.id: _of(one, taken.get(one.id, []), backs.get(one.id, []), orders, entries) for one in several}
 
 
-def _beside_orders(reward: Reward, by_order: Money, why: str) -> MoneyBack:
-    return MoneyBack(reward, _moved_by_clawbacks(reward), by_order, reward.fee - fee_left(reward), why)
+class _Entry(NamedTuple):
+    kind: str
+    minor: int
+    at: datetime
 
 
-def _moved_by_clawbacks(reward: Reward) -> dict[str, Money]:
-    """Out of what was held, with the fee; out of what was owed; asked of Stripe."""
-    pieces = db.session.scalars(select(Payable.id).where(
-        (Payable.id == reward.id) | (Payable.rest_of == reward.id))).all()
-    asked = db.session.execute(select(TransferReversal.reference, TransferReversal.amount_minor).where(
-        TransferReversal.payable_id.in_(pieces))).all()
-    names = {f"{one.id}{part}:taken": one for one in reward.clawbacks for part in ("", *(f":{id_}" for id_ in pieces))}
-    taken = db.session.execute(
-        select(LedgerEntry.reference, LedgerEntry.kind, Posting.amount_minor)
+def _of(
+    reward: Reward, unsent: list[Taking], backs: Sequence[Back], orders: Mapping[str, MoneyOrder],
+    entries: Mapping[str, _Entry],
+) -> MoneyBack:
+    clawbacks = {one.id: one for one in reward.clawbacks}
+    takings, fees = [*unsent], {one.id: one.fee_minor for one in reward.clawbacks}
+    for back in backs:
+        order, name = orders.get(back.asked_for), _fee_name(reward.id, back)
+        if name in entries:
+            fees[name] = entries[name].minor
+        takings.append(Taking(back.amount, back.how, back.at, clawbacks.get(back.asked_for), None if order is None else
+                              OrderedBack(back.asked_for, order.reason, back.asked_at,
+                                          Money(fees.get(name, 0), reward.currency))))
+    fee = Money(min(sum(fees.values()), reward.fee_minor), reward.currency)
+    return MoneyBack(reward, tuple(sorted(takings, key=lambda one: one.at)), fee)
+
+
+def _names_of_unsent(rewards: Iterable[Reward]) -> dict[str, Clawback]:
+    """What came out of what was held, with the fee; out of what was owed, and of that in pieces."""
+    taken_of = {one.id: one.clawbacks for one in rewards if one.clawbacks}
+    pieces = db.session.execute(select(Payable.id, Payable.rest_of).where(
+        Payable.rest_of.in_(taken_of))).all() if taken_of else ()
+    names = dict[str, Clawback]()
+    for reward_id, clawbacks in taken_of.items():
+        rests = [piece for piece, of in pieces if of == reward_id]
+        parts = ["", *(f":{piece}" for piece in rests), *(f"/{number}" for number in range(2, len(rests) + 2))]
+        names |= {f"{one.id}{part}:taken": one for one in clawbacks for part in parts}
+    return names
+
+
+def _unsent(clawback: Clawback, entry: _Entry) -> Taking:
+    minor = entry.minor - (clawback.fee_minor if entry.kind == "clawback" else 0)
+    return Taking(Money(minor, clawback.currency), How.UNSENT, entry.at, clawback)
+
+
+def _fee_name(reward_id: str, back: Back) -> str:
+    """The entry with which our fee on what an order took went back."""
+    return f"{reward_id}:{back.asked_for}:fee"
+
+
+def _entries(names: Collection[str]) -> dict[str, _Entry]:
+    rows = db.session.execute(
+        select(LedgerEntry.reference, LedgerEntry.kind, Posting.amount_minor, LedgerEntry.created_at)
         .join(Posting, Posting.entry_id == LedgerEntry.id)
-        .where(LedgerEntry.reference.in_(names), Posting.amount_minor > 0)).all()
-    moved = dict.fromkeys((one.id for one in reward.clawbacks), 0)
-    for reference, minor in asked:
-        clawback_id = reference.partition("/")[0]
-        moved[clawback_id] = moved.get(clawback_id, 0) + minor
-    known = {f"{reference}:taken" for reference, _ in asked}  # Taken from what was owed, as the transfer had failed.
-    for reference, kind, minor in taken:
-        if reference not in known:
-            one = names[reference]
-            moved[one.id] += minor - (one.fee_minor if kind == "clawback" else 0)
-    return {one.id: Money(moved[one.id], reward.currency) for one in reward.clawbacks}
+        .where(LedgerEntry.reference.in_(names), Posting.amount_minor > 0)) if names else ()
+    return {reference: _Entry(kind, minor, at) for reference, kind, minor, at in rows}

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from marketplace.foundation import clock
-from marketplace.foundation.money import Money, show_money
+from marketplace.foundation.money import Money
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.audience import Audience, reader_of
 from marketplace.referrals.disputed import disputed_parts
@@ -13,9 +13,10 @@ from marketplace.referrals.disputes.words import disputed_no_in_words, ended_in_
 from marketplace.referrals.figures import leads_with_address
 from marketplace.referrals.fraud.words import cases_of, said_of, said_of_reward
 from marketplace.referrals.models import Consent, FraudCase, Lead, Moderation, Reward, RewardState, Stage, WitnessSaid
+from marketplace.referrals.money_back import MoneyBack
 from marketplace.referrals.queries import is_buyer_address_known, live_grants
 from marketplace.referrals.reserving import possible_among, still_possible
-from marketplace.referrals.reward_words import main_reward, reward_next, taking_back, why_taken
+from marketplace.referrals.reward_words import gone_in_words, main_reward, reward_next, taken_in_words
 from marketplace.referrals.said_bought import BuyersWord, Standing
 from marketplace.referrals.waiting import Among, look_among
 
@@ -109,20 +110,19 @@ def _word_next(lead: Lead, word: BuyersWord, audience: Audience, read: Read | No
 
 
 def _reward_next(lead: Lead, reward: Reward, to: str | None, read: Read | None) -> str:
-    if taking := taking_back(reward, to):
-        return taking
-    if reward.clawbacks and reward.state is not RewardState.VOIDED:
-        taken = f"{show_money(reward.clawed_back)} was taken back"
-        return f"{_and_then(lead, reward, to, read)} {taken}, {why_taken(reward.clawbacks)}."
-    return _and_then(lead, reward, to, read)
-
-
-def _and_then(lead: Lead, reward: Reward, to: str | None, read: Read | None) -> str:
-    if reward.state is RewardState.PAID and not disputed_parts(reward, read and read.among.disputed):
+    among = look_among([reward]) if read is None else read.among
+    back = among.back[reward.id]
+    if reward.state is RewardState.PAID and not back.on_its_way and not disputed_parts(reward, among.disputed):
         left = still_possible(lead) if read is None else read.left[lead.id]
         if left.minor:
-            return "This part is paid. Later parts or renewals may still earn more."
-    return reward_next(reward, to, read and read.among)
+            return f"{_part_in_words(back, is_payee=to == reward.beneficiary_id)} {MAY_EARN_MORE}"
+    return reward_next(reward, to, among)
+
+
+def _part_in_words(back: MoneyBack, *, is_payee: bool) -> str:
+    if back.is_paid_and_gone:
+        return f"This part {gone_in_words(back, is_payee=is_payee)}"
+    return f"This part is paid. {taken_in_words(back, is_payee=is_payee)}".strip()
 
 
 def _before_acceptance(lead: Lead, audience: Audience) -> str:
@@ -167,6 +167,7 @@ def _while_asked(lead: Lead, audience: Audience, *, is_address_known: bool | Non
     return "The buyer has been asked. Nobody learns who they are before they say yes."
 
 
+MAY_EARN_MORE = "Later parts or renewals may still earn more."
 IN_THE_END: dict[Stage | None, str] = {
     Stage.WON: "Nothing: this sale was too small to earn anything.",
     Stage.LOST: "Nothing, unless the buyer comes back inside the protection window.",

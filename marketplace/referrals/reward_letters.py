@@ -48,11 +48,15 @@ def _to_whose_it_is(reward: Reward, lead: Lead, subject: str, *paragraphs: str) 
     """The referrer reads it on the lead's page, everybody else among their rewards; a buyer on their private page."""
     if reward.beneficiary_id is None:
         return to_introduced_buyer(lead, subject, *paragraphs)
-    if reward.beneficiary_id == lead.referrer_id:
+    return _to_person(reward.beneficiary_id, lead, subject, *paragraphs)
+
+
+def _to_person(user_id: str, lead: Lead, subject: str, *paragraphs: str) -> list[Mail]:
+    if user_id == lead.referrer_id:
         return to_referrer(lead, subject, *paragraphs)
-    person = db.session.get_one(User, reward.beneficiary_id)
-    return [compose(person.email, subject, *paragraphs, name=person.name,
-                    action=("Open your rewards", public_url("/rewards")))]
+    person = db.session.get_one(User, user_id)
+    return [] if person.closed_at else [compose(person.email, subject, *paragraphs, name=person.name,
+                                                action=("Open your rewards", public_url("/rewards")))]
 
 
 def to_introduced_buyer(lead: Lead, subject: str, *paragraphs: str, label: str = "Open my page") -> list[Mail]:
@@ -213,7 +217,7 @@ def _thing(kind_id: str) -> tuple[RewardInKind, Lead]:
 def _to_receiver(owed: RewardInKind, lead: Lead, subject: str, *paragraphs: str) -> list[Mail]:
     if owed.beneficiary_id is None:
         return to_introduced_buyer(lead, subject, *paragraphs) if lead.consent is Consent.GRANTED else []
-    return to_referrer(lead, subject, *paragraphs)
+    return _to_person(owed.beneficiary_id, lead, subject, *paragraphs)
 
 
 def kind_owed(kind_id: str) -> list[Mail]:

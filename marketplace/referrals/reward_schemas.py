@@ -142,10 +142,11 @@ class OwnKindOutput(KindOutput):
 
 
 class SeenReward:
-    """A reward and what happens next with it."""
+    """A reward, what happens next with it, and what really moved of it, whoever took it back."""
 
     def __init__(self, reward: Reward, among: Among) -> None:
         self.reward, self.next = reward, reward_next(reward, None, among)
+        self.clawed_back, self.net = among.back[reward.id].taken, among.back[reward.id].left
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.reward, name)
@@ -158,7 +159,9 @@ def see_rewards(rewards: Sequence[Reward]) -> list[Any]:
 
 
 class RewardOutput(Schema):
-    """``part`` says which conversion earned it; ``whom`` it is for; ``choice`` is the buyer's."""
+    """``part`` says which conversion earned it; ``whom`` it is for; ``choice`` is the buyer's. ``clawed_back`` is what
+    was taken back of it, by refunds, disputes and admins; ``net`` what is left.
+    """
 
     id = fields.String()
     lead_id = fields.String()

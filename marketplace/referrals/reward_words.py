@@ -5,14 +5,13 @@ from marketplace.bounties.gate import FREE, Ruling
 from marketplace.bounties.models import For, RewardKind, Terms
 from marketplace.bounties.rule_words import what_in_words, when_to_buyer
 from marketplace.foundation.db import db
-from marketplace.foundation.money import show_money, zero
+from marketplace.foundation.money import Money, show_money, zero
 from marketplace.foundation.show import day_in_words, list_in_words
+from marketplace.payments.money_out.came_back import How
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.caps import CREDITED_ANEW
 from marketplace.referrals.models import (
     Choice,
-    Clawback,
-    ClawbackState,
     Conversion,
     ConversionKind,
     KindState,
@@ -22,7 +21,8 @@ from marketplace.referrals.models import (
     RewardState,
     Thing,
 )
-from marketplace.referrals.waiting import Among, why_waiting
+from marketplace.referrals.money_back import MoneyBack, Taking
+from marketplace.referrals.waiting import Among, look_among, why_waiting
 
 THINGS = {
     Thing.CREDIT: "a credit", Thing.THANK_YOU: "a thank-you", Thing.FAVOUR: "a favour owed",
@@ -78,21 +78,24 @@ def reward_next(reward: Reward, to: str | None = None, among: Among | None = Non
     ``to``, here and below: who reads, by the id of the person or the business, or “buyer” (audience.reader_of).
     """
     if reward.state is RewardState.VOIDED:
-        return f"Nothing: {reward.void_reason}"
-    if said := taking_back(reward, to):
-        return said
+        why = reward.void_reason or ""
+        return f"Nothing: {why[:1].lower()}{why[1:]}"
+    found = look_among([reward]) if among is None else among
+    back, is_payee = found.back[reward.id], bool(to) and to == reward.beneficiary_id
+    if back.is_paid_and_gone:
+        return f"Nothing more: it {gone_in_words(back, is_payee=is_payee)}"
+    said = taking_back(back, is_payee=is_payee) or _not_taken_next(reward, to, found)
+    return f"{said} {taken_in_words(back, is_payee=is_payee)}".strip()
+
+
+def _not_taken_next(reward: Reward, to: str | None, among: Among) -> str:
+    """What happens with the rest of it."""
     if waiting := why_waiting(reward, to, among):
         return " ".join(waiting)
     if reward.whom is For.BUYER and reward.state is RewardState.PENDING and reward.choice is not Choice.MONEY:
         return _choice_next(reward, to)
     if reward.state is RewardState.PENDING:
         return f"The reward waits out the return period until {day_in_words(reward.release_at)}, then it is released."
-    return _by_state(reward, to)
-
-
-def _by_state(reward: Reward, to: str | None) -> str:
-    if reward.state is RewardState.PAID and not reward.net.minor:
-        return NOTHING_LEFT
     mine = TO_PAYEE if to and to == reward.beneficiary_id else REWARD_NEXT
     return mine.get(reward.state, REWARD_NEXT[reward.state])
 
@@ -110,29 +113,49 @@ def _choice_next(reward: Reward, to: str | None) -> str:
             else "The business gives as much to its cause after the return period, and then has this back.")
 
 
-def taking_back(reward: Reward, to: str | None = None) -> str | None:
-    """What is asked of Stripe, or could not be had yet, of a refunded sale; None where nothing is."""
-    asked = [one for one in reward.clawbacks if one.state is not ClawbackState.TAKEN]
-    if not asked:
-        return None
-    taken = show_money(sum((one.amount for one in asked), start=zero(reward.currency)))
+def taking_back(back: MoneyBack, *, is_payee: bool = False) -> str:
+    """What is asked of Stripe, or could not be had yet; empty where nothing is."""
+    return " ".join(_asked_in_words(back, how, then) for how, then in (
+        (How.ASKED, f"is being taken back from {'your' if is_payee else 'the'} Stripe account."),
+        (How.REFUSED, "could not be taken back yet. We ask again."),
+    ) if any(one.how is how for one in back.takings))
+
+
+def _asked_in_words(back: MoneyBack, how: How, then: str) -> str:
+    asked = [one for one in back.takings if one.how is how]
     why = list_in_words(dict.fromkeys(CAUSES[_cause(one)][0] for one in asked))
-    why = why[:1].upper() + why[1:]
-    if asked[-1].state is ClawbackState.REVERSING:
-        whose = "your" if to and to == reward.beneficiary_id else "the"
-        return f"{why}: {taken} is being taken back from {whose} Stripe account."
-    return f"{why}: {taken} could not be taken back yet. We ask again."
+    amount = show_money(sum((one.amount for one in asked), start=zero(back.reward.currency)))
+    return f"{why[:1].upper()}{why[1:]}: {amount} {then}"
 
 
-def why_taken(clawbacks: Sequence[Clawback]) -> str:
-    """``for a refund of the sale and by a dispute``: each cause once, the oldest first."""
-    return list_in_words(dict.fromkeys(CAUSES[_cause(one)][1] for one in clawbacks))
+def taken_in_words(back: MoneyBack, *, is_payee: bool = False) -> str:
+    """``Taken back: $10 on 2 Nov 2026 for a refund of the sale, out of your Stripe account.`` Empty: nothing was."""
+    return f"Taken back: {_takings(back, is_payee=is_payee)}." if back.given else ""
 
 
-def _cause(one: Clawback) -> str:
-    if one.dispute_id is None:
+def gone_in_words(back: MoneyBack, *, is_payee: bool = False) -> str:
+    """Of a reward that was paid, and of which nothing is left."""
+    return f"was paid, then taken back in full: {_takings(back, is_payee=is_payee)}."
+
+
+def _takings(back: MoneyBack, *, is_payee: bool) -> str:
+    """What moved: how much, when, why, and out of what; the oldest first, what is alike of one day together."""
+    sums = dict[tuple[str, str, How], Money]()
+    for one in back.given:
+        alike = day_in_words(one.at), CAUSES[_cause(one)][1], one.how
+        sums[alike] = sums.get(alike, zero(back.reward.currency)) + one.amount
+    out_of = {how: f", {words}" for how, words in (OUT_OF_YOURS if is_payee else OUT_OF).items()}
+    if back.reward.state is not RewardState.PAID:
+        out_of[How.UNSENT] = ""
+    return "; ".join(f"{show_money(amount)} on {day} {why}{out_of[how]}" for (day, why, how), amount in sums.items())
+
+
+def _cause(one: Taking) -> str:
+    if one.clawback is None:
+        return "order"
+    if one.clawback.dispute_id is None:
         return "refund"
-    return "credited anew" if one.dispute_id.startswith(CREDITED_ANEW) else "dispute"
+    return "credited anew" if one.clawback.dispute_id.startswith(CREDITED_ANEW) else "dispute"
 
 
 def thing_next(thing: RewardInKind, to: str | None = None) -> str:
@@ -146,13 +169,21 @@ def thing_next(thing: RewardInKind, to: str | None = None) -> str:
     return said.get(thing.state, THING_NEXT[thing.state])
 
 
-# Of a clawback: what happened, and what it was taken back for.
+# Of what is taken back: what happened, and what for.
 CAUSES = {
     "refund": ("part of the sale was refunded", "for a refund of the sale"),
     "dispute": ("a dispute was decided", "by a dispute"),
     "credited anew": ("an admin found that somebody else had brought them",
                       "because an admin found that somebody else had brought them"),
+    "order": ("an admin ordered it", "by an admin"),
 }
+OUT_OF = {
+    How.UNSENT: "before it was sent", How.ACCOUNT: "out of the Stripe account", How.LATER: "out of later rewards",
+    How.OURS: "which we paid ourselves",
+}
+OUT_OF_YOURS = OUT_OF | {
+    How.ACCOUNT: "out of your Stripe account", How.LATER: "out of later rewards of yours",
+    How.OURS: "which we paid ourselves: you owe it no more"}
 REWARD_NEXT: dict[RewardState, str] = {
     RewardState.ON_HOLD: "An admin looks into the reward; it is neither lost nor released meanwhile.",
     RewardState.PAYABLE: "The reward goes out with the next transfer, once the Stripe account is ready.",
@@ -164,7 +195,6 @@ TO_PAYEE: dict[RewardState, str] = {
     RewardState.PAYABLE: "The reward goes out with the next transfer, once your Stripe account is ready.",
     RewardState.PAID: "Nothing more: the reward is paid. Stripe pays it out to your bank.",
 }
-NOTHING_LEFT = "Nothing more: none of it is left."
 THING_NEXT: dict[KindState, str] = {
     KindState.OWED: "The business says how to have it.",
     KindState.OFFERED: "Whoever it is for takes it up as the business says, which notes here when it is done.",

@@ -1,4 +1,5 @@
 """Each party's own story of a lead: what happened, told from the audit trail."""
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.fetch import FetchFailure, say_failure
 from marketplace.foundation.money import show_money
 from marketplace.identity.models import User
+from marketplace.payments.money_out.came_back import How
 from marketplace.referrals.asking import BY_REFERRER
 from marketplace.referrals.audience import Audience, reader_of
 from marketplace.referrals.consent import BUYER
@@ -22,7 +24,6 @@ from marketplace.referrals.fraud.effects import NOT_GENUINE
 from marketplace.referrals.kept_words import words_kept
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import (
-    Clawback,
     Conversion,
     Dispute,
     DisputeSide,
@@ -32,7 +33,8 @@ from marketplace.referrals.models import (
     RewardInKind,
     Split,
 )
-from marketplace.referrals.reward_words import part_in_words, thing_in_words
+from marketplace.referrals.money_back import MoneyBack, money_back_of
+from marketplace.referrals.reward_words import OUT_OF, OUT_OF_YOURS, part_in_words, thing_in_words
 from marketplace.referrals.story_words import INSIDERS, PASSED_ON, SPOKEN_TO, WITNESS, WORDS, A, B, R, Y
 
 
@@ -58,7 +60,9 @@ def tell_story(lead: Lead, audience: Audience, *, is_proven: bool = True) -> lis
 
     ``is_proven``: not, where a link that was passed on opened the buyer's page: what they say as witness is not in it.
     """
-    about, as_witness = _subjects(lead, audience), _seen_as_witness(lead) if audience is Y and is_proven else {}
+    back = money_back_of(db.session.scalars(select(Reward).where(Reward.lead_id == lead.id).order_by(Reward.id)))
+    about = _subjects(lead, audience, back.values())
+    as_witness = _seen_as_witness(lead) if audience is Y and is_proven else {}
     told, opened_at = [], dict[str, datetime]()
     untold = untold_spans(lead) if audience is not A else []
     written = {one.id: one.text for one in words_kept(lead)}
@@ -81,15 +85,37 @@ def tell_story(lead: Lead, audience: Audience, *, is_proven: bool = True) -> lis
             beside = written.get(event.details.get("words", ""), "") if _may_read_words(event, audience) else ""
             more = " · ".join(part for part in (more, beside) if part)
             told.append(Happening(event.created_at, words, more, tone))
-    return told
+    if audience is not Y:
+        told += [one for each in back.values() for one in _ordered_back(each, lead, audience)]
+    return sorted(told, key=lambda one: one.at)
 
 
-def _subjects(lead: Lead, audience: Audience) -> dict[str, str]:
+def _ordered_back(back: MoneyBack, lead: Lead, audience: Audience) -> Iterator[Happening]:
+    """What admins took of a transfer: once as they ordered it, then each time that some of it came back."""
+    which, is_theirs = _which(back.reward), audience is R and back.reward.beneficiary_id == lead.referrer_id
+    for order in {one.order.id: one.order for one in back.takings if one.order}.values():
+        amount = show_money(back.ordered(order))
+        more = [f"{amount} of {which}"]
+        if audience is B:
+            fee = f"; {show_money(order.fee)} of our fee is there already" if order.fee.minor else ""
+            more.append(f"it returns to the bounty’s funds as soon as Stripe has it{fee}")
+        elif audience is A or is_theirs:
+            more.append(order.why)
+        yield Happening(order.at, "An admin takes back money that was sent", " · ".join(more), "warn")
+    for one in back.moved:
+        if one.order:
+            taken = "It is owed no more" if one.how is How.OURS else "Money that was sent was taken back"
+            title = "Back in the bounty’s funds" if audience is B else taken
+            out_of = (OUT_OF_YOURS if is_theirs else OUT_OF)[one.how]
+            yield Happening(one.at, title, f"{show_money(one.amount)} of {which} · by an admin, {out_of}",
+                            "ok" if audience is B else "warn")
+
+
+def _subjects(lead: Lead, audience: Audience, backs: Collection[MoneyBack]) -> dict[str, str]:
     """Everything that belongs to a lead and has a story, with the words that tell which of them it is."""
-    rewards = {one.id: one for one in db.session.scalars(select(Reward).where(Reward.lead_id == lead.id))}
-    about = {one.id: _which(one) for one in rewards.values()}
-    about |= {one.id: _which(rewards[one.reward_id]) for one in db.session.scalars(
-        select(Clawback).where(Clawback.reward_id.in_(rewards)))}
+    about = {back.reward.id: _which(back.reward) for back in backs}
+    about |= {clawback_id: f"{show_money(amount)} of {_which(back.reward)}" for back in backs
+              for clawback_id, amount in back.by_clawback.items() if amount.minor or audience is A}
     about |= {one.id: part_in_words(one) for one in db.session.scalars(
         select(Conversion).where(Conversion.lead_id == lead.id))}
     about |= {one.id: title_of(one) for one in db.session.scalars(

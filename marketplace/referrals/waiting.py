@@ -14,6 +14,7 @@ from marketplace.referrals.disputed import PartsByReward, disputed_among
 from marketplace.referrals.disputes.words import next_in_words, title_of
 from marketplace.referrals.holds import live_holds_among
 from marketplace.referrals.models import Reward, RewardState
+from marketplace.referrals.money_back import MoneyBack, money_back_of
 
 ACCOUNTS = {
     PayeeState.CLOSED: "The Stripe account it was to go to is closed; it waits for a new one.",
@@ -28,16 +29,18 @@ class Waiting(NamedTuple):
 
 
 class Among(NamedTuple):
-    """What lists have read of all their rewards: what disputes stop of each, and why else one does not move."""
+    """What lists have read of all their rewards: what disputes stop of each, why else one does not move, and what was
+    taken back of it."""
 
     disputed: PartsByReward
     others: Mapping[str, str]
+    back: Mapping[str, MoneyBack]
 
 
 def look_among(rewards: Iterable[Reward]) -> Among:
     """A few statements, however many rewards."""
     asked = list(rewards)
-    return Among(disputed_among(asked), _other_reasons(asked))
+    return Among(disputed_among(asked), _other_reasons(asked), money_back_of(asked))
 
 
 def why_waiting(reward: Reward, to: str | None = None, among: Among | None = None) -> Waiting | None:

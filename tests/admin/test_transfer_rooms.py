@@ -112,6 +112,22 @@ def test_a_batch_that_is_not_wanted_is_put_away(funded, westside, ana, mona, wor
     assert db.session.scalar(select(Transfer)) is None
 
 
+def test_a_batch_of_which_nothing_could_be_sent_says_what_was_left_out_and_why(
+        funded, westside, ana, mona, work, stripe):  # noqa: F811
+    owe(ana, westside.id, usd(100))
+    press(mona, "/admin/transfers", "/admin/transfers/batches")
+    batch = db.session.scalars(select(TransferBatch)).one()
+    with transaction():
+        stops.stop_transfers("payable", "reward_1", reason="Disputed", source="dispute_1", by="system")
+    press(mona, f"/admin/transfers/batches/{batch.id}", f"/admin/transfers/batches/{batch.id}/approval")
+    work()
+    (row,) = mona.page("/admin/transfers").xpath("//table[caption='Latest batches']/tbody/tr")
+    assert "$100 left out" in words_of(row) and "Taken back, stopped or sent since the batch was counted" in words_of(row)
+    assert "Nothing sent" in words_of(row) and "Done" not in words_of(row)
+    words = words_of(mona.page(f"/admin/transfers/batches/{batch.id}"))
+    assert "Nothing sent" in words and "Done" not in words
+
+
 def test_stopped_money_is_shown_with_its_reason_to_admin_and_payee(funded, westside, ana, mona, as_user, stripe):  # noqa: F811
     owe(ana, westside.id, usd(100))
     with transaction():

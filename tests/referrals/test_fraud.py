@@ -57,6 +57,7 @@ from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pointing import withdraw_lead
 from marketplace.referrals.queries import record_of_business, record_of_referrer, rewards_of_lead
 from marketplace.referrals.rewards import freeze_reward
+from marketplace.referrals.sharing import answer_split, propose_split
 from marketplace.referrals.stages import NotOpen, change_stage
 from marketplace.referrals.timeline import tell_story
 from marketplace.tracking.buyers_word import NotAsked, NothingToSay, confirm_word, find_word, say_bought
@@ -488,14 +489,18 @@ class TestWordsForEveryReader:
         other = make.review_lead(make.make_lead(bounty, by=ana))
         assert "1 found not genuine" in page_for(as_user(mona), other)
 
-    def test_proven_one_letter_tells_each_side_all_that_ended(self, ana, wes, mona, work, later, mailbox):
+    def test_proven_one_letter_tells_each_side_all_that_ended(self, ana, wes, mona, work, later, mailbox, as_user):
         bounty = make.make_bounty(make.make_business(wes), is_live=True, rules=[make.flat(100_000), *(
             {"kind": RewardKind.NON_CASH, "thing": NonCash.THANK_YOU, "words": "A bottle of wine", "whom": whom}
             for whom in (For.REFERRER, For.BUYER))])
-        lead = make.accept(make.make_lead(bounty, by=ana))
+        lead, eve = make.make_lead(bounty, by=ana), make.make_user("Eve Stone")
+        do(answer_split, do(propose_split, lead, by=ana, own_bps=4_000, others=[(eve.email, 6_000)]), by=eve, agrees=True)
+        lead = make.accept(again(lead))
         for one in (ana, lead):
             seen(one, device="hers")
         won(make.consent(again(lead)), work)
+        (tile,) = [one for one in as_user(eve).page("/rewards").xpath("//*[@class='stats']/div") if "On hold" in words_of(one)]
+        assert "$600" in words_of(tile) and "Once the hold is over" in words_of(as_user(eve).page("/rewards").xpath("//tbody")[0])
         confirm(lead, mona)
         work()
         read = {mail["To"]: len(mailbox.to(mail["To"])) for mail in mailbox.all()}
@@ -507,6 +512,13 @@ class TestWordsForEveryReader:
             assert f"sent yet is back in {bounty_of}. What is not money, and was not offered yet, is owed no more." in said
         told = " ".join(body_of(buyers).split())
         assert "What you bought is not touched by it. What was promised to you because of it" in told
+        (mail,) = mailbox.to(eve.email)[read[eve.email]:]
+        told = " ".join(body_of(mail).split())
+        assert "What you were to have of it, $600 for the sale, was not sent yet and is back in the bounty." in told
+        assert "owed no more" not in told and "/rewards" in told and f"/leads/{lead.id}" not in told  # Ana's was the wine.
+        (row,) = as_user(eve).page("/rewards").xpath("//tbody/tr")
+        cells = [words_of(cell) for cell in row.xpath("td")]
+        assert cells[1:] == ["", "Cancelled", "Nothing: it was found not to be genuine."]
 
     def test_proven_before_it_was_sold_or_decided(
             self, own_device, insider, ana, wes, mona, as_user, anonymous, work, later, mailbox):

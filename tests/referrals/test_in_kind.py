@@ -15,10 +15,11 @@ from marketplace.referrals.in_kind import (
     fulfil_thing,
     get_thing,
     offer_thing,
+    pass_things_on,
 )
 from marketplace.referrals.models import KindState, RewardInKind, Thing
 from marketplace.referrals.reward_words import thing_next
-from tests.browsing import end_reading
+from tests.browsing import body_of, end_reading, words_of
 from tests.factories import SALE, accept, consent, make_bounty, make_member, make_user, win
 from tests.referrals.steps import actions_on, again, do, point
 
@@ -63,6 +64,23 @@ def test_goes_from_hand_to_hand_and_the_ledger_knows_nothing_of_it(lead, ana, we
         "kind.owed", "kind.offered", "kind.fulfilled", "kind.acknowledged"]
     end_reading()
     assert trial_balance() == before
+
+
+def test_who_receives_it_is_told_whoever_pointed(lead, ana, wes, work, mailbox, as_user):
+    """As where a dispute gave all of it to the one who had pointed too."""
+    tom = make_user("Tom Berg")
+    work()
+    before = len(mailbox.to(ana.email))
+    do(pass_things_on, again(lead), to=tom, by="admin")
+    do(offer_thing, the(), by=wes, offer="Come by on Friday.")
+    do(fulfil_thing, the(), by=wes, receipt="Handed over on Friday")
+    work()
+    assert [str(mail["Subject"]) for mail in mailbox.to(tom.email)] == [
+        "You are owed something", "Your reward is ready", "Done, says the business"]
+    assert len(mailbox.to(ana.email)) == before
+    assert all("/rewards" in body_of(mail) and f"/leads/{lead.id}" not in body_of(mail) for mail in mailbox.to(tom.email))
+    (row,) = as_user(tom).page("/rewards").xpath("//tbody/tr")
+    assert "How to have it: Come by on Friday." in words_of(row) and row.xpath(".//a") == []
 
 
 def test_may_be_done_at_once(lead, wes):

@@ -1,4 +1,5 @@
 """What a sale earns, when it is released, and what a refund takes back: to the cent."""
+import re
 from itertools import pairwise
 
 import pytest
@@ -25,7 +26,8 @@ from marketplace.payments.models import (
     Transfer,
     TransferReversal,
 )
-from marketplace.payments.money_out.orders import ask_reversal, taken_by_order
+from marketplace.payments.money_out.netting import net_everything
+from marketplace.payments.money_out.orders import ask_reversal, ask_write_off
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.money_out.transfers import request_transfers
 from marketplace.referrals.audience import Audience
@@ -45,8 +47,10 @@ from marketplace.referrals.models import (
     Reward,
     RewardState,
 )
+from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.queries import get_reward, rewards_of_lead
+from marketplace.referrals.reward_schemas import RewardOutput
 from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
 from tests.browsing import body_of, end_reading, words_of
 from tests.factories import (
@@ -62,7 +66,7 @@ from tests.factories import (
     owner_of,
     win,
 )
-from tests.payments.money_steps import make_ready, pay_in
+from tests.payments.money_steps import make_ready, owe, pay_in
 from tests.referrals.steps import actions_on, again, do, holds, point
 
 
@@ -401,7 +405,7 @@ class TestTransfer:
         assert the(Clawback).state is ClawbackState.REVERSING
         assert says(paid).endswith("$33.33 is being taken back from your Stripe account.")
         work()
-        assert "$33.33 was taken back, for a refund of the sale" in says(paid)
+        assert says(paid).endswith("Taken back: $33.33 on 3 Dec 2026 for a refund of the sale, out of your Stripe account.")
         assert (the(Clawback).state, the(Reward).state) == (ClawbackState.TAKEN, RewardState.PAID)
         assert the(Reward).net == usd(96_667)
         do(note_reversal, the(Clawback).id)
@@ -409,7 +413,7 @@ class TestTransfer:
         assert "/refund" in as_user(wes).get(f"/leads/{paid.id}").text
         do(refund_sale, paid, by=wes, amount=usd(2_900_000), refund_number="R-2")
         work()
-        assert says(paid).startswith("Nothing more: none of it is left. $1,000 was taken back")
+        assert says(paid).startswith("Nothing more: it was paid, then taken back in full: $1,000 on 3 Dec 2026 for a refund")
         assert "/refund" not in as_user(wes).get(f"/leads/{paid.id}").text  # Nothing of the sale is left to give back.
 
     def test_one_refunded_on_its_way_that_never_went_is_voided(self, paid, ana, mona, wes, work, sandbox, later):
@@ -473,7 +477,7 @@ class TestTransfer:
     def test_what_an_admin_took_back_goes_to_the_funds_with_its_fee_and_is_told_to_both(
             self, paid, ana, mona, wes, work, as_user, mailbox):
         do(ask_reversal, the(Transfer), usd(20_000), reason="The wrong Ana", by=mona)
-        assert taken_by_order([the(Reward).id]) == {}, "Stripe is only asked for it"
+        assert says(paid).endswith("An admin ordered it: $200 is being taken back from your Stripe account.")
         work()
         assert holds(AccountKind.FUNDS, paid.bounty_id) == 105_000 + 20_000 + 1_000
         assert holds(AccountKind.PLATFORM_FEES, PLATFORM) == 4_000
@@ -481,7 +485,7 @@ class TestTransfer:
         assert "$200" in told and "our fee on it too" in told and "The wrong Ana" not in told
         told = words_of(as_user(ana).page(f"/leads/{paid.id}"))
         assert "An admin took back $200 of what was sent. Why: The wrong Ana" in told
-        assert "an admin took back $200 of what was sent" in words_of(as_user(ana).page("/rewards"))
+        assert "The admin’s reason: The wrong Ana" in words_of(as_user(ana).page("/rewards"))
         told = words_of(as_user(wes).page(f"/leads/{paid.id}"))
         assert "An admin took back $200 of what was sent, to the bounty’s funds, and our fee on it too." in told and "The wrong Ana" not in told
         do(refund_sale, paid, by=wes, amount=SALE, refund_number="R-1")  # Of what is left; nothing is given back twice.
@@ -514,7 +518,7 @@ class TestTransfer:
         assert (page["What is left"], page["Our fee, what is left"]) == (show_money(usd(left)), show_money(usd(fee)))
         assert page["Returns to the bounty’s funds"] == show_money(usd(105_000 - left - fee))
         assert ("an admin had taken back the rest before" in of_ana) is is_order_first
-        assert f"{show_money(usd(moved))} taken back; an admin took back" in words_of(as_user(ana).page("/rewards"))
+        assert f"{show_money(usd(100_000 - left))} taken back" in words_of(as_user(ana).page("/rewards"))
         (sums,) = earnings_of(ana)
         assert (sums.paid, sums.taken_back) == (usd(left), usd(100_000 - left))
         if is_order_first:
@@ -524,12 +528,71 @@ class TestTransfer:
         assert holds(AccountKind.FUNDS, paid.bounty_id) == 210_000 and check_ledger() == []
         assert told(wes)["Returns to the bounty’s funds"] == "$1,050"
 
+    # Each step: an admin takes so many dollars, or a refund of so many percent; then what is left.
+    @pytest.mark.parametrize("steps", [
+        [("admin", 200, 800), ("refund", 50, 300), ("refund", 50, 0)],
+        [("refund", 50, 500), ("admin", 200, 300), ("admin", 300, 0)],
+        [("admin", 1_000, 0)],
+        [("refund", 100, 0)],
+    ])
+    def test_every_place_names_what_really_moved(self, paid, ana, mona, wes, work, as_user, steps):
+        def sums_in(words):
+            return sum(int(found.replace(",", "")) for found in re.findall(r"\$([\d,]+) on \d+ \w+ \d+ ", words))
+
+        def check(left):
+            gone, reward = 1_000 - left, the(Reward)
+            shown, told = RewardOutput().dump(reward), says(paid)
+            assert (shown["net"]["minor"], shown["clawed_back"]["minor"]) == (left * 100, gone * 100)
+            assert sums_in(told) == sums_in(shown["next"]) == gone
+            assert ("was paid, then taken back in full" in told) is (left == 0)
+            (sums,) = earnings_of(ana)
+            assert (sums.paid, sums.taken_back) == (usd(left * 100), usd(gone * 100))
+            money, badge = show_money(usd(left * 100)), "Paid" if left else "Taken back"
+            of_ana, of_wes = as_user(ana), as_user(wes)
+            for page in (of_ana.page(f"/leads/{paid.id}"), of_wes.page(f"/leads/{paid.id}")):
+                (block,) = page.xpath(f"//*[@id='{reward.id}']")
+                assert money in words_of(block) and badge in words_of(block) and sums_in(words_of(block)) == gone
+                assert ("taken back" in words_of(page.xpath("//*[@aria-label='Where this lead stands']")[0])) is (left == 0)
+            (row,) = of_ana.page("/rewards").xpath("//tbody/tr")
+            assert money in words_of(row) and badge in words_of(row) and sums_in(words_of(row)) == gone
+            assert money in words_of(of_ana.page("/leads").xpath("//tbody/tr")[0])
+            (plate,) = of_ana.page("/dashboard/referrer").xpath("//*[contains(@class, 'plate')]")
+            assert money in words_of(plate.getparent()) and badge in words_of(plate.getparent())
+            story = words_of(of_wes.page(f"/leads/{paid.id}"))
+            ordered = [amount for who, amount, _ in done if who == "admin"]
+            assert [f"{show_money(usd(amount * 100))} of $1,000 for the sale · it returns to the bounty’s funds as soon as "
+                    f"Stripe has it; {show_money(usd(amount * 5))} of our fee is there already" in story
+                    for amount in ordered] == [True] * len(ordered)
+            assert story.count("Back in the bounty’s funds") == len(ordered)
+
+        done = list[tuple[str, int, int]]()
+        check(1_000)
+        for who, amount, left in steps:
+            if who == "admin":
+                do(ask_reversal, the(Transfer), usd(amount * 100), reason="The wrong Ana", by=mona)
+            else:
+                do(refund_sale, again(paid), by=wes, amount=usd(SALE.minor * amount // 100), refund_number=f"R-{left}")
+            work()
+            done.append((who, amount, left))
+            check(left)
+
     def test_what_stripe_refused_to_give_back_to_an_admin_was_not_taken(self, paid, ana, mona, work, as_user, sandbox):
         sandbox.control.pay_out_account(the(ConnectedAccount).stripe_account_id, currency="usd")
         do(ask_reversal, the(Transfer), usd(20_000), reason="The wrong Ana", by=mona)
         work()
         assert the(TransferReversal).state is ReversalState.OUTSTANDING
-        assert "took back" not in words_of(as_user(ana).page("/rewards"))
+        row = words_of(as_user(ana).page("/rewards").xpath("//tbody/tr")[0])
+        assert "An admin ordered it: $200 could not be taken back yet. We ask again." in row and "$1,000" in row and "reason" not in row
+        owe(ana, paid.business_id, usd(15_000), "reward_later", purpose=paid.bounty_id)
+        do(net_everything)
+        assert says(paid) == ("An admin ordered it: $50 could not be taken back yet. We ask again. Taken back: $150 on 3 Dec 2026 by "
+                              "an admin, out of later rewards of yours.")
+        do(ask_write_off, the(TransferReversal), reason="They cannot pay.", by=mona)
+        (back,) = money_back_of([the(Reward)]).values()
+        assert (back.left, back.to_bounty, back.taken) == (usd(85_000), usd(20_000 + 1_000), usd(15_000))
+        assert says(paid).endswith("Taken back: $150 on 3 Dec 2026 by an admin, out of later rewards of yours.")
+        story = words_of(as_user(ana).page(f"/leads/{paid.id}"))
+        assert "It is owed no more" in story and "which we paid ourselves: you owe it no more" in story
 
     def test_taken_back_in_slices_the_fee_returns_to_the_cent(self, paid, mona, wes, work):
         do(refund_sale, paid, by=wes, amount=usd(100_000), refund_number="R-1")

@@ -10,6 +10,7 @@ from marketplace.referrals.consent import give_consent, withdraw_consent
 from marketplace.referrals.contact import open_contact
 from marketplace.referrals.models import Channel, Moderation, ReasonCode, Stage
 from marketplace.referrals.moderation import reject_lead
+from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pages.steps import steps_of
 from marketplace.referrals.queries import rewards_of_lead
@@ -32,7 +33,8 @@ def says(lead, audience=Audience.REFERRER):
 
 def stands(lead):
     lead = again(lead)
-    return [step.state for step in steps_of(lead, rewards_of_lead(lead))]
+    rewards = rewards_of_lead(lead)
+    return [step.state for step in steps_of(lead, rewards, money_back_of(rewards))]
 
 
 @pytest.fixture

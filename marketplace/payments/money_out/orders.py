@@ -1,6 +1,4 @@
 """What an admin decides about money that went wrong: writing off a debt, taking back a transfer. Two, above a limit."""
-from collections.abc import Iterable
-
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import join
 
@@ -83,24 +81,6 @@ def decline_order(order: MoneyOrder, *, by: User) -> None:
 def can_be_taken(transfer: Transfer) -> Money:
     """What of a transfer has not been taken back, and is not being taken back."""
     return sum((payables.left_of(payable) for payable in _sent_in(transfer)), zero(transfer.currency))
-
-
-def taken_by_order(references: Iterable[str]) -> dict[str, tuple[Money, str]]:
-    """By payable: what admins took back of what was sent, and the newest reason. Later refunds count it as theirs.
-
-    Not what Stripe is still asked for, or refused: of that, what later rewards paid.
-    """
-    wanted, found = list(references), dict[str, tuple[Money, str]]()
-    rows = db.session.execute(
-        select(PIECE_OF, TransferReversal, MoneyOrder.reason).select_from(ORDERED_BACK)
-        .where(PIECE_OF.in_(wanted)).order_by(MoneyOrder.id)) if wanted else ()
-    for reference, reversal, reason in rows:
-        taken = reversal.amount if reversal.state is ReversalState.DONE else reversal.netted
-        if not taken.minor:
-            continue
-        before = found[reference][0] if reference in found else zero(reversal.currency)
-        found[reference] = (before + taken, reason)
-    return found
 
 
 def ordered_back_from(payee_id: str) -> list[str]:

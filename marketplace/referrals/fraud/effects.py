@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from marketplace.bounties.models import Bounty
+from marketplace.bounties.models import Bounty, For
 from marketplace.bounties.publishing import note_funds_came_free
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
@@ -114,16 +114,23 @@ def undo_lead(case: FraudCase, *, by: str) -> None:
 
 
 def _take_what_it_earned(lead: Lead, *, by: str) -> None:
-    """All that is not in a transfer or sent, and what is owed in kind."""
-    for reward in _rewards_of(lead):
+    """All that is not in a transfer or sent, and what is owed in kind. Who else had a part in it is told."""
+    rewards = _rewards_of(lead)
+    for reward in rewards:
         if reward.state in UNRELEASED:
             _void_held(reward, by=by)
         elif reward.state is RewardState.PAYABLE:
             _void_owed(reward, by=by)
         elif reward.state in RELEASED:
             _take_owed(reward)
-    for thing in db.session.scalars(select(RewardInKind).filter_by(lead_id=lead.id, state=KindState.OWED)).all():
+    things = db.session.scalars(select(RewardInKind).filter_by(lead_id=lead.id, state=KindState.OWED)).all()
+    for thing in things:
         lifecycle.move_kind(thing, KindState.EXPIRED, by=by, reason=NOT_GENUINE)
+    payees = {one.beneficiary_id for one in rewards if one.void_reason == NOT_GENUINE and one.whom is For.REFERRER}
+    payees |= {thing.beneficiary_id for thing in things if thing.whom is For.REFERRER}
+    for payee_id in sorted(filter(None, payees - {lead.referrer_id})):
+        outbox.promise("send_letter", key=f"fraud_part_ended:{lead.id}:{payee_id}", letter="fraud_part_ended",
+                       lead_id=lead.id, payee_id=payee_id)
 
 
 def sent_already(lead: Lead) -> list[Reward]:

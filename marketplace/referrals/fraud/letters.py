@@ -8,17 +8,18 @@ from marketplace.bounties.models import RewardKind
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
-from marketplace.foundation.show import day_in_words
+from marketplace.foundation.money import show_money
+from marketplace.foundation.show import day_in_words, list_in_words
 from marketplace.identity.models import User
 from marketplace.referrals.fraud.cases import ended_with_nothing, month_ends
-from marketplace.referrals.fraud.effects import only_reward_waits
+from marketplace.referrals.fraud.effects import NOT_GENUINE, only_reward_waits
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.fraud.words import costs_money
 from marketplace.referrals.lawful import ruling_of
 from marketplace.referrals.letters import to_members, to_referrer
-from marketplace.referrals.models import CaseState, Consent, FraudCase, Lead, Reward, Stage
+from marketplace.referrals.models import CaseState, Consent, FraudCase, KindState, Lead, Reward, RewardInKind, Stage
 from marketplace.referrals.reward_letters import to_introduced_buyer
-from marketplace.referrals.reward_words import buyer_share_in_words
+from marketplace.referrals.reward_words import buyer_share_in_words, part_in_words
 
 EXPLAIN = "Its page says what made us look. If there is an explanation, write it there: then it is looked at sooner."
 
@@ -116,6 +117,24 @@ def fraud_proven(case_id: str) -> list[Mail]:
         [f"It stands that a lead of yours is not genuine. {ends.format('your')}".strip()])
 
 
+def fraud_part_ended(lead_id: str, payee_id: str) -> list[Mail]:
+    """To whoever else had a part in what it earned: what they lose by it."""
+    lead, payee = db.session.get_one(Lead, lead_id), db.session.get_one(User, payee_id)
+    theirs = db.session.scalars(select(Reward).filter_by(
+        lead_id=lead_id, beneficiary_id=payee_id, void_reason=NOT_GENUINE).order_by(Reward.id)).all()
+    lost = list_in_words(f"{show_money(one.net)} {part_in_words(one)}" for one in theirs)
+    money = [f"What you were to have of it, {lost}, was not sent yet and is back in the bounty."] if theirs else []
+    is_owed_no_more = db.session.scalar(select(RewardInKind.id).filter_by(
+        lead_id=lead_id, beneficiary_id=payee_id, state=KindState.EXPIRED).limit(1)) is not None
+    things = ["What is not money, and was not offered yet, is owed no more."] if is_owed_no_more else []
+    return [] if payee.closed_at else [compose(
+        payee.email, "A reward that you had a part in is cancelled",
+        f"{lead.referrer.name} pointed {lead.business.name} at a buyer, and you had a part in what it earns. A person "
+        "at Fingerpost found that it is not genuine, and that stands.", *money, *things,
+        "Nothing is held against you, and you need do nothing. What your own leads have earned stays yours. If you see "
+        "it differently, write to us.", name=payee.name, action=("Open your rewards", public_url("/rewards")))]
+
+
 def buyer_introduction_ended(lead_id: str) -> list[Mail]:
     """Whoever had said yes learns that it is over. Why is about others, and no business of theirs."""
     lead = db.session.get_one(Lead, lead_id)
@@ -169,8 +188,8 @@ def _to_admins(
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
-        fraud_opened, fraud_kept, fraud_ended, fraud_confirmed, fraud_proven, buyer_introduction_ended, fraud_longer,
-        fraud_waiting)
+        fraud_opened, fraud_kept, fraud_ended, fraud_confirmed, fraud_proven, fraud_part_ended,
+        buyer_introduction_ended, fraud_longer, fraud_waiting)
 }
 
 

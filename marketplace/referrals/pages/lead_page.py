@@ -143,11 +143,12 @@ def show_lead(
     to, sent = reader_of(lead, audience), dict(forms or {})
     is_case = audience is Audience.ADMIN and is_on_desk(lead)
     disputes, word, cases = disputes_of_lead(lead, seen_by=user), word_of(lead), cases_of([lead])
+    money_back = money_back_of(rewards)
     of_look = said_of(cases.get(lead.id), lead, audience, has_earned=bool(rewards))
     return render_template(
         "referrals/case.html" if is_case else "referrals/lead.html", lead=lead,
         audience=audience, refusal=refusal, rewards=rewards, conversion=conversion,
-        refunded=refunded_amounts(lead), steps=steps_of(lead, rewards),
+        refunded=refunded_amounts(lead), steps=steps_of(lead, rewards, money_back),
         story=tell_story(lead, audience), say=next_step(lead, audience, rewards, cases=cases, word=word),
         is_of_look=of_look is not None, due=None if of_look else _due(lead),
         earned=earned_parts(lead, conversions_of(lead), rewards, things_of_lead(lead)),
@@ -163,7 +164,7 @@ def show_lead(
         word=word if conversion is None else None,
         disputes_no_until=disputes_no_until(lead) if word and word.may_be_disputed else None,
         sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,
-        held=standing_of(lead), money_back=money_back_of(rewards),
+        held=standing_of(lead), money_back=money_back,
         waits={reward.id: why for reward in rewards if (why := why_waiting(reward, to))}, today=clock.now().date(),
         disputes=disputes, dispute_to_answer=next((one for one in disputes if waits_for(user, one)), None),
         may_dispute=_may_dispute(lead, user), dispute_title=title_of,

@@ -1,6 +1,7 @@
 """For people who point: pointing at a buyer, their own leads, answering, taking back, appealing."""
 import json
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
@@ -30,6 +31,7 @@ from marketplace.referrals.desk.as_told import as_told, told_state
 from marketplace.referrals.figures import pointed_counts, rewards_by_lead
 from marketplace.referrals.models import Acquaintance, Lead, Moderation, ReasonCode
 from marketplace.referrals.moderation import answer_info
+from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.next_step import next_steps
 from marketplace.referrals.pages.evidence_files import MOST_SENT, read_given_files
 from marketplace.referrals.pages.lead_page import act_on_lead
@@ -181,6 +183,7 @@ def leads() -> Any:
     following = url_for(".leads", moderation=wanted or None, cursor=found.next_cursor) if found.next_cursor else None
     return render_template(
         "referrals/leads.html", rows=rows, rewards=rewards, following=following, wanted=wanted,
+        money_back=money_back_of(chain(*rewards.values())),
         counts=pointed_counts(user), states=list(Moderation), is_first="cursor" not in request.args,
         says=next_steps(rows, Audience.REFERRER, rewards, words_of([lead.id for lead in rows])))
 

@@ -153,6 +153,7 @@ def share(share_id: str) -> Any:
             form.refuse(refusal)
     lead = db.session.get_one(Lead, reward.lead_id)
     return render_template("referrals/share.html", reward=reward, lead=lead, is_open=is_open(reward),
+                           back=money_back_of([reward])[reward.id],
                            part=part_in_words(reward), next=reward_next(reward, user.id),
                            refusal=form.refusal), form.status
 

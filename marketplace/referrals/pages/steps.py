@@ -1,9 +1,10 @@
 """Where a lead stands, as the five arms of the stepper: pointed, moderated, the buyer's yes, sold, paid."""
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from marketplace.referrals.fraud.effects import NOT_GENUINE
 from marketplace.referrals.models import Consent, Lead, Moderation, Reward, RewardState, Stage
+from marketplace.referrals.money_back import MoneyBack
 from marketplace.referrals.reward_words import main_reward
 
 
@@ -38,12 +39,12 @@ REWARD = {
 }
 
 
-def steps_of(lead: Lead, rewards: Sequence[Reward]) -> list[Step]:
+def steps_of(lead: Lead, rewards: Sequence[Reward], back: Mapping[str, MoneyBack]) -> list[Step]:
     """One current or bad arm at most; what comes after it is still to come."""
     began = [("Pointed out", ("done", "")), ("Moderation", _moderation(lead)), ("Buyer’s yes", _consent(lead))]
     if lead.is_tracked:
         began = [(f"Came by a {lead.source}", ("done", ""))]
-    wanted = [*began, ("Sale", _sale(lead)), ("Reward", _reward(lead, rewards))]
+    wanted = [*began, ("Sale", _sale(lead)), ("Reward", _reward(lead, rewards, back))]
     steps: list[Step] = []
     is_ahead = False
     for label, (state, note) in wanted:
@@ -72,7 +73,8 @@ def _name(lead: Lead) -> str:
     return STAGE_NAMES[lead.stage or Stage.NEW].lower()
 
 
-def _reward(lead: Lead, rewards: Sequence[Reward]) -> tuple[str, str]:
+def _reward(lead: Lead, rewards: Sequence[Reward], back: Mapping[str, MoneyBack]) -> tuple[str, str]:
     if not rewards or main_reward(rewards).void_reason == NOT_GENUINE:
         return "bad", "nothing earned"
-    return REWARD[main_reward(rewards).state]
+    main = main_reward(rewards)
+    return ("bad", "taken back") if back[main.id].is_paid_and_gone else REWARD[main.state]

@@ -19,6 +19,7 @@ from marketplace.referrals.disputes.denied import disputes_no_until
 from marketplace.referrals.disputes.permissions import reads_as, waits_for
 from marketplace.referrals.disputes.witness_words import say_word
 from marketplace.referrals.models import ConversionSource, Lead
+from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.said_bought import to_business
 from marketplace.referrals.schemas import FreezeInput
 from marketplace.referrals.stages import may_sell
@@ -144,6 +145,7 @@ def _why(report_id: str, form: Form | None = None) -> Any:
     as_read = to_business if user.role_in(report.business_id) else str
     return render_template(
         "tracking/why.html", report=report, outcome=outcome, lead=lead, form=form, kinds=KINDS, sources=SOURCES,
+        money_back=money_back_of(outcome.rewards),
         business=get_business(report.business_id), is_inside=is_inside, **_after_no(since, lead, user),
         asks=waits and may_report(user, report.business_id), due=due_of(report) if waits else None,
         say=as_read(next_in_words(outcome, reads_as(user, dispute) if dispute else None)),

@@ -22,6 +22,7 @@ from marketplace.referrals.given import given_beside, given_by_yes
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.lawful import lowering_of, pays_in_money, promised_in_words, ruling_of
 from marketplace.referrals.models import Buyer, Channel, Lead, Reward, RewardInKind
+from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.other_answers import LATER_WEEKS
 from marketplace.referrals.ownership import rivals_of
 from marketplace.referrals.pages.buyer.words import find_grant, kinds_of_channel
@@ -79,13 +80,14 @@ def show_answer(
     lead: Lead, purpose: str, token: str, *, is_second_click: bool = False, refusal: DomainError | None = None
 ) -> str:
     grant, word, is_undone = find_grant(lead), word_of(lead), is_found_false(lead.id)
-    is_own = is_theirs(lead, purpose, token)
+    is_own, shares = is_theirs(lead, purpose, token), shares_of_buyer(lead)
     return render_template(
         "referrals/buyer_receipt.html", lead=lead, purpose=purpose, token=token, grant=grant,
         given=given_by_yes(lead, grant) if grant else [],
         is_second_click=is_second_click, refusal=refusal, is_theirs=is_own,
         data_href=data_link(db.session.get_one(Buyer, lead.buyer_id)) if is_own else None,
-        shares=shares_of_buyer(lead), things=[one for one in things_of_lead(lead) if one.whom is For.BUYER],
+        shares=shares, money_back=money_back_of(shares),
+        things=[one for one in things_of_lead(lead) if one.whom is For.BUYER],
         is_open=is_open, part=part_in_words, what=thing_at_start, is_undone=is_undone,
         next=_nothing if is_undone else lambda one: reward_next(one, Audience.BUYER.value),
         thing_next=_nothing if is_undone else lambda one: thing_next(one, Audience.BUYER.value),
