@@ -35,7 +35,7 @@ from marketplace.referrals.fraud.addresses import firm_of, is_office, is_thrown_
 from marketplace.referrals.fraud.effects import HeldForALook
 from marketplace.referrals.fraud.queries import standing_of
 from marketplace.referrals.fraud.rules import ASKING_TAKES, HOLD_ENDS_AFTER, RULES, STOP_FROM, add_up, judge
-from marketplace.referrals.fraud.scoring import looks_at
+from marketplace.referrals.fraud.scoring import look_at, looks_at
 from marketplace.referrals.fraud.signals import signals_on
 from marketplace.referrals.legal_clocks import told_by
 from marketplace.referrals.letters import business_introduced
@@ -55,6 +55,7 @@ from marketplace.referrals.models import (
 from marketplace.referrals.moderation import reject_lead
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pointing import withdraw_lead
+from marketplace.referrals.protection import extend_for_activity
 from marketplace.referrals.queries import record_of_business, record_of_referrer, rewards_of_lead
 from marketplace.referrals.rewards import freeze_reward
 from marketplace.referrals.stages import NotOpen, change_stage
@@ -320,6 +321,39 @@ class TestTheEndOfTheProtection:
         assert actions_on(ends.id)[-1] == "fraud.ended" and not again(ends).is_held
         assert business_introduced(ends.id) == []  # Nor would a look that ends after the yes introduce anybody.
         assert [mail["Subject"] for mail in mailbox.to(ana.email)].count("Your lead goes on") == 1
+
+    def test_what_a_look_took_is_given_back_from_the_yes_on_and_is_no_extension(self, bounty, ana, wes, mona, later):
+        lead = make.accept(make.make_lead(bounty, by=ana, buyer_email="bo@siemens.com"))
+        promised = again(lead).protected_until
+        rename(ana, "ana@siemens.com")
+        do(look_at, again(lead), Point.POINTING)  # A hold, of a lead that nothing holds up yet.
+        later(days=5)
+        make.consent(again(lead), email=wes.email)
+        assert case_of(lead).level is Verdict.STOP and again(lead).is_held
+        later(days=70)
+        do(cases.let_go, case_of(lead), by=mona, reason="He buys for himself.")
+        given_back = again(lead).protected_until - promised
+        assert given_back == pytest.approx(timedelta(days=70), abs=timedelta(seconds=9))
+        for stage in (Stage.QUALIFIED, Stage.MEETING):
+            do(change_stage, again(lead), stage, by=wes)
+        assert again(lead).protected_until == promised + given_back + timedelta(days=60)
+
+    def test_it_comes_on_top_of_an_extension_and_not_of_a_day_that_only_an_open_word_moved(self, bounty, ana, mona, later):
+        active, said = [make.accept(make.make_lead(bounty, by=ana)) for _ in range(2)]
+        promised = {lead.id: again(lead).protected_until for lead in (active, said)}
+        for lead in (active, said):
+            make.consent(again(lead), email=make.make_member(bounty.business).email)
+        do(extend_for_activity, again(active), by=ana.id)
+        later(days=85)
+        do(say_bought, again(said), amount=make.SALE, bought_on=clock.now().date(), is_proven=True)
+        waits_until = again(said).protected_until
+        later(days=3)
+        for lead in (active, said):
+            do(cases.let_go, case_of(lead), by=mona, reason="He buys for himself.")
+        waited = {lead.id: again(lead).protected_until - promised[lead.id] for lead in (active, said)}
+        assert waits_until > promised[said.id]
+        assert waited[active.id] == pytest.approx(timedelta(days=60 + 88), abs=timedelta(seconds=9))
+        assert waited[said.id] == pytest.approx(timedelta(days=88), abs=timedelta(seconds=9))
 
 
 class TestTheMonthOfTheLaw:
