@@ -83,7 +83,8 @@ def let_lead_go(case: FraudCase) -> None:
     lead.is_held = False
     if grant is not None and grant.confirmed_at is not None:
         give_back_since(lead, grant.confirmed_at)
-        outbox.promise("send_letter", letter="business_introduced", lead_id=lead.id)
+        for letter in ("business_introduced", "buyer_introduced"):
+            outbox.promise("send_letter", letter=letter, lead_id=lead.id)
     lift_unsent(_rewards_of(lead), case.id, why="A person has looked at it.", letter="")
 
 
