@@ -32,7 +32,7 @@ from marketplace.referrals.desk.deciders import why_not_yours
 from marketplace.referrals.desk.escalating import escalate_lead
 from marketplace.referrals.desk.telling import tell_now
 from marketplace.referrals.disputes.subjects import kinds_for
-from marketplace.referrals.figures import count_to_contact
+from marketplace.referrals.figures import count_to_contact, pointed_counts
 from marketplace.referrals.fraud import cases
 from marketplace.referrals.fraud.addresses import firm_of, is_office, is_thrown_away
 from marketplace.referrals.fraud.effects import NOT_GENUINE, HeldForALook
@@ -61,6 +61,7 @@ from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pointing import withdraw_lead
 from marketplace.referrals.protection import extend_for_activity
 from marketplace.referrals.queries import (
+    count_pipeline,
     find_live_grant,
     record_of_business,
     record_of_referrer,
@@ -543,6 +544,30 @@ class TestWordsForEveryReader:
         assert (record_of_referrer(ana.id).found_false, record_of_business(bounty.business_id).found_false) == (1, 0)
         other = make.review_lead(make.make_lead(bounty, by=ana))
         assert "1 found not genuine" in page_for(as_user(mona), other)
+
+    def test_proven_after_it_was_sold_no_sum_counts_the_sale_and_the_page_says_what_moved(
+            self, own_device, bounty, ana, wes, mona, as_user, work, later):
+        other = make.consent(make.accept(make.make_lead(bounty, by=ana)), email="else@example.com")
+        for lead in (own_device, other):
+            won(lead, work)
+        assert record_of_business(bounty.business_id).sold == 2
+        confirm(own_device, mona)
+        later(days=15)
+        work()
+        shown = as_user(wes).page(f"/leads/{own_device.id}")
+        own, wes = words_of(shown), db.session.get_one(User, wes.id)
+        assert "paid by you on top" not in own and "Sold" not in words_of(shown.xpath("//header[.//h1]")[0])
+        for line in ("Of the reward, given back $1,000", "Our fee, given back $50", "Returned to the bounty’s funds $1,050"):
+            assert line in own
+        counts = count_pipeline(bounty.business_id, seen_by=wes)
+        assert (counts["won"], counts["ended"], sum(counts.values())) == (1, 1, 2)
+        assert record_of_business(bounty.business_id).sold == record_of_referrer(ana.id).sold == 1
+        assert pointed_counts(ana) == {Moderation.ACCEPTED: 1, Moderation.EXPIRED: 1}
+        pipeline, day = f"/businesses/{bounty.business_id}/leads?stage=", day_in_words(again(own_device).protected_until)
+        assert day not in words_of(as_user(wes).page(f"{pipeline}ended")) and day in words_of(as_user(wes).page(f"{pipeline}won"))
+        hers, desk = as_user(ana).page("/leads?moderation=expired"), as_user(ana).page("/dashboard/referrer")
+        assert "Ended" in words_of(hers) and "Sold" not in words_of(hers) and words_of(desk).count("Sold") == 1
+        assert words_of(as_user(wes).page(f"/dashboard/business/{bounty.business_id}")).count("Sold") == 2  # The tab, the other.
 
     def test_proven_one_letter_tells_each_side_all_that_ended(self, ana, wes, mona, work, later, mailbox):
         bounty = make.make_bounty(make.make_business(wes), is_live=True, rules=[make.flat(100_000), *(
