@@ -61,7 +61,9 @@ from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.next_step import next_steps
 from marketplace.referrals.permissions import may_moderate
 from marketplace.referrals.queries import (
+    PROVEN_FALSE,
     count_pipeline,
+    found_false_among,
     leads_for_business,
     leads_pointed_by,
     moderation_queue,
@@ -152,7 +154,7 @@ def referrer_dashboard() -> Any:
         steps=next_steps(leads, Audience.REFERRER, rewards, words_of([lead.id for lead in leads])),
         is_payable=_is_payable(user), is_confirmed=is_confirmed(user), to_answer=count_splits_to_answer(user),
         disputes=count_to_answer(user_id=user.id),
-        things=things_owed_to(user), what=thing_at_start)
+        things=things_owed_to(user), what=thing_at_start, ended=found_false_among([lead.id for lead in leads]))
 
 
 @bp.get("/dashboard/business/<business_id>")
@@ -163,7 +165,8 @@ def business_dashboard(business_id: str) -> Any:
     if is_member(user, business.id):
         session["hat"] = business.id
     bounties = bounties_of(business.id, seen_by=user)
-    accepted = leads_for_business(business.id, seen_by=user).where(Lead.moderation == Moderation.ACCEPTED)
+    accepted = leads_for_business(business.id, seen_by=user).where(
+        Lead.moderation == Moderation.ACCEPTED, ~PROVEN_FALSE)
     leads = db.session.scalars(accepted.order_by(Lead.accepted_at.desc(), Lead.id.desc()).limit(LATEST)).all()
     rewards = rewards_by_lead(leads)
     return render_template(

@@ -20,7 +20,7 @@ from marketplace.privacy.buyer_words import (
 from marketplace.privacy.buyers import is_only_typed, leads_about, why_wait
 from marketplace.privacy.kinds import KINDS, Whose
 from marketplace.referrals.audience import Audience
-from marketplace.referrals.contact import CASE_OPENED, CONTACT_OPENED, POST_OPENED, is_open_to_business
+from marketplace.referrals.contact import CASE_OPENED, CONTACT_OPENED, POST_OPENED
 from marketplace.referrals.evidence_files import SEEN, TAKEN, files_of, pages_of
 from marketplace.referrals.given import given_by_yes
 from marketplace.referrals.models import (
@@ -34,6 +34,7 @@ from marketplace.referrals.models import (
     Suppression,
 )
 from marketplace.referrals.queries import consents_of
+from marketplace.referrals.reach import Reach, reach_of, waits_in_words
 from marketplace.referrals.said_bought import BuyersWord, word_of
 from marketplace.referrals.suppression import hash_email
 from marketplace.referrals.timeline import tell_story
@@ -60,7 +61,7 @@ class Held:
     buyer: Buyer
     said: str
     grant: ConsentGrant | None  # The last yes that was confirmed.
-    is_open: bool  # The business may open the contact data today.
+    reach: Reach | None  # What that yes gives the business by now.
     looks: list[tuple[datetime, str]]
     waits: str | None
     in_disputes: list[dict[str, Any]]  # Their own words there.
@@ -74,6 +75,16 @@ class Held:
     def given(self) -> list[str]:
         """What the business is given by the buyer's last yes."""
         return [] if self.grant is None else [one.words for one in given_by_yes(self.lead, self.grant)]
+
+    @property
+    def is_open(self) -> bool:
+        """The business may open the contact data today."""
+        return self.reach is Reach.OPEN
+
+    @property
+    def look(self) -> tuple[str, str] | None:
+        """While a person looks at it."""
+        return waits_in_words(self.lead, self.grant, self.reach) if self.grant and self.reach else None
 
     @property
     def may_withdraw(self) -> bool:
@@ -99,7 +110,7 @@ def _held(lead: Lead) -> Held:
         said = "Somebody gave your address with a yes. Without your confirmation it does not count"
     is_typed = is_only_typed(lead)
     return Held(
-        lead, buyer, said, grant, is_open_to_business(lead, grant), _looks(lead), why_wait(lead),
+        lead, buyer, said, grant, reach_of(lead, grant) if grant else None, _looks(lead), why_wait(lead),
         in_disputes=[] if is_typed else said_by_buyer(lead), bought=None if is_typed else word_of(lead),
         by_others=[] if is_typed else said_by_others(lead),
         files=[] if is_typed else files_of(lead), pages={} if is_typed else pages_of(lead), is_only_typed=is_typed)
@@ -152,7 +163,11 @@ def _consent(held: Held, grant: ConsentGrant) -> dict[str, Any]:
         "id": grant.id, "to": held.lead.business.name, "purpose": grant.purpose, "channel": HOW[grant.channel],
         "until": grant.until.isoformat(), "note": grant.note, "confirmed_at": as_time(grant.confirmed_at),
         "withdrawn_at": as_time(grant.withdrawn_at),
-        "given": [one.words for one in given_by_yes(held.lead, grant)] if grant.confirmed_at else []}
+        "given": [one.words for one in given_by_yes(held.lead, grant)] if _is_given(held.lead, grant) else []}
+
+
+def _is_given(lead: Lead, grant: ConsentGrant) -> bool:
+    return grant.confirmed_at is not None and reach_of(lead, grant) not in {Reach.NOT_YET, Reach.NEVER}
 
 
 def _only_theirs(held: Held) -> dict[str, Any]:

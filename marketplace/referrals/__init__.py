@@ -9,8 +9,8 @@
     appeals      every refusal can be looked at again
     asking       the buyer is asked, once, with one reminder; silence ends it
     consent      the buyer says yes, no or never, and can take it back
-    contact      the only door through which a buyer's contact data leaves
-    stages       the business works the lead
+    contact      the only door through which a buyer's contact data leaves; reach: what a yes gives by now
+    stages       the business works the lead; protection: until when it is the referrer's
     conversion   an event that the bounty pays for, recorded once
     rewards      what it earns: held for the return period, released, paid
     caps         what the bounty's caps have used up; reserving: what stays reserved for a lead
@@ -18,7 +18,7 @@
     buyers_share the buyer's part: money, the business's cause, or no
     in_kind      what is owed that is not money
     afterwards   later parts and renewals
-    clawbacks    what a refunded sale takes back
+    clawbacks    what a refunded sale takes back; returned: what of a reward that came to nothing went back
 
 ``lifecycle`` has the tables of states, one per axis; ``timeline`` tells each party its own story in
 ``story_words``, and ``next_step`` what comes next.

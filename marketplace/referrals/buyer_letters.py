@@ -17,6 +17,7 @@ from marketplace.referrals.lawful import promised_in_words, ruling_of
 from marketplace.referrals.letters import say_openly, to_referrer
 from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Lead, Suppression
 from marketplace.referrals.queries import find_live_grant
+from marketplace.referrals.reach import Reach, reach_of, waits_in_words
 from marketplace.referrals.reward_words import buyer_share_in_words
 from marketplace.referrals.suppression import hash_email
 
@@ -28,6 +29,7 @@ CONFIRM_WHY = ("You get this mail because somebody gave this address with a yes 
                "If it was not you, do nothing: without your confirmation the yes does not count.")
 NEW_LINK_WHY = ("You get this mail because somebody, probably you, asked for it with an older link to Fingerpost. "
                 "If it was not you, nothing has changed.")
+TAKE_BACK = "You can take your yes back on your page at any time. If you do not, it ends by itself on that day."
 RECEIPT_WHY = "You get this mail because you said yes to being introduced to a business on Fingerpost."
 
 
@@ -143,15 +145,38 @@ def buyer_receipt(lead_id: str) -> list[Mail]:
         ConsentGrant.lead_id == lead.id, ConsentGrant.confirmed_at.is_not(None)))
     if grant is None or not buyer.email:
         return []
+    reach = reach_of(lead, grant)
+    waits, may = waits_in_words(lead, grant, reach), "they may contact you"
+    begins = [f"Thank you. You said yes to {lead.business.name}: {may} {_so_far(grant)}."]
+    if waits:
+        begins = [f"Thank you. You said yes to {lead.business.name}. {' '.join(waits)}",
+                  f"Then {may} {_so_far(grant)}."]
     return to_buyer(
-        buyer, "Your yes, in writing",
-        f"Thank you. You said yes to {lead.business.name}: they may contact you {HOW[grant.channel]}, until "
-        f"{day_in_words(grant.until)}, about the need that you described and nothing else.",
-        "For that they get:", _given(lead, grant),
-        "You can take your yes back on your page at any time. If you do not, it ends by itself on that day.",
+        buyer, "Your yes, in writing", *begins, "For that they get:", _given(lead, grant), TAKE_BACK,
         action=("Open my page", buyer_link(lead, MAILED)), why=RECEIPT_WHY)
 
 
+def buyer_introduced(lead_id: str) -> list[Mail]:
+    """The look for which their yes had waited is over, and the yes is not."""
+    lead = _lead(lead_id)
+    buyer, grant = db.session.get_one(Buyer, lead.buyer_id), find_live_grant(lead)
+    if grant is None or reach_of(lead, grant) is not Reach.OPEN:
+        return []
+    if buyer.email and db.session.get(Suppression, hash_email(buyer.email)):
+        return []
+    return to_buyer(
+        buyer, "You are introduced",
+        f"A person at Fingerpost has looked at it, and your introduction goes on: {lead.business.name} may contact you "
+        f"now, {_so_far(grant)}.", "For that they get:", _given(lead, grant), TAKE_BACK,
+        action=("Open my page", buyer_link(lead, MAILED)), why=RECEIPT_WHY)
+
+
+def _so_far(grant: ConsentGrant) -> str:
+    return (f"{HOW[grant.channel]}, until {day_in_words(grant.until)}, about the need that you described and nothing "
+            "else")
+
+
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
-    letter.__name__: letter for letter in (buyer_asked, buyer_reminded, consent_confirm, buyer_new_link, buyer_receipt)
+    letter.__name__: letter for letter in (
+        buyer_asked, buyer_reminded, consent_confirm, buyer_new_link, buyer_receipt, buyer_introduced)
 }

@@ -11,6 +11,7 @@ from marketplace.identity.models import Business, User
 from marketplace.payments.models import Chargeback, Funding
 from marketplace.payments.queries import refunds_of
 from marketplace.referrals.models import Consent, Conversion, Lead
+from marketplace.referrals.queries import PROVEN_FALSE
 
 Known = list[tuple[str, str]]
 DAY = "%-d %B %Y"
@@ -49,7 +50,8 @@ def _what_came_of(bounty: Bounty) -> Known:
         select(func.count().filter(Lead.accepted_at.is_not(None)), func.count().filter(Lead.consent == Consent.GRANTED))
         .select_from(Lead).where(Lead.bounty_id == bounty.id)).one()
     sales = db.session.scalars(
-        select(Conversion).where(Conversion.bounty_id == bounty.id, Conversion.amount_minor > 0)
+        select(Conversion).join(Lead, Lead.id == Conversion.lead_id)
+        .where(Conversion.bounty_id == bounty.id, Conversion.amount_minor > 0, ~PROVEN_FALSE)
         .order_by(Conversion.id).limit(SALES_SHOWN)).all()
     published = f", published on {bounty.published_at:{DAY}}" if bounty.published_at else ""
     return [

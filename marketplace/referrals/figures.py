@@ -2,8 +2,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, case, exists, func, literal, select
 
 from marketplace.foundation import clock
 from marketplace.foundation.db import db
@@ -26,7 +27,7 @@ from marketplace.referrals.models import (
     Stage,
 )
 from marketplace.referrals.money_back import money_back_of
-from marketplace.referrals.queries import FINDING, moderation_queue
+from marketplace.referrals.queries import FINDING, PROVEN_FALSE, moderation_queue
 
 HELD = frozenset({RewardState.PENDING})
 ON_HOLD = frozenset({RewardState.ON_HOLD})
@@ -103,10 +104,16 @@ def leads_with_address(leads: Sequence[Lead]) -> set[str]:
     return set(db.session.scalars(wanted))
 
 
+# Where a lead stands for whoever pointed: as told; one that was sold and then proven false has ended.
+pointed_state: ColumnElement[Any] = case(
+    ((Lead.moderation == Moderation.ACCEPTED) & PROVEN_FALSE, literal(Moderation.EXPIRED, Lead.moderation.type)),
+    else_=told_state)
+
+
 def pointed_counts(user: User) -> dict[Moderation, int]:
-    """How many of a referrer's leads stand where, as far as they were told."""
+    """How many of a referrer's leads stand where."""
     found = db.session.execute(
-        select(told_state, func.count()).where(Lead.referrer_id == user.id).group_by(told_state))
+        select(pointed_state, func.count()).where(Lead.referrer_id == user.id).group_by(pointed_state))
     return {state: int(count) for state, count in found}
 
 

@@ -25,7 +25,8 @@ from marketplace.referrals.models import (
     Moderation,
     ReasonCode,
 )
-from marketplace.referrals.queries import find_live_grant
+from marketplace.referrals.queries import consents_of, find_live_grant
+from marketplace.referrals.reach import Reach, reach_of
 
 UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
 REASONS = {
@@ -177,11 +178,14 @@ def business_introduced(lead_id: str) -> list[Mail]:
 
 def business_consent_withdrawn(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
+    closed = "Please do not contact them again: how to reach them, and all that they gave, is closed to you. "
+    if reach_of(lead, [one for one in consents_of(lead) if one.confirmed_at][-1]) is Reach.NEVER:
+        closed = "It had waited for a look by a person, and was never open to you. "
     return to_members(lead.business, "A buyer took their yes back",
                        f"It is about the lead for “{lead.bounty.title}” that was accepted on "
                        f"{day_in_words(lead.accepted_at or lead.submitted_at)}.",
-                       "Please do not contact them again: how to reach them, and all that they gave, is closed to you. "
-                       "Nothing more is to be done. If they bought already, the sale still counts: record it there.",
+                       f"{closed}Nothing more is to be done. If they bought already, the sale still counts: record it "
+                       "there.",
                        path=f"/leads/{lead.id}", label="Open the lead")
 
 

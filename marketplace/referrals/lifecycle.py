@@ -194,9 +194,9 @@ def open_stages(lead: Lead, *, by: str) -> None:
     lead.stage = Stage.NEW
 
 
-def protect_until(lead: Lead, until: datetime, *, by: str, reason: str) -> None:
+def protect_until(lead: Lead, until: datetime, *, by: str, reason: str, **details: float) -> None:
     """The referrer's protection lasts longer than was said when the lead was accepted."""
-    audit.record("lead.protected", lead.id, by=by, until=until.isoformat(), reason=reason)
+    audit.record("lead.protected", lead.id, by=by, until=until.isoformat(), reason=reason, **details)
     lead.protected_until = until
 
 

@@ -40,7 +40,7 @@ def next_step(
     """What happens next, and who has to do it. Lists know ``is_address_known``, ``cases`` of fraud, the buyer's
     ``word``, ``is_yes_over`` and have ``read`` the rest."""
     case = (cases_of([lead]) if cases is None else cases).get(lead.id)
-    if said := said_of(case, lead, audience, has_earned=bool(rewards)):
+    if said := said_of(case, lead, audience, rewards):
         return said
     if lead.moderation is not Moderation.ACCEPTED:
         return _before_acceptance(lead, audience)

@@ -52,6 +52,7 @@ OF_OWNERSHIP = select(Dispute.id).where(
 DISPUTED = select(Dispute.id).where(Dispute.lead_id == bindparam("lead_id"), text(f"disputes.{LIVE_DISPUTES}"))
 FOUND_FALSE = select(FraudCase.id).where(
     FraudCase.lead_id == bindparam("lead_id"), FraudCase.state == CaseState.PROVEN).limit(1)
+PROVEN_FALSE = Lead.id.in_(select(FraudCase.lead_id).where(FraudCase.state == CaseState.PROVEN))
 FINDING = or_(FraudCase.state.in_(FOUND_FRAUD),
               (FraudCase.state == CaseState.OPEN) & FraudCase.settles_at.is_not(None))  # It is appealed.
 FINDING_ENDED_AT = select(func.max(case(
@@ -273,18 +274,20 @@ def _record(whose: ColumnElement[bool], lost_by: ColumnElement[bool], *, found_f
     accepted = Lead.accepted_at.is_not(None)
     counts = db.session.execute(select(
         func.count().filter(accepted | refused), func.count().filter(accepted), func.count().filter(refused),
-        func.count().filter(Lead.stage == Stage.WON), func.count().filter(accepted & Lead.appeal.is_not(None)))
+        func.count().filter((Lead.stage == Stage.WON) & ~PROVEN_FALSE),
+        func.count().filter(accepted & Lead.appeal.is_not(None)))
         .select_from(Lead).where(whose)).one()
     lost = db.session.scalar(select(func.count()).select_from(Dispute).where(lost_by)) or 0
     return Record(*counts, found_false, lost)
 
 
-# What the tabs of a pipeline hold, in their order. A lead is in one of them.
+# What the tabs of a pipeline hold, in their order. A lead is in one of them. Once it is proven false it has ended, sold
+# or not: no introduction brought that sale.
 PIPELINE: dict[str, ColumnElement[bool]] = {
     "asked": (Lead.moderation == Moderation.ACCEPTED) & (Lead.consent == Consent.ASKED),
     **{stage.value: (Lead.moderation == Moderation.ACCEPTED) & (Lead.consent != Consent.ASKED) & (Lead.stage == stage)
-       for stage in Stage},
-    "ended": Lead.moderation == Moderation.EXPIRED,
+       & ~PROVEN_FALSE for stage in Stage},
+    "ended": (Lead.moderation == Moderation.EXPIRED) | (Lead.moderation == Moderation.ACCEPTED) & PROVEN_FALSE,
 }
 
 

@@ -15,6 +15,7 @@ from marketplace.referrals.given import given_by_yes
 from marketplace.referrals.models import Channel, ConsentGrant, Lead
 from marketplace.referrals.permissions import may_work
 from marketplace.referrals.queries import consents_of
+from marketplace.referrals.reach import Reach, reach_of
 
 SCHEMA = "https://w3id.org/dpv/schema/dpv-27560"
 CONTEXT = {
@@ -70,6 +71,7 @@ def _record(lead: Lead, grant: ConsentGrant, public_url: str, notice: str | None
         "@id": f"{public_url}/consents/{grant.id}",
         "@type": "dpv:ConsentRecord",
         "dct:identifier": grant.id,
+        **_not_given(lead, grant),
         "dct:conformsTo": f"{SCHEMA}#record",
         "dpv:hasDataSubject": {"@id": lead.buyer_id, "@type": "dpv:Consumer"},
         "dpv:hasDataController": business,
@@ -95,6 +97,13 @@ def _record(lead: Lead, grant: ConsentGrant, public_url: str, notice: str | None
         "dpv:hasRight": {"@type": "dpv:DataSubjectRight", "dct:title": "Taking it back, at any time",
                          "dpv:isExercisedAt": "The link in the mail that we sent the buyer"},
     }
+
+
+def _not_given(lead: Lead, grant: ConsentGrant) -> dict[str, str]:
+    """A yes says what may be given; where nothing was, or is yet, its record says so."""
+    said = {Reach.NOT_YET: "Nothing of it is given yet: a person at Fingerpost looks at it first.",
+            Reach.NEVER: "Nothing of it was ever given."}.get(reach_of(lead, grant))
+    return {"dct:description": said} if said else {}
 
 
 def _statuses(grant: ConsentGrant) -> list[dict[str, str]]:

@@ -1,5 +1,5 @@
 """The business works the lead, stage by stage; won makes the conversion in the same transaction."""
-from datetime import date, timedelta
+from datetime import date
 
 from marketplace.bounties.publishing import pause_if_out_of_funds
 from marketplace.bounties.rules import Event, Happening, RewardPreview, worst_case
@@ -15,7 +15,6 @@ from marketplace.referrals import lifecycle
 from marketplace.referrals.afterwards import promise_what_follows
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.conversion import note_order, record_conversion
-from marketplace.referrals.deadlines import ACTIVITY_EXTENDS
 from marketplace.referrals.kept_words import keep_words
 from marketplace.referrals.lawful import price_for
 from marketplace.referrals.locks import lock_funds_of, lock_orders_of
@@ -29,6 +28,7 @@ from marketplace.referrals.models import (
     Stage,
 )
 from marketplace.referrals.permissions import may_work
+from marketplace.referrals.protection import extend_for_activity
 from marketplace.referrals.queries import conversions_of, find_conversion, has_finding, is_disputed
 from marketplace.referrals.reserving import free_reserved, still_possible
 from marketplace.referrals.said_bought import settle_word
@@ -68,7 +68,7 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
     elif stage is Stage.QUALIFIED:
         qualify(lead, by=by.id)
     if stage in ACTIVE:
-        _extend_protection(lead, by=by.id)
+        extend_for_activity(lead, by=by.id)
 
 
 def open_moves(lead: Lead) -> frozenset[Stage]:
@@ -104,7 +104,7 @@ def change_stage_by_report(lead: Lead, stage: Stage, *, by: str) -> None:
     """What the business's shop says, where the table has a way there; else it stays where a person put it."""
     if lead.stage is not None and stage in lifecycle.STAGE_MOVES[lead.stage]:
         lifecycle.move_stage(lead, stage, by=by)
-        _extend_protection(lead, by=by)
+        extend_for_activity(lead, by=by)
 
 
 def sell(
@@ -205,16 +205,3 @@ def is_introduced(lead: Lead) -> bool:
 def is_sale_missing(lead: Lead) -> bool:
     """Whether somebody could say that they bought: introduced, not over, and no sale recorded."""
     return lead.moderation is Moderation.ACCEPTED and is_introduced(lead) and find_conversion(lead) is None
-
-
-def _extend_protection(lead: Lead, *, by: str) -> None:
-    """Once: sixty days more on the first sign that the business is at it."""
-    assert lead.accepted_at is not None
-    assert lead.protected_until is not None
-    if lead.protected_until - lead.accepted_at < ACTIVITY_EXTENDS + _promised(lead):
-        until = lead.accepted_at + _promised(lead) + ACTIVITY_EXTENDS
-        lifecycle.protect_until(lead, until, by=by, reason="the business is at it")
-
-
-def _promised(lead: Lead) -> timedelta:
-    return timedelta(days=lead.terms.protection_days)

@@ -16,27 +16,31 @@ from marketplace.foundation.traces import Trace, TraceKind, forget_traces, keep_
 from marketplace.identity.models import User
 from marketplace.payments.models import AccountKind, Payable
 from marketplace.payments.money_out.stops import why_stopped
+from marketplace.privacy.buyer_view import as_json
 from marketplace.privacy.buyer_words import said_by_others
 from marketplace.privacy.closing import forget_user
 from marketplace.privacy.rotation import encrypted_columns
 from marketplace.privacy.untold import forget_untold
 from marketplace.referrals.appeals import NotRefused, appeal_decision
-from marketplace.referrals.asking import MAILED, buyer_link
+from marketplace.referrals.asking import MAILED, buyer_link, confirming_link
 from marketplace.referrals.audience import Audience
+from marketplace.referrals.consent import withdraw_consent
 from marketplace.referrals.contact import NoConsent, open_contact, see_leads
+from marketplace.referrals.data_link import data_link
 from marketplace.referrals.deadlines import add_business_days, decision_due
 from marketplace.referrals.desk.deciders import why_not_yours
 from marketplace.referrals.desk.escalating import escalate_lead
 from marketplace.referrals.desk.telling import tell_now
 from marketplace.referrals.disputes.subjects import kinds_for
-from marketplace.referrals.figures import count_to_contact
+from marketplace.referrals.figures import count_to_contact, pointed_counts
 from marketplace.referrals.fraud import cases
 from marketplace.referrals.fraud.addresses import firm_of, is_office, is_thrown_away
-from marketplace.referrals.fraud.effects import HeldForALook
+from marketplace.referrals.fraud.effects import NOT_GENUINE, HeldForALook
 from marketplace.referrals.fraud.queries import standing_of
 from marketplace.referrals.fraud.rules import ASKING_TAKES, HOLD_ENDS_AFTER, RULES, STOP_FROM, add_up, judge
-from marketplace.referrals.fraud.scoring import looks_at
+from marketplace.referrals.fraud.scoring import look_at, looks_at
 from marketplace.referrals.fraud.signals import signals_on
+from marketplace.referrals.fraud.words import has_unsent, what_came_of
 from marketplace.referrals.legal_clocks import told_by
 from marketplace.referrals.letters import business_introduced
 from marketplace.referrals.models import (
@@ -55,7 +59,15 @@ from marketplace.referrals.models import (
 from marketplace.referrals.moderation import reject_lead
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pointing import withdraw_lead
-from marketplace.referrals.queries import record_of_business, record_of_referrer, rewards_of_lead
+from marketplace.referrals.protection import extend_for_activity
+from marketplace.referrals.queries import (
+    count_pipeline,
+    find_live_grant,
+    record_of_business,
+    record_of_referrer,
+    rewards_of_lead,
+)
+from marketplace.referrals.receipts import receipt_for_buyer
 from marketplace.referrals.rewards import freeze_reward
 from marketplace.referrals.sharing import answer_split, propose_split
 from marketplace.referrals.stages import NotOpen, change_stage
@@ -131,6 +143,14 @@ class TestRules:
         ("ana@duck.com", None, False, False), ("ana@example.com", None, False, False)])
     def test_what_a_domain_tells(self, email, firm, thrown, office):
         assert (firm_of(email), is_thrown_away(email), is_office(email)) == (firm, thrown, office)
+
+
+    def test_what_came_of_it_is_said_as_it_was(self):
+        back, sent = Reward(state=RewardState.VOIDED, void_reason=NOT_GENUINE), Reward(state=RewardState.PAID)
+        refunded, held = Reward(state=RewardState.VOIDED, void_reason="The sale."), Reward(state=RewardState.ON_HOLD)
+        assert what_came_of([back, sent]).endswith("is back in the bounty") and "was sent before" in what_came_of([sent])
+        assert what_came_of([refunded]) == what_came_of([]) == "It earns nothing"
+        assert has_unsent([held]) and not has_unsent([back, sent, refunded])
 
 
 class TestPointing:
@@ -323,6 +343,40 @@ class TestTheEndOfTheProtection:
         assert [mail["Subject"] for mail in mailbox.to(ana.email)].count("Your lead goes on") == 1
 
 
+    def test_what_a_look_took_is_given_back_from_the_yes_on_and_is_no_extension(self, bounty, ana, wes, mona, later):
+        lead = make.accept(make.make_lead(bounty, by=ana, buyer_email="bo@siemens.com"))
+        promised = again(lead).protected_until
+        rename(ana, "ana@siemens.com")
+        do(look_at, again(lead), Point.POINTING)  # A hold, of a lead that nothing holds up yet.
+        later(days=5)
+        make.consent(again(lead), email=wes.email)
+        assert case_of(lead).level is Verdict.STOP and again(lead).is_held
+        later(days=70)
+        do(cases.let_go, case_of(lead), by=mona, reason="He buys for himself.")
+        given_back = again(lead).protected_until - promised
+        assert given_back == pytest.approx(timedelta(days=70), abs=timedelta(seconds=9))
+        for stage in (Stage.QUALIFIED, Stage.MEETING):
+            do(change_stage, again(lead), stage, by=wes)
+        assert again(lead).protected_until == promised + given_back + timedelta(days=60)
+
+    def test_it_comes_on_top_of_an_extension_and_not_of_a_day_that_only_an_open_word_moved(self, bounty, ana, mona, later):
+        active, said = [make.accept(make.make_lead(bounty, by=ana)) for _ in range(2)]
+        promised = {lead.id: again(lead).protected_until for lead in (active, said)}
+        for lead in (active, said):
+            make.consent(again(lead), email=make.make_member(bounty.business).email)
+        do(extend_for_activity, again(active), by=ana.id)
+        later(days=85)
+        do(say_bought, again(said), amount=make.SALE, bought_on=clock.now().date(), is_proven=True)
+        waits_until = again(said).protected_until
+        later(days=3)
+        for lead in (active, said):
+            do(cases.let_go, case_of(lead), by=mona, reason="He buys for himself.")
+        waited = {lead.id: again(lead).protected_until - promised[lead.id] for lead in (active, said)}
+        assert waits_until > promised[said.id]
+        assert waited[active.id] == pytest.approx(timedelta(days=60 + 88), abs=timedelta(seconds=9))
+        assert waited[said.id] == pytest.approx(timedelta(days=88), abs=timedelta(seconds=9))
+
+
 class TestTheMonthOfTheLaw:
     def test_a_hold_that_nobody_keeps_ends_while_the_buyer_can_still_be_asked(self, bounty, ana, mona, as_user, work, later, mailbox):
         rename(ana, "ana@siemens.com")
@@ -367,7 +421,7 @@ class TestTheMonthOfTheLaw:
 
 class TestConfirmed:
     def test_until_it_is_decided_for_good_the_buyer_is_closed_to_the_business_and_a_sale_waits(
-            self, own_device, bounty, ana, wes, mona, as_user, work, mailbox):
+            self, own_device, bounty, ana, wes, mona, as_user, anonymous, work, mailbox):
         assert count_to_contact(bounty.business_id) == 1
         confirm(own_device, mona)
         work()
@@ -381,6 +435,9 @@ class TestConfirmed:
             with pytest.raises(NotOpen, match="not genuine"):
                 do(change_stage, again(own_device), Stage.MEETING, by=wes)
             assert count_to_contact(bounty.business_id) == 0
+            buyers = words_of(anonymous.page(urlsplit(buyer_link(again(own_device), MAILED)).path))
+            assert "may not contact you for now" in buyers and "looks at it once more by" in buyers
+            assert "may contact you, and" not in buyers and "genuine" not in buyers and "until that day, while it is open" in buyers
             if case_of(own_device).state is CaseState.CONFIRMED:
                 do(cases.explain_lead, again(own_device), by=ana, why="He is my husband.")
         assert won(own_device, work).state is RewardState.ON_HOLD
@@ -489,6 +546,30 @@ class TestWordsForEveryReader:
         other = make.review_lead(make.make_lead(bounty, by=ana))
         assert "1 found not genuine" in page_for(as_user(mona), other)
 
+    def test_proven_after_it_was_sold_no_sum_counts_the_sale_and_the_page_says_what_moved(
+            self, own_device, bounty, ana, wes, mona, as_user, work, later):
+        other = make.consent(make.accept(make.make_lead(bounty, by=ana)), email="else@example.com")
+        for lead in (own_device, other):
+            won(lead, work)
+        assert record_of_business(bounty.business_id).sold == 2
+        confirm(own_device, mona)
+        later(days=15)
+        work()
+        shown = as_user(wes).page(f"/leads/{own_device.id}")
+        own, wes = words_of(shown), db.session.get_one(User, wes.id)
+        assert "paid by you on top" not in own and "Sold" not in words_of(shown.xpath("//header[.//h1]")[0])
+        for line in ("Of the reward, given back $1,000", "Our fee, given back $50", "Returned to the bounty’s funds $1,050"):
+            assert line in own
+        counts = count_pipeline(bounty.business_id, seen_by=wes)
+        assert (counts["won"], counts["ended"], sum(counts.values())) == (1, 1, 2)
+        assert record_of_business(bounty.business_id).sold == record_of_referrer(ana.id).sold == 1
+        assert pointed_counts(ana) == {Moderation.ACCEPTED: 1, Moderation.EXPIRED: 1}
+        pipeline, day = f"/businesses/{bounty.business_id}/leads?stage=", day_in_words(again(own_device).protected_until)
+        assert day not in words_of(as_user(wes).page(f"{pipeline}ended")) and day in words_of(as_user(wes).page(f"{pipeline}won"))
+        hers, desk = as_user(ana).page("/leads?moderation=expired"), as_user(ana).page("/dashboard/referrer")
+        assert "Ended" in words_of(hers) and "Sold" not in words_of(hers) and words_of(desk).count("Sold") == 1
+        assert words_of(as_user(wes).page(f"/dashboard/business/{bounty.business_id}")).count("Sold") == 2  # The tab, the other.
+
     def test_proven_one_letter_tells_each_side_all_that_ended(self, ana, wes, mona, work, later, mailbox, as_user):
         bounty = make.make_bounty(make.make_business(wes), is_live=True, rules=[make.flat(100_000), *(
             {"kind": RewardKind.NON_CASH, "thing": NonCash.THANK_YOU, "words": "A bottle of wine", "whom": whom}
@@ -507,9 +588,9 @@ class TestWordsForEveryReader:
         later(days=15)
         work()
         [hers], [theirs], [buyers] = (mailbox.to(who)[read[who]:] for who in (ana.email, wes.email, "david@example.com"))
-        for mail, bounty_of in ((hers, "the bounty"), (theirs, "your bounty")):
+        for mail, back in ((hers, "the bounty: $1,000."), (theirs, "your bounty: $1,000, and with it our fee of $50.")):
             said = " ".join(body_of(mail).split())
-            assert f"sent yet is back in {bounty_of}. What is not money, and was not offered yet, is owed no more." in said
+            assert f"sent yet is back in {back} What is not money, and was not offered yet, is owed no more." in said
         told = " ".join(body_of(buyers).split())
         assert "What you bought is not touched by it. What was promised to you because of it" in told
         (mail,) = mailbox.to(eve.email)[read[eve.email]:]
@@ -528,6 +609,9 @@ class TestWordsForEveryReader:
         later(days=15)
         work()
         told = {str(mail["Subject"]) for mail in mailbox.to(ana.email)}
+        assert "It earns nothing. What your other leads have earned stays yours." in " ".join(
+            body_of(mailbox.last_to(ana.email)).split())
+        assert "What was set aside for it is free again." in " ".join(body_of(mailbox.last_to(wes.email)).split())
         assert "A lead has ended" in told and "Your lead has ended" not in told
         [ended] = [mail for mail in mailbox.to("david@example.com") if mail["Subject"] == "An introduction has ended"]
         assert "may not contact you because of it any more" in body_of(ended) and "genuine" not in body_of(ended)
@@ -606,11 +690,13 @@ class TestWordsForEveryReader:
             seen(one, device="hers")
         make.consent(again(lead))
         work()
-        until = f"until {day_in_words(case_of(lead).expires_at)} at the latest"
+        ends = day_in_words(case_of(lead).expires_at)
+        until = f"until {ends} at the latest"
+        by = f"by {day_in_words(case_of(lead).due_at)}"
         assert say(lead, Audience.BUSINESS) == (
-            "Get in touch as the buyer allowed, then move the lead on. A person at Fingerpost looks at this lead; its reward "
+            f"Get in touch as the buyer allowed, then move the lead on. A person at Fingerpost looks at this lead {by}; its reward "
             f"waits meanwhile, {until}. You need do nothing for that.")
-        assert say(lead, Audience.REFERRER).endswith(f"looks at this lead; what it earns waits meanwhile, {until}.")
+        assert say(lead, Audience.REFERRER).endswith(f"looks at this lead {by}; what it earns waits meanwhile, {until}.")
         assert say(lead, Audience.ADMIN).endswith(f"Signs of fraud hold what it earns, {until}.")
         assert say(lead, Audience.BUYER) == say_without_case(lead, Audience.BUYER)
         theirs, hers = page_for(as_user(wes), lead), page_for(as_user(ana), lead)
@@ -628,17 +714,82 @@ class TestWordsForEveryReader:
         pages = [page_for(as_user(wes), lead), page_for(as_user(ana), lead),
                  words_of(anonymous.page(urlsplit(buyer_link(again(lead), MAILED)).path))]
         assert all("The money waits until a person at Fingerpost has decided for good." in page for page in pages)
+        assert told.count(f"We decide {by}. If nobody decides, this wait ends on {ends} at the latest, and the reward goes") == 2
         everything = " ".join([told, *pages, theirs, hers])
         assert "ead waits" not in everything and "and the lead goes on" not in everything
 
-    def test_a_strong_sign_at_the_buyers_yes(self, bounty, ana, wes, work, mailbox):
+    def test_a_strong_sign_at_the_buyers_yes(self, bounty, ana, wes, as_user, work, later, mailbox):
         lead = make.accept(make.make_lead(bounty, by=ana))
         lead = make.consent(lead, email=wes.email)
         work()
         said_yes = next(mail for mail in mailbox.to(ana.email) if mail["Subject"] == "The buyer said yes")
         assert "can talk to them now" not in body_of(said_yes) and "looks at it first; then" in body_of(said_yes)
-        assert say(lead, Audience.BUSINESS).startswith("The buyer said yes. A person at Fingerpost looks at it first")
+        due = day_in_words(case_of(lead).due_at)
+        assert say(lead, Audience.BUSINESS).startswith(f"The buyer said yes. A person at Fingerpost looks at it first by {due};")
         assert count_to_contact(bounty.business_id) == 0
+        waits_on = ("If nobody decides, the lead waits on, and our admins are reminded every week; as long as the buyer’s yes "
+                    "lasts, the days of protection do not run.")
+        pages = [page_for(as_user(who), lead) for who in (ana, wes)]
+        mails = [" ".join(body_of(mail).split()) for who in (ana, wes) for mail in mailbox.to(who.email)]
+        assert sum(f"We decide by {due}. {waits_on}" in words for words in (*pages, *mails)) == 4
+        later(days=5)
+        assert f"We wanted to decide by {due}, and are late. {waits_on}" in page_for(as_user(ana), lead)
+        assert "looks at it first (we are late with it);" in say(lead, Audience.REFERRER)
+
+
+class TestAYesThatWaits:
+    """The buyer reads what is true of it: nothing is given yet, then it is, or it never was; and of nobody why."""
+
+    def test_while_it_is_held_let_go_and_over(
+            self, bounty, ana, wes, mona, anonymous, work, later, mailbox):
+        make.fund_bounty(bounty, leads=2)
+        leads = {name: make.accept(make.make_lead(bounty, by=ana)) for name in ("on", "over", "false", "back")}
+        wes = rename(wes, "wes@westside-motors.com")
+        rename(ana, "ana@westside-motors.com")
+        for name, lead in leads.items():
+            make.consent(again(lead), email=f"{name}@example.com")
+        work()
+        pages = {name: urlsplit(buyer_link(again(lead), MAILED)).path for name, lead in leads.items()}
+
+        def read(name):
+            about = data_link(db.session.get_one(Buyer, leads[name].buyer_id))
+            [record] = receipt_for_buyer(again(leads[name]))["dpv:hasRecordOfActivity"]
+            return [words_of(anonymous.page(pages[name])), words_of(anonymous.page(urlsplit(about).path)),
+                    record.get("dct:description", ""), " ".join(body_of(mailbox.last_to(f"{name}@example.com")).split())]
+
+        by = f"by {day_in_words(case_of(leads['on']).due_at)}"
+        page, held_data, record, mail = read("on")
+        for words in (page, held_data, mail):
+            assert f"A person at Fingerpost looks at it first {by}. Until that is decided Westside Auto is given nothing" in words
+            assert "31 Jan 2027, your yes ends on that day" in words
+        confirming = urlsplit(confirming_link(find_live_grant(again(leads["on"])))).path
+        assert "Westside Auto may not contact you yet" in words_of(anonymous.page(confirming))
+        assert "may not contact you yet" in page and "gets, once that is decided and until that day" in page
+        assert "Nobody can reach you" in held_data and "given yet" in record and "Then they may contact you by e-mail" in mail
+        assert as_json("on@example.com")["entries"][0]["consents"][0]["given"] == []
+        do(withdraw_consent, again(leads["back"]))
+        do(cases.let_go, case_of(leads["on"]), by=mona, reason="She left the firm.")
+        confirm(leads["false"], mona)
+        work()
+        [taken_back] = [mail for mail in mailbox.to(wes.email) if "took their yes back" in mail["Subject"]]
+        assert "was never open to you. Nothing more is to be done" in " ".join(body_of(taken_back).split())
+        page, held_data, record, mail = read("on")
+        assert "may contact you, and nobody else" in page and "gets, until that day" in page and record == ""
+        assert "can reach you" in held_data and "may contact you now, by e-mail, until 31 Jan 2027" in mail
+        later(days=15)
+        work()
+        page, _, _, mail = read("false")
+        assert "was given nothing of yours: this introduction has ended" in page
+        assert "has ended before they were given anything of yours" in mail
+        later(days=90)
+        work()
+        assert "the day you chose was over before we had looked at it" in read("over")[0]
+        for name in ("over", "false", "back"):
+            page, held_data, record, _ = read(name)
+            assert record == "Nothing of it was ever given."
+            for words in (page, held_data):
+                assert "was given none of this" in words and "could read" not in words and "genuine" not in words
+        assert "could read until its end" in read("on")[0]
 
 
 def say_without_case(lead, who):
@@ -694,7 +845,8 @@ class TestBeforeADecision:
     def test_a_held_lead_is_promised_to_no_clock(self, insider, ana, mona, as_user):
         for reader in (ana, mona):
             assert "after five" not in page_for(as_user(reader), insider)
-        assert say(insider, Audience.REFERRER) == "A person looks at it first. It is not accepted by itself before."
+        due = day_in_words(decision_due(case_of(insider).created_at))
+        assert say(insider, Audience.REFERRER) == f"A person looks at it first by {due}. It is not accepted by itself before."
         assert "no clock accepts it" in page_for(as_user(mona), insider)
         for promise in ("/fairness", f"/bounties/{insider.bounty_id}/terms/1"):
             assert "accepted, unless signs of fraud hold it until a person has looked" in words_of(as_user(ana).page(promise))
@@ -705,11 +857,13 @@ class TestBeforeADecision:
         make.make_user("Nils Roy", is_admin=True)
         do(escalate_lead, again(insider), by=mona, note="Is this one of theirs?")
         assert "silence" not in why_not_yours(again(insider), mona).next_step
-        case = case_of(insider)
+        case, month = case_of(insider), told_by(db.session.get_one(Buyer, insider.buyer_id).created_at)
+        law = f"We decide by {due}. If nobody decides, the lead waits on, and our admins are reminded every week; by law the lead ends before"
+        assert f"{law} {day_in_words(month)}, unless its buyer is asked before." in page_for(as_user(ana), insider)
         with transaction():
             case.level, case.expires_at = Verdict.HOLD, clock.now() + HOLD_ENDS_AFTER
         until = day_in_words(case_of(insider).expires_at)
-        assert f"looks at it first, until {until} at the latest." in page_for(as_user(ana), insider)
+        assert f"looks at it first by {due}; the wait ends on {until} at the latest." in page_for(as_user(ana), insider)
         assert f"held until {until} at the latest" in words_of(as_user(mona).page("/moderation")).replace("  ", " ")
 
     def test_refused_meanwhile_its_case_ends_and_an_appeal_looks_again(self, insider, ana, mona, as_user, work, later):

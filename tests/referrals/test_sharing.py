@@ -319,12 +319,13 @@ class TestBuyersShare:
             with pytest.raises(NotYourShare):
                 do(take_as_money, self.share(), by=person)
 
-    def test_declined_goes_back_to_the_funds_with_its_fee(self, lead, david):
+    def test_declined_goes_back_to_the_funds_with_its_fee(self, lead, david, wes, as_user):
         before = holds(AccountKind.FUNDS, lead.bounty_id)
         do(decline_share, self.share())
         share = self.share()
         assert (share.state, share.choice) == (RewardState.VOIDED, Choice.DECLINED)
         assert holds(AccountKind.FUNDS, lead.bounty_id) - before == 5_250
+        assert "Our fee, given back $2.50 Returned to the bounty’s funds $52.50" in words_of(as_user(wes).page(f"/leads/{lead.id}"))
         for again_ in (decline_share, give_to_cause):
             with pytest.raises(ShareNotOpen):
                 do(again_, self.share())

@@ -10,7 +10,7 @@ from marketplace.foundation.web import check_version
 from marketplace.identity.models import User
 from marketplace.referrals.deadlines import decision_due
 from marketplace.referrals.fraud import effects, lifecycle
-from marketplace.referrals.fraud.rules import APPEAL_WITHIN, ASKING_TAKES, DECISION_DUE, HOLD_ENDS_AFTER
+from marketplace.referrals.fraud.rules import APPEAL_WITHIN, ASKING_TAKES, HOLD_ENDS_AFTER
 from marketplace.referrals.kept_words import keep_words
 from marketplace.referrals.legal_clocks import told_by
 from marketplace.referrals.lifecycle import ENDINGS
@@ -67,11 +67,12 @@ def follow_look(lead: Lead, look: FraudScore, reward: Reward | None, *, was_long
 
 def _open(lead: Lead, look: FraudScore) -> FraudCase:
     now = clock.now()
+    ends = hold_ends(lead) if look.verdict is Verdict.HOLD else None
     case = FraudCase(
-        lead_id=lead.id, about_id=lead.referrer_id, score_id=look.id, level=look.verdict, due_at=now + DECISION_DUE,
-        expires_at=hold_ends(lead) if look.verdict is Verdict.HOLD else None, lead=lead, look=look)
+        lead_id=lead.id, about_id=lead.referrer_id, score_id=look.id, level=look.verdict, due_at=decision_due(now),
+        expires_at=ends, lead=lead, look=look)
     lifecycle.open_case(case)
-    outbox.promise("remind_of_fraud", after=DECISION_DUE, case_id=case.id)
+    outbox.promise("remind_of_fraud", after=case.due_at - now, case_id=case.id)
     if case.expires_at:
         outbox.promise("expire_fraud_hold", after=case.expires_at - now, case_id=case.id)
     _tell(case, "fraud_opened")
@@ -90,7 +91,7 @@ def hold_ends(lead: Lead) -> datetime:
     the time to look first."""
     now, month = clock.now(), month_ends(lead)
     usual = now + HOLD_ENDS_AFTER
-    return usual if month is None else min(usual, max(month - ASKING_TAKES, now + DECISION_DUE))
+    return usual if month is None else min(usual, max(month - ASKING_TAKES, decision_due(now)))
 
 
 def keep_case(case: FraudCase, *, by: User, reason: str, version: int | None = None) -> None:

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from marketplace.bounties.models import Bounty, For
 from marketplace.bounties.publishing import note_funds_came_free
-from marketplace.foundation import audit, clock, outbox
+from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict
 from marketplace.payments import ledger
@@ -32,6 +32,8 @@ from marketplace.referrals.models import (
     Stage,
     Verdict,
 )
+from marketplace.referrals.protection import give_back_since
+from marketplace.referrals.queries import find_live_grant
 from marketplace.referrals.reserving import free_reserved
 from marketplace.referrals.said_bought import settle_word
 
@@ -74,14 +76,15 @@ def hold_longer(reward: Reward) -> None:
 
 
 def let_lead_go(case: FraudCase) -> None:
-    """Everything goes on where it stood; whoever was not introduced is so now, and the time that it took given back."""
+    """Everything goes on where it stood; whoever was not introduced is so now, and the time that it took given back:
+    from the yes on, for the case may have been open before."""
     lead = case.lead
-    if lead.is_held and lead.moderation is Moderation.ACCEPTED and lead.consent is Consent.GRANTED:
-        assert lead.protected_until is not None
-        waited = clock.now() - case.created_at
-        lifecycle.protect_until(lead, lead.protected_until + waited, by=audit.SYSTEM, reason="it had waited for a look")
-        outbox.promise("send_letter", letter="business_introduced", lead_id=lead.id)
+    grant = find_live_grant(lead) if lead.is_held and lead.moderation is Moderation.ACCEPTED else None
     lead.is_held = False
+    if grant is not None and grant.confirmed_at is not None:
+        give_back_since(lead, grant.confirmed_at)
+        for letter in ("business_introduced", "buyer_introduced"):
+            outbox.promise("send_letter", letter=letter, lead_id=lead.id)
     lift_unsent(_rewards_of(lead), case.id, why="A person has looked at it.", letter="")
 
 

@@ -4,20 +4,32 @@ from types import MappingProxyType
 
 from sqlalchemy import select
 
-from marketplace.bounties.models import RewardKind
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
-from marketplace.foundation.money import show_money
+from marketplace.foundation.money import show_money, zero
 from marketplace.foundation.show import day_in_words, list_in_words
 from marketplace.identity.models import User
+from marketplace.referrals.deadlines import DECISION_DUE
 from marketplace.referrals.fraud.cases import ended_with_nothing, month_ends
 from marketplace.referrals.fraud.effects import NOT_GENUINE, only_reward_waits
 from marketplace.referrals.fraud.rules import LONGER_BY
-from marketplace.referrals.fraud.words import costs_money
+from marketplace.referrals.fraud.words import clock_in_words, costs_money, has_unsent, what_came_of
 from marketplace.referrals.lawful import ruling_of
 from marketplace.referrals.letters import to_members, to_referrer
-from marketplace.referrals.models import CaseState, Consent, FraudCase, KindState, Lead, Reward, RewardInKind, Stage
+from marketplace.referrals.models import (
+    CaseState,
+    Consent,
+    FraudCase,
+    KindState,
+    Lead,
+    Reward,
+    RewardInKind,
+    Stage,
+)
+from marketplace.referrals.queries import find_live_grant, rewards_of_lead
+from marketplace.referrals.reach import Reach, reach_of
+from marketplace.referrals.returned import Returned, returned_among
 from marketplace.referrals.reward_letters import to_introduced_buyer
 from marketplace.referrals.reward_words import buyer_share_in_words, part_in_words
 
@@ -41,20 +53,19 @@ def fraud_opened(case_id: str) -> list[Mail]:
     case = _case(case_id)
     if case.state is not CaseState.OPEN:
         return []
-    until = _until(case)
+    clock_says = clock_in_words(case)
     if only_reward_waits(case):
         return _both(
             case, "A person looks at a lead",
             [(f"Your lead for {case.lead.business.name} goes on. What it earns in money waits until a person at "
-              f"Fingerpost has looked at it; it is neither refused nor lost.{until}"), EXPLAIN],
-            [f"A lead of yours goes on, and its reward waits until a person at Fingerpost has looked at it.{until}",
+              "Fingerpost has looked at it; it is neither refused nor lost."), clock_says, EXPLAIN],
+            ["A lead of yours goes on, and its reward waits until a person at Fingerpost has looked at it.", clock_says,
              "You need do nothing for that. The money stays where it is."])
     return _both(
         case, "A person looks at a lead first",
         [(f"Your lead for {case.lead.business.name} waits until a person at Fingerpost has looked at it. It is neither "
-          f"refused nor lost.{until}"),
-         EXPLAIN],
-        [f"A lead of yours waits until a person at Fingerpost has looked at it, and so does its reward.{until}",
+          "refused nor lost."), clock_says, EXPLAIN],
+        ["A lead of yours waits until a person at Fingerpost has looked at it, and so does its reward.", clock_says,
          "You need do nothing. The money stays where it is."])
 
 
@@ -62,13 +73,13 @@ def fraud_kept(case_id: str) -> list[Mail]:
     case = _case(case_id)
     if case.state is not CaseState.OPEN:
         return []
-    until = _until(case)
+    clock_says = clock_in_words(case)
     what, theirs = f"Your lead for {case.lead.business.name}", "A lead of yours"
     if only_reward_waits(case):
         what, theirs = f"What your lead for {case.lead.business.name} earns in money", "The reward of a lead of yours"
     return _both(case, "We need some more time for a lead",
-                 [f"{what} still waits for a decision.{until}", f"The reason: {case.keep_reason}"],
-                 [f"{theirs} still waits for a decision.{until}"])
+                 [f"{what} still waits for a decision.", f"The reason: {case.keep_reason}", clock_says],
+                 [f"{theirs} still waits for a decision.", clock_says])
 
 
 def fraud_ended(case_id: str) -> list[Mail]:
@@ -92,14 +103,17 @@ def fraud_confirmed(case_id: str) -> list[Mail]:
         return []
     until = day_in_words(case.settles_at)
     closed = ["How to reach the buyer is closed to you until that is decided for good."]
+    after = ("what it earned and was not sent yet goes back to your bounty" if has_unsent(rewards_of_lead(case.lead))
+             else "it ends, and what was set aside for it is free again" if costs_money(case.lead) else "it ends")
     return _both(
         case, "A decision about your lead",
         [(f"A person has looked at your lead for {case.lead.business.name} and finds that it is not genuine: "
           f"{case.reason}"),
-         (f"If you see it differently, appeal on its page until {until}: another person decides then. Nothing is taken "
-          "away before. What your other leads have earned stays yours.")],
-        [(f"A person found that a lead of yours is not genuine. The referrer may appeal until {until}; after that what "
-          "it earned goes back to your bounty."), *(closed if case.lead.consent is Consent.GRANTED else [])])
+         (f"If you see it differently, appeal on its page until {until}: another person decides within {DECISION_DUE} "
+          "business days of that. Nothing is taken away before. What your other leads have earned stays yours.")],
+        [(f"A person found that a lead of yours is not genuine. The referrer may appeal until {until}; then another "
+          f"person decides within {DECISION_DUE} business days. Without an appeal {after}."),
+         *(closed if case.lead.consent is Consent.GRANTED else [])])
 
 
 def fraud_proven(case_id: str) -> list[Mail]:
@@ -107,14 +121,28 @@ def fraud_proven(case_id: str) -> list[Mail]:
     if case.state is not CaseState.PROVEN:
         return []
     lead = case.lead
-    ends = "What it had earned and was not sent yet is back in {} bounty. " if costs_money(lead) else ""
-    if any(rule.kind is RewardKind.NON_CASH for rule in lead.terms.rules):
-        ends += "What is not money, and was not offered yet, is owed no more. "
+    back, fee, kind = _back(lead), "", ""
+    if back.fee.minor:
+        fee = f", and with it our fee of {show_money(back.fee)}"
+    if db.session.scalar(select(RewardInKind.id).filter_by(lead_id=lead.id, state=KindState.EXPIRED).limit(1)):
+        kind = " What is not money, and was not offered yet, is owed no more."
+    earned = f"What it had earned and was not sent yet is back in {{}} bounty: {show_money(back.reward)}"
+    hers, theirs = f"{earned.format('the')}.", f"{earned.format('your')}{fee}."
+    if not back.reward.minor:
+        hers = f"{what_came_of(rewards_of_lead(lead))}."
+        theirs = "What was set aside for it is free again." if costs_money(lead) else ""
     return _both(
         case, "A lead has ended",
         [f"It stands that your lead for {lead.business.name} is not genuine: {case.reason}",
-         f"{ends.format('the')}What your other leads have earned stays yours."],
-        [f"It stands that a lead of yours is not genuine. {ends.format('your')}".strip()])
+         f"{hers}{kind} What your other leads have earned stays yours."],
+        [f"It stands that a lead of yours is not genuine. {theirs}{kind}".strip()])
+
+
+def _back(lead: Lead) -> Returned:
+    """Of all that it had earned."""
+    rewards, none = rewards_of_lead(lead), zero(lead.terms.currency)
+    returned = returned_among([one for one in rewards if one.void_reason in {None, NOT_GENUINE}]).values()
+    return Returned(sum((one.reward for one in returned), none), sum((one.fee for one in returned), none))
 
 
 def fraud_part_ended(lead_id: str, payee_id: str) -> list[Mail]:
@@ -141,10 +169,14 @@ def buyer_introduction_ended(lead_id: str) -> list[Mail]:
     promised = (["What was promised to you because of it, and you do not have yet, has ended with it."]
                 if buyer_share_in_words(lead.terms, ruling_of(lead)) else [])
     bought = ["What you bought is not touched by it."] if lead.stage is Stage.WON else []
+    grant = find_live_grant(lead)
+    never = grant is not None and reach_of(lead, grant) is Reach.NEVER
     return to_introduced_buyer(
         lead, "An introduction has ended",
-        f"Your introduction to {lead.business.name} has ended: they may not contact you because of it any more. "
-        "You need do nothing.", *bought, *promised)
+        (f"Your introduction to {lead.business.name} has ended before they were given anything of yours: they may not "
+         "contact you because of it." if never else
+         f"Your introduction to {lead.business.name} has ended: they may not contact you because of it any more.")
+        + " You need do nothing.", *bought, *promised)
 
 
 def fraud_longer(reward_id: str) -> list[Mail]:
@@ -191,9 +223,3 @@ LETTERS: dict[str, Callable[..., list[Mail]]] = {
         fraud_opened, fraud_kept, fraud_ended, fraud_confirmed, fraud_proven, fraud_part_ended,
         buyer_introduction_ended, fraud_longer, fraud_waiting)
 }
-
-
-def _until(case: FraudCase) -> str:
-    what = "the reward" if only_reward_waits(case) else "the lead"
-    return (f" If nobody decides, the wait ends on {day_in_words(case.expires_at)} at the latest, and {what} goes on."
-            if case.expires_at else "")

@@ -15,6 +15,7 @@ from marketplace.referrals.fraud.effects import UNDECIDED, only_reward_waits
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.fraud.scoring import looks_at
 from marketplace.referrals.fraud.signals import FraudSignal, signals_of
+from marketplace.referrals.fraud.words import clock_in_words, if_nobody_decides
 from marketplace.referrals.kept_words import words_kept
 from marketplace.referrals.models import CaseState, FraudCase, FraudScore, Lead, Moderation, Reward, Verdict
 
@@ -91,6 +92,8 @@ class Standing:
     is_late: bool = False
     appealed: Finding | None = None
     only_reward_waits: bool = False
+    clock: str = ""
+    if_nobody_decides: str = ""  # Alone where it is said elsewhere by when we answer.
 
 
 def standing_of(lead: Lead) -> Standing | None:
@@ -103,7 +106,8 @@ def standing_of(lead: Lead) -> Standing | None:
     is_live = case is not None and case.state in {CaseState.OPEN, CaseState.CONFIRMED, CaseState.PROVEN}
     if case is not None and is_live and not ended_first(case):
         return Standing(case, _plainly(case.look), may_appeal(case), is_late=case.due_at < clock.now(),
-                        appealed=finding_appealed(case), only_reward_waits=only_reward_waits(case))
+                        appealed=finding_appealed(case), only_reward_waits=only_reward_waits(case),
+                        clock=clock_in_words(case), if_nobody_decides=if_nobody_decides(case))
     longer = [look for look in looks if look.reward_id and look.verdict is Verdict.LONGER]
     return Standing(None, _plainly(longer[-1]), may_appeal=False, longer_days=LONGER_BY.days) if longer else None
 

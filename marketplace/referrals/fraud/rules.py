@@ -9,7 +9,6 @@ LONGER_FROM, HOLD_FROM, STOP_FROM = 30, 60, 100
 LONGER_BY = timedelta(days=14)  # Added to the return period.
 HOLD_ENDS_AFTER = timedelta(days=30)  # Unless an admin keeps it, for as long again.
 ASKING_TAKES = timedelta(days=14)  # Before the month of a buyer who was not told is over: no hold lasts into that.
-DECISION_DUE = timedelta(days=2)
 APPEAL_WITHIN = timedelta(days=14)  # Of a confirmation; nothing is taken from anybody before.
 
 P, C, S, T = Point.POINTING, Point.CONSENT, Point.CONVERSION, Point.TRANSFER

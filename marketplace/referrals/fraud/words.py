@@ -1,5 +1,6 @@
 """What happens next with a lead that waits for a person, or was found not to be genuine: a sentence for each reader."""
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -8,9 +9,20 @@ from marketplace.foundation import clock
 from marketplace.foundation.db import db
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.audience import Audience
-from marketplace.referrals.fraud.cases import LIVE
-from marketplace.referrals.fraud.effects import only_reward_waits
-from marketplace.referrals.models import CaseState, Consent, FraudCase, Lead, Moderation, Stage
+from marketplace.referrals.deadlines import decision_due
+from marketplace.referrals.fraud.cases import LIVE, month_ends
+from marketplace.referrals.fraud.effects import NOT_GENUINE, only_reward_waits
+from marketplace.referrals.holds import RELEASED, UNRELEASED
+from marketplace.referrals.models import (
+    CaseState,
+    Consent,
+    FraudCase,
+    Lead,
+    Moderation,
+    Reward,
+    RewardState,
+    Stage,
+)
 
 R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYER
 SET_ASIDE = "what was set aside for it and not sent yet"
@@ -25,15 +37,15 @@ def cases_of(leads: Sequence[Lead]) -> Mapping[str, FraudCase]:
     return {case.lead_id: case for case in found}
 
 
-def said_of(case: FraudCase | None, lead: Lead, audience: Audience, *, has_earned: bool) -> str | None:
+def said_of(case: FraudCase | None, lead: Lead, audience: Audience, rewards: Sequence[Reward]) -> str | None:
     """None where the lead's own state says what happens next. To the buyer nothing is said of anybody."""
     if case is None or (audience is Y and case.state is not CaseState.PROVEN):
         return None
     if case.state is CaseState.PROVEN:
-        return _proven(lead, audience, has_earned=has_earned)
+        return _proven(lead, audience, rewards)
     if case.state is CaseState.CONFIRMED and case.settles_at is not None:
         until = day_in_words(case.settles_at)
-        after = "what it earned and was not sent yet goes back to the bounty" if has_earned else "it ends"
+        after = "what it earned and was not sent yet goes back to the bounty" if has_unsent(rewards) else "it ends"
         back = f"{SET_ASIDE} goes back to your bounty" if costs_money(lead) else "it ends"
         return {
             R: f"A person found that it is not genuine. You may appeal until {until}; then {after}.",
@@ -41,7 +53,7 @@ def said_of(case: FraudCase | None, lead: Lead, audience: Audience, *, has_earne
                "need do nothing.",
             A: f"The referrer may appeal against what was found until {until}; then {after}."}[audience]
     if case.is_appealed:
-        by = f" by {day_in_words(case.due_at)}" if clock.now() < case.due_at else ""
+        by = by_when(case)
         return {
             R: f"Another person decides about your appeal{by}. Nothing is taken from you before.",
             B: f"A person found that it is not genuine, and the referrer appealed: another person decides{by}. You "
@@ -50,13 +62,58 @@ def said_of(case: FraudCase | None, lead: Lead, audience: Audience, *, has_earne
     return _held(case, lead, audience) if lead.is_held else None
 
 
-def _proven(lead: Lead, audience: Audience, *, has_earned: bool) -> str:
+def by_when(case: FraudCase) -> str:
+    """`` by 25 Nov 2026``: when a person of ours has decided, also about an appeal that may come; then, that we are
+    late."""
+    due = _due(case)
+    return f" by {day_in_words(due)}" if clock.now() < due else " (we are late with it)"
+
+
+def _due(case: FraudCase) -> datetime:
+    return case.due_at if case.settles_at is None or case.is_appealed else decision_due(case.settles_at)
+
+
+def clock_in_words(case: FraudCase) -> str:
+    """By when we decide, and what happens if nobody does."""
+    day = day_in_words(_due(case))
+    said = f"We decide by {day}." if clock.now() < _due(case) else f"We wanted to decide by {day}, and are late."
+    return f"{said} {if_nobody_decides(case)}"
+
+
+def if_nobody_decides(case: FraudCase) -> str:
+    """A hold ends by itself, a stop does not."""
+    what = "the reward" if only_reward_waits(case) else "the lead"
+    if case.expires_at:
+        ends = day_in_words(case.expires_at)
+        return f"If nobody decides, this wait ends on {ends} at the latest, and {what} goes on."
+    said = f"If nobody decides, {what} waits on, and our admins are reminded every week"
+    if month := month_ends(case.lead):
+        return f"{said}; by law the lead ends before {day_in_words(month)}, unless its buyer is asked before."
+    is_kept_back = case.lead.is_held and case.lead.consent is Consent.GRANTED
+    stands = "; as long as the buyer’s yes lasts, the days of protection do not run" if is_kept_back else ""
+    return f"{said}{stands}."
+
+
+def has_unsent(rewards: Sequence[Reward]) -> bool:
+    """Whether anything would go back to the bounty."""
+    return any(one.state in {*UNRELEASED, RewardState.PAYABLE} for one in rewards)
+
+
+def what_came_of(rewards: Sequence[Reward]) -> str:
+    """Once it is proven: of what it had earned."""
+    if any(one.void_reason == NOT_GENUINE for one in rewards):
+        return "What it had earned and was not sent yet is back in the bounty"
+    if any(one.state in RELEASED for one in rewards):
+        return "What it had earned was sent before; an admin decides about that"
+    return "It earns nothing"
+
+
+def _proven(lead: Lead, audience: Audience, rewards: Sequence[Reward]) -> str:
     if audience is Y:
         return "Nothing: this introduction has ended."
     found = "Nothing: it was found not to be genuine"
     if audience is R:
-        reward = "What it had earned and was not sent yet is back in the bounty" if has_earned else "It earns nothing"
-        return f"{found}, and that stands. {reward}; what your other leads earned stays yours."
+        return f"{found}, and that stands. {what_came_of(rewards)}; what your other leads earned stays yours."
     if audience is A:
         return f"{found}, and that stands."
     back = f", and {SET_ASIDE} is back in your bounty" if costs_money(lead) else ""
@@ -73,14 +130,15 @@ def costs_money(lead: Lead) -> bool:
 
 def _held(case: FraudCase, lead: Lead, audience: Audience) -> str | None:
     if lead.moderation is Moderation.ACCEPTED:
-        return INTRODUCED[audience] if lead.consent is Consent.GRANTED and lead.stage is not Stage.WON else None
+        is_waiting = lead.consent is Consent.GRANTED and lead.stage is not Stage.WON
+        return INTRODUCED[audience].format(by=by_when(case)) if is_waiting else None
     if lead.moderation not in WAITING:
         return None
-    until = _until(case)
     if audience is R:
-        return f"A person looks at it first{until}. It is not accepted by itself before."
-    return (f"Signs of fraud hold it{until}. Before that is decided it can be refused, not accepted, and no clock "
-            "accepts it.")
+        ends = f"; the wait ends on {day_in_words(case.expires_at)} at the latest" if case.expires_at else ""
+        return f"A person looks at it first{by_when(case)}{ends}. It is not accepted by itself before."
+    return (f"Signs of fraud hold it{_until(case)}. Before that is decided it can be refused, not accepted, and no "
+            "clock accepts it.")
 
 
 def said_of_reward(case: FraudCase | None, lead: Lead, audience: Audience) -> str:
@@ -88,7 +146,7 @@ def said_of_reward(case: FraudCase | None, lead: Lead, audience: Audience) -> st
     if case is None or audience is Y or not only_reward_waits(case) or not costs_money(lead):
         return ""
     until = _until(case)
-    looks = "A person at Fingerpost looks at this lead"
+    looks = f"A person at Fingerpost looks at this lead{by_when(case)}"
     return {
         R: f"{looks}; what it earns waits meanwhile{until}.",
         B: f"{looks}; its reward waits meanwhile{until}. You need do nothing for that.",
@@ -97,7 +155,7 @@ def said_of_reward(case: FraudCase | None, lead: Lead, audience: Audience) -> st
 
 # A buyer's yes that waits too: the signs were strong, and found when they gave it.
 INTRODUCED: dict[Audience, str] = {
-    R: "The buyer said yes. A person looks at it first; then the business learns how to reach them.",
-    B: "The buyer said yes. A person at Fingerpost looks at it first; then you read here how to reach them.",
+    R: "The buyer said yes. A person looks at it first{by}; then the business learns how to reach them.",
+    B: "The buyer said yes. A person at Fingerpost looks at it first{by}; then you read here how to reach them.",
     A: "Signs of fraud hold it: nobody is introduced before that is decided.",
 }

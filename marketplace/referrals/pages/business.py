@@ -28,6 +28,7 @@ from marketplace.referrals.queries import (
     PIPELINE,
     conversions_of,
     count_pipeline,
+    found_false_among,
     get_lead,
     leads_for_business,
     rewards_of_lead,
@@ -60,7 +61,7 @@ def leads(business_id: str) -> Any:
     return render_template(
         "referrals/pipeline.html", business=business, rows=shown.rows, following=following, labels=LABELS,
         counts=count_pipeline(business.id, seen_by=user), wanted=wanted if wanted in PIPELINE else "",
-        is_first="cursor" not in request.args, words=words,
+        is_first="cursor" not in request.args, words=words, ended=found_false_among([lead.id for lead in shown.rows]),
         says=next_steps(shown.rows, Audience.BUSINESS, rewards, words))
 
 

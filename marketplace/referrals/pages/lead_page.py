@@ -37,7 +37,7 @@ from marketplace.referrals.disputes.words import next_in_words, state_in_words, 
 from marketplace.referrals.fraud.effects import NOT_GENUINE
 from marketplace.referrals.fraud.queries import standing_of
 from marketplace.referrals.fraud.signals import read_signals
-from marketplace.referrals.fraud.words import cases_of, said_of
+from marketplace.referrals.fraud.words import cases_of, has_unsent, said_of, what_came_of
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.lawful import lowering_of, promised_in_words
 from marketplace.referrals.letters import REASONS, reason_in_words
@@ -69,11 +69,13 @@ from marketplace.referrals.queries import (
     get_lead,
     has_finding,
     is_buyer_address_known,
+    is_found_false,
     record_of_business,
     record_of_referrer,
     refunded_amounts,
     rewards_of_lead,
 )
+from marketplace.referrals.returned import returned_among
 from marketplace.referrals.reward_schemas import ROWS, typed_split
 from marketplace.referrals.reward_words import part_in_words, reward_next, thing_at_start, thing_next
 from marketplace.referrals.said_bought import word_of
@@ -143,8 +145,7 @@ def show_lead(
     to, sent = reader_of(lead, audience), dict(forms or {})
     is_case = audience is Audience.ADMIN and is_on_desk(lead)
     disputes, word, cases = disputes_of_lead(lead, seen_by=user), word_of(lead), cases_of([lead])
-    money_back = money_back_of(rewards)
-    of_look = said_of(cases.get(lead.id), lead, audience, has_earned=bool(rewards))
+    of_look, money_back = said_of(cases.get(lead.id), lead, audience, rewards), money_back_of(rewards)
     return render_template(
         "referrals/case.html" if is_case else "referrals/lead.html", lead=lead,
         audience=audience, refusal=refusal, rewards=rewards, conversion=conversion,
@@ -164,7 +165,9 @@ def show_lead(
         word=word if conversion is None else None,
         disputes_no_until=disputes_no_until(lead) if word and word.may_be_disputed else None,
         sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,
-        held=standing_of(lead), money_back=money_back,
+        held=standing_of(lead), has_unsent=has_unsent(rewards), came_of=what_came_of(rewards),
+        returned=returned_among([one for one in rewards if one.void_reason or is_found_false(lead.id)]),
+        money_back=money_back,
         waits={reward.id: why for reward in rewards if (why := why_waiting(reward, to))}, today=clock.now().date(),
         disputes=disputes, dispute_to_answer=next((one for one in disputes if waits_for(user, one)), None),
         may_dispute=_may_dispute(lead, user), dispute_title=title_of,

@@ -27,8 +27,8 @@ from marketplace.identity.permissions import EmailUnconfirmed, require_confirmed
 from marketplace.identity.session import find_signed_in_user, signed_in, signed_in_user
 from marketplace.referrals.appeals import appeal_decision
 from marketplace.referrals.audience import Audience
-from marketplace.referrals.desk.as_told import as_told, told_state
-from marketplace.referrals.figures import pointed_counts, rewards_by_lead
+from marketplace.referrals.desk.as_told import as_told
+from marketplace.referrals.figures import pointed_counts, pointed_state, rewards_by_lead
 from marketplace.referrals.models import Acquaintance, Lead, Moderation, ReasonCode
 from marketplace.referrals.moderation import answer_info
 from marketplace.referrals.money_back import money_back_of
@@ -43,7 +43,7 @@ from marketplace.referrals.pointing import (
     point_at_buyer,
     withdraw_lead,
 )
-from marketplace.referrals.queries import get_lead, leads_pointed_by
+from marketplace.referrals.queries import found_false_among, get_lead, leads_pointed_by
 from marketplace.referrals.said_bought import words_of
 from marketplace.referrals.schemas import AnswerInput, AppealInput, DecisionInput, DraftInput, PointInput
 
@@ -176,7 +176,7 @@ def leads() -> Any:
     user = signed_in_user()
     mine, wanted = leads_pointed_by(user), request.args.get("moderation", "")
     if wanted in set(Moderation):
-        mine = mine.where(told_state == Moderation(wanted))
+        mine = mine.where(pointed_state == Moderation(wanted))
     found = page(mine, Lead.id, cursor=request.args.get("cursor"))
     rows = [as_told(lead) for lead in found.rows]
     rewards = rewards_by_lead(found.rows)
@@ -185,6 +185,7 @@ def leads() -> Any:
         "referrals/leads.html", rows=rows, rewards=rewards, following=following, wanted=wanted,
         money_back=money_back_of(chain(*rewards.values())),
         counts=pointed_counts(user), states=list(Moderation), is_first="cursor" not in request.args,
+        ended=found_false_among([lead.id for lead in rows]),
         says=next_steps(rows, Audience.REFERRER, rewards, words_of([lead.id for lead in rows])))
 
 

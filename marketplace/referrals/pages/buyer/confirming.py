@@ -17,6 +17,7 @@ from marketplace.referrals.models import Consent, ConsentGrant, Lead
 from marketplace.referrals.pages.buyer.page import bp
 from marketplace.referrals.pages.buyer.showing import places_to_choose, show_over
 from marketplace.referrals.pages.buyer.words import is_over, kinds_of_channel
+from marketplace.referrals.reach import reach_of, waits_in_words
 from marketplace.referrals.reward_words import buyer_share_in_words
 
 
@@ -37,7 +38,13 @@ def _confirm_page(grant: ConsentGrant, form: Form) -> str:
         "referrals/buyer_confirm.html", grant=grant, lead=lead, channel=kinds_of_channel(grant.channel),
         reward=promised_in_words(lead), given=given_by_yes(lead, grant), form=form, places=places_to_choose(lead),
         has_share=bool(buyer_share_in_words(lead.terms, ruling_of(lead))),
-        is_open=lead.consent is Consent.ASKED and not grant.replaced_at)
+        is_open=lead.consent is Consent.ASKED and not grant.replaced_at, **_reach(lead, grant))
+
+
+def _reach(lead: Lead, grant: ConsentGrant) -> dict[str, Any]:
+    """What the yes gives by now, once it counts."""
+    reach = reach_of(lead, grant) if grant.confirmed_at else None
+    return {"reach": reach, "waits": waits_in_words(lead, grant, reach) if reach else None}
 
 
 @bp.post("/confirm/<token>")
@@ -58,4 +65,4 @@ def confirm_now(token: str) -> Any:
 def _confirmed_page(grant: ConsentGrant, refusal: DomainError | None = None) -> str:
     lead = db.session.get_one(Lead, grant.lead_id)
     return render_template("referrals/buyer_confirm.html", grant=grant, lead=lead, is_open=False, refusal=refusal,
-                           channel=kinds_of_channel(grant.channel))
+                           channel=kinds_of_channel(grant.channel), **_reach(lead, grant))

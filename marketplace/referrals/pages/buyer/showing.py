@@ -28,6 +28,7 @@ from marketplace.referrals.ownership import rivals_of
 from marketplace.referrals.pages.buyer.words import find_grant, kinds_of_channel
 from marketplace.referrals.pages.evidence_beside import evidence_beside
 from marketplace.referrals.queries import find_live_grant, is_found_false
+from marketplace.referrals.reach import Reach, reach_of, waits_in_words
 from marketplace.referrals.reward_words import (
     buyer_share_in_words,
     part_in_words,
@@ -81,9 +82,11 @@ def show_answer(
 ) -> str:
     grant, word, is_undone = find_grant(lead), word_of(lead), is_found_false(lead.id)
     is_own, shares = is_theirs(lead, purpose, token), shares_of_buyer(lead)
+    reach = reach_of(lead, grant) if grant else Reach.NEVER
     return render_template(
         "referrals/buyer_receipt.html", lead=lead, purpose=purpose, token=token, grant=grant,
-        given=given_by_yes(lead, grant) if grant else [],
+        given=given_by_yes(lead, grant) if grant else [], reach=reach.value,
+        waits=waits_in_words(lead, grant, reach) if grant else None,
         is_second_click=is_second_click, refusal=refusal, is_theirs=is_own,
         data_href=data_link(db.session.get_one(Buyer, lead.buyer_id)) if is_own else None,
         shares=shares, money_back=money_back_of(shares),

@@ -1,0 +1,62 @@
+"""What a buyer's yes gives the business, as the buyer reads it: open, not yet, over, or never; of nobody why."""
+from enum import StrEnum
+
+from sqlalchemy import func, select
+
+from marketplace.foundation import clock
+from marketplace.foundation.audit import AuditEvent
+from marketplace.foundation.db import db
+from marketplace.foundation.show import day_in_words
+from marketplace.referrals.contact import is_open_to_business
+from marketplace.referrals.fraud.words import by_when, cases_of
+from marketplace.referrals.models import Consent, ConsentGrant, FraudScore, Lead, Point, Verdict
+from marketplace.referrals.queries import is_found_false
+
+LETS_GO = ("fraud.let_go", "fraud.ended")  # In the trail: nothing keeps the yes from the business any more.
+
+
+class Reach(StrEnum):
+    OPEN = "open"
+    NOT_YET = "not_yet"  # A person looks at it first.
+    CLOSED = "closed"  # It was open; a person decides whether it is again.
+    OVER = "over"
+    NEVER = "never"  # Over before it was open.
+
+
+def reach_of(lead: Lead, grant: ConsentGrant) -> Reach:
+    """Of a yes that was confirmed."""
+    if is_open_to_business(lead, grant):
+        return Reach.OPEN
+    was_open = _was_open(lead, grant)
+    lasts = lead.consent is Consent.GRANTED and clock.now().date() <= grant.until and not is_found_false(lead.id)
+    if lasts:
+        return Reach.CLOSED if was_open else Reach.NOT_YET
+    return Reach.OVER if was_open else Reach.NEVER
+
+
+def _was_open(lead: Lead, grant: ConsentGrant) -> bool:
+    """From the yes on; one that a stop held up from when that was let go, if it was not over by then."""
+    assert grant.confirmed_at is not None
+    is_stopped = db.session.scalar(select(FraudScore.id).where(
+        FraudScore.lead_id == lead.id, FraudScore.point == Point.CONSENT, FraudScore.verdict == Verdict.STOP).limit(1))
+    if is_stopped is None:
+        return True
+    let_go = db.session.scalar(select(func.min(AuditEvent.created_at)).where(
+        AuditEvent.subject_id == lead.id, AuditEvent.action.in_(LETS_GO), AuditEvent.created_at >= grant.confirmed_at))
+    return let_go is not None and let_go.date() <= grant.until and (
+        grant.withdrawn_at is None or let_go < grant.withdrawn_at)
+
+
+def waits_in_words(lead: Lead, grant: ConsentGrant, reach: Reach) -> tuple[str, str] | None:
+    """While a person looks at it: who does by when; and what that means, also if nobody does."""
+    if reach not in {Reach.NOT_YET, Reach.CLOSED}:
+        return None
+    case, business = cases_of([lead]).get(lead.id), lead.business.name
+    by = by_when(case) if case else ""
+    if reach is Reach.NOT_YET:
+        return f"A person at Fingerpost looks at it first{by}.", (
+            f"Until that is decided {business} is given nothing of yours. You need do nothing: we write to you when "
+            f"they may contact you. If nobody has decided by {day_in_words(grant.until)}, your yes ends on that day.")
+    return f"A person at Fingerpost looks at it once more{by}.", (
+        f"Until that is decided how to reach you is closed to {business}, and they may not contact you. You need do "
+        "nothing; it stands here when it is open again.")
