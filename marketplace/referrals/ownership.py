@@ -1,6 +1,7 @@
 """Two referrers, one buyer: whose lead it is. What an admin's word on it does: ``desk/ruling.py``."""
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Select, or_, select, union_all
 from sqlalchemy.orm import aliased
@@ -87,7 +88,7 @@ def counted_elsewhere(leads: Sequence[Lead]) -> dict[str, Lead]:
     return found
 
 
-def _same_buyers(lead_ids: Sequence[str]) -> Select[tuple[str, Lead]]:
+def _same_buyers(lead_ids: Sequence[str]) -> Select[Any]:
     """With each lead the others of its business for the same buyer: by an admin's word, either way, or by the address.
     Apart, so that each goes by an index: asked as one condition with OR, a database reads all leads of the business."""
     other, ours, theirs = aliased(Lead), aliased(Buyer), aliased(Buyer)

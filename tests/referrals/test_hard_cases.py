@@ -237,9 +237,9 @@ def test_a_sale_counts_for_another_lead_by_any_way_of_knowing_the_buyer(bounty, 
             db.session.get_one(Buyer, leads[name].buyer_id).email_hash = email
         # A yes that was taken back, and theirs through another lead.
         db.session.execute(update(Lead).values(accepted_at=product_clock.now(), protected_until=product_clock.now(), stage=Stage.INTRODUCED))
-        for name in at:
+        for name, lead_id in at.items():
             is_taken_back = name in {"second", "behind", "same", "nobody"}
-            db.session.get_one(Lead, at[name]).consent = Consent.WITHDRAWN if is_taken_back else Consent.GRANTED
+            db.session.get_one(Lead, lead_id).consent = Consent.WITHDRAWN if is_taken_back else Consent.GRANTED
     end_reading()
     found = counted_elsewhere([db.session.get_one(Lead, at[name]) for name in ("second", "behind", "same", "nobody", "elsewhere")])
     assert {lead_id: one.id for lead_id, one in found.items()} == {
