@@ -1,13 +1,13 @@
 """Keyset pages: a cursor names the last row seen, so any depth costs the same and nothing is shown twice."""
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from marshmallow import Schema, fields, validate
-from sqlalchemy import Select, literal, tuple_
+from sqlalchemy import Select, func, literal, select, tuple_, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
 from marketplace.foundation.db import db
@@ -45,7 +45,8 @@ def page(
     Columns are whole numbers, text or times. A cursor that is not ours is BadCursor.
     """
     if cursor:
-        last_seen = [literal(value, column.type) for value, column in zip(_read(cursor, by), by, strict=True)]
+        values = _read(cursor, [column.type.python_type for column in by])
+        last_seen = [literal(value, column.type) for value, column in zip(values, by, strict=True)]
         statement = statement.where(tuple_(*by) < tuple_(*last_seen))
     statement = statement.order_by(*(column.desc() for column in by)).limit(size + 1)
     rows = db.session.scalars(statement).unique().all()
@@ -53,18 +54,35 @@ def page(
     return Page(rows[:size], _write([getattr(last, column.key) for column in by]) if last else None)
 
 
+def page_of_kinds(kinds: Mapping[str, Select[str]], *, cursor: str | None, size: int = DEFAULT_SIZE) -> Page[str]:
+    """One page of ids of several tables as one list, newest first: after its kind an id sorts by its age.
+
+    ``kinds``: by the kind that its ids begin with, what selects them; each is read no further than this page goes.
+    """
+    last_seen = _read(cursor, [str])[0] if cursor else None
+    parts = []
+    for kind, ids in kinds.items():
+        [column] = ids.selected_columns
+        after = ids.where(column < f"{kind}_{last_seen}") if cursor else ids
+        part = after.order_by(column.desc()).limit(size + 1).subquery()
+        parts.append(select(*part.c, func.substr(part.c[0], len(kind) + 2).label("age")))
+    every = union_all(*parts).subquery()
+    rows = db.session.execute(select(*every.c).order_by(every.c.age.desc()).limit(size + 1)).all()
+    return Page([row[0] for row in rows[:size]], _write([rows[size - 1].age]) if len(rows) > size else None)
+
+
 def _write(values: list[Any]) -> str:
     written = [value.isoformat() if isinstance(value, datetime) else value for value in values]
     return base64.urlsafe_b64encode(json.dumps(written).encode()).decode().rstrip("=")
 
 
-def _read(cursor: str, by: Sequence[InstrumentedAttribute[Any]]) -> list[Any]:
+def _read(cursor: str, kinds: Sequence[type]) -> list[Any]:
     """A forged marker of another shape or type, or beyond what a column holds, never reaches the database."""
     try:
         written = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(written, list):
             raise TypeError(written)
-        return [_value(one, column.type.python_type) for one, column in zip(written, by, strict=True)]
+        return [_value(one, kind) for one, kind in zip(written, kinds, strict=True)]
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise BadCursor("This page marker is not one of ours.", next_step="Start from the first page.") from None
 

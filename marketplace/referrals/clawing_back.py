@@ -4,6 +4,7 @@ from sqlalchemy import func, select
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.publishing import note_funds_came_free
 from marketplace.foundation import audit
+from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money
 from marketplace.payments import ledger
@@ -16,6 +17,7 @@ from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Clawback, ClawbackState, Lead, Reward, RewardState
 
 ORDER_FEE = "order_fee"  # An entry: our fee on what an admin took of a transfer.
+FEE_RETURNED = "reward.fee_returned"  # Of the trail: which order's.
 
 
 def take_back_by_ruling(
@@ -59,11 +61,22 @@ def claw_back(
 
 def fee_left(reward: Reward, *, before: Clawback | None = None) -> Money:
     """What of our fee on it was not given back: with a clawback, or with what an admin took of a transfer."""
-    by_orders = db.session.scalar(select(func.sum(Posting.amount_minor)).join(
-        LedgerEntry, LedgerEntry.id == Posting.entry_id).where(
-        LedgerEntry.kind == ORDER_FEE, LedgerEntry.reference.startswith(f"{reward.id}:"), Posting.amount_minor > 0))
-    given_back = sum(one.fee_minor for one in reward.clawbacks if one is not before) + int(by_orders or 0)
+    given_back = sum(one.fee_minor for one in reward.clawbacks if one is not before) + _returned_by_orders(reward)
     return Money(max(reward.fee_minor - given_back, 0), reward.currency)
+
+
+def _returned_by_orders(reward: Reward) -> int:
+    """The trail names their entries, each made by a job of its own."""
+    named = db.session.scalars(select(AuditEvent.details["why"].as_string()).where(
+        AuditEvent.subject_id == reward.id, AuditEvent.action == FEE_RETURNED)).all()
+    return int(db.session.scalar(select(func.sum(Posting.amount_minor)).join(
+        LedgerEntry, LedgerEntry.id == Posting.entry_id).where(
+        LedgerEntry.reference.in_([_entry_of(reward, one) for one in named]), Posting.amount_minor > 0)) or 0
+    ) if named else 0
+
+
+def _entry_of(reward: Reward, reference: str) -> str:
+    return f"{reward.id}:{reference}:fee"
 
 
 def _funds(reward: Reward) -> Account:
@@ -130,7 +143,7 @@ def return_fee(reference: str, taken_minor: str) -> None:
         return
     lock_funds_of(db.session.get_one(Lead, reward.lead_id))
     reward = db.session.get_one(Reward, reward.id, populate_existing=True, with_for_update={"key_share": True})
-    entry = f"{reward.id}:{reference}:fee"
+    entry = _entry_of(reward, reference)
     if db.session.scalar(select(LedgerEntry.id).where(LedgerEntry.reference == entry)) is not None:
         return
     fee = fee_left(reward)
@@ -139,7 +152,7 @@ def return_fee(reference: str, taken_minor: str) -> None:
     if not fee.minor:
         return
     _give_fee(fee, _funds(reward), kind=ORDER_FEE, reference=entry)
-    audit.record("reward.fee_returned", reward.id, by=audit.SYSTEM, amount_minor=fee.minor, why=reference)
+    audit.record(FEE_RETURNED, reward.id, by=audit.SYSTEM, amount_minor=fee.minor, why=reference)
     note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
 
 

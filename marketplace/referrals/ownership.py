@@ -1,8 +1,9 @@
 """Two referrers, one buyer: whose lead it is. What an admin's word on it does: ``desk/ruling.py``."""
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from marketplace.foundation.db import db
@@ -78,18 +79,26 @@ def counted_for(lead: Lead) -> Lead | None:
 
 def counted_elsewhere(leads: Sequence[Lead]) -> dict[str, Lead]:
     """The same of many, by lead, in two statements."""
-    other, ours, theirs = aliased(Lead), aliased(Buyer), aliased(Buyer)
-    by_address = select(theirs.id).join(ours, ours.email_hash == theirs.email_hash).where(ours.id == Lead.buyer_id)
-    same = or_(other.id == Lead.duplicate_of_id, other.duplicate_of_id == Lead.id,
-               other.buyer_id.in_(by_address.correlate(Lead)))
-    pairs = db.session.execute(select(Lead.id, other).join(other, (other.business_id == Lead.business_id) & (
-        other.id != Lead.id) & same).where(Lead.id.in_([lead.id for lead in leads])).order_by(other.id)).all()
+    pairs = db.session.execute(_same_buyers([lead.id for lead in leads])).all()
     sales = sales_by_lead([one.id for _, one in pairs]) if pairs else {}
     by_id, found = {lead.id: lead for lead in leads}, dict[str, Lead]()
     for lead_id, one in pairs:
         if _counts_instead(one, by_id[lead_id], sales.get(one.id)):
             found.setdefault(lead_id, one)
     return found
+
+
+def _same_buyers(lead_ids: Sequence[str]) -> Select[Any]:
+    """With each lead the others of its business for the same buyer: by an admin's word, either way, or by the address.
+    Apart, so that each goes by an index: asked as one condition with OR, a database reads all leads of the business."""
+    other, ours, theirs = aliased(Lead), aliased(Buyer), aliased(Buyer)
+    pair = select(Lead.id.label("lead_id"), other.id.label("other_id")).where(
+        Lead.id.in_(lead_ids), other.business_id == Lead.business_id, other.id != Lead.id)
+    same = union_all(
+        pair.join(other, other.id == Lead.duplicate_of_id), pair.join(other, other.duplicate_of_id == Lead.id),
+        pair.join(ours, ours.id == Lead.buyer_id).join(theirs, theirs.email_hash == ours.email_hash).join(
+            other, other.buyer_id == theirs.id)).subquery()
+    return select(same.c.lead_id, Lead).join(Lead, Lead.id == same.c.other_id).order_by(Lead.id)
 
 
 def _counts_instead(other: Lead, lead: Lead, sale: Conversion | None) -> bool:

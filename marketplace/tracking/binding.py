@@ -1,5 +1,7 @@
 """A customer belongs to whoever brought them first: bound once, under the terms of that day, with a funded lead."""
-from sqlalchemy import update
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select, update
 
 from marketplace.bounties.models import Bounty, Terms
 from marketplace.foundation import audit
@@ -12,7 +14,7 @@ from marketplace.referrals.tracked import check_may_bind, is_over, open_tracked_
 from marketplace.tracking.attribution import Touch, TouchKind
 from marketplace.tracking.models import Binding, BindingClick, ReferralLink, Report
 from marketplace.tracking.reported import own_id
-from marketplace.tracking.resolving import Known
+from marketplace.tracking.resolving import Known, are_two
 
 BESIDE_A_CODE = "Say your id for them, or their address: else nobody can tell whether they bought before."
 SOURCES = {TouchKind.CLICK: LeadSource.LINK, TouchKind.CODE: LeadSource.CODE}
@@ -62,6 +64,34 @@ def learn_marks(binding: Binding, report: Report, known: Known, *, by: str) -> N
         binding.email_hash = report.email_hash
     if "click_hash" in known.free:
         keep_click(binding.id, report)
+
+
+def learn_of_lead(lead: Lead, report: Report, known: Known, *, by: str) -> Binding | None:
+    """Who was found by their lead is known by what else is told of them from now on: their id, each visit, another
+    address. None where nothing is, or where it tells of somebody else than those whom the lead is known by."""
+    binding = db.session.scalar(select(Binding).where(Binding.lead_id == lead.id).order_by(Binding.id).limit(1))
+    if binding is None:
+        if not (known.free or known.bindings):
+            return None
+        binding = Binding(
+            business_id=lead.business_id, source=lead.source, link_id="", referrer_id=lead.referrer_id,
+            bounty_id=lead.bounty_id, terms_id=lead.terms_id, touched_at=lead.accepted_at, lead_id=lead.id)
+        db.session.add(binding)
+        db.session.flush()
+        audit.record("customer.bound", binding.id, by=by, link="", report=report.id)
+    told: tuple[Binding | Report, ...] = (report, *known.bindings)
+    if any(are_two(binding, one, report.click_hash) for one in told):
+        return None
+    learn_marks(binding, report, known, by=by)
+    return binding
+
+
+def let_go(ended: Sequence[Binding]) -> None:
+    """Of leads that are over: whoever is bound by them may be bound by others."""
+    for one in ended:
+        one.customer_hash = one.email_hash = None
+        db.session.execute(delete(BindingClick).where(BindingClick.binding_id == one.id))
+    db.session.flush()  # Before they are another's: each is one customer's alone.
 
 
 def keep_click(binding_id: str, report: Report) -> None:

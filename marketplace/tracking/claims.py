@@ -1,7 +1,7 @@
 """A referrer claims a sale that nobody was credited with: through the dispute “a sale that is not recorded”."""
 from datetime import date
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db, insert_unless_there
@@ -24,6 +24,7 @@ from marketplace.tracking.models import Binding, ReferralLink, Report, ReportKin
 from marketplace.tracking.permissions import may_end_link
 from marketplace.tracking.refunds import apply_waiting_refunds
 from marketplace.tracking.reported import own_id
+from marketplace.tracking.resolving import resolve
 
 S = ReportState
 CHECK = ("Check the order number and the day with the buyer. A sale that the shop has not told us yet can be claimed "
@@ -86,6 +87,7 @@ def note_claim_ended(dispute_id: str) -> None:
         say(report, "The dispute ended for whoever says that they brought this customer.")
         move_report(report, S.APPROVED, by=audit.SYSTEM)
         _bind(report, lead)
+        outbox.promise("match_reports", report_id=report.id)  # What else is theirs is credited with it.
         apply_waiting_refunds(report, by=audit.SYSTEM)
         hold_disputed(report)
         return
@@ -101,10 +103,22 @@ def _find(business_id: str, order_number: str, bought_on: date) -> Report | None
         Report.business_id == business_id, Report.source.in_(list(ConversionSource)),
         Report.external_id == order_number, Report.kind == ReportKind.SALE, Report.state == S.UNMATCHED,
         Report.reason.in_(NOBODYS)).with_for_update(key_share=True)).all()
-    one = next((one for one in found if abs(one.happened_at.date() - bought_on) <= DAYS_OFF), None)
-    if one is None or find_twin(one, S.DISPUTED, S.MATCHED, S.APPROVED) or find_counted(business_id, order_number):
-        return None  # Somebody's already, by another way.
-    return one
+    best_known = sorted(found, key=lambda one: (not one.customer_hash, not one.email_hash, one.id))
+    one = next((one for one in best_known if abs(one.happened_at.date() - bought_on) <= DAYS_OFF), None)
+    told = (S.DISPUTED, S.MATCHED, S.APPROVED, S.REJECTED)
+    if one is None or find_twin(one, *told) or find_counted(business_id, order_number):
+        return None  # Somebody's already, or decided, by another way.
+    return None if resolve(one).attribution.referrer_id is not None or _is_customer_claimed(one) else one
+
+
+def _is_customer_claimed(report: Report) -> bool:
+    """By another order of theirs: nobody is brought by two, and their first sale is paid once."""
+    marks = [column == mark for column, mark in (
+        (Report.customer_hash, report.customer_hash), (Report.email_hash, report.email_hash),
+        (Report.click_hash, report.click_hash)) if mark]
+    return bool(marks) and db.session.scalar(select(Report.id).join(Dispute, Dispute.lead_id == Report.lead_id).where(
+        Dispute.business_id == report.business_id, Dispute.kind == DisputeKind.UNTRACKED, Report.state == S.DISPUTED,
+        or_(*marks)).limit(1)) is not None
 
 
 def _bind(report: Report, lead: Lead) -> None:

@@ -106,13 +106,16 @@ def _renewal(report: Report, lead: Lead, by: str) -> Conversion | None:
 
 
 def _is_the_same(report: Report, first: Conversion) -> bool:
-    """A sale that people told of has no number of the shop's. What the shop first says of those days is that sale."""
+    """A sale that people told of has no number of the shop's. What the shop first says of those days is that sale,
+    unless a referrer claimed an order of the shop's, whose sale it is."""
     has_number = first.source is ConversionSource.LEAD_WON and first.external_id != first.lead_id
     if first.source not in PEOPLES_WORD or has_number or abs(
             report.happened_at.date() - first.occurred_on) > DAYS_OFF:
         return False
     return db.session.scalar(select(Report.id).where(
-        Report.lead_id == first.lead_id, Report.first_id == first.id, Report.id != report.id).limit(1)) is None
+        Report.lead_id == first.lead_id, Report.id != report.id, (Report.first_id == first.id) | (
+            (Report.conversion_id == first.id) & (Report.source != ConversionSource.BUYER_CONFIRMED))
+    ).limit(1)) is None
 
 
 def note_duplicate(report: Report, first: Conversion | Report, *, by: str, why: str = "") -> None:

@@ -17,7 +17,14 @@ from marketplace.referrals.moderation import FundsGone
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.tracked import CannotCount
 from marketplace.tracking.batches import Counted, count_plain
-from marketplace.tracking.binding import CustomerUnsaid, bind, lead_of_binding, learn_marks
+from marketplace.tracking.binding import (
+    CustomerUnsaid,
+    bind,
+    lead_of_binding,
+    learn_marks,
+    learn_of_lead,
+    let_go,
+)
 from marketplace.tracking.business_stripe.disputed import hold_disputed
 from marketplace.tracking.counting import COUNTED_KINDS, count, find_counted, find_twin, note_duplicate, reject, say
 from marketplace.tracking.lifecycle import move_report
@@ -172,7 +179,10 @@ def _credit(report: Report, found: Found | None, *, by: str) -> None:
 
 
 def _lead_for(report: Report, found: Found, *, by: str) -> Lead:
+    let_go(found.known.ended)
     if found.lead is not None:
+        learned = learn_of_lead(found.lead, report, found.known, by=by)
+        report.binding_id = learned.id if learned else report.binding_id
         return found.lead
     touch, link, binding = found.attribution.touch, found.link, found.binding
     if binding is None:

@@ -1,13 +1,16 @@
 """What was reported, as each may see it: a business its own, a referrer what was credited to a lead of theirs."""
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy.orm import aliased
 
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.identity.models import User
-from marketplace.referrals.models import Lead
-from marketplace.tracking.models import Report, ReportState
-from marketplace.tracking.word_standing import COUNTED_SINCE, IN_DISPUTE
+from marketplace.referrals.models import Conversion, ConversionKind, ConversionState, Lead, Reward
+from marketplace.tracking.models import Report, ReportKind, ReportState
+from marketplace.tracking.standing import HELD, PENDING
+from marketplace.tracking.word_standing import COUNTED_SINCE, IN_DISPUTE, IS_SOLD, TURNED_DOWN
 
+_Earned = aliased(Conversion)
 # The tabs of a business's page, in their order. A report is in one of them, but for "all".
 TABS: dict[str, ColumnElement[bool]] = {
     "counted": (Report.state == ReportState.APPROVED) | COUNTED_SINCE,
@@ -15,6 +18,37 @@ TABS: dict[str, ColumnElement[bool]] = {
     "matched": Report.state == ReportState.MATCHED,
     "disputed": (Report.state == ReportState.DISPUTED) | IN_DISPUTE,
     "not_counted": Report.state.in_([ReportState.REJECTED, ReportState.DUPLICATE]) & ~COUNTED_SINCE & ~IN_DISPUTE,
+}
+
+# What a sale earned is what was qualified only because it was sold, too: as standing.rewards_by_conversion.
+_IS_HELD = or_(
+    exists().where(Reward.conversion_id == Conversion.id, Reward.state.in_(HELD)),
+    (Conversion.kind == ConversionKind.SALE) & exists().where(
+        Reward.conversion_id == _Earned.id, Reward.state.in_(HELD), _Earned.lead_id == Conversion.lead_id,
+        _Earned.kind == ConversionKind.QUALIFIED, _Earned.payload["sold_as"].as_string() == Conversion.external_id))
+
+
+def _counts(*which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whose conversion is so: its own, or of a buyer's word the sale that was recorded since."""
+    is_counted = and_(Report.state == ReportState.APPROVED, Report.kind != ReportKind.REFUND)
+    own = exists().where(Conversion.id == Report.conversion_id, *which)
+    sale = exists().where(Conversion.lead_id == Report.lead_id, Conversion.kind == ConversionKind.SALE, *which)
+    return or_(is_counted & own, COUNTED_SINCE & sale)
+
+
+_IS_WHOLE = Conversion.state == ConversionState.APPROVED
+# By what its page and the API say of it (report_outcomes.py), not by what is stored. A report is in one of them.
+STATES: dict[str, ColumnElement[bool]] = {
+    **{state.value: Report.state == state for state in (
+        ReportState.RECEIVED, ReportState.UNMATCHED, ReportState.MATCHED)},
+    PENDING: _counts(_IS_WHOLE, _IS_HELD),
+    ReportState.APPROVED.value: _counts(_IS_WHOLE, ~_IS_HELD) | (Report.state == ReportState.APPROVED) & (
+        (Report.kind == ReportKind.REFUND) | Report.conversion_id.is_(None)),
+    **{state.value: _counts(Conversion.state == state) for state in (
+        ConversionState.PARTIALLY_REVERSED, ConversionState.REVERSED)},
+    ReportState.DUPLICATE.value: (Report.state == ReportState.DUPLICATE) | TURNED_DOWN & IS_SOLD & ~COUNTED_SINCE,
+    ReportState.REJECTED.value: (Report.state == ReportState.REJECTED) & ~(TURNED_DOWN & IS_SOLD) & ~IN_DISPUTE,
+    ReportState.DISPUTED.value: TABS["disputed"],
 }
 
 
@@ -40,9 +74,3 @@ def get_report(report_id: str, *, seen_by: User) -> Report:
     if report is None:
         raise NotFound("There is no such conversion.", next_step="Go back to your conversions.")
     return report
-
-
-def count_tabs(business_id: str) -> dict[str, int]:
-    columns = [func.count().filter(which).label(name) for name, which in TABS.items()]
-    counted = db.session.execute(select(*columns).select_from(Report).where(Report.business_id == business_id)).one()
-    return dict(zip(TABS, counted, strict=True))

@@ -13,13 +13,14 @@ from marketplace.referrals.models import (
     Buyer,
     Consent,
     Lead,
+    LeadSource,
     Moderation,
     SplitState,
 )
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.sharing import find_split
 from marketplace.referrals.stages import is_introduced
-from marketplace.referrals.tracked import earliest
+from marketplace.referrals.tracked import earliest, is_over
 from marketplace.tracking.attribution import Attribution, Bound, Touch, TouchKind, Window, Word, attribute
 from marketplace.tracking.links import find_by_code
 from marketplace.tracking.models import Binding, BindingClick, ReferralLink, Report
@@ -41,10 +42,12 @@ INTRODUCED = (Consent.GRANTED, Consent.WITHDRAWN)
 
 @dataclass(frozen=True)
 class Known:
-    """``bindings`` of one customer, the surest first; ``free``: names of the marks that are nobody's yet."""
+    """``bindings`` of one customer, the surest first; ``free``: names of the marks that are nobody's yet, or nobody's
+    any more: of those ``ended``."""
 
     bindings: tuple[Binding, ...]
     free: frozenset[str]
+    ended: tuple[Binding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ def resolve(report: Report) -> Found:
     leads = _leads_of(report)
     links = touches_of({name: getattr(report, name) for name in SAID}, report.business_id, LinkBook())
     touches = [touch for touch, _ in links]
-    bound = _with_sales([_of_binding(one) for one in known.bindings] + [
+    ids = {one.id for one in leads}
+    bound = _with_sales([_of_binding(one) for one in known.bindings if one.lead_id not in ids] + [
         _of_lead(one, is_named=one.id == report.lead_said) for one in leads])
     found = attribute(touches, bound, _word_of(leads), windows_of(links), at=report.happened_at)
     won = found.bound.lead_id if found.bound else None
@@ -88,21 +92,28 @@ def resolve(report: Report) -> Found:
 def _known_of(report: Report) -> Known:
     """By any mark; there may be several, bound before it was known that they are one. One visit is one customer, but
     not where the address, or the business's own id for them, is another's."""
-    found, free = dict[str, Binding](), set[str]()
+    found, ended, free = dict[str, Binding](), dict[str, Binding](), set[str]()
     own = own_id(report.customer_hash, report.click_hash)
     for name, mark in (("customer_hash", own), ("email_hash", report.email_hash), ("click_hash", report.click_hash)):
         if not mark:
             continue
         one = db.session.scalar(OF_MARK[name], {"business_id": report.business_id, "mark": mark})
-        if one is None:
+        if one is None or _has_ended(one):
             free.add(name)
-        elif not any(_are_two(one, other, report.click_hash) for other in found.values()) and not (
-                name == "click_hash" and _are_two(one, report, report.click_hash)):
+            ended |= {one.id: one} if one else {}
+        elif not any(are_two(one, other, report.click_hash) for other in found.values()) and not (
+                name == "click_hash" and are_two(one, report, report.click_hash)):
             found[one.id] = one
-    return Known(tuple(found.values()), frozenset(free))
+    return Known(tuple(found.values()), frozenset(free), tuple(ended.values()))
 
 
-def _are_two(one: Binding, other: Binding | Report, click: str | None) -> bool:
+def _has_ended(binding: Binding) -> bool:
+    """By a lead that was pointed out they are bound as long as it runs: what it promised ends with it."""
+    lead = db.session.get(Lead, binding.lead_id) if binding.lead_id else None
+    return lead is not None and not lead.is_tracked and is_over(lead)
+
+
+def are_two(one: Binding, other: Binding | Report, click: str | None) -> bool:
     """``click``: it may stand in the place of an id, of which it says nothing."""
     return _differ(one.email_hash, other.email_hash) or _differ(
         own_id(one.customer_hash, click), own_id(other.customer_hash, click))
@@ -115,7 +126,7 @@ def _differ(known: str | None, said: str | None) -> bool:
 def _of_binding(binding: Binding) -> Bound:
     lead = db.session.get(Lead, binding.lead_id) if binding.lead_id else None
     return Bound(binding.lead_id or binding.id, binding.touched_at, binding.referrer_id, binding.bounty_id,
-                 f"They came by a {binding.source}", _parts(lead) if lead else ())
+                 _how(binding.source), _parts(lead) if lead else ())
 
 
 def _with_sales(bound: list[Bound]) -> list[Bound]:
@@ -149,8 +160,12 @@ def _counts(lead: Lead, report: Report) -> bool:
 
 def _of_lead(lead: Lead, *, is_named: bool) -> Bound:
     assert lead.accepted_at is not None
-    how = f"They came by a {lead.source}" if lead.is_tracked else "They were pointed out, and said yes"
-    return Bound(lead.id, lead.accepted_at, lead.referrer_id, lead.bounty_id, how, _parts(lead), is_named)
+    return Bound(
+        lead.id, lead.accepted_at, lead.referrer_id, lead.bounty_id, _how(lead.source), _parts(lead), is_named)
+
+
+def _how(source: LeadSource) -> str:
+    return "They were pointed out, and said yes" if source is LeadSource.POST else f"They came by a {source}"
 
 
 def _parts(lead: Lead) -> tuple[tuple[str, int], ...]:

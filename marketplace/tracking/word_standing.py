@@ -36,12 +36,12 @@ ENDED_AT = FINDING_ENDED_AT.where(FraudCase.lead_id == Report.lead_id).correlate
 
 _Other = aliased(Report)
 _SALE = (Conversion.lead_id == Report.lead_id, Conversion.kind == ConversionKind.SALE)
-_TURNED_DOWN = ((Report.source == ConversionSource.BUYER_CONFIRMED) & (Report.state == S.REJECTED)
-                & Report.reason.in_((SAID_NO, RECORDED, TAKEN_BACK)))
+TURNED_DOWN = ((Report.source == ConversionSource.BUYER_CONFIRMED) & (Report.state == S.REJECTED)
+               & Report.reason.in_((SAID_NO, RECORDED, TAKEN_BACK)))
 IS_SOLD = exists().where(*_SALE)
 # Not counted as what it was, and its sale is recorded: of no other report, so it stands for it.
-COUNTED_SINCE = _TURNED_DOWN & exists().where(*_SALE, ~exists().where(_Other.conversion_id == Conversion.id))
-IN_DISPUTE = _TURNED_DOWN & ~IS_SOLD & exists().where(
+COUNTED_SINCE = TURNED_DOWN & exists().where(*_SALE, ~exists().where(_Other.conversion_id == Conversion.id))
+IN_DISPUTE = TURNED_DOWN & ~IS_SOLD & exists().where(
     Dispute.lead_id == Report.lead_id, Dispute.kind.in_(OVER_A_SALE), Dispute.ended_at.is_(None))
 
 
@@ -107,6 +107,13 @@ def _lead(report: Report) -> Lead:
 def due_of(report: Report) -> datetime:
     """By when the business answers."""
     return _due(report, db.session.scalar(FINDING_ENDED_AT.where(FraudCase.lead_id == report.lead_id)))
+
+
+def dues_of(reports: Sequence[Report]) -> dict[str, datetime]:
+    """The same of many, by report: of those among them for which the business is asked now."""
+    asked = {one.id: one for one in reports if waits(one)}
+    return {report_id: _due(asked[report_id], ended_at) for report_id, ended_at in db.session.execute(
+        select(Report.id, ENDED_AT).where(Report.id.in_(asked), ~IS_FOUND, ~IS_SOLD))} if asked else {}
 
 
 def _due(report: Report, finding_ended_at: datetime | None) -> datetime:

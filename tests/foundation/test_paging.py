@@ -9,9 +9,11 @@ from sqlalchemy import select, text
 from marketplace.bounties.board import BoardSearch, search_board
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.publishing import publish_bounty
+from marketplace.foundation import clock
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db, transaction
-from marketplace.foundation.paging import BadCursor, page
+from marketplace.foundation.outbox import OutboxMessage
+from marketplace.foundation.paging import BadCursor, page, page_of_kinds
 from tests import factories as make
 
 
@@ -66,6 +68,27 @@ def test_the_last_full_page_has_no_next_one(app):
         note("x")
     second = page(select(AuditEvent), AuditEvent.id, cursor=page(select(AuditEvent), AuditEvent.id, cursor=None, size=2).next_cursor, size=2)
     assert len(second.rows) == 2 and second.next_cursor is None
+
+
+def test_ids_of_two_tables_are_one_list_by_age(app):
+    made = []
+    for number in range(6):
+        made.append(note("x"))
+        if number % 2:
+            with transaction():
+                job = OutboxMessage(job="x", arguments={}, due_at=clock.now())
+                db.session.add(job)
+            made.append(job.id)
+    kinds = {"audit": select(AuditEvent.id).where(AuditEvent.subject_id == "x"), "job": select(OutboxMessage.id).where(OutboxMessage.job == "x")}
+    for size in (1, 2, 4, 9):
+        cursor, seen = None, []
+        while not seen or cursor:
+            shown = page_of_kinds(kinds, cursor=cursor, size=size)
+            cursor, seen = shown.next_cursor, [*seen, *shown.rows]
+            assert len(shown.rows) <= size
+        assert seen == made[::-1]
+    with pytest.raises(BadCursor):
+        page_of_kinds(kinds, cursor=marker(3))
 
 
 @pytest.mark.parametrize("forged", [

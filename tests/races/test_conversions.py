@@ -7,10 +7,11 @@ from sqlalchemy import select
 from marketplace.bounties.models import Bounty
 from marketplace.foundation import clock as time
 from marketplace.foundation.audit import AuditEvent
-from marketplace.foundation.db import db
+from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
 from marketplace.identity.models import Business
 from marketplace.payments.ledger_checks import check_ledger
+from marketplace.referrals.disputes.answering import accept_claim
 from marketplace.referrals.models import Conversion, ConversionSource, Dispute, Lead, Reward
 from marketplace.tracking.claims import claim_sale
 from marketplace.tracking.intake import take_conversion, take_conversions
@@ -113,22 +114,35 @@ def test_an_order_told_by_two_sources_at_once_is_counted_once(app, world):
     assert check_ledger() == []
 
 
-def test_two_claims_on_a_sale_that_is_nobodys_are_one_dispute(app, world):
-    bounty, business, _, ana = world
-    report(db.session.get_one(Business, business), external_id="A-1")
+def test_claims_on_sales_of_one_customer_who_is_nobodys_are_one_dispute_and_pay_once(app, world, work):
+    bounty, business, owner, ana = world
+    for number in ("A-1", "A-2"):
+        report(db.session.get_one(Business, business), external_id=number, customer="cus_1")
+    report(db.session.get_one(Business, business), external_id="A-1", source=ConversionSource.CSV)
     claimants = [link_by(bounty, one).id for one in (ana, *(make_user(f"Person {number}").id for number in range(7)))]
 
-    def claim(link_id):
+    def claim(link_id, number):
         def verb():
             one = db.session.get_one(ReferralLink, link_id)
-            claim_sale(get_link(link_id, seen_by=person(one.referrer_id)), by=person(one.referrer_id), order_number="A-1",
-                       bought_on=time.now().date(), text="I sent them.")
+            claim_sale(get_link(link_id, seen_by=person(one.referrer_id)), by=person(one.referrer_id),
+                       order_number=f"A-{number % 2 + 1}", bought_on=time.now().date(), text="I sent them.")
         return lambda: attempt_once(verb)
 
-    said = Counter(together(app, [claim(one) for one in claimants]))
+    said = Counter(together(app, [claim(one, number) for number, one in enumerate(claimants)]))
     assert said == {OK: 1, "no_such_sale": 7}
     assert db.session.query(Dispute).count() == db.session.query(Lead).count() == 1
-    assert db.session.scalars(select(Report.state)).one() is ReportState.DISPUTED
+    dispute = db.session.query(Dispute).one()
+    won, dispute_id = db.session.query(Report).filter_by(state=ReportState.DISPUTED).one().external_id, dispute.id
+    claimant, other = dispute.claimant_id, {"A-1": "A-2", "A-2": "A-1"}[won]
+    end_reading()
+    with transaction():
+        accept_claim(db.session.get_one(Dispute, dispute_id), by=person(owner))
+    work()
+    assert [(who, amount) for who, amount in counted()[2]] == [(claimant, EARNED)]
+    assert {one.reason for one in db.session.query(Report).filter_by(external_id=other)} <= {"first_sale_only", "nobody"}
+    end_reading()
+    for one in claimants:
+        assert claim(one, 0)() == claim(one, 1)() == "no_such_sale"
     assert check_ledger() == []
 
 

@@ -100,7 +100,8 @@ class TestForSixAsForThree:
     def test_rewards_and_leads_that_earned_disputed_or_not(self, as_user):
         bounty, ana = make_bounty(is_live=True, funded_for=9), make_user()
         wes = owner_of(bounty.business)
-        pages = [(as_user(ana), "/rewards"), (as_user(ana), "/leads"), (as_user(wes), f"/businesses/{bounty.business_id}/leads")]
+        pages = [(as_user(ana), "/rewards"), (as_user(ana), "/leads"), (as_user(wes), f"/businesses/{bounty.business_id}/leads"),
+                 (as_user(wes), f"/businesses/{bounty.business_id}/conversions")]
 
         def add():
             for is_disputed in (False, True, True):
@@ -116,7 +117,8 @@ class TestForSixAsForThree:
     def test_what_is_released_paid_held_or_denied_on_pages_and_by_program(self, as_user, anonymous):
         bounty, ana = make_bounty(is_live=True, funded_for=10, hold_days=0), make_user()
         wes = owner_of(bounty.business)
-        pages = [(as_user(ana), "/rewards"), (as_user(ana), "/leads"), (as_user(wes), f"/businesses/{bounty.business_id}/leads")]
+        pages = [(as_user(ana), "/rewards"), (as_user(ana), "/leads"), (as_user(wes), f"/businesses/{bounty.business_id}/leads"),
+                 (as_user(wes), f"/businesses/{bounty.business_id}/conversions")]
         keys = [do(create_key, who, name="A program", scopes=scopes, days=None)[1]
                 for who, scopes in ((ana, ["leads:read", "rewards:read"]), (wes, ["conversions:read"]))]
         asked = [(keys[0], "leads"), (keys[0], "rewards"), (keys[1], "conversions")]

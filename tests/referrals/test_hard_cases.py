@@ -2,9 +2,9 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from marketplace.bounties.models import Happening
+from marketplace.bounties.models import Bounty, Happening
 from marketplace.foundation import clock as product_clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Invalid
@@ -21,10 +21,23 @@ from marketplace.referrals.disputes.subjects import NotDisputable
 from marketplace.referrals.fraud import cases
 from marketplace.referrals.fraud.scoring import look_at_owed
 from marketplace.referrals.holds import hold_reward, live_holds
-from marketplace.referrals.models import CaseState, DisputeKind, DisputeState, Ending, Moderation, RewardState, Stage
+from marketplace.referrals.models import (
+    Buyer,
+    CaseState,
+    Consent,
+    DisputeKind,
+    DisputeState,
+    Ending,
+    Lead,
+    Moderation,
+    RewardState,
+    Stage,
+)
+from marketplace.referrals.ownership import counted_elsewhere
 from marketplace.referrals.queries import rewards_of_lead
 from marketplace.referrals.rewards import freeze_reward, release_reward
 from marketplace.referrals.stages import change_stage, win_lead
+from tests.browsing import end_reading
 from tests.factories import PERCENT, accept, consent, flat, make_bounty, make_user, win
 from tests.referrals.steps import again, do, holds, point
 from tests.referrals.test_disputes import (
@@ -211,3 +224,23 @@ class TestFraud:
             do(cases.keep_case, case, by=mona, reason="Wait.")
         assert case.state is CaseState.LET_GO
 
+
+def test_a_sale_counts_for_another_lead_by_any_way_of_knowing_the_buyer(bounty, ana):
+    elsewhere = make_bounty(is_live=True, title="Introduce a buyer to Eastside").id
+    at = {name: point(bounty if name != "elsewhere" else db.session.get_one(Bounty, elsewhere), ana, text=f"A car, number {name}.").id
+          for name in ("second", "first", "behind", "before", "same", "address", "elsewhere", "nobody")}
+    leads = {name: again(db.session.get_one(Lead, one)) for name, one in at.items()}
+    with transaction():
+        for name, of in (("second", "first"), ("before", "behind")):
+            db.session.get_one(Lead, at[name]).duplicate_of_id = at[of]
+        for name, email in (("same", "a"), ("address", "a"), ("elsewhere", "a"), ("second", "b"), ("nobody", None)):
+            db.session.get_one(Buyer, leads[name].buyer_id).email_hash = email
+        # A yes that was taken back, and theirs through another lead.
+        db.session.execute(update(Lead).values(accepted_at=product_clock.now(), protected_until=product_clock.now(), stage=Stage.INTRODUCED))
+        for name, lead_id in at.items():
+            is_taken_back = name in {"second", "behind", "same", "nobody"}
+            db.session.get_one(Lead, lead_id).consent = Consent.WITHDRAWN if is_taken_back else Consent.GRANTED
+    end_reading()
+    found = counted_elsewhere([db.session.get_one(Lead, at[name]) for name in ("second", "behind", "same", "nobody", "elsewhere")])
+    assert {lead_id: one.id for lead_id, one in found.items()} == {
+        at["second"]: at["first"], at["behind"]: at["before"], at["same"]: at["address"]}

@@ -2,10 +2,12 @@
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from marketplace.bounties.drafting import change_bounty
 from marketplace.bounties.models import BountyState
 from marketplace.bounties.publishing import close_bounty, return_free_funds
+from marketplace.foundation.crypto import decrypt
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Forbidden, Invalid
 from marketplace.foundation.outbox import promise
@@ -29,6 +31,8 @@ from marketplace.referrals.pointing import withdraw_lead
 from marketplace.referrals.queries import moderation_queue
 from marketplace.referrals.suppression import Suppressed, hash_post, suppress
 from tests.factories import TERMS, accept, make_bounty, make_user, owner_of, review_lead
+from tests.old_database import migrate, old_database
+from tests.privacy.everything import places_of
 from tests.referrals.steps import again, decide, do, holds, point
 
 
@@ -403,3 +407,23 @@ def test_accepting_a_rejected_lead_needs_an_appeal_first(lead, mona):
     decide(reject_lead, lead, by=mona, reason_code=ReasonCode.SPAM)
     with pytest.raises(IllegalMove):
         accept(lead, by=mona)
+
+
+def test_what_moderators_write_is_encrypted_and_what_they_wrote_before_too(lead, mona, request, tmp_path):
+    words = "The car of Davids brother?"
+    decide(ask_for_info, lead, by=mona, question=words)
+    assert (again(lead).question, places_of(words)) == (words, {"leads.question"})
+    with old_database(request, tmp_path) as url:
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE conversions (id TEXT, business_id TEXT, source TEXT)"))
+            connection.execute(text("CREATE TABLE leads (id TEXT, question TEXT, reason_note TEXT)"))
+            connection.execute(text("INSERT INTO leads VALUES ('a', 'Who is it?', NULL), ('b', NULL, 'Sold.'), ('c', NULL, NULL)"))
+            before = connection.execute(text("SELECT * FROM leads ORDER BY id")).all()
+            migrate(connection, "upgrade", "0033_moderators_words")
+            kept = connection.execute(text("SELECT question, reason_note FROM leads ORDER BY id")).all()
+            assert [decrypt(one) for row in kept for one in row if one] == ["Who is it?", "Sold."]
+            assert "Who is it?" not in str(kept) and tuple(kept[2]) == (None, None)
+            migrate(connection, "downgrade", "0033_moderators_words")
+            assert connection.execute(text("SELECT * FROM leads ORDER BY id")).all() == before
+        engine.dispose()

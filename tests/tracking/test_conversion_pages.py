@@ -1,4 +1,5 @@
 """The pages of conversions: a business's list, one by hand, why each is whose it is; credited anew; the buyer's word."""
+import re
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -11,11 +12,13 @@ from marketplace.foundation import clock as time
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid
 from marketplace.foundation.money import Money
+from marketplace.foundation.show import show_day
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.privacy.erasing import AT_THEIR_WISH, erase_everything
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link, end_lead, link_ends
+from marketplace.referrals.deadlines import add_business_days
 from marketplace.referrals.disputes.answering import withdraw_claim
 from marketplace.referrals.models import ConversionSource, Dispute, Lead, Reward, RewardState, Stage
 from marketplace.referrals.stages import change_stage
@@ -72,6 +75,38 @@ def test_a_business_reports_by_hand_and_reads_why(bounty, people, as_user):
     [kept] = db.session.scalars(select(Report))
     mine = as_user(ana).get(f"/conversions/{kept.id}").text
     assert "$1,000" in mine and "A-1" not in mine.split("What was said")[1]
+
+
+def test_the_list_has_every_sale_once_whoever_told_it_with_what_it_earned_and_when_that_falls_due(
+        bounty, people, as_user):
+    ana, *_ = people
+    make.fund_bounty(bounty, leads=3)
+    hand, recorded, waiting = (make.consent(make.accept(make.make_lead(bounty, by=ana)), email=f"{name}@example.com")
+                               for name in ("kim", "lee", "mia"))
+    make.win(hand)
+    no, _ = (say(lead).id for lead in (recorded, waiting))
+    end_reading()
+    with transaction():
+        deny_word(db.session.get_one(Report, no), by=make.owner_of(bounty.business), why="They only looked at it.")
+    make.win(db.session.get_one(Lead, recorded.id))
+    report(bounty.business, external_id="A-1", customer="cus_1", click=click(link(bounty, ana)))
+    report(bounty.business, external_id="A-2", customer="cus_2")
+    released, answer = show_day(time.now() + timedelta(days=30)), show_day(add_business_days(time.now(), 5))
+    wes, path = as_user(make.owner_of(bounty.business)), f"/businesses/{bounty.business_id}/conversions"
+
+    def rows(query=""):
+        return [[" ".join(cell.text_content().split()) for cell in row] for row in wes.page(path + query).xpath("//tbody/tr")]
+
+    when, held = re.sub("<.*?>", "", released), re.sub("<.*?>", "", answer)
+    assert [(row[0], row[4], row[5], row[6]) for row in rows()] == [
+        ("A-2Reported by the API", "Unmatched", "None", ""),
+        ("A-1Reported by the API", "Pending", "$1,000.00", f"Released {when}"),
+        ("“I bought it”Reported by the buyer", "Matched", "None", f"Answer by {held}or it counts"),
+        ("“I bought it”Reported by the buyer", "Pending", "$1,000.00", f"Released {when}"),
+        ("Without a numberRecorded by hand, on the lead", "Pending", "$1,000.00", f"Released {when}")]
+    counted = rows("?state=counted")
+    assert len(counted) == 3 and "Counted3" in wes.page(path).text_content() and "All5" in wes.page(path).text_content()
+    assert wes.page(path).xpath(f"//tbody//a[@href='/leads/{hand.id}']") and len(rows("?state=unmatched")) == 1
 
 
 def test_an_admin_credits_somebody_else_with_what_was_not_sent(bounty, people, as_user, work, mailbox):

@@ -1,14 +1,25 @@
 """Programs report what happened: one, a thousand, again; and read what became of it and why."""
 import pytest
+from sqlalchemy import select
 
 from marketplace.bounties.models import Bounty
-from marketplace.foundation.db import db
+from marketplace.foundation import clock
+from marketplace.foundation.db import db, transaction
+from marketplace.foundation.money import Money
 from marketplace.identity.models import User
-from marketplace.referrals.models import ConversionSource
+from marketplace.referrals.disputes.opening import open_dispute
+from marketplace.referrals.disputes.subjects import Claim
+from marketplace.referrals.models import ConversionSource, DisputeKind, Lead
+from marketplace.referrals.queries import rewards_of_lead
+from marketplace.referrals.rewards import release_reward
+from marketplace.tracking.buyers_word import deny_word, say_bought
+from marketplace.tracking.models import Report
+from marketplace.tracking.report_queries import STATES
 from tests import factories as make
 from tests.api.program import Program
 from tests.browsing import end_reading
 from tests.privacy.everything import places_of
+from tests.referrals.steps import again, do
 from tests.tracking.report_steps import click, link, report
 
 SALE = {"external_id": "order-1", "amount": "30000.00", "currency": "usd", "customer": "cus_1"}
@@ -33,8 +44,39 @@ def test_a_sale_answers_the_reward_that_it_made_and_why(shop):
     assert (again.status_code, again.json["id"]) == (201, answer["id"])
     assert program.post("/conversions", {**SALE, "click": anas, "amount": "1.00"}).json["code"] == "external_id_reused"
     assert program.get(f"/conversions/{answer['id']}").json == answer
-    listed = program.get("/conversions", state="approved", external_id="order-1").json["data"]
+    listed = program.get("/conversions", state="pending", external_id="order-1").json["data"]
     assert [one["id"] for one in listed] == [answer["id"]] and program.get("/conversions", state="unmatched").json["data"] == []
+
+
+def test_a_list_by_state_holds_what_says_that_state(shop):
+    business, program, _, ana = shop
+    bounty = db.session.scalars(select(Bounty)).one()
+    anas_link = link(bounty, ana)
+    make.fund_bounty(bounty, leads=6)
+    for number in range(4):
+        report(business, external_id=f"o{number}", customer=f"c{number}", click=click(anas_link, visitor=f"visitor-{number:08}"))
+    report(business, "refund", external_id="r1", refund_of="o1", amount=Money(1_000_000, "usd"))
+    report(business, "refund", external_id="r2", refund_of="o2", amount=Money(3_000_000, "usd"))
+    report(business, external_id="o0", source=ConversionSource.CSV)
+    report(business, external_id="nobodys")
+    report(business, "lead", external_id="l", customer="c9", click=click(anas_link, visitor="visitor-of-test9"))
+    report(business, external_id="own", email=ana.email, click=click(anas_link, visitor="visitor-of-test8"))
+    leads = [make.consent(make.accept(make.make_lead(bounty, by=ana)), email=f"{name}@example.com") for name in ("kim", "lee", "mia")]
+    for lead in leads:
+        said = do(say_bought, lead, amount=make.SALE, bought_on=clock.now().date(), is_proven=True)
+        do(deny_word, said, by=make.owner_of(business), why="They never came to us.")
+    make.win(again(leads[0]))  # As by a ruling: what is stored of the word stays rejected.
+    do(open_dispute, again(leads[1]), DisputeKind.UNTRACKED, by=ana, text="They drive it.", claim=Claim(clock.now().date(), make.SALE))
+    with transaction():
+        sold = db.session.scalars(select(Report).filter_by(external_id="o3")).one()
+        [reward] = rewards_of_lead(db.session.get_one(Lead, sold.lead_id))
+        release_reward(reward.id)
+    every = program.get("/conversions").json["data"]
+    assert {one["state"] for one in every} == set(STATES) - {"received"}
+    assert [one["state"] for one in every if one["source"] == "buyer_confirmed"] == ["rejected", "disputed", "pending"]
+    for state in STATES:
+        assert program.get("/conversions", state=state).json["data"] == [one for one in every if one["state"] == state], state
+    assert program.get("/conversions", state="counted").status_code == 422
 
 
 def test_the_referrer_reads_why_it_is_theirs_and_not_the_shops_order_numbers(app, shop):

@@ -10,6 +10,7 @@ from marketplace.foundation.money import Money
 from marketplace.identity.models import Business, MemberRole, Membership, User
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.referrals import lifecycle
+from marketplace.referrals.asking import end_lead
 from marketplace.referrals.holds import hold_reward, live_holds
 from marketplace.referrals.models import Lead, Reward, RewardState
 from marketplace.tracking.models import Report, ReportState
@@ -48,6 +49,34 @@ def test_who_was_pointed_at_as_well_is_bound_and_both_people_read_what_comes_nex
     end_reading()
     assert "If they buy, the reward is earned" in as_user(ana).get(f"/leads/{lead_id}").text
     assert "let your shop tell us" in as_user(owner).get(f"/leads/{lead_id}").text
+
+
+def test_who_was_found_by_their_lead_is_known_by_whatever_else_was_told_as_long_as_it_runs(bounty):
+    ana, toms = make.make_user(), link(bounty, make.make_user("Tom Berg"))
+    make.fund_bounty(bounty, leads=2)
+    leads = [make.consent(make.accept(make.make_lead(bounty, by=ana)), email=f"{name}@example.com") for name in ("kim", "lee")]
+    sold, over = (one.id for one in leads)
+    visits = {one: click(toms, visitor=f"visitor-of-{one}") for one in ("test1", "test2")}
+    for lead, one in ((sold, "test1"), (over, "test2")):
+        named = report(bounty.business, "lead", external_id=one, lead_id=lead, customer=one, click=visits[one])
+        assert fresh(named).lead_id == lead
+    bought = report(bounty.business, customer="test1")
+    assert fresh(bought).lead_id == sold and "pointed out" in bought.reasons[0]
+    again = report(bounty.business, external_id="order-2", click=visits["test1"])
+    by_address = report(bounty.business, external_id="order-3", email="kim@example.com", customer="test1")
+    other = report(bounty.business, external_id="order-4", lead_id=sold, customer="cus-9")
+    assert {one.reason for one in (again, by_address, other)} == {"first_sale_only"}
+    end_reading()
+    with transaction():
+        end_lead(db.session.get_one(Lead, over), why="the protection window ended")
+    late = report(bounty.business, external_id="order-5", customer="test2", click=visits["test2"])
+    assert db.session.get_one(Lead, fresh(late).lead_id).referrer_id == toms.referrer_id and late.state == "pending"
+    assert [one.beneficiary_id for one in db.session.scalars(select(Reward).order_by(Reward.id))] == [ana.id, toms.referrer_id]
+    named = report(bounty.business, "lead", external_id="named", lead_id=fresh(late).lead_id, customer="test2")
+    assert not any("Not counted" in one for one in named.reasons), "a lead against itself"
+    end_reading()
+    mine = report(bounty.business, external_id="order-6", customer="cus-9", click=click(toms, visitor="visitor-of-test3"))
+    assert db.session.get_one(Lead, fresh(mine).lead_id).referrer_id == toms.referrer_id, "another customer of the same lead"
 
 
 def test_what_waits_goes_on_waiting_for_whom_it_is_credited_to_instead(bounty):

@@ -35,6 +35,7 @@ from marketplace.referrals.models.leads import (
 from marketplace.referrals.models.moderation import Decided, Decision, Escalation, LeadClaim
 from marketplace.referrals.models.nearness import BuyerRuling, KnownContact, LeadSignature, lead_bands
 from marketplace.referrals.models.rewards import (
+    SAID_BY_PEOPLE,
     Choice,
     Clawback,
     ClawbackState,
@@ -57,8 +58,8 @@ from marketplace.referrals.models.sharing import (
 )
 
 __all__ = [
-    "FOUND_FRAUD", "LIVE_DISPUTES", "LIVE_LEADS", "Acquaintance", "Buyer", "BuyerRuling", "CaseState", "Channel",
-    "CheckMoment", "CheckOutcome", "Choice",
+    "FOUND_FRAUD", "LIVE_DISPUTES", "LIVE_LEADS", "SAID_BY_PEOPLE", "Acquaintance", "Buyer", "BuyerRuling",
+    "CaseState", "Channel", "CheckMoment", "CheckOutcome", "Choice",
     "Clawback", "ClawbackState", "Consent", "ConsentGrant", "Conversion", "ConversionKind", "ConversionSource",
     "ConversionState", "Decided", "Decision", "Dispute", "DisputeKind", "DisputeSide", "DisputeState",
     "DisputeStatement", "Ending", "Escalation", "Evidence", "EvidenceCheck", "EvidenceFile",

@@ -164,7 +164,7 @@ class Lead(Versioned, Base):
     duplicate_of_id: Mapped[str | None] = mapped_column(ForeignKey("leads.id"), index=True)
 
     submitted_at: Mapped[datetime]
-    question: Mapped[str | None]  # What we need to know (needs_info).
+    question: Mapped[str | None] = mapped_column(EncryptedText)  # What we need to know (needs_info).
     question_asked_at: Mapped[datetime | None]
     answer: Mapped[str | None] = mapped_column(EncryptedText)
     decided_at: Mapped[datetime | None]
@@ -172,7 +172,7 @@ class Lead(Versioned, Base):
     tell_at: Mapped[datetime | None]  # Decided, and told to nobody before then: until it is told it can be undone.
     reason_code: Mapped[ReasonCode | None] = state_column(ReasonCode)
     missed_criterion: Mapped[str | None]
-    reason_note: Mapped[str | None]
+    reason_note: Mapped[str | None] = mapped_column(EncryptedText)
     appeal: Mapped[str | None] = mapped_column(EncryptedText)
     accepted_at: Mapped[datetime | None]
     protected_until: Mapped[datetime | None]

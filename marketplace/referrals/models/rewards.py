@@ -42,6 +42,10 @@ class ConversionState(StrEnum):
     REVERSED = "reversed"
 
 
+# On the lead's page or by a ruling; of these a report has made only what was reported by hand, or is the buyer's word.
+SAID_BY_PEOPLE = "source IN ('lead_won', 'manual', 'buyer_confirmed', 'ruling')"
+
+
 class Conversion(Versioned, Base):
     """An event that the bounty pays for, counted once per (business, source, external id).
 
@@ -52,6 +56,8 @@ class Conversion(Versioned, Base):
     __tablename__ = "conversions"
     __table_args__ = (
         UniqueConstraint("business_id", "source", "external_id"),
+        Index("conversions_by_people_idx", "business_id", "id",
+              postgresql_where=text(SAID_BY_PEOPLE), sqlite_where=text(SAID_BY_PEOPLE)),
         CheckConstraint("amount_minor >= 0 AND (kind IN ('sale', 'renewal', 'correction')) = (amount_minor > 0)",
                         name="positive"),
         CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name="refunded_within"),

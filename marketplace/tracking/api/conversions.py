@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from flask_smorest import Blueprint
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError, fields, validate
 
 from marketplace.foundation.errors import DomainError, Invalid, NotFound
 from marketplace.foundation.idempotency import once
@@ -16,10 +16,10 @@ from marketplace.identity.session import require_scope, signed_in_user
 from marketplace.referrals.models import ConversionSource
 from marketplace.referrals.reward_schemas import see_rewards
 from marketplace.tracking.intake import take_conversion, take_conversions
-from marketplace.tracking.models import Report, ReportKind, ReportState
+from marketplace.tracking.models import Report, ReportKind
 from marketplace.tracking.permissions import may_see_reports
 from marketplace.tracking.report_outcomes import Outcome, outcomes_of
-from marketplace.tracking.report_queries import get_report, reports_visible_to
+from marketplace.tracking.report_queries import STATES, get_report, reports_visible_to
 from marketplace.tracking.report_schemas import BatchInput, BatchOutput, OneInput, ReportedInput, ReportOutput
 from marketplace.tracking.reported import Reported
 
@@ -35,7 +35,8 @@ class WhichBusiness(Invalid):
 
 
 class ConversionQuery(PageQuery):
-    state = fields.Enum(ReportState, by_value=True, load_default=None)
+    state = fields.String(validate=validate.OneOf(tuple(STATES)), load_default=None, metadata={
+        "description": "As the conversions that are answered say it."})
     kind = fields.Enum(ReportKind, by_value=True, load_default=None)
     source = fields.Enum(ConversionSource, by_value=True, load_default=None)
     external_id = fields.String(load_default=None)
@@ -86,7 +87,9 @@ def create_conversions(written: dict[str, Any]) -> dict[str, Any]:
 def list_reported_conversions(asked: dict[str, Any]) -> dict[str, Any]:
     """What your businesses reported, newest first."""
     reports = reports_visible_to(signed_in_user())
-    for name in ("state", "kind", "source", "external_id", "business_id", "lead_id"):
+    if asked["state"] is not None:
+        reports = reports.where(STATES[asked["state"]])
+    for name in ("kind", "source", "external_id", "business_id", "lead_id"):
         if asked[name] is not None:
             reports = reports.where(getattr(Report, name) == asked[name])
     found = page(reports, Report.id, cursor=asked["cursor"], size=asked["limit"])

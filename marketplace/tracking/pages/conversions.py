@@ -10,7 +10,6 @@ from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import require
 from marketplace.foundation.limits import WRITING, caller, limiter
 from marketplace.foundation.money import CURRENCIES, Money, show_money
-from marketplace.foundation.paging import page
 from marketplace.foundation.web import Form
 from marketplace.identity.models import User
 from marketplace.identity.queries import get_business, get_user
@@ -25,11 +24,12 @@ from marketplace.referrals.schemas import FreezeInput
 from marketplace.referrals.stages import may_sell
 from marketplace.tracking.buyers_word import confirm_word, deny_word
 from marketplace.tracking.intake import take_conversion
+from marketplace.tracking.listed import count_tabs, list_conversions
 from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_reattribute, may_report, may_see_reports
 from marketplace.tracking.reattribution import moves_of, reattribute
 from marketplace.tracking.report_outcomes import Outcome, outcomes_of
-from marketplace.tracking.report_queries import TABS, count_tabs, get_report, reports_of_business
+from marketplace.tracking.report_queries import TABS, get_report
 from marketplace.tracking.report_schemas import ByHandInput, ReasonInput
 from marketplace.tracking.report_words import KINDS, SOURCES, next_in_words, says_day_alone
 from marketplace.tracking.word_standing import NOT_SO, SAID_NO, Since, due_of, is_asked, say_noes
@@ -45,17 +45,15 @@ LABELS = {"counted": "Counted", "unmatched": "Unmatched", "matched": "Waiting", 
 def show(business_id: str) -> Any:
     user, business = signed_in_user(), get_business(business_id)
     require(may_see_reports(user, business.id), "see the conversions of this business")
-    wanted = request.args.get("state", "")
-    found = reports_of_business(business.id)
-    if wanted in TABS:
-        found = found.where(TABS[wanted])
-    shown = page(found, Report.id, cursor=request.args.get("cursor"))
+    asked = request.args.get("state", "")
+    wanted = asked if asked in TABS else ""
+    shown = list_conversions(business.id, tab=wanted, cursor=request.args.get("cursor"))
     following = url_for(".show", business_id=business_id, state=wanted or None,
                         cursor=shown.next_cursor) if shown.next_cursor else None
     return render_template(
-        "tracking/conversions.html", business=business, rows=outcomes_of(list(shown.rows)), following=following,
-        labels=LABELS, counts=count_tabs(business.id), wanted=wanted if wanted in TABS else "", kinds=KINDS,
-        sources=SOURCES, is_first="cursor" not in request.args, may_report=may_report(user, business.id))
+        "tracking/conversions.html", business=business, rows=shown.rows, following=following, labels=LABELS,
+        counts=count_tabs(business.id), wanted=wanted, is_first="cursor" not in request.args,
+        may_report=may_report(user, business.id))
 
 
 @bp.route("/businesses/<business_id>/conversions/new", methods=["GET", "POST"])
