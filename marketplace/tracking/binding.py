@@ -78,7 +78,7 @@ def learn_of_lead(lead: Lead, report: Report, known: Known, *, by: str) -> Bindi
             bounty_id=lead.bounty_id, terms_id=lead.terms_id, touched_at=lead.accepted_at, lead_id=lead.id)
         db.session.add(binding)
         db.session.flush()
-        audit.record("customer.bound", binding.id, by=by, link="", report=report.id)
+        audit.record("customer.bound", binding.id, by=by, lead=lead.id, report=report.id)
     told: tuple[Binding | Report, ...] = (report, *known.bindings)
     if any(are_two(binding, one, report.click_hash) for one in told):
         return None

@@ -52,7 +52,7 @@ class Binding(Base):
     business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"))
     customer_hash: Mapped[str | None]
     email_hash: Mapped[str | None]
-    source: Mapped[LeadSource] = state_column(LeadSource)  # A link or a code.
+    source: Mapped[LeadSource] = state_column(LeadSource)  # As that of its lead; of a post as long as that runs.
     link_id: Mapped[str]
     referrer_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     bounty_id: Mapped[str] = mapped_column(ForeignKey("bounties.id"))
