@@ -58,6 +58,7 @@ from marketplace.referrals.figures import (
 from marketplace.referrals.in_kind import things_owed_by, things_owed_to
 from marketplace.referrals.models import Lead, Moderation, ReasonCode
 from marketplace.referrals.money_back import money_back_of
+from marketplace.referrals.naming import name_of, number_of
 from marketplace.referrals.next_step import next_steps
 from marketplace.referrals.permissions import may_moderate
 from marketplace.referrals.queries import (
@@ -224,7 +225,8 @@ def layout_context() -> dict[str, Any]:
     hat = _current_hat(user) if user else ""
     return {
         "who": user, "hats": _hats(user, hat) if user else [], "nav": _nav(user, hat), "site": _site(user),
-        "lead_href": _lead_href,
+        "lead_href": lambda lead: url_for("lead.show", lead_id=lead.id), "lead_number": number_of,
+        "lead_name": lambda lead, to: name_of(lead, Audience(to)),
         "sandbox": bool(current_app.extensions["settings"].stripe_api_base), "request_id": request_id(),
     }
 
@@ -242,10 +244,6 @@ def _current_hat(user: User) -> str:
     fitting = [*([ADMIN] if user.is_admin else []), *(m.business_id for m in user.memberships), PERSON]
     kept = session.get("hat")
     return kept if kept in fitting else fitting[0]
-
-
-def _lead_href(lead: Lead) -> str:
-    return url_for("lead.show", lead_id=lead.id)
 
 
 def _dashboard_of(hat: str) -> str:

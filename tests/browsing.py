@@ -154,6 +154,11 @@ class Mailbox:
         return links[-1].rstrip(".,)")
 
 
+def what(mail: EmailMessage) -> str:
+    """Its subject, less the name of the lead that it is about."""
+    return str(mail["Subject"]).partition(": ")[0]
+
+
 def body_of(mail: EmailMessage) -> str:
     """The plain words of a mail."""
     part = mail.get_body(preferencelist=("plain", "html"))

@@ -5,7 +5,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.mail import Mail
 from marketplace.referrals.buyer_letters import to_buyer
 from marketplace.referrals.data_link import data_link
-from marketplace.referrals.letters import to_members
+from marketplace.referrals.letters import to_business
 from marketplace.referrals.models import Buyer, Lead
 
 ASKED_WHY = ("You get this mail because somebody, probably you, asked on Fingerpost what we hold about this address. "
@@ -25,13 +25,12 @@ def buyer_data_link(buyer_id: str) -> list[Mail]:
 
 def business_erase(lead_id: str) -> list[Mail]:
     lead = db.session.get_one(Lead, lead_id)
-    return to_members(
-        lead.business, "A buyer asks you to erase their data",
-        f"It is about a lead for “{lead.bounty.title}”. The buyer asked that everything about them be erased; "
-        "we have done so, and their contact data is closed to you.",
+    return to_business(
+        lead, "A buyer asks you to erase their data",
+        "The buyer asked that everything about them be erased; we have done so, and their contact data is closed to "
+        "you.",
         "Please erase what you copied of it too: name, address, number and notes, in your own lists and mail programs. "
-        "Keep only what a law asks of you, such as the invoice of a sale.",
-        path=f"/leads/{lead.id}", label="Open the lead")
+        "Keep only what a law asks of you, such as the invoice of a sale.")
 
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {

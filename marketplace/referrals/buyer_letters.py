@@ -9,13 +9,16 @@ from sqlalchemy import select
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import compose
 from marketplace.foundation.mail import Mail
+from marketplace.foundation.naming import Name
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link, confirming_link
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.data_link import data_link
 from marketplace.referrals.given import given_by_yes
 from marketplace.referrals.lawful import promised_in_words, ruling_of
 from marketplace.referrals.letters import say_openly, to_referrer
 from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Lead, Suppression
+from marketplace.referrals.naming import name_of
 from marketplace.referrals.queries import find_live_grant
 from marketplace.referrals.reach import Reach, reach_of, waits_in_words
 from marketplace.referrals.reward_words import buyer_share_in_words
@@ -39,12 +42,22 @@ def _lead(lead_id: str) -> Lead:
 
 def to_buyer(
     buyer: Buyer, subject: str, *paragraphs: str | Sequence[str], action: tuple[str, str], why: str,
+    about: Name | None = None,
 ) -> list[Mail]:
     """To the address that we have of them now; with the way to their own data, like every mail to a buyer."""
     if not buyer.email:
         return []
     return [compose(buyer.email, subject, *paragraphs, name=buyer.name or "", action=action, why=why,
-                    foot=(YOUR_DATA, data_link(buyer)))]
+                    foot=(YOUR_DATA, data_link(buyer)), about=about)]
+
+
+def is_never_written_to(buyer: Buyer) -> bool:
+    """Never means never, also of good news, and of that very word: it stands on their page."""
+    return buyer.email is not None and db.session.get(Suppression, hash_email(buyer.email)) is not None
+
+
+def _about(lead: Lead) -> Name:
+    return name_of(lead, Audience.BUYER)
 
 
 def buyer_asked(lead_id: str) -> list[Mail]:
@@ -54,12 +67,12 @@ def buyer_asked(lead_id: str) -> list[Mail]:
         return []
     how = "read a post of yours" if lead.evidence.url else "knows what you are looking for"
     return to_buyer(
-        buyer, "Someone thinks they know the right business for you",
+        buyer, "Someone thought of a business for you",
         f"{lead.referrer.name} {how}, and thinks that {lead.business.name} is right for what you need.",
         f"Would you like to be introduced? It is up to you. Your private page says why {lead.referrer.name} thought of "
         "you, and there you say yes, no, or never again. Nobody is given your address before you say yes.",
         *_your_share(lead), _what_they_get(lead),
-        action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)
+        action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY, about=_about(lead))
 
 
 def _what_they_get(lead: Lead) -> str:
@@ -84,7 +97,7 @@ def buyer_reminded(lead_id: str) -> list[Mail]:
             f"{lead.referrer.name} thinks that {lead.business.name} is right for what you need. Would you like to be "
             "introduced? You can say yes, no, or never again.", _what_they_get(lead),
             "If you do nothing, nobody is given anything about you.",
-            action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY)
+            action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY, about=_about(lead))
     return to_referrer(lead, "The buyer has not answered yet",
                         "Half of the time to answer is over. Have you passed the link on?",
                         buyer_link(lead, PASSED_ON), *say_openly(lead))
@@ -105,18 +118,18 @@ def consent_confirm(grant_id: str) -> list[Mail]:
         f"{lead.referrer.name} pointed them at you, and gets {promised_in_words(lead)} if you end up buying. "
         "It costs you nothing.", *_your_share(lead),
         "If it was not you, you need do nothing: nobody is given anything.",
-        why=CONFIRM_WHY,
+        why=CONFIRM_WHY, about=_about(lead),
         action=("Yes, introduce me", confirming_link(grant)))
 
 
 def buyer_new_link(lead_id: str) -> list[Mail]:
     """Asked for where an older link had ended. An answer that waits to be confirmed is asked for again instead.
 
-    Never means never: who said it has the page where they type their address, and asks there themselves.
+    Who said “never” has the page where they type their address, and asks there themselves.
     """
     lead, waiting = _lead(lead_id), _to_be_confirmed(lead_id)
     buyer = db.session.get_one(Buyer, lead.buyer_id)
-    if buyer.email and db.session.get(Suppression, hash_email(buyer.email)):
+    if is_never_written_to(buyer):
         return []
     if waiting is not None:
         return consent_confirm(waiting.id)
@@ -125,7 +138,7 @@ def buyer_new_link(lead_id: str) -> list[Mail]:
         f"It is about {lead.business.name}, and what was said and agreed there. Somebody, probably you, asked for it "
         "with an older link, which opens no more.",
         "There you can see what you said, take a yes back, and say “never contact me”.",
-        action=("Open my page", buyer_link(lead, MAILED)), why=NEW_LINK_WHY)
+        action=("Open my page", buyer_link(lead, MAILED)), why=NEW_LINK_WHY, about=_about(lead))
 
 
 def _to_be_confirmed(lead_id: str) -> ConsentGrant | None:
@@ -153,7 +166,7 @@ def buyer_receipt(lead_id: str) -> list[Mail]:
                   f"Then {may} {_so_far(grant)}."]
     return to_buyer(
         buyer, "Your yes, in writing", *begins, "For that they get:", _given(lead, grant), TAKE_BACK,
-        action=("Open my page", buyer_link(lead, MAILED)), why=RECEIPT_WHY)
+        action=("Open my page", buyer_link(lead, MAILED)), why=RECEIPT_WHY, about=_about(lead))
 
 
 def buyer_introduced(lead_id: str) -> list[Mail]:
@@ -162,13 +175,13 @@ def buyer_introduced(lead_id: str) -> list[Mail]:
     buyer, grant = db.session.get_one(Buyer, lead.buyer_id), find_live_grant(lead)
     if grant is None or reach_of(lead, grant) is not Reach.OPEN:
         return []
-    if buyer.email and db.session.get(Suppression, hash_email(buyer.email)):
+    if is_never_written_to(buyer):
         return []
     return to_buyer(
         buyer, "You are introduced",
         f"A person at Fingerpost has looked at it, and your introduction goes on: {lead.business.name} may contact you "
         f"now, {_so_far(grant)}.", "For that they get:", _given(lead, grant), TAKE_BACK,
-        action=("Open my page", buyer_link(lead, MAILED)), why=RECEIPT_WHY)
+        action=("Open my page", buyer_link(lead, MAILED)), why=RECEIPT_WHY, about=_about(lead))
 
 
 def _so_far(grant: ConsentGrant) -> str:

@@ -11,9 +11,11 @@ from marketplace.bounties.publishing import OUT_OF_FUNDS
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import compose, public_url
 from marketplace.foundation.mail import Mail
+from marketplace.foundation.naming import Name
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import Business, Membership, User
 from marketplace.referrals.asking import PASSED_ON, buyer_link
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.contact import is_open_to_business
 from marketplace.referrals.disclosure import disclosure_of
 from marketplace.referrals.lawful import lowering_of, promised_in_words
@@ -25,6 +27,7 @@ from marketplace.referrals.models import (
     Moderation,
     ReasonCode,
 )
+from marketplace.referrals.naming import name_of
 from marketplace.referrals.queries import consents_of, find_live_grant
 from marketplace.referrals.reach import Reach, reach_of
 
@@ -63,14 +66,24 @@ def _lead(lead_id: str) -> Lead:
 
 def to_referrer(lead: Lead, subject: str, *paragraphs: str, label: str = "Open your lead") -> list[Mail]:
     referrer = lead.referrer
-    return [compose(referrer.email, subject, *paragraphs, name=referrer.name,
+    return [compose(referrer.email, subject, *paragraphs, name=referrer.name, about=name_of(lead, Audience.REFERRER),
                     action=(label, public_url(f"/leads/{lead.id}")))]
 
 
-def to_members(business: Business, subject: str, *paragraphs: str, path: str, label: str) -> list[Mail]:
+def to_business(
+    lead: Lead, subject: str, *paragraphs: str, path: str = "", label: str = "Open the lead",
+) -> list[Mail]:
+    """``path``: where it opens, if not on the lead's page."""
+    return _to_members(lead.business, subject, *paragraphs, path=path or f"/leads/{lead.id}", label=label,
+                       about=name_of(lead, Audience.BUSINESS))
+
+
+def _to_members(
+    business: Business, subject: str, *paragraphs: str, path: str, label: str, about: Name | None = None,
+) -> list[Mail]:
     people = db.session.scalars(
         select(User).join(Membership, Membership.user_id == User.id).where(Membership.business_id == business.id))
-    return [compose(user.email, subject, *paragraphs, name=user.name, action=(label, public_url(path)))
+    return [compose(user.email, subject, *paragraphs, name=user.name, action=(label, public_url(path)), about=about)
             for user in people]
 
 
@@ -98,7 +111,7 @@ def lead_needs_info(lead_id: str) -> list[Mail]:
     if lead.moderation is not Moderation.NEEDS_INFO:
         return []
     return to_referrer(
-        lead, "We need something from you for your lead", lead.question or "",
+        lead, "We have a question about your lead", lead.question or "",
         "You have seven days. Nothing is lost meanwhile.", label="Answer")
 
 
@@ -128,9 +141,10 @@ def referrer_buyer_said_later(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
     if lead.silent_until is None:
         return []
-    return to_referrer(lead, "The buyer says: not now",
-                        f"They asked to be asked again on {lead.silent_until:%d %B %Y}. Your lead keeps its place.",
-                        "Please leave them in peace meanwhile.")
+    return to_referrer(
+        lead, "The buyer says not now",
+        f"They asked to be asked again on {day_in_words(lead.silent_until)}. Your lead keeps its place.",
+        "Please leave them in peace meanwhile.")
 
 
 def referrer_wrong_person(lead_id: str) -> list[Mail]:
@@ -154,7 +168,7 @@ def lead_accepted(lead_id: str) -> list[Mail]:
                             "We have asked the buyer whether they want to be introduced.",
                             f"If they buy, you earn {promised_in_words(lead)}.")
     return to_referrer(
-        lead, "Your lead was accepted: now pass the link on", *heard,
+        lead, "Your lead was accepted, pass the link on", *heard,
         "The buyer decides. Send them their private page yourself, where you know them:",
         buyer_link(lead, PASSED_ON),
         f"They see who pointed, to whom, and that you would earn {promised_in_words(lead)}.", *say_openly(lead))
@@ -171,9 +185,8 @@ def business_introduced(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
     if not is_open_to_business(lead, find_live_grant(lead)):
         return []
-    return to_members(lead.business, "A buyer said yes to you",
-                       f"For “{lead.bounty.title}”. How to reach them, and until when, is on the lead’s page.",
-                       path=f"/leads/{lead.id}", label="Open the lead")
+    return to_business(lead, "A buyer said yes to you",
+                       "How to reach them, and until when, is on the lead’s page.")
 
 
 def business_consent_withdrawn(lead_id: str) -> list[Mail]:
@@ -181,12 +194,9 @@ def business_consent_withdrawn(lead_id: str) -> list[Mail]:
     closed = "Please do not contact them again: how to reach them, and all that they gave, is closed to you. "
     if reach_of(lead, [one for one in consents_of(lead) if one.confirmed_at][-1]) is Reach.NEVER:
         closed = "It had waited for a look by a person, and was never open to you. "
-    return to_members(lead.business, "A buyer took their yes back",
-                       f"It is about the lead for “{lead.bounty.title}” that was accepted on "
-                       f"{day_in_words(lead.accepted_at or lead.submitted_at)}.",
+    return to_business(lead, "A buyer took their yes back",
                        f"{closed}Nothing more is to be done. If they bought already, the sale still counts: record it "
-                       "there.",
-                       path=f"/leads/{lead.id}", label="Open the lead")
+                       "on the lead’s page.")
 
 
 def referrer_buyer_said_yes(lead_id: str) -> list[Mail]:
@@ -213,7 +223,7 @@ def bounty_out_of_funds(bounty_id: str) -> list[Mail]:
     bounty = db.session.get_one(Bounty, bounty_id)
     if bounty.paused_because != OUT_OF_FUNDS:
         return []
-    return to_members(bounty.business, "Your bounty is paused",
+    return _to_members(bounty.business, "Your bounty is paused",
                        f"“{bounty.title}” has no free funds for one more lead, so it takes none for now.",
                        "Fund it and it continues automatically.", path=f"/bounties/{bounty.id}",
                        label="Open the bounty")
@@ -235,7 +245,7 @@ def lead_waits_for_funds(bounty_id: str) -> list[Mail]:
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
         lead_duplicate, lead_seconded, lead_needs_info, lead_rejected, lead_expired, lead_accepted, business_introduced,
-        business_consent_withdrawn, referrer_buyer_said_yes, referrer_lowered, referrer_buyer_said_later,
-        referrer_wrong_person, bounty_out_of_funds, lead_waits_for_funds,
+        business_consent_withdrawn, referrer_buyer_said_yes, referrer_lowered,
+        referrer_buyer_said_later, referrer_wrong_person, bounty_out_of_funds, lead_waits_for_funds,
     )
 }

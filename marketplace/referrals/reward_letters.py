@@ -13,10 +13,11 @@ from marketplace.identity.models import User
 from marketplace.payments.models import Payable, PayableState
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.referrals.asking import MAILED, buyer_link
-from marketplace.referrals.buyer_letters import to_buyer
+from marketplace.referrals.audience import Audience
+from marketplace.referrals.buyer_letters import is_never_written_to, to_buyer
 from marketplace.referrals.fraud.cases import find_case
 from marketplace.referrals.holds import why_held
-from marketplace.referrals.letters import to_members, to_referrer
+from marketplace.referrals.letters import to_business, to_referrer
 from marketplace.referrals.models import (
     Buyer,
     Clawback,
@@ -33,8 +34,8 @@ from marketplace.referrals.models import (
     Thing,
 )
 from marketplace.referrals.money_back import money_back_of
+from marketplace.referrals.naming import name_of
 from marketplace.referrals.reward_words import part_in_words, thing_at_start, thing_in_words
-from marketplace.referrals.suppression import hash_email
 
 BUYER_WHY = "You get this mail because you were introduced to a business on Fingerpost, and said yes to it."
 
@@ -56,14 +57,16 @@ def _to_person(user_id: str, lead: Lead, subject: str, *paragraphs: str) -> list
         return to_referrer(lead, subject, *paragraphs)
     person = db.session.get_one(User, user_id)
     return [] if person.closed_at else [compose(person.email, subject, *paragraphs, name=person.name,
+                                                about=name_of(lead, Audience.REFERRER),
                                                 action=("Open your rewards", public_url("/rewards")))]
 
 
 def to_introduced_buyer(lead: Lead, subject: str, *paragraphs: str, label: str = "Open my page") -> list[Mail]:
     buyer = db.session.get_one(Buyer, lead.buyer_id)
-    if not buyer.email or db.session.get(Suppression, hash_email(buyer.email)) is not None:
-        return []  # Never means never, also of good news: it stands on their page.
-    return to_buyer(buyer, subject, *paragraphs, why=BUYER_WHY, action=(label, buyer_link(lead, MAILED)))
+    if is_never_written_to(buyer):
+        return []
+    return to_buyer(buyer, subject, *paragraphs, why=BUYER_WHY, action=(label, buyer_link(lead, MAILED)),
+                    about=name_of(lead, Audience.BUYER))
 
 
 def reward_earned(reward_id: str) -> list[Mail]:
@@ -196,6 +199,7 @@ def split_asked(part_id: str) -> list[Mail]:
         f"{percent_text(part.share_bps)} of what it earns, if it earns something.",
         "It counts once you, and everybody else who is named, have agreed. Sign in with this address, or make an "
         "account with it.", why="You get this mail because somebody named your address on Fingerpost.",
+        about=name_of(lead, Audience.REFERRER),
         action=("See and answer", public_url(f"/splits/{part.split_id}")))]
 
 
@@ -223,11 +227,11 @@ def _to_receiver(owed: RewardInKind, lead: Lead, subject: str, *paragraphs: str)
 def kind_owed(kind_id: str) -> list[Mail]:
     owed, lead = _thing(kind_id)
     what, is_donation = thing_in_words(owed), owed.thing is Thing.DONATION
-    to_business = to_members(
-        lead.business, "You owe something that is not money", f"{thing_at_start(owed)}, as your terms promise.",
+    told = to_business(
+        lead, "You owe something that is not money", f"{thing_at_start(owed)}, as your terms promise.",
         "Note on the lead’s page when you have given it." if is_donation
-        else "Say on the lead’s page how they can have it.", path=f"/leads/{lead.id}", label="Open the lead")
-    return to_business if is_donation else [*to_business, *_to_receiver(
+        else "Say on the lead’s page how they can have it.")
+    return told if is_donation else [*told, *_to_receiver(
         owed, lead, "You are owed something", f"{lead.business.name} owes you {what}.",
         "They say next how you can have it.")]
 
@@ -236,8 +240,8 @@ def kind_reminded(kind_id: str) -> list[Mail]:
     owed, lead = _thing(kind_id)
     if owed.state is not KindState.OWED:
         return []
-    return to_members(lead.business, "You still owe something", f"{thing_at_start(owed)}, until "
-                      f"{day_in_words(owed.expires_at)}.", path=f"/leads/{lead.id}", label="Open the lead")
+    return to_business(lead, "You still owe something", f"{thing_at_start(owed)}, until "
+                       f"{day_in_words(owed.expires_at)}.")
 
 
 def kind_offered(kind_id: str) -> list[Mail]:
@@ -255,16 +259,14 @@ def kind_fulfilled(kind_id: str) -> list[Mail]:
 
 def kind_let_go(kind_id: str) -> list[Mail]:
     owed, lead = _thing(kind_id)
-    return to_members(lead.business, "You owe one thing less", f"{thing_at_start(owed)}: it was "
-                      f"{owed.state}.", path=f"/leads/{lead.id}", label="Open the lead")
+    return to_business(lead, "You owe one thing less", f"{thing_at_start(owed)}: it was {owed.state}.")
 
 
 def kind_expired(kind_id: str) -> list[Mail]:
     owed, lead = _thing(kind_id)
     what = f"{thing_at_start(owed)} came to nothing."
     return [*_to_receiver(owed, lead, "Something you were owed has expired", what),
-            *to_members(lead.business, "Something you owed has expired", what, path=f"/leads/{lead.id}",
-                        label="Open the lead")]
+            *to_business(lead, "Something you owed has expired", what)]
 
 
 def renewals_ended(lead_id: str) -> list[Mail]:

@@ -7,9 +7,11 @@ from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.disputes.denied import disputes_no_until
-from marketplace.referrals.letters import to_members, to_referrer
+from marketplace.referrals.letters import to_business, to_referrer
 from marketplace.referrals.models import Consent, Lead
+from marketplace.referrals.naming import name_of
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.reward_letters import to_introduced_buyer
 from marketplace.tracking.models import Reattribution, Report, ReportState
@@ -26,16 +28,16 @@ def credited_anew(moved_id: str) -> list[Mail]:
     who = f"a customer of {lead.business.name}"
     stays = f" {show_money(stayed)} that was sent before stays with you." if stayed.minor else ""
     return [
-        *_to(made.from_id, f"{lead.business.name}: somebody else had brought this customer",
+        *_to(made.from_id, lead, "Somebody else had brought this customer",
              f"An admin looked at how {who} came there and credits somebody else. {show_money(moved)} that was not "
              f"sent yet goes to them, and what may follow.{stays}", why, "If you see it differently, answer this mail.",
              action=("Open the lead", public_url(f"/leads/{lead.id}"))),
-        *_to(made.to_id, f"{lead.business.name}: a customer is yours",
+        *_to(made.to_id, lead, "A customer is yours",
              f"An admin looked at how {who} came there and credits you. {show_money(moved)} is yours, after its return "
              "period, and what may follow.", why, action=("See your rewards", public_url("/rewards"))),
-        *to_members(lead.business, "A customer was credited to another referrer",
-                    "An admin credits another referrer with a customer of yours. You pay no more and no less.", why,
-                    path=f"/conversions/{made.report_id}", label="Open the conversion"),
+        *to_business(lead, "Another referrer is credited",
+                     "An admin credits another referrer with a customer of yours. You pay no more and no less.", why,
+                     path=f"/conversions/{made.report_id}", label="Open the conversion"),
     ]
 
 
@@ -45,9 +47,9 @@ def buyer_says_bought(report_id: str) -> list[Mail]:
     if not is_asked(report):
         return []
     return [
-        *to_members(
-            lead.business, "A buyer says that they bought from you",
-            f"The buyer of a lead of {day_in_words(lead.created_at)} says that they bought{_what(report)}.",
+        *to_business(
+            lead, "A buyer says that they bought from you",
+            f"The buyer says that they bought{_what(report)}.",
             "Is it so? Then one button records the sale. If it is not, say so and why. "
             f"You have until {day_in_words(due_of(report))}: without an answer it counts as they say.",
             path=f"/conversions/{report.id}", label="Yes or no"),
@@ -64,8 +66,8 @@ def word_reminded(report_id: str) -> list[Mail]:
     report, lead = _word(report_id)
     if not is_asked(report):
         return []
-    return to_members(
-        lead.business, "Did this buyer buy from you?",
+    return to_business(
+        lead, "A buyer waits for your yes or no",
         f"A buyer says that they bought{_what(report)}, and waits for your yes or no.",
         f"Without an answer by {day_in_words(due_of(report))} it counts as they say.",
         path=f"/conversions/{report.id}", label="Yes or no")
@@ -79,10 +81,9 @@ def word_unanswered(report_id: str) -> list[Mail]:
                               "earned, on the lead’s page.",
         ReportState.MATCHED: "The bounty has no funds for it: it is recorded as soon as you have funded it.",
     }.get(report.state)
-    return [] if said is None else to_members(
-        lead.business, "A sale counts, as the buyer says",
-        f"A buyer said that they bought{_what(report)}. You were asked, and did not answer in time.", said,
-        path=f"/leads/{lead.id}", label="Open the lead")
+    return [] if said is None else to_business(
+        lead, "A sale counts, as the buyer says",
+        f"A buyer said that they bought{_what(report)}. You were asked, and did not answer in time.", said)
 
 
 def word_counted(report_id: str) -> list[Mail]:
@@ -96,7 +97,7 @@ def word_counted(report_id: str) -> list[Mail]:
         f"The buyer said that they bought from {lead.business.name}{_what(report)}. The sale is recorded.",
         "What it earns stands on the lead’s page.")
     return told + _to_buyer(
-        lead, f"Your purchase from {lead.business.name} counts", f"You said that you bought{_what(report)}.",
+        lead, "Your purchase counts", f"You said that you bought{_what(report)}.",
         f"The sale is recorded, and what was promised to {lead.referrer.name} for introducing you goes its way.",
         "Nothing more is needed of you.")
 
@@ -105,7 +106,7 @@ def word_denied(report_id: str) -> list[Mail]:
     """Buyer and referrer: what the business says, and what can be done about it by when."""
     report, lead = _word(report_id)
     name, until = lead.business.name, disputes_no_until(lead)
-    subject, why = f"{name} says that there was no purchase", say_noes([lead.id])[lead.id]
+    subject, why = "No purchase, says the business", say_noes([lead.id])[lead.id]
     may, then = "If you see it differently, answer this mail.", ""
     if until is not None:
         day = day_in_words(until)
@@ -128,9 +129,9 @@ def word_not_counted(report_id: str) -> list[Mail]:
     why = (f"The bounty of {name} is closed, and nothing is left in it for this introduction. So no reward is paid for "
            "it.")
     return [
-        *to_referrer(lead, f"{name}: a purchase earns nothing", f"The buyer said that they bought{_what(report)}.", why,
+        *to_referrer(lead, "A purchase earns nothing", f"The buyer said that they bought{_what(report)}.", why,
                      "Nothing more happens by itself. If you see it differently, answer this mail."),
-        *_to_buyer(lead, f"What you said of your purchase from {name}", f"You said that you bought{_what(report)}.",
+        *_to_buyer(lead, "What you said of your purchase", f"You said that you bought{_what(report)}.",
                    f"{why} Your purchase itself is not touched by that.", "Nothing is needed of you."),
     ]
 
@@ -150,11 +151,12 @@ def _to_buyer(lead: Lead, subject: str, *paragraphs: str) -> list[Mail]:
     return to_introduced_buyer(lead, subject, *paragraphs) if lead.consent is Consent.GRANTED else []
 
 
-def _to(user_id: str, subject: str, *paragraphs: str, action: tuple[str, str]) -> list[Mail]:
+def _to(user_id: str, lead: Lead, subject: str, *paragraphs: str, action: tuple[str, str]) -> list[Mail]:
     person = db.session.get(User, user_id)
     if person is None or person.closed_at is not None:
         return []
-    return [compose(person.email, subject, *paragraphs, name=person.name, action=action)]
+    return [compose(person.email, subject, *paragraphs, name=person.name, action=action,
+                    about=name_of(lead, Audience.REFERRER))]
 
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {

@@ -49,7 +49,7 @@ def said_in(answer):
 
 def letter(mailbox, subject, to):
     """The words of the last mail of this subject to this person, or None."""
-    found = [mail for mail in mailbox.to(to.email) if str(mail["Subject"]) == subject]
+    found = [mail for mail in mailbox.to(to.email) if str(mail["Subject"]).startswith(subject)]
     return body_of(found[-1]) if found else None
 
 

@@ -22,7 +22,7 @@ from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.models import Channel
 from marketplace.referrals.queries import find_live_grant
 from tests import factories as make
-from tests.browsing import body_of, end_reading, words_of
+from tests.browsing import body_of, end_reading, what, words_of
 from tests.foundation.test_given_files import mail, picture
 from tests.privacy.conftest import MAIL, NAME, lead_of
 from tests.privacy.everything import plant
@@ -102,7 +102,7 @@ def test_a_business_reads_what_the_buyer_is_told_and_nothing_else(planted, as_us
     assert [one["dct:description"] for one in receipt["dpv:hasPersonalData"]] == given
     export = json.loads(anonymous.get(f"{planted.page}/export.json").text)["entries"]
     assert next(one for one in export if one["id"] == planted.yes)["consents"][0]["given"] == given
-    mail = next(one for one in mailbox.to(MAIL) if one["Subject"] == "Your yes, in writing")
+    mail = next(one for one in mailbox.to(MAIL) if what(one) == "Your yes, in writing")
     yes_in_writing = body_of(mail)
     listed = mail.get_body(("html",)).get_content().split("<li ")[1:]
     assert len(listed) == yes_in_writing.count("\n- ") == len(given)

@@ -25,7 +25,7 @@ from marketplace.referrals.in_kind import LIVES
 from marketplace.referrals.models import Channel, Consent, ConsentGrant, Moderation
 from marketplace.referrals.moderation import accept_lead
 from marketplace.referrals.suppression import Suppression
-from tests.browsing import body_of, words_of
+from tests.browsing import body_of, what, words_of
 from tests.factories import accept, make_bounty, make_business, make_user
 from tests.referrals.conftest import QUOTE
 from tests.referrals.steps import actions_on, again, decide, do, point
@@ -329,7 +329,7 @@ class TestTooOld:
         for link in (*links, *links):
             assert "Look in your mail" in self.ask_anew(anonymous, link).text
         work()
-        assert [str(one["Subject"]) for one in mailbox.to(DAVID)].count("A new link to your page") == 1
+        assert [what(one) for one in mailbox.to(DAVID)].count("A new link to your page") == 1
         new = mailbox.link_to(DAVID, "/buyer/")
         assert "What we hold about you" in body_of(mailbox.last_to(DAVID))
         anonymous.submit(new, press="Yes, take it back")
@@ -349,13 +349,13 @@ class TestTooOld:
         old = f"/buyer/confirm/{sign(CONFIRMING, grant.id, until=clock.now().date() - timedelta(days=1))}"
         self.ask_anew(anonymous, old)
         work()
-        assert [str(one["Subject"]) for one in mailbox.to(DAVID)].count("Please confirm that this is you") == 2
+        assert [what(one) for one in mailbox.to(DAVID)].count("Please confirm that this is you") == 2
 
     def test_one_mailed_before_links_had_a_last_day_gives_way_to_a_new_one(self, mailed, anonymous, work, mailbox):
         work()
         self.ask_anew(anonymous, f"/buyer/{mailed.id}.{_tag(PASSED_ON, mailed.id)}")
         work()
-        assert [str(one["Subject"]) for one in mailbox.to(DAVID)].count("A new link to your page") == 1
+        assert [what(one) for one in mailbox.to(DAVID)].count("A new link to your page") == 1
 
     def test_who_said_never_is_not_mailed_a_new_link_whoever_asks_for_it(self, mailed, anonymous, work, mailbox):
         work()

@@ -33,7 +33,7 @@ from marketplace.referrals.clawbacks import refund_sale
 from marketplace.referrals.models import Lead, Reward, RewardState
 from marketplace.referrals.rewards import freeze_reward, unfreeze_reward
 from marketplace.referrals.sharing import answer_split, propose_split
-from tests.browsing import body_of, end_reading, words_of
+from tests.browsing import body_of, end_reading, what, words_of
 from tests.factories import SALE, accept, consent, flat, make_bounty, make_lead, make_user, win
 from tests.payments.money_steps import make_ready, pay_in, usd
 from tests.referrals.steps import actions_on, do, holds
@@ -110,11 +110,11 @@ def the_chargeback():
 
 
 def subjects(mailbox, person):
-    return [mail["Subject"] for mail in mailbox.to(person.email)]
+    return [what(mail) for mail in mailbox.to(person.email)]
 
 
 def letter(mailbox, person, subject):
-    return next(" ".join(body_of(mail).split()) for mail in mailbox.to(person.email) if mail["Subject"] == subject)
+    return next(" ".join(body_of(mail).split()) for mail in mailbox.to(person.email) if what(mail) == subject)
 
 
 class TestOpened:

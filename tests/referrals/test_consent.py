@@ -318,7 +318,7 @@ class TestTakingBack:
         work()
         told = mailbox.last_to(wes.email)
         assert "took their yes back" in str(told["Subject"]) and again(mailed).bounty.title in body_of(told)
-        assert f"/leads/{mailed.id}" in body_of(told) and "record it there" in body_of(told)
+        assert f"/leads/{mailed.id}" in body_of(told) and "record it on the" in body_of(told)
 
     def test_needs_a_yes(self, asked):
         with pytest.raises(AlreadyAnswered):

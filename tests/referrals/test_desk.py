@@ -18,7 +18,7 @@ from marketplace.referrals.models import Consent, Moderation, ReasonCode
 from marketplace.referrals.moderation import accept_lead, ask_for_info, reject_lead
 from marketplace.referrals.pointing import withdraw_lead
 from marketplace.referrals.suppression import hash_email, suppress
-from tests.browsing import body_of, words_of
+from tests.browsing import body_of, what, words_of
 from tests.factories import make_bounty, make_user, review_lead
 from tests.referrals.steps import actions_on, again, decide, do, holds, point, rule
 
@@ -113,7 +113,7 @@ class TestUndoing:
         assert mailbox.to(ana.email) == []
         later(minutes=3)
         work()
-        assert [str(mail["Subject"]) for mail in mailbox.to(ana.email)] == ["Your lead was accepted"]
+        assert [what(mail) for mail in mailbox.to(ana.email)] == ["Your lead was accepted"]
 
     def test_is_for_whoever_decided(self, lead, mona, noor):
         do(reject_lead, lead, by=mona, reason_code=SPAM)
@@ -239,7 +239,7 @@ def test_admins_hear_of_it_after_a_day_and_when_it_is_due(lead, mona, work, late
     later(hours=24)
     do(claim_lead, again(lead), by=make_user("Noor Haddad", is_admin=True))
     work()
-    assert [str(mail["Subject"]) for mail in mailbox.to(mona.email)] == ["A lead has waited for a day", "A decision is overdue"]
+    assert [what(mail) for mail in mailbox.to(mona.email)] == ["A lead has waited for a day", "A decision is overdue"]
     assert "Noor Haddad has it open" in body_of(mailbox.last_to(mona.email))
 
 

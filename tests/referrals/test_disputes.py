@@ -80,7 +80,7 @@ from marketplace.referrals.sharing import SplitFixed, answer_split, find_split, 
 from marketplace.referrals.stages import change_stage, win_lead
 from marketplace.referrals.suppression import hash_email
 from marketplace.referrals.timeline import tell_story
-from tests.browsing import body_of, end_reading, words_of
+from tests.browsing import body_of, end_reading, what, words_of
 from tests.factories import PERCENT, accept, consent, flat, fund_bounty, make_bounty, make_user, win
 from tests.referrals.steps import actions_on, again, do, holds, point
 
@@ -856,7 +856,7 @@ class TestWitness:
         self.answer(dispute, WitnessSaid.RATHER_NOT)
         anonymous.post(form.action, data=dict(form.form_values()))
         work()
-        assert str(mailbox.last_to("david@example.com")["Subject"]) == "A new link to your page"
+        assert what(mailbox.last_to("david@example.com")) == "A new link to your page"
 
     def test_who_said_never_hears_nothing_of_the_outcome(self, lost, ana, wes, mona, work, mailbox):
         dispute = self.asked(lost, ana, wes)

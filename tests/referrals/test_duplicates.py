@@ -40,7 +40,7 @@ from marketplace.referrals.ownership import lead_of_teller, rivals_of, who_owns
 from marketplace.referrals.queries import record_of_business, record_of_referrer
 from marketplace.referrals.sharing import BadSplit, SplitFixed, answer_split, divide, offer_share, seconds_to_share_with
 from marketplace.referrals.suppression import Suppressed
-from tests.browsing import words_of
+from tests.browsing import what, words_of
 from tests.factories import accept, make_bounty, make_business, make_user, review_lead, win
 from tests.referrals.conftest import QUOTE
 from tests.referrals.steps import actions_on, again, decide, do, holds, point, rule
@@ -183,8 +183,8 @@ class TestOneBuyer:
         assert (again(second).moderation, again(second).duplicate_of_id) == (Moderation.DUPLICATE, first.id)
         assert again(first).moderation is Moderation.IN_REVIEW
         work()
-        assert [mail["Subject"] for mail in mailbox.to(tom.email)] == ["Someone was faster with this buyer"]
-        assert [mail["Subject"] for mail in mailbox.to(ana.email)] == ["Somebody else pointed at your buyer too"]
+        assert [what(mail) for mail in mailbox.to(tom.email)] == ["Someone was faster with this buyer"]
+        assert [what(mail) for mail in mailbox.to(ana.email)] == ["Somebody else pointed at your buyer too"]
 
     def test_who_was_accepted_first_stands_and_the_other_ends(self, bounty, ana, tom, mona):
         first, second = point_twice(bounty, ana, tom)
@@ -363,7 +363,7 @@ class TestARulingWaits:
         rule(again(first), again(second), by=mona, is_same=True)
         work()
         assert again(second).moderation is Moderation.DUPLICATE and holds(AccountKind.RESERVED, second.id) == 0
-        assert [str(mail["Subject"]) for mail in mailbox.to(tom.email)] == ["Someone was faster with this buyer"]
+        assert [what(mail) for mail in mailbox.to(tom.email)] == ["Someone was faster with this buyer"]
 
 
 class TestShared:

@@ -53,7 +53,7 @@ def test_a_page_that_is_gone_waits_for_the_referrer_with_what_to_do(bounty, ana,
     assert (lead.moderation, lead.evidence.state) == (Moderation.NEEDS_INFO, EvidenceState.UNAVAILABLE)
     assert lead.reason_code is ReasonCode.EVIDENCE_UNAVAILABLE
     assert "paste" in lead.question.lower()
-    assert "need something" in str(mailbox.last_to(ana.email)["Subject"])
+    assert "question about your lead" in str(mailbox.last_to(ana.email)["Subject"])
 
 
 def test_a_page_without_words_waits_for_the_referrer(bounty, ana, blog, work):

@@ -85,7 +85,7 @@ def test_a_page_that_is_gone_is_looked_for_twice_before_the_referrer_is_asked(le
     look(again=1)
     lead = again(lead)
     assert lead.moderation is Moderation.NEEDS_INFO and "page is gone" in lead.question
-    assert "need something" in str(mailbox.last_to(ana.email)["Subject"])
+    assert "question about your lead" in str(mailbox.last_to(ana.email)["Subject"])
     assert lead.evidence.text and lead.evidence.sha256
     do(answer_info, lead, by=ana, answer="He took his blog down for a day, and still looks.")
     look(again=26)

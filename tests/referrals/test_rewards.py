@@ -52,7 +52,7 @@ from marketplace.referrals.next_step import next_step
 from marketplace.referrals.queries import get_reward, rewards_of_lead
 from marketplace.referrals.reward_schemas import RewardOutput
 from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
-from tests.browsing import body_of, end_reading, words_of
+from tests.browsing import body_of, end_reading, what, words_of
 from tests.factories import (
     PERCENT,
     SALE,
@@ -328,7 +328,7 @@ class TestRefund:
         assert [(one.amount_minor, one.fee_minor) for one in db.session.query(Clawback).order_by(Clawback.id)] == [
             (20, 0), (0, 1)]
         work()
-        subjects = [mail["Subject"] for mail in mailbox.to(lead.referrer.email)]
+        subjects = [what(mail) for mail in mailbox.to(lead.referrer.email)]
         assert subjects.count("Part of a sale was refunded") == 1
 
     def test_counts_once(self, won):

@@ -52,7 +52,7 @@ from marketplace.referrals.sharing import (
     withdraw_split,
 )
 from marketplace.referrals.suppression import hash_email, suppress
-from tests.browsing import end_reading, words_of
+from tests.browsing import end_reading, what, words_of
 from tests.factories import accept, consent, make_bounty, make_member, make_user, owner_of, win
 from tests.payments.money_steps import make_ready, pay_in
 from tests.referrals.steps import actions_on, again, do, holds, point
@@ -342,7 +342,7 @@ class TestBuyersShare:
         work()
         assert (self.share().state, self.share().choice) == (RewardState.VOIDED, Choice.DECLINED)
         assert "went back" in str(mailbox.last_to("david@example.com")["Subject"])
-        subjects = [str(mail["Subject"]) for mail in mailbox.to("david@example.com")]
+        subjects = [what(mail) for mail in mailbox.to("david@example.com")]
         assert subjects.count("Your share waits for your choice") == 2  # Once, and one reminder.
 
     def test_for_the_cause_frees_the_money_once_the_business_gave(self, lead, wes, work, later):
@@ -419,7 +419,7 @@ class TestBuyersShare:
         assert (self.share().state, self.share().choice) == (RewardState.ON_HOLD, None)
         do(unfreeze_reward, self.share(), by=mona)
         work()
-        subjects = [str(mail["Subject"]) for mail in mailbox.to("david@example.com")]
+        subjects = [what(mail) for mail in mailbox.to("david@example.com")]
         assert subjects.count("Your share waits for your choice") == 1
         later(days=1, minutes=1)
         work()

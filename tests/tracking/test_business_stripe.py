@@ -24,7 +24,7 @@ from marketplace.tracking.links import forget_links, link_of
 from marketplace.tracking.models import ReferralLink, Report, ReportKind, StripeDoorEvent
 from marketplace.tracking.retrying import count_what_waited
 from tests import factories as make
-from tests.browsing import end_reading
+from tests.browsing import end_reading, what
 from tests.privacy.everything import places_of
 from tests.referrals.test_as_many_statements import statements_of
 from tests.tracking.report_steps import click
@@ -268,7 +268,7 @@ def test_a_dispute_stops_what_is_released_and_not_sent_until_the_bank_decides(sh
     shop.says("charge.dispute.closed", dispute | {"status": "won"})
     work()
     assert stops.held_up(reward.beneficiary_id) == [] and rewards()[0].state is RewardState.PAYABLE
-    told = [mail["Subject"] for mail in mailbox.to(db.session.get_one(User, reward.beneficiary_id).email)]
+    told = [what(mail) for mail in mailbox.to(db.session.get_one(User, reward.beneficiary_id).email)]
     assert "Your reward has to wait" in told and "Your reward goes on" in told
 
 

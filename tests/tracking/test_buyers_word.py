@@ -118,7 +118,7 @@ def test_while_the_business_is_asked_everybody_reads_until_when_and_what_silence
     assert due in body_of(mailbox.last_to(owner.email)) and due in body_of(mailbox.last_to(ana.email))
     clock.move(days=4)
     work()
-    assert "Did this buyer buy from you?" in str(mailbox.last_to(owner.email)["Subject"])
+    assert "waits for your yes or no" in str(mailbox.last_to(owner.email)["Subject"])
 
 
 def test_a_no_is_told_to_buyer_and_referrer_who_may_dispute_it_for_thirty_days(
@@ -130,7 +130,7 @@ def test_a_no_is_told_to_buyer_and_referrer_who_may_dispute_it_for_thirty_days(
     assert places_of("They only looked at it.") == {"lead_words.text"}, "encrypted, and erased with the lead"
     for person in (ana.email, DAVID):
         mail = mailbox.last_to(person)
-        assert "says that there was no purchase" in str(mail["Subject"])
+        assert "No purchase, says the business" in str(mail["Subject"])
         assert "They only looked at it." in body_of(mail) and until in body_of(mail)
     for place in (own, bought):
         page = read(anonymous, place)

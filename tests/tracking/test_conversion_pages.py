@@ -118,7 +118,7 @@ def test_an_admin_credits_somebody_else_with_what_was_not_sent(bounty, people, a
     assert "Credited anew: $1,000 moved" in page.text and "Tom brought them by telephone." in page.text
     assert live_rewards() == [(tom.id, 100_000)] and ledger.check_ledger() == []
     work()
-    assert "somebody else had brought" in str(mailbox.last_to(ana.email)["Subject"])
+    assert "Somebody else had brought" in str(mailbox.last_to(ana.email)["Subject"])
     assert "is yours" in str(mailbox.last_to(tom.email)["Subject"])
     back = report(bounty.business, "refund", external_id="r", refund_of="order-1", amount=Money(1_500_000, "usd"))
     assert back.state == "approved" and live_rewards() == [(tom.id, 50_000)] and ledger.check_ledger() == []

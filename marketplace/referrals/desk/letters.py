@@ -7,9 +7,11 @@ from marketplace.foundation.db import db
 from marketplace.foundation.letters import TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.identity.models import User
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.desk.claims import find_claim
 from marketplace.referrals.desk.deciders import standing_escalations, who_else
 from marketplace.referrals.models import Escalation, Lead, Moderation
+from marketplace.referrals.naming import name_of
 
 
 def moderators_reminded(lead_id: str) -> list[Mail]:
@@ -50,7 +52,7 @@ def _to_deciders(lead_id: str, subject: str, says: str) -> list[Mail]:
 
 
 def _compose(admin: User, lead: Lead, subject: str, *says: str) -> Mail:
-    return compose(admin.email, subject, *says, name=admin.name, why=TO_ADMINS,
+    return compose(admin.email, subject, *says, name=admin.name, why=TO_ADMINS, about=name_of(lead, Audience.ADMIN),
                    action=("Open the lead", public_url(f"/leads/{lead.id}")))
 
 

@@ -7,16 +7,18 @@ from marketplace.foundation.db import db
 from marketplace.foundation.letters import TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money
+from marketplace.foundation.naming import Name
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.payments.disputes.debts import owed_by
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.disputes.permissions import claimant_reads, may_rule, respondent_reads
-from marketplace.referrals.disputes.queries import FOR_ADMINS, LIVE
+from marketplace.referrals.disputes.queries import FOR_ADMINS, LIVE, leads_in
 from marketplace.referrals.disputes.witness import may_be_mailed, witness_link
 from marketplace.referrals.disputes.witness_words import meaning_to_buyer, outcome_to_buyer, say_word, would_settle
 from marketplace.referrals.disputes.words import claimant_in_words, ended_in_words, next_in_words, title_of
-from marketplace.referrals.letters import to_members
+from marketplace.referrals.letters import to_business
 from marketplace.referrals.models import (
     Buyer,
     Consent,
@@ -27,6 +29,7 @@ from marketplace.referrals.models import (
     Respondent,
     Suppression,
 )
+from marketplace.referrals.naming import name_of
 from marketplace.referrals.suppression import hash_email
 
 WITNESS_WHY = ("You get this mail because you answered our question about a business on Fingerpost. "
@@ -39,17 +42,22 @@ def _dispute(dispute_id: str) -> Dispute:
     return db.session.get_one(Dispute, dispute_id)
 
 
+def _about(dispute: Dispute, to: Audience) -> Name:
+    return name_of(db.session.get_one(Lead, dispute.lead_id), to)
+
+
 def _to_person(user_id: str | None, dispute: Dispute, subject: str, *paragraphs: str, label: str) -> list[Mail]:
     person = db.session.get(User, user_id) if user_id else None
     if person is None or person.closed_at is not None:
         return []
     return [compose(person.email, subject, *paragraphs, name=person.name,
+                    about=name_of(leads_in([dispute], user_id=person.id)[dispute.id], Audience.REFERRER),
                     action=(label, public_url(f"/disputes/{dispute.id}")))]
 
 
 def _to_business(dispute: Dispute, subject: str, *paragraphs: str, label: str) -> list[Mail]:
     lead = db.session.get_one(Lead, dispute.lead_id)
-    return to_members(lead.business, subject, *paragraphs, path=f"/disputes/{dispute.id}", label=label)
+    return to_business(lead, subject, *paragraphs, path=f"/disputes/{dispute.id}", label=label)
 
 
 def _to_claimant(dispute: Dispute, subject: str, *paragraphs: str, label: str = "Open the dispute") -> list[Mail]:
@@ -71,12 +79,14 @@ def _to_buyer(dispute: Dispute, subject: str, *paragraphs: str) -> list[Mail]:
     buyer = db.session.get_one(Buyer, db.session.get_one(Lead, dispute.lead_id).buyer_id)
     if not buyer.email:
         return []
-    return [compose(buyer.email, subject, *paragraphs, name=buyer.name or "", why=BUYER_WHY)]
+    return [compose(buyer.email, subject, *paragraphs, name=buyer.name or "", why=BUYER_WHY,
+                    about=_about(dispute, Audience.BUYER))]
 
 
 def _to_admins(dispute: Dispute, subject: str, *paragraphs: str) -> list[Mail]:
     admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)))
     return [compose(user.email, subject, *paragraphs, name=user.name, why=TO_ADMINS,
+                    about=_about(dispute, Audience.ADMIN),
                     action=("Open the dispute", public_url(f"/admin/disputes/{dispute.id}")))
             for user in admins if may_rule(user, dispute)]
 
@@ -174,9 +184,10 @@ def witness_asked(dispute_id: str) -> list[Mail]:
             str(buyer.email), "One question, if you like",
             f"{lead.referrer.name} introduced you to {lead.business.name}. The two see differently {about}",
             "One page, no account. You may also say that you would rather not, and nobody minds.",
-            name=buyer.name or "", why=BUYER_WHY, action=("Answer", witness_link(dispute, is_mailed=True)))]
+            name=buyer.name or "", why=BUYER_WHY, about=_about(dispute, Audience.BUYER),
+            action=("Answer", witness_link(dispute, is_mailed=True)))]
     return _to_person(
-        lead.referrer_id, dispute, "The buyer could help to decide your dispute",
+        lead.referrer_id, dispute, "The buyer could help with your dispute",
         "We may not write to the buyer ourselves. If you know them, pass this link on to them alone; there they can "
         "say whether they bought, or that they would rather not:", witness_link(dispute, is_mailed=False),
         label="Open the dispute")
@@ -205,7 +216,8 @@ def witness_told(dispute_id: str) -> list[Mail]:
         f"You said: {say_word(word)}",
         f"{outcome_to_buyer(dispute)} {meaning_to_buyer(dispute, word)}",
         "Nothing more is needed of you, and you owe nobody anything by it. Thank you for answering.",
-        name=buyer.name or "", why=WITNESS_WHY, action=("See what you said", witness_link(dispute, is_mailed=True)))]
+        name=buyer.name or "", why=WITNESS_WHY, about=_about(dispute, Audience.BUYER),
+        action=("See what you said", witness_link(dispute, is_mailed=True)))]
 
 
 def witness_corrected(dispute_id: str) -> list[Mail]:

@@ -18,6 +18,7 @@ from marketplace.referrals.models import (
     Lead,
     Respondent,
 )
+from marketplace.referrals.naming import number_of
 
 D = DisputeState
 LIVE = (D.OPEN, D.AWAITING_RESPONSE, D.ACCEPTED, D.CONTESTED, D.ESCALATED)
@@ -102,12 +103,21 @@ def ended_lately() -> Select[Dispute]:
 
 
 def names_in(disputes: Iterable[Dispute]) -> dict[str, str]:
-    """By dispute: the referrer and the business that it is between, or about."""
+    """By dispute: the referrer and the business that it is between, or about, and the number of the lead."""
     rows = db.session.execute(
-        select(Dispute.id, User.name, Business.name).join(Lead, Lead.id == Dispute.lead_id)
+        select(Dispute.id, Dispute.lead_id, User.name, Business.name).join(Lead, Lead.id == Dispute.lead_id)
         .join(User, User.id == Lead.referrer_id).join(Business, Business.id == Dispute.business_id)
         .where(Dispute.id.in_([one.id for one in disputes])))
-    return {dispute_id: f"{referrer} and {business}" for dispute_id, referrer, business in rows}
+    return {dispute_id: f"{referrer} and {business}, no. {number_of(lead_id)}"
+            for dispute_id, lead_id, referrer, business in rows}
+
+
+def leads_in(disputes: Sequence[Dispute], *, user_id: str | None) -> dict[str, Lead]:
+    """By dispute the lead that this reader knows it by: of two that were pointed out for one buyer, their own."""
+    ids = {lead_id for one in disputes for lead_id in (one.lead_id, one.about_id)}
+    leads = {lead.id: lead for lead in db.session.scalars(select(Lead).where(Lead.id.in_(ids)))} if ids else {}
+    own = {lead_id for lead_id, lead in leads.items() if lead.referrer_id == user_id}
+    return {one.id: leads[one.about_id if one.about_id in own else one.lead_id] for one in disputes}
 
 
 def count_to_answer(*, user_id: str | None = None, business_id: str | None = None) -> int:

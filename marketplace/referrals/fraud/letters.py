@@ -10,13 +10,14 @@ from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money, zero
 from marketplace.foundation.show import day_in_words, list_in_words
 from marketplace.identity.models import User
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.deadlines import DECISION_DUE
 from marketplace.referrals.fraud.cases import ended_with_nothing, month_ends
 from marketplace.referrals.fraud.effects import NOT_GENUINE, only_reward_waits
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.fraud.words import clock_in_words, costs_money, has_unsent, what_came_of
 from marketplace.referrals.lawful import ruling_of
-from marketplace.referrals.letters import to_members, to_referrer
+from marketplace.referrals.letters import to_business, to_referrer
 from marketplace.referrals.models import (
     CaseState,
     Consent,
@@ -27,6 +28,7 @@ from marketplace.referrals.models import (
     RewardInKind,
     Stage,
 )
+from marketplace.referrals.naming import name_of
 from marketplace.referrals.queries import find_live_grant, rewards_of_lead
 from marketplace.referrals.reach import Reach, reach_of
 from marketplace.referrals.returned import Returned, returned_among
@@ -40,12 +42,12 @@ def _case(case_id: str) -> FraudCase:
     return db.session.get_one(FraudCase, case_id)
 
 
-def _both(case: FraudCase, subject: str, to_person: list[str], to_business: list[str]) -> list[Mail]:
+def _both(case: FraudCase, subject: str, to_person: list[str], to_shop: list[str]) -> list[Mail]:
     """The business reads of leads that were accepted for it, and of no others."""
     lead = case.lead
     mails = to_referrer(lead, subject, *to_person)
-    if lead.accepted_at is not None and to_business:
-        mails += to_members(lead.business, subject, *to_business, path=f"/leads/{lead.id}", label="Open the lead")
+    if lead.accepted_at is not None and to_shop:
+        mails += to_business(lead, subject, *to_shop)
     return mails
 
 
@@ -156,11 +158,12 @@ def fraud_part_ended(lead_id: str, payee_id: str) -> list[Mail]:
         lead_id=lead_id, beneficiary_id=payee_id, state=KindState.EXPIRED).limit(1)) is not None
     things = ["What is not money, and was not offered yet, is owed no more."] if is_owed_no_more else []
     return [] if payee.closed_at else [compose(
-        payee.email, "A reward that you had a part in is cancelled",
+        payee.email, "A reward that you share in is cancelled",
         f"{lead.referrer.name} pointed {lead.business.name} at a buyer, and you had a part in what it earns. A person "
         "at Fingerpost found that it is not genuine, and that stands.", *money, *things,
         "Nothing is held against you, and you need do nothing. What your own leads have earned stays yours. If you see "
-        "it differently, write to us.", name=payee.name, action=("Open your rewards", public_url("/rewards")))]
+        "it differently, write to us.", name=payee.name, about=name_of(lead, Audience.REFERRER),
+        action=("Open your rewards", public_url("/rewards")))]
 
 
 def buyer_introduction_ended(lead_id: str) -> list[Mail]:
@@ -202,19 +205,21 @@ def fraud_waiting(case_id: str) -> list[Mail]:
     by = f"Decide by {day_in_words(case.due_at)}.{untold}"
     if case.is_appealed:
         yours = {str(case.decided_by): "The referrer appeals against what you found: another admin decides about it."}
-        return _to_admins("An appeal waits: was it fraud?",
+        return _to_admins(case, "An appeal about fraud waits",
                           f"The referrer appeals against what another admin found. {by}", action, else_to=yours)
     asked = "The referrer has explained it." if case.explained_at else "It has waited for its time."
     what = "what it earns" if only_reward_waits(case) else "it"
     why = f"{asked} Signs of fraud hold {what} until you or another admin has decided. {by}"
-    return _to_admins("A lead waits for a look", why, action)
+    return _to_admins(case, "A lead waits for a look", why, action)
 
 
 def _to_admins(
-    subject: str, why: str, action: tuple[str, str], else_to: Mapping[str, str] = MappingProxyType({}),
+    case: FraudCase, subject: str, why: str, action: tuple[str, str],
+    else_to: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Mail]:
     """``else_to``: by the id of an admin, what that one reads instead."""
-    return [compose(admin.email, subject, else_to.get(admin.id, why), name=admin.name, action=action, why=TO_ADMINS)
+    return [compose(admin.email, subject, else_to.get(admin.id, why), name=admin.name, action=action, why=TO_ADMINS,
+                    about=name_of(case.lead, Audience.ADMIN))
             for admin in db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)))]
 
 

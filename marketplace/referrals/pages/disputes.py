@@ -15,6 +15,7 @@ from marketplace.identity.models import Business, User
 from marketplace.identity.permissions import may_see_members
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.disputes.answering import (
     MOST_STATEMENTS,
     accept_claim,
@@ -35,7 +36,13 @@ from marketplace.referrals.disputes.permissions import (
     reads_as,
     side_of,
 )
-from marketplace.referrals.disputes.queries import LIVE, disputes_of, disputes_of_business, get_dispute
+from marketplace.referrals.disputes.queries import (
+    LIVE,
+    disputes_of,
+    disputes_of_business,
+    get_dispute,
+    leads_in,
+)
 from marketplace.referrals.disputes.schemas import ClaimInput, ObjectionInput, StatementInput
 from marketplace.referrals.disputes.subjects import claimable_things, kinds_for, reclaimable
 from marketplace.referrals.disputes.witness import witness_link
@@ -49,6 +56,7 @@ from marketplace.referrals.disputes.words import (
     title_of,
 )
 from marketplace.referrals.models import Dispute, DisputeKind, DisputeSide, DisputeState, Lead, WitnessSaid
+from marketplace.referrals.naming import name_of, number_of
 from marketplace.referrals.pages.dispute_acts import act_on_dispute
 from marketplace.referrals.queries import get_lead
 from marketplace.referrals.reward_words import part_in_words, thing_at_start
@@ -78,9 +86,11 @@ def of_business(business_id: str) -> Any:
 def _list(disputes: Any, *, business: Any, elsewhere: Sequence[Business] = ()) -> str:
     user, shown = signed_in_user(), page(disputes, Dispute.id, cursor=request.args.get("cursor"))
     where = {"business_id": business.id} if business else {}
+    leads = leads_in(shown.rows, user_id=None if business else user.id)
+    audience = Audience.BUSINESS if business else Audience.REFERRER
     return render_template(
         "referrals/disputes.html", rows=shown.rows, business=business, elsewhere=elsewhere, title=title_of,
-        is_first="cursor" not in request.args,
+        is_first="cursor" not in request.args, name=lambda one: name_of(leads[one.id], audience),
         next=lambda one: next_in_words(one, reads_as(user, one)),
         badge=lambda one: state_in_words(one, reads_as(user, one)),
         following=url_for(request.endpoint or "", cursor=shown.next_cursor, **where) if shown.next_cursor else None)
@@ -160,6 +170,7 @@ def _show(dispute: Dispute, user: User, name: str = "", form: Form | None = None
         and not (is_theirs and waits is DisputeState.AWAITING_RESPONSE),
         witness_link=witness_link(dispute, is_mailed=False) if passes_on else None,
         sees_lead=user.id == lead.referrer_id or user.role_in(lead.business_id) is not None,
+        number=number_of(leads_in([dispute], user_id=user.id)[dispute.id].id),
         sent=name, form=form, blank=Form(StatementInput()) if form is None else form)
 
 

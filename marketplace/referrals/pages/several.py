@@ -16,6 +16,7 @@ from marketplace.referrals.desk.record import last_decision
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import Decided, Lead
 from marketplace.referrals.moderation import accept_lead, reject_lead
+from marketplace.referrals.naming import number_of
 from marketplace.referrals.pages.queue import show_queue
 from marketplace.referrals.permissions import may_decide
 from marketplace.referrals.queries import get_lead
@@ -28,7 +29,7 @@ AS_DECIDED = {"accept": Decided.ACCEPTED, "reject": Decided.REJECTED}
 
 @dataclass(frozen=True)
 class Outcome:
-    """``lead``: business and referrer, or its id where it is not there; ``quote`` tells it from their others.
+    """``lead``: referrer, business and number, or its id where it is not there; ``quote``: for who may read it.
     ``refusal``: None where it was done."""
 
     lead_id: str
@@ -82,7 +83,7 @@ def _one(chosen: str, wanted: Decided, act: Callable[[Lead, User, int | None], N
     try:
         with transaction():
             lead = get_lead(lead_id, seen_by=user)
-            name = f"{lead.referrer.name} for {lead.business.name}"
+            name = f"{lead.referrer.name} for {lead.business.name}, no. {number_of(lead.id)}"
             quote = lead.evidence.quote if may_decide(user, lead) else ""
             made = last_decision(lead)
             is_done = made is not None and lead.decided_by == user.id and made.decided is wanted
