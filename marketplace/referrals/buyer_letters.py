@@ -16,10 +16,10 @@ from marketplace.referrals.audience import Audience
 from marketplace.referrals.data_link import data_link
 from marketplace.referrals.given import given_by_yes
 from marketplace.referrals.lawful import promised_in_words, ruling_of
-from marketplace.referrals.letters import say_openly, to_referrer
-from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Lead, Suppression
+from marketplace.referrals.letters import last_day_to_answer, say_openly, time_to_answer, to_referrer
+from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Lead, Stage, Suppression
 from marketplace.referrals.naming import name_of
-from marketplace.referrals.queries import find_live_grant
+from marketplace.referrals.queries import consents_of, find_live_grant, taken_back_at
 from marketplace.referrals.reach import Reach, reach_of, waits_in_words
 from marketplace.referrals.reward_words import buyer_share_in_words
 from marketplace.referrals.suppression import hash_email
@@ -34,6 +34,7 @@ NEW_LINK_WHY = ("You get this mail because somebody, probably you, asked for it 
                 "If it was not you, nothing has changed.")
 TAKE_BACK = "You can take your yes back on your page at any time. If you do not, it ends by itself on that day."
 RECEIPT_WHY = "You get this mail because you said yes to being introduced to a business on Fingerpost."
+TAKEN_BACK_WHY = "You get this mail, once, because you took back a yes that you had given on Fingerpost."
 
 
 def _lead(lead_id: str) -> Lead:
@@ -71,8 +72,13 @@ def buyer_asked(lead_id: str) -> list[Mail]:
         f"{lead.referrer.name} {how}, and thinks that {lead.business.name} is right for what you need.",
         f"Would you like to be introduced? It is up to you. Your private page says why {lead.referrer.name} thought of "
         "you, and there you say yes, no, or never again. Nobody is given your address before you say yes.",
-        *_your_share(lead), _what_they_get(lead),
+        *_your_share(lead), _what_they_get(lead), _by_when(lead),
         action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY, about=_about(lead))
+
+
+def _by_when(lead: Lead) -> str:
+    return (f"You have until {last_day_to_answer(lead)} to answer. If you do nothing, we stop asking after that day, "
+            "and nobody is given anything about you.")
 
 
 def _what_they_get(lead: Lead) -> str:
@@ -95,11 +101,10 @@ def buyer_reminded(lead_id: str) -> list[Mail]:
         return to_buyer(
             buyer, "A reminder, and the only one",
             f"{lead.referrer.name} thinks that {lead.business.name} is right for what you need. Would you like to be "
-            "introduced? You can say yes, no, or never again.", _what_they_get(lead),
-            "If you do nothing, nobody is given anything about you.",
+            "introduced? You can say yes, no, or never again.", _what_they_get(lead), _by_when(lead),
             action=("See and decide", buyer_link(lead, MAILED)), why=BUYER_WHY, about=_about(lead))
     return to_referrer(lead, "The buyer has not answered yet",
-                        "Half of the time to answer is over. Have you passed the link on?",
+                        f"{time_to_answer(lead)} Have you passed the link on?",
                         buyer_link(lead, PASSED_ON), *say_openly(lead))
 
 
@@ -117,6 +122,7 @@ def consent_confirm(grant_id: str) -> list[Mail]:
         "For that they get:", _given(lead, grant),
         f"{lead.referrer.name} pointed them at you, and gets {promised_in_words(lead)} if you end up buying. "
         "It costs you nothing.", *_your_share(lead),
+        f"Please do so by {last_day_to_answer(lead)}: a yes that is not confirmed by then does not count.",
         "If it was not you, you need do nothing: nobody is given anything.",
         why=CONFIRM_WHY, about=_about(lead),
         action=("Yes, introduce me", confirming_link(grant)))
@@ -189,7 +195,27 @@ def _so_far(grant: ConsentGrant) -> str:
             "else")
 
 
+def buyer_took_back(lead_id: str) -> list[Mail]:
+    lead = _lead(lead_id)
+    buyer, ended_at = db.session.get_one(Buyer, lead.buyer_id), taken_back_at(lead)
+    if ended_at is None or is_never_written_to(buyer):
+        return []
+    grant = [one for one in consents_of(lead) if one.confirmed_at][-1]
+    had = ("They were given nothing of yours." if reach_of(lead, grant) is Reach.NEVER else
+           "How to reach you, and all that you gave, is closed to them.")
+    bought = "" if lead.stage is Stage.WON else "If you bought from them before, you can still say so on your page. "
+    return to_buyer(
+        buyer, "You took your yes back",
+        f"Since {day_in_words(ended_at)} {lead.business.name} may not contact you, and we have told them so. {had}",
+        "What we keep: that you had said yes and took it back, to show what was agreed; and your address and the post, "
+        "for a while after this introduction has ended. The last link in this mail shows all of it, and there you can "
+        "have it erased at once.",
+        f"{bought}Nothing else is needed of you.",
+        action=("Open my page", buyer_link(lead, MAILED)), why=TAKEN_BACK_WHY, about=_about(lead))
+
+
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
-        buyer_asked, buyer_reminded, consent_confirm, buyer_new_link, buyer_receipt, buyer_introduced)
+        buyer_asked, buyer_reminded, consent_confirm, buyer_new_link, buyer_receipt, buyer_introduced,
+        buyer_took_back)
 }

@@ -194,8 +194,11 @@ def refuse_consent(lead: Lead, *, never: bool = False) -> None:
     end_lead(lead, why="the buyer said no", by=BUYER)
 
 
-def withdraw_consent(lead: Lead, *, never: bool = False) -> None:
-    """granted -> withdrawn: from this moment the contact data is closed again."""
+def withdraw_consent(lead: Lead, *, never: bool = False, by_ruling: bool = False) -> None:
+    """granted -> withdrawn: from this moment the contact data is closed again.
+
+    ``by_ruling``: on their complaint of misuse; then the letter about that tells them.
+    """
     _lock(lead, *(leads_elsewhere(lead) if never else ()))
     grant = find_live_grant(lead)
     if lead.consent is not Consent.GRANTED or grant is None:
@@ -204,7 +207,9 @@ def withdraw_consent(lead: Lead, *, never: bool = False) -> None:
     lifecycle.move_consent(lead, Consent.WITHDRAWN, by=BUYER, reason="never" if never else "")
     if never:
         _suppress_buyer(lead)
-    outbox.promise("send_letter", letter="business_consent_withdrawn", lead_id=lead.id)
+    to_buyer = () if by_ruling else ("buyer_took_back",)
+    for letter in ("business_consent_withdrawn", "referrer_consent_withdrawn", *to_buyer):
+        outbox.promise("send_letter", letter=letter, lead_id=lead.id)
 
 
 def say_never(lead: Lead) -> None:

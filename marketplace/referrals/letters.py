@@ -26,6 +26,7 @@ from marketplace.referrals.models import (
     Lead,
     Moderation,
     ReasonCode,
+    Stage,
 )
 from marketplace.referrals.naming import name_of
 from marketplace.referrals.queries import consents_of, find_live_grant
@@ -137,6 +138,17 @@ def lead_expired(lead_id: str) -> list[Mail]:
                         "Thank you for pointing; there are other buyers to help.")
 
 
+def last_day_to_answer(lead: Lead) -> str:
+    assert lead.consent_due_at is not None, "they were asked"
+    return day_in_words(lead.consent_due_at)
+
+
+def time_to_answer(lead: Lead) -> str:
+    """Of the buyer, as their referrer reads it."""
+    return (f"The buyer has until {last_day_to_answer(lead)} to answer. Without an answer by then your lead "
+            "ends: nobody is given anything about them, and nothing is earned.")
+
+
 def referrer_buyer_said_later(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
     if lead.silent_until is None:
@@ -144,7 +156,7 @@ def referrer_buyer_said_later(lead_id: str) -> list[Mail]:
     return to_referrer(
         lead, "The buyer says not now",
         f"They asked to be asked again on {day_in_words(lead.silent_until)}. Your lead keeps its place.",
-        "Please leave them in peace meanwhile.")
+        f"Please leave them in peace meanwhile. {time_to_answer(lead)}")
 
 
 def referrer_wrong_person(lead_id: str) -> list[Mail]:
@@ -155,7 +167,7 @@ def referrer_wrong_person(lead_id: str) -> list[Mail]:
                         "Whoever opened the buyer's page says that they are not the one who wrote the post. "
                         "We have forgotten the address, if you had given one.",
                         "If you know the buyer, pass the link on to them yourself:", buyer_link(lead, PASSED_ON),
-                        *say_openly(lead))
+                        time_to_answer(lead), *say_openly(lead))
 
 
 def lead_accepted(lead_id: str) -> list[Mail]:
@@ -165,13 +177,14 @@ def lead_accepted(lead_id: str) -> list[Mail]:
     heard = [] if lead.appeal is None else ["Your appeal was heard: the refusal is overturned."]
     if buyer.email:
         return to_referrer(lead, "Your lead was accepted", *heard,
-                            "We have asked the buyer whether they want to be introduced.",
+                            f"We have asked the buyer whether they want to be introduced. {time_to_answer(lead)}",
                             f"If they buy, you earn {promised_in_words(lead)}.")
     return to_referrer(
         lead, "Your lead was accepted, pass the link on", *heard,
         "The buyer decides. Send them their private page yourself, where you know them:",
         buyer_link(lead, PASSED_ON),
-        f"They see who pointed, to whom, and that you would earn {promised_in_words(lead)}.", *say_openly(lead))
+        f"They see who pointed, to whom, and that you would earn {promised_in_words(lead)}.",
+        time_to_answer(lead), *say_openly(lead))
 
 
 def say_openly(lead: Lead) -> list[str]:
@@ -197,6 +210,19 @@ def business_consent_withdrawn(lead_id: str) -> list[Mail]:
     return to_business(lead, "A buyer took their yes back",
                        f"{closed}Nothing more is to be done. If they bought already, the sale still counts: record it "
                        "on the lead’s page.")
+
+
+def referrer_consent_withdrawn(lead_id: str) -> list[Mail]:
+    lead = _lead(lead_id)
+    if lead.consent is not Consent.WITHDRAWN or lead.protected_until is None:
+        return []
+    left = ("The sale is recorded, and what it earned is not touched by this." if lead.stage is Stage.WON else
+            "If they bought before that, the sale still counts, and can be recorded until "
+            f"{day_in_words(lead.protected_until)}. Otherwise nothing more comes of it, and it ends on that day.")
+    return to_referrer(
+        lead, "The buyer took their yes back",
+        f"{lead.business.name} may not contact them, and has been told so. Anybody may take a yes back at any "
+        "time, without a reason.", left, "You need do nothing. Please leave them in peace about it.")
 
 
 def referrer_buyer_said_yes(lead_id: str) -> list[Mail]:
@@ -245,7 +271,7 @@ def lead_waits_for_funds(bounty_id: str) -> list[Mail]:
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
         lead_duplicate, lead_seconded, lead_needs_info, lead_rejected, lead_expired, lead_accepted, business_introduced,
-        business_consent_withdrawn, referrer_buyer_said_yes, referrer_lowered,
+        business_consent_withdrawn, referrer_consent_withdrawn, referrer_buyer_said_yes, referrer_lowered,
         referrer_buyer_said_later, referrer_wrong_person, bounty_out_of_funds, lead_waits_for_funds,
     )
 }

@@ -7,6 +7,7 @@ from marketplace.foundation import clock
 from marketplace.foundation.crypto import BadLink, sign
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Invalid
+from marketplace.foundation.show import day_in_words
 from marketplace.payments.models import AccountKind
 from marketplace.referrals.appeals import appeal_decision
 from marketplace.referrals.asking import CONFIRMING, MAILED, PASSED_ON, buyer_link, end_protection
@@ -18,13 +19,14 @@ from marketplace.referrals.consent import (
     open_buyer_link,
     open_confirmation,
     refuse_consent,
+    say_never,
     withdraw_consent,
 )
 from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Moderation, ReasonCode, Stage
 from marketplace.referrals.moderation import accept_lead, ask_for_info, reject_lead
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.suppression import Suppressed
-from tests.browsing import body_of
+from tests.browsing import body_of, what, words_of
 from tests.factories import accept, consent, make_bounty, make_business, make_user, review_lead, win
 from tests.referrals.steps import again, decide, do, holds, point
 
@@ -37,6 +39,14 @@ def in_days(days):
 
 def say_yes(lead, *, email=DAVID, proven=False, **given):
     return do(give_consent, lead, **{"name": "David", "email": email, "channel": Channel.EMAIL, "until": in_days(14), "proven": proven, **given})
+
+
+def last_day(lead):
+    return day_in_words(again(lead).consent_due_at)
+
+
+def said_in(mail):
+    return " ".join(body_of(mail).split())
 
 
 @pytest.fixture
@@ -54,16 +64,20 @@ class TestAsking:
     def test_without_an_address_the_referrer_passes_the_link_on(self, asked, ana, work, mailbox):
         work()
         assert mailbox.link_to(ana.email, "/buyer/").startswith(f"/buyer/{asked.id}.")
+        said = said_in(mailbox.last_to(ana.email))
+        assert f"The buyer has until {last_day(asked)} to answer. Without an answer by then your lead ends" in said
         assert mailbox.to(DAVID) == []
 
     def test_with_an_address_the_buyer_is_asked_by_mail(self, mailed, ana, work, mailbox):
         work()
         assert mailbox.link_to(DAVID, "/buyer/").startswith("/buyer/buyer-mail/")
+        assert f"until {last_day(mailed)} to answer. If you do nothing, we stop asking" in said_in(mailbox.last_to(DAVID))
         assert "/buyer/" not in mailbox.last_to(ana.email).get_body(("plain",)).get_content()
 
     @pytest.mark.parametrize("who", ["buyer", "referrer"])
     def test_there_is_one_reminder(self, bounty, ana, mona, work, later, mailbox, who):
-        accept(point(bounty, ana, **({"buyer_email": DAVID} if who == "buyer" else {})), by=mona)
+        lead = accept(point(bounty, ana, **({"buyer_email": DAVID} if who == "buyer" else {})), by=mona)
+        in_words = last_day(lead)
         address = DAVID if who == "buyer" else ana.email
         work()
         before = len(mailbox.to(address))
@@ -71,7 +85,8 @@ class TestAsking:
         work()
         later(days=6)
         work()
-        assert len(mailbox.to(address)) == before + 1
+        (reminder,) = mailbox.to(address)[before:]
+        assert f"until {in_words} to answer" in said_in(reminder)
 
     def test_nobody_is_reminded_after_an_answer(self, mailed, work, later, mailbox):
         work()
@@ -106,6 +121,7 @@ class TestYes:
         assert (again(asked).consent, grant.confirmed_at) == (Consent.ASKED, None)
         work()
         token = mailbox.link_to(DAVID, "/buyer/confirm/").rsplit("/", 1)[1]
+        assert f"Please do so by {last_day(asked)}" in said_in(mailbox.last_to(DAVID))
         do(confirm_consent, open_confirmation(token))
         assert again(asked).consent is Consent.GRANTED
 
@@ -310,15 +326,37 @@ class TestNever:
 
 
 class TestTakingBack:
-    def test_closes_the_door_and_tells_the_business(self, mailed, wes, work, mailbox):
+    def test_closes_the_door_and_tells_all_three_once(self, mailed, ana, wes, work, mailbox):
         say_yes(mailed, proven=True)
+        work()
+        before = len(mailbox.to(DAVID))
         do(withdraw_consent, mailed)
         assert again(mailed).consent is Consent.WITHDRAWN
         assert db.session.query(ConsentGrant).one().withdrawn_at is not None
         work()
         told = mailbox.last_to(wes.email)
         assert "took their yes back" in str(told["Subject"]) and again(mailed).bounty.title in body_of(told)
-        assert f"/leads/{mailed.id}" in body_of(told) and "record it on the" in body_of(told)
+        assert f"/leads/{mailed.id}" in body_of(told) and "record it on the lead’s page" in said_in(told)
+        (to_referrer, (to_buyer,)) = mailbox.last_to(ana.email), mailbox.to(DAVID)[before:]
+        assert what(to_referrer) == "The buyer took their yes back"
+        assert f"can be recorded until {day_in_words(again(mailed).protected_until)}" in said_in(to_referrer)
+        assert what(to_buyer) == "You took your yes back"
+        assert "What we keep: that you had said yes and took it back" in said_in(to_buyer)
+        assert "If you bought from them before, you can still say so" in said_in(to_buyer)
+        assert "/buyer/buyer-mail/" in body_of(to_buyer) and "/your-data/" in body_of(to_buyer)
+
+    @pytest.mark.parametrize("is_at_once", [True, False])
+    def test_with_never_no_mail_confirms_it_and_the_page_says_why(self, mailed, ana, work, mailbox, anonymous, is_at_once):
+        say_yes(mailed, proven=True)
+        work()
+        before = len(mailbox.to(DAVID))
+        do(withdraw_consent, mailed, never=is_at_once)
+        if not is_at_once:  # Said on the same page, before the mail about the yes has gone.
+            do(say_never, again(mailed))
+        work()
+        assert len(mailbox.to(DAVID)) == before and what(mailbox.last_to(ana.email)) == "The buyer took their yes back"
+        page = anonymous.page(buyer_link(again(mailed), MAILED).removeprefix("http://localhost"))
+        assert "No mail confirms it, because you asked us to write no more" in words_of(page)
 
     def test_needs_a_yes(self, asked):
         with pytest.raises(AlreadyAnswered):

@@ -635,6 +635,7 @@ class TestOtherKinds:
         work()
         assert again(lead).consent is Consent.WITHDRAWN
         assert "The order shows it." in body_of(mailbox.last_to("david@example.com"))
+        assert "You took your yes back" not in [what(mail) for mail in mailbox.to("david@example.com")], "a ruling did"
 
 
 PARTS = [{"kind": RewardKind.PERCENT, "rate_bps": 250, "cap_minor": 50_000},
@@ -825,7 +826,9 @@ class TestWitness:
         do(withdraw_consent, again(lost))
         dispute = self.asked(lost, ana, wes)
         work()
-        assert dispute.witness_by_mail is False and "/witness/" in (asked := body_of(mailbox.last_to(ana.email)))
+        asked = " ".join(body_of(mailbox.last_to(ana.email)).split())
+        assert dispute.witness_by_mail is False and "/witness/" in asked
+        assert f"counts until it is decided: please answer by {day_in_words(dispute.due_at)}, if you can" in asked
         assert all("question" not in str(one["Subject"]) for one in mailbox.to("david@example.com"))
         theirs = urlsplit(witness_link(dispute, is_mailed=False)).path
         assert "would settle" not in asked + anonymous.get(theirs).text, "it does not show who says it"
@@ -843,6 +846,8 @@ class TestWitness:
         dispute = self.asked(lost, ana, wes)
         work()
         asked = len(mailbox.to("david@example.com"))
+        said = " ".join(body_of(mailbox.last_to("david@example.com")).split())
+        assert f"please answer by {day_in_words(dispute.due_at)}, if you can. If you do nothing, nothing happens" in said
         value = witness_link(dispute, is_mailed=True).rsplit("/", 1)[1].rsplit(".", 2)[0]
         old = f"/witness/{MAILED}/{sign(MAILED, value, until=today() - timedelta(days=1))}"
         page = anonymous.get(old)

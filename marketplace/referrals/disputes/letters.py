@@ -184,13 +184,21 @@ def witness_asked(dispute_id: str) -> list[Mail]:
             str(buyer.email), "One question, if you like",
             f"{lead.referrer.name} introduced you to {lead.business.name}. The two see differently {about}",
             "One page, no account. You may also say that you would rather not, and nobody minds.",
+            f"It counts until this is decided{_if_possible_by(dispute)}. If you do nothing, nothing happens to you: it "
+            "is decided without your word.",
             name=buyer.name or "", why=BUYER_WHY, about=_about(dispute, Audience.BUYER),
             action=("Answer", witness_link(dispute, is_mailed=True)))]
     return _to_person(
         lead.referrer_id, dispute, "The buyer could help with your dispute",
         "We may not write to the buyer ourselves. If you know them, pass this link on to them alone; there they can "
         "say whether they bought, or that they would rather not:", witness_link(dispute, is_mailed=False),
-        label="Open the dispute")
+        f"Their answer counts until it is decided{_if_possible_by(dispute)}. Without one it is decided by what both of "
+        "you say.", label="Open the dispute")
+
+
+def _if_possible_by(dispute: Dispute) -> str:
+    """It may be decided on any day; that of the clock which runs is the one to name."""
+    return f": please answer by {day_in_words(dispute.due_at)}, if you can" if dispute.due_at else ""
 
 
 def witness_answered(dispute_id: str) -> list[Mail]:

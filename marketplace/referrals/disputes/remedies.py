@@ -183,7 +183,7 @@ def _owe_again(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
 def _close_contact(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
     """Their data is closed to the business."""
     if lead.consent is Consent.GRANTED and find_live_grant(lead) is not None:
-        withdraw_consent(lead)
+        withdraw_consent(lead, by_ruling=True)
 
 
 _REMEDIES: dict[DisputeKind, Callable[[Dispute, Lead, Finding, str], None]] = {
