@@ -6,6 +6,7 @@ import pytest
 
 import marketplace
 from marketplace.foundation.db import db, transaction
+from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.consent import withdraw_consent
 from marketplace.referrals.disputes.answering import contest_claim, escalate
@@ -71,7 +72,7 @@ def test_no_letter_about_leads_leaves_the_name_out():
     assert [f"{name}:{call.lineno}" for name, call in calls if not {one.arg for one in call.keywords} & {"about"}] == []
 
 
-def test_every_list_shows_each_by_its_number(two, bounty, ana, wes, mona, westside, as_user):
+def test_every_list_shows_each_by_its_number(two, bounty, ana, wes, mona, westside, as_user, anonymous):
     waiting = [review_lead(point(bounty, make_user(name), text=WORDS.format(name))) for name in ("Bo Li", "Cleo Day")]
     for lead in two:
         do(open_dispute, again(lead), DisputeKind.BAD_LEAD, by=wes, text="They had bought it before.", claim=claim(lead))
@@ -82,6 +83,9 @@ def test_every_list_shows_each_by_its_number(two, bounty, ana, wes, mona, westsi
             (mona, "/moderation", waiting), (mona, "/dashboard/admin", waiting), (mona, "/admin/privacy", waiting)):
         said = words_of(as_user(who).page(path))
         assert all(f"no. {number_of(lead.id)}" in said for lead in leads), path
+    for lead in two:
+        page = words_of(anonymous.page(buyer_link(again(lead), MAILED).removeprefix("http://localhost")))
+        assert f"In our mails this is no. {number_of(lead.id)}" in page
 
 
 def test_of_two_leads_for_one_buyer_each_referrer_reads_of_their_own(bounty, ana, mona, as_user, work, mailbox):
