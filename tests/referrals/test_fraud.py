@@ -773,6 +773,7 @@ class TestAYesThatWaits:
         work()
         [taken_back] = [mail for mail in mailbox.to(wes.email) if "took their yes back" in mail["Subject"]]
         assert "was never open to you. Nothing more is to be done" in " ".join(body_of(taken_back).split())
+        assert "They were given nothing of yours. What we keep" in read("back")[-1]
         page, held_data, record, mail = read("on")
         assert "may contact you, and nobody else" in page and "gets, until that day" in page and record == ""
         assert "can reach you" in held_data and "may contact you now, by e-mail, until 31 Jan 2027" in mail
