@@ -212,7 +212,7 @@ def _hold_words(terms: Terms) -> str:
         return "At once, to your Stripe account."
     if not _is_plain([rule for rule in terms.rules if rule.whom is For.REFERRER]):
         return f"Each part {terms.hold_days} days after it is earned (the return period), to your Stripe account."
-    return f"{terms.hold_days} days after the sale (the return period), to your Stripe account."
+    return f"{terms.hold_days} days after the sale is recorded (the return period), to your Stripe account."
 
 
 def _title(first: Event, last: Event) -> str:

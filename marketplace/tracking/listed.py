@@ -1,6 +1,6 @@
 """The one list of a business's conversions: all that was reported, and the sales on its leads that nobody reported."""
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import Select, and_, exists, func, or_, select, text
@@ -19,6 +19,8 @@ from marketplace.referrals.models import (
     Reward,
     RewardState,
 )
+from marketplace.referrals.money_back import MoneyBack, money_back_of
+from marketplace.referrals.queries import found_false_among
 from marketplace.tracking.counting import HEARD
 from marketplace.tracking.models import Report, ReportState
 from marketplace.tracking.report_outcomes import outcomes_of
@@ -27,6 +29,7 @@ from marketplace.tracking.report_words import KINDS, SOURCES
 from marketplace.tracking.standing import rewards_by_conversion, state_of_counted
 from marketplace.tracking.word_standing import TURNED_DOWN, dues_of
 
+NOT_GENUINE = "not_genuine"
 RECORDED = {ConversionKind.SALE: "Sale", ConversionKind.RENEWAL: "Renewal",
             ConversionKind.CORRECTION: "The rest of a sale"}
 # By no report; a buyer's word that was turned down stands in the list for the sale that was recorded since.
@@ -48,7 +51,9 @@ class Due:
 
 @dataclass(frozen=True)
 class Line:
-    """``number``: the business's own for it, "" where it has none; ``report``: none of a sale that nobody reported."""
+    """``number``: the business's own for it, "" where it has none; ``report``: none of a sale that nobody reported;
+    ``earned``: what is left of the rewards.
+    """
 
     what: str
     told: str
@@ -60,12 +65,7 @@ class Line:
     due: Due | None
     lead_id: str | None
     report: Report | None = None
-
-    @property
-    def earned(self) -> Money | None:
-        """What is left of it."""
-        left = [one.net for one in self.rewards if one.state is not RewardState.VOIDED]
-        return sum(left, zero(left[0].currency)) if left else None
+    earned: Money | None = None
 
 
 def list_conversions(business_id: str, *, tab: str, cursor: str | None) -> Page[Line]:
@@ -74,7 +74,20 @@ def list_conversions(business_id: str, *, tab: str, cursor: str | None) -> Page[
     reports = db.session.scalars(select(Report).where(Report.id.in_(shown.rows))).all()
     sales = db.session.scalars(select(Conversion).where(Conversion.id.in_(shown.rows))).all()
     lines = {**_reported(reports), **_recorded(sales)}
-    return Page([lines[one] for one in shown.rows], shown.next_cursor)
+    return Page(_as_they_stand([lines[one] for one in shown.rows]), shown.next_cursor)
+
+
+def _as_they_stand(lines: Sequence[Line]) -> list[Line]:
+    """With what really moved when money was taken back, and what was proven false: no sum counts that as sold."""
+    back = money_back_of(reward for one in lines for reward in one.rewards)
+    false = found_false_among([one.lead_id for one in lines if one.lead_id])
+    return [replace(one, state=NOT_GENUINE if one.lead_id in false else one.state, earned=_left(one.rewards, back))
+            for one in lines]
+
+
+def _left(rewards: Sequence[Reward], back: Mapping[str, MoneyBack]) -> Money | None:
+    left = [back[one.id].left for one in rewards if one.state is not RewardState.VOIDED]
+    return sum(left, zero(left[0].currency)) if left else None
 
 
 def count_tabs(business_id: str) -> dict[str, int]:

@@ -567,6 +567,8 @@ class TestWordsForEveryReader:
         pipeline, day = f"/businesses/{bounty.business_id}/leads?stage=", day_in_words(again(own_device).protected_until)
         assert day not in words_of(as_user(wes).page(f"{pipeline}ended")) and day in words_of(as_user(wes).page(f"{pipeline}won"))
         hers, desk = as_user(ana).page("/leads?moderation=expired"), as_user(ana).page("/dashboard/referrer")
+        listed = [words_of(row) for row in as_user(wes).page(f"/businesses/{bounty.business_id}/conversions").xpath("//tbody/tr")]
+        assert ["Not genuine" in row for row in listed] == [False, True]
         assert "Ended" in words_of(hers) and "Sold" not in words_of(hers) and words_of(desk).count("Sold") == 1
         assert words_of(as_user(wes).page(f"/dashboard/business/{bounty.business_id}")).count("Sold") == 2  # The tab, the other.
 
@@ -713,7 +715,7 @@ class TestWordsForEveryReader:
             assert mailed in told
         pages = [page_for(as_user(wes), lead), page_for(as_user(ana), lead),
                  words_of(anonymous.page(urlsplit(buyer_link(again(lead), MAILED)).path))]
-        assert all("The money waits until a person at Fingerpost has decided for good." in page for page in pages)
+        assert all("The money waits until a person at Fingerpost has decided." in page for page in pages)
         assert told.count(f"We decide {by}. If nobody decides, this wait ends on {ends} at the latest, and the reward goes") == 2
         everything = " ".join([told, *pages, theirs, hers])
         assert "ead waits" not in everything and "and the lead goes on" not in everything

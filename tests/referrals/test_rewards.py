@@ -556,6 +556,7 @@ class TestTransfer:
             (row,) = of_ana.page("/rewards").xpath("//tbody/tr")
             assert money in words_of(row) and badge in words_of(row) and sums_in(words_of(row)) == gone
             assert money in words_of(of_ana.page("/leads").xpath("//tbody/tr")[0])
+            assert money in words_of(of_wes.page(f"/businesses/{paid.business_id}/conversions").xpath("//tbody/tr")[0]).replace(".00", "")
             (plate,) = of_ana.page("/dashboard/referrer").xpath("//*[contains(@class, 'plate')]")
             assert money in words_of(plate.getparent()) and badge in words_of(plate.getparent())
             story = words_of(of_wes.page(f"/leads/{paid.id}"))

@@ -21,6 +21,7 @@ from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link, end_lead
 from marketplace.referrals.deadlines import add_business_days
 from marketplace.referrals.disputes.answering import withdraw_claim
 from marketplace.referrals.models import ConversionSource, Dispute, Lead, Reward, RewardState, Stage
+from marketplace.referrals.naming import number_of
 from marketplace.referrals.stages import change_stage
 from marketplace.tracking.buyers_word import confirm_word, deny_word, say_bought
 from marketplace.tracking.claims import MOST_OPEN, NoSuchSale, TooManyClaims, claim_sale
@@ -89,7 +90,7 @@ def test_the_list_has_every_sale_once_whoever_told_it_with_what_it_earned_and_wh
     with transaction():
         deny_word(db.session.get_one(Report, no), by=make.owner_of(bounty.business), why="They only looked at it.")
     make.win(db.session.get_one(Lead, recorded.id))
-    report(bounty.business, external_id="A-1", customer="cus_1", click=click(link(bounty, ana)))
+    new = number_of(report(bounty.business, external_id="A-1", customer="cus_1", click=click(link(bounty, ana))).report.lead_id)
     report(bounty.business, external_id="A-2", customer="cus_2")
     released, answer = show_day(time.now() + timedelta(days=30)), show_day(add_business_days(time.now(), 5))
     wes, path = as_user(make.owner_of(bounty.business)), f"/businesses/{bounty.business_id}/conversions"
@@ -100,10 +101,10 @@ def test_the_list_has_every_sale_once_whoever_told_it_with_what_it_earned_and_wh
     when, held = re.sub("<.*?>", "", released), re.sub("<.*?>", "", answer)
     assert [(row[0], row[4], row[5], row[6]) for row in rows()] == [
         ("A-2Reported by the API", "Unmatched", "None", ""),
-        ("A-1Reported by the API", "Pending", "$1,000.00", f"Released {when}"),
-        ("“I bought it”Reported by the buyer", "Matched", "None", f"Answer by {held}or it counts"),
-        ("“I bought it”Reported by the buyer", "Pending", "$1,000.00", f"Released {when}"),
-        ("Without a numberRecorded by hand, on the lead", "Pending", "$1,000.00", f"Released {when}")]
+        (f"A-1Reported by the API, lead no. {new}", "Pending", "$1,000.00", f"Released {when}"),
+        (f"“I bought it”Reported by the buyer, lead no. {number_of(waiting.id)}", "Matched", "None", f"Answer by {held}or it counts"),
+        (f"“I bought it”Reported by the buyer, lead no. {number_of(recorded.id)}", "Pending", "$1,000.00", f"Released {when}"),
+        (f"Without a numberRecorded by hand, on the lead, lead no. {number_of(hand.id)}", "Pending", "$1,000.00", f"Released {when}")]
     counted = rows("?state=counted")
     assert len(counted) == 3 and "Counted3" in wes.page(path).text_content() and "All5" in wes.page(path).text_content()
     assert wes.page(path).xpath(f"//tbody//a[@href='/leads/{hand.id}']") and len(rows("?state=unmatched")) == 1

@@ -37,7 +37,7 @@ from marketplace.referrals.queries import find_live_grant
 from marketplace.referrals.reserving import free_reserved
 from marketplace.referrals.said_bought import settle_word
 
-HELD = "The money waits until a person at Fingerpost has decided for good."  # A buyer with a share reads it too.
+HELD = "The money waits until a person at Fingerpost has decided."  # A buyer with a share reads it too.
 NOT_GENUINE = "It was found not to be genuine."
 LOOKED_AT = "A person at Fingerpost looked at it and ended it."  # What they wrote is for the referrer.
 UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
