@@ -1,7 +1,8 @@
 """The one list of a business's conversions: all that was reported, and the sales on its leads that nobody reported."""
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain
 
 from sqlalchemy import Select, and_, exists, func, or_, select, text
 
@@ -19,6 +20,7 @@ from marketplace.referrals.models import (
     Reward,
     RewardState,
 )
+from marketplace.referrals.money_back import MoneyBack, money_back_of
 from marketplace.tracking.counting import HEARD
 from marketplace.tracking.models import Report, ReportState
 from marketplace.tracking.report_outcomes import outcomes_of
@@ -48,7 +50,8 @@ class Due:
 
 @dataclass(frozen=True)
 class Line:
-    """``number``: the business's own for it, "" where it has none; ``report``: none of a sale that nobody reported."""
+    """``number``: the business's own for it, "" where it has none; ``earned``: what is left of that; ``report``: none
+    of a sale that nobody reported."""
 
     what: str
     told: str
@@ -56,16 +59,10 @@ class Line:
     amount: Money | None
     day: date | datetime
     state: str
-    rewards: Sequence[Reward]
+    earned: Money | None
     due: Due | None
     lead_id: str | None
     report: Report | None = None
-
-    @property
-    def earned(self) -> Money | None:
-        """What is left of it."""
-        left = [one.net for one in self.rewards if one.state is not RewardState.VOIDED]
-        return sum(left, zero(left[0].currency)) if left else None
 
 
 def list_conversions(business_id: str, *, tab: str, cursor: str | None) -> Page[Line]:
@@ -98,27 +95,35 @@ def _sales_of(business_id: str) -> Select[str]:
 def _reported(reports: Sequence[Report]) -> dict[str, Line]:
     asked, lines = dues_of(reports), dict[str, Line]()
     claims = disputes_over_sales([one.lead_id for one in reports if one.lead_id and one.state is ReportState.DISPUTED])
-    for outcome in outcomes_of(reports):
+    outcomes = outcomes_of(reports)
+    back = money_back_of(chain(*(one.rewards for one in outcomes)))
+    for outcome in outcomes:
         one = outcome.report
         dispute = outcome.since.dispute if outcome.since else claims.get(one.lead_id or "")
         due = Due(asked[one.id], True) if one.id in asked else _answer(dispute) or _release(outcome.rewards)
         is_word = one.source is ConversionSource.BUYER_CONFIRMED
         lines[one.id] = Line(
             KINDS[one.kind], f"Reported {SOURCES.get(one.source, '')}", "" if is_word else one.external_id, one.amount,
-            one.happened_at, outcome.state, outcome.rewards, due, one.lead_id, one)
+            one.happened_at, outcome.state, _earned(outcome.rewards, back), due, one.lead_id, one)
     return lines
 
 
 def _recorded(sales: Sequence[Conversion]) -> dict[str, Line]:
     rewards, lines = rewards_by_conversion(sales) if sales else {}, dict[str, Line]()
+    back = money_back_of(chain(*rewards.values()))
     for one in sales:
         is_ruled = one.source in {ConversionSource.BUYER_CONFIRMED, ConversionSource.RULING}
         has_number = not is_ruled and one.external_id != one.lead_id
         lines[one.id] = Line(
             RECORDED[one.kind], f"Recorded {HEARD[ConversionSource.RULING if is_ruled else one.source]}",
             one.external_id if has_number else "", one.amount, one.occurred_on, state_of_counted(one, rewards[one.id]),
-            rewards[one.id], _release(rewards[one.id]), one.lead_id)
+            _earned(rewards[one.id], back), _release(rewards[one.id]), one.lead_id)
     return lines
+
+
+def _earned(rewards: Sequence[Reward], back: Mapping[str, MoneyBack]) -> Money | None:
+    left = [back[one.id].left for one in rewards if one.state is not RewardState.VOIDED]
+    return sum(left, zero(left[0].currency)) if left else None
 
 
 def _answer(dispute: Dispute | None) -> Due | None:

@@ -558,6 +558,8 @@ class TestTransfer:
             assert money in words_of(of_ana.page("/leads").xpath("//tbody/tr")[0])
             (plate,) = of_ana.page("/dashboard/referrer").xpath("//*[contains(@class, 'plate')]")
             assert money in words_of(plate.getparent()) and badge in words_of(plate.getparent())
+            cells = of_wes.page(f"/businesses/{paid.business_id}/conversions").xpath("//tbody/tr/td | //tbody/tr/th")
+            assert [words_of(cell) for cell in cells][5] == f"${left:,}.00"
             story = words_of(of_wes.page(f"/leads/{paid.id}"))
             ordered = [amount for who, amount, _ in done if who == "admin"]
             assert [f"{show_money(usd(amount * 100))} of $1,000 for the sale · it returns to the bounty’s funds as soon as "
