@@ -98,7 +98,10 @@ def _sale_of(report: Report, lead: Lead) -> tuple[Money, date]:
     """Of the buyer's word what they named since, as witness: that is what everybody reads by now."""
     first = _amount(report), report.happened_at.date()
     word = word_of(lead) if report.source is ConversionSource.BUYER_CONFIRMED else None
-    if word is None or word.says is not WitnessSaid.BOUGHT or (last := (word.last_amount, word.last_bought_on)) == first:
+    if word is None or word.says is not WitnessSaid.BOUGHT:
+        return first
+    last = word.last_amount, word.last_bought_on
+    if last == first:
         return first
     say(report, f"It counts with what they named since: {show_money(last[0])}, on {day_in_words(last[1])}.")
     return last

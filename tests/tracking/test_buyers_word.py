@@ -22,7 +22,13 @@ from marketplace.referrals.disputes.ruling import rule
 from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.disputes.witness import MAILED as MAILED_WITNESS
 from marketplace.referrals.disputes.witness import PASSED_ON as PASSED_ON_WITNESS
-from marketplace.referrals.disputes.witness import NotFromMail, answer_as_witness, ask_witness, correct_answer, witness_link
+from marketplace.referrals.disputes.witness import (
+    NotFromMail,
+    answer_as_witness,
+    ask_witness,
+    correct_answer,
+    witness_link,
+)
 from marketplace.referrals.models import (
     Conversion,
     ConversionSource,
