@@ -387,6 +387,7 @@ def test_silence_counts_what_the_buyer_names_by_now_and_a_claim_that_they_deny_g
     with transaction():
         ask_witness(db.session.get_one(Dispute, denied), by="system")
     answer(denied, WitnessSaid.NOT_BOUGHT)
+    assert "Without an answer an admin decides." in read(as_user(owner), f"/disputes/{denied}")
     clock.move(days=8)
     work()
     [sale] = db.session.scalars(select(Conversion))

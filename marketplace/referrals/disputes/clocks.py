@@ -7,10 +7,10 @@ from marketplace.foundation.errors import Conflict
 from marketplace.referrals.disputes import lifecycle
 from marketplace.referrals.disputes.answering import hand_to_admin
 from marketplace.referrals.disputes.ending import end_for_claimant
-from marketplace.referrals.disputes.kinds import KINDS
+from marketplace.referrals.disputes.kinds import buyer_says_otherwise
 from marketplace.referrals.disputes.opening import take_up
 from marketplace.referrals.disputes.queries import LIVE, OVER_A_SALE, lock_dispute
-from marketplace.referrals.models import Dispute, DisputeState, Ending, Lead, WitnessSaid
+from marketplace.referrals.models import Dispute, DisputeState, Ending, Lead
 
 D = DisputeState
 
@@ -29,7 +29,7 @@ def end_unanswered_dispute(dispute_id: str) -> None:
     lock_dispute(dispute)
     if dispute.state is not D.AWAITING_RESPONSE or not _is_due(dispute, "end_unanswered_dispute"):
         return
-    if _buyer_says_otherwise(dispute):
+    if buyer_says_otherwise(dispute):
         _let_a_person_look(dispute)
         return
     try:
@@ -65,13 +65,6 @@ def note_sale_recorded(lead_id: str) -> None:
             take_up(dispute, by=audit.SYSTEM)
         if dispute.state in LIVE:
             end_for_claimant(dispute, ended_by=Ending.RECORDED, by=audit.SYSTEM)
-
-
-def _buyer_says_otherwise(dispute: Dispute) -> bool:
-    """That they did not buy, or for another sum than is claimed."""
-    word = dispute.proven_word
-    return word is not None and KINDS[dispute.kind].has_sale and (
-        word.said is WitnessSaid.NOT_BOUGHT or word.amount not in {None, dispute.sale})
 
 
 def _let_a_person_look(dispute: Dispute) -> None:
