@@ -22,7 +22,7 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.queries import rewards_of_lead
 from marketplace.referrals.stages import change_stage
-from tests.browsing import body_of, end_reading, words_of
+from tests.browsing import body_of, end_reading, what, words_of
 from tests.factories import accept, consent
 from tests.referrals.steps import again, do, holds, point
 
@@ -112,7 +112,7 @@ def test_a_ghost_close_from_the_claim_to_the_money(lost, bounty, ana, wes, mona,
     for reader in (ana, wes):
         assert WHY in body_of(mailbox.last_to(reader.email)) and WHY in words_of(as_user(reader).page(here))
     told = mailbox.last_to(DAVID)
-    assert str(told["Subject"]) == "What came of your answer" and "the sale is recorded. What Ana Flores gets" in body_of(told)
+    assert what(told) == "What came of your answer" and "the sale is recorded. What Ana Flores gets" in body_of(told)
     assert "the sale is recorded" in words_of(anonymous.page(own)) and WHY not in body_of(told) and "$1,000" not in body_of(told)
     said, at_theirs = (words_of(as_user(reader).page(here)) for reader in (ana, wes))
     assert "For you" in said and "decided for you" in said and "decided for you" in body_of(mailbox.last_to(ana.email))

@@ -12,6 +12,7 @@ from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.payments.disputes.debts import owed_by
 from marketplace.referrals.audience import Audience
+from marketplace.referrals.buyer_letters import is_never_written_to
 from marketplace.referrals.disputes.kinds import KINDS
 from marketplace.referrals.disputes.permissions import claimant_reads, may_rule, respondent_reads
 from marketplace.referrals.disputes.queries import FOR_ADMINS, LIVE, leads_in
@@ -27,10 +28,8 @@ from marketplace.referrals.models import (
     DisputeState,
     Lead,
     Respondent,
-    Suppression,
 )
 from marketplace.referrals.naming import name_of
-from marketplace.referrals.suppression import hash_email
 
 WITNESS_WHY = ("You get this mail because you answered our question about a business on Fingerpost. "
                "It is the only one about what came of it.")
@@ -214,7 +213,7 @@ def witness_told(dispute_id: str) -> list[Mail]:
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     if word is None or dispute.ended_at is None or lead.consent is not Consent.GRANTED or not buyer.email:
         return []
-    if db.session.get(Suppression, hash_email(buyer.email)) is not None:
+    if is_never_written_to(buyer):
         return []
     return [compose(
         buyer.email, "What came of your answer",
