@@ -578,7 +578,7 @@ class TestTransfer:
             done.append((who, amount, left))
             check(left)
 
-    def test_what_stripe_refused_to_give_back_to_an_admin_was_not_taken(self, paid, ana, mona, work, as_user, sandbox):
+    def test_what_stripe_refused_to_give_back_to_an_admin_was_not_taken(self, paid, ana, mona, work, as_user, sandbox, mailbox):
         sandbox.control.pay_out_account(the(ConnectedAccount).stripe_account_id, currency="usd")
         do(ask_reversal, the(Transfer), usd(20_000), reason="The wrong Ana", by=mona)
         work()
@@ -587,9 +587,15 @@ class TestTransfer:
         assert "An admin ordered it: $200 could not be taken back yet. We ask again." in row and "$1,000" in row and "reason" not in row
         owe(ana, paid.business_id, usd(15_000), "reward_later", purpose=paid.bounty_id)
         do(net_everything)
+        work()
         assert says(paid) == ("An admin ordered it: $50 could not be taken back yet. We ask again. Taken back: $150 on 3 Dec 2026 by "
                               "an admin, out of later rewards of yours.")
+        assert "refunded" not in words_of(as_user(ana).page("/payouts"))
         do(ask_write_off, the(TransferReversal), reason="They cannot pay.", by=mona)
+        work()
+        told = {what(mail): body_of(mail) for mail in mailbox.to(ana.email)}
+        for subject in ("You owe something back", "Part of your reward paid what you owed", "You owe nothing more"):
+            assert "refunded" not in told[subject]
         (back,) = money_back_of([the(Reward)]).values()
         assert (back.left, back.to_bounty, back.taken) == (usd(85_000), usd(20_000 + 1_000), usd(15_000))
         assert says(paid).endswith("Taken back: $150 on 3 Dec 2026 by an admin, out of later rewards of yours.")
