@@ -17,6 +17,7 @@ from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Clawback, ClawbackState, Lead, Reward, RewardState
 
 ORDER_FEE = "order_fee"  # An entry: our fee on what an admin took of a transfer.
+WHY_PASSED_ON = "It is credited to another referrer."
 FEE_RETURNED = "reward.fee_returned"  # Of the trail: which order's.
 
 
@@ -32,7 +33,7 @@ def take_back_by_ruling(
     left = fee_left(reward)
     fee = left if amount == reward.net else min(reward.fee.part(amount.minor, reward.amount_minor), left)
     clawback = claw_back(reward, amount, fee, by=by, dispute_id=dispute_id, credit=credit,
-                         why="A dispute about it was decided.")
+                         why="A dispute about it was decided." if credit is None else WHY_PASSED_ON)
     if credit is None:
         note_funds_came_free(db.session.get_one(Bounty, reward.bounty_id))
     return clawback

@@ -3,7 +3,7 @@
 A clawback accounts for what a refund or a ruling asks for; where an admin had taken some of that before, less moved.
 """
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,8 +13,9 @@ from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, zero
 from marketplace.payments.models import LedgerEntry, MoneyOrder, Payable, Posting
 from marketplace.payments.money_out.came_back import Back, How, came_back, orders_behind
+from marketplace.referrals.caps import CREDITED_ANEW
 from marketplace.referrals.holds import UNRELEASED
-from marketplace.referrals.models import Clawback, Reward, RewardState
+from marketplace.referrals.models import Clawback, Dispute, DisputeKind, Reward, RewardState
 
 ON_ITS_WAY = frozenset({How.ASKED, How.REFUSED})
 
@@ -42,11 +43,13 @@ class Taking:
 
 @dataclass(frozen=True)
 class MoneyBack:
-    """``takings``: what moved, and what Stripe is asked for, oldest first. ``fee``: of ours, with all of it."""
+    """``takings``: what moved, and what Stripe is asked for, oldest first. ``fee``: of ours, with all of it;
+    ``passed_on``: the clawbacks by which it went to another referrer, with the fee, and not to the bounty."""
 
     reward: Reward
     takings: tuple[Taking, ...]
     fee: Money
+    passed_on: frozenset[str] = frozenset()
 
     @property
     def by_clawback(self) -> Mapping[str, Money]:
@@ -96,7 +99,13 @@ class MoneyBack:
 
     @property
     def to_bounty(self) -> Money:
-        return self.clawed_back + self._sum(one for one in self.moved if one.order) + self.fee
+        clawed_back = self._sum(one for one in self.takings if one.clawback and one.clawback.id not in self.passed_on)
+        return clawed_back + self._sum(one for one in self.moved if one.order) + self.fee - self.fee_passed_on
+
+    @property
+    def fee_passed_on(self) -> Money:
+        return Money(sum(one.fee_minor for one in self.reward.clawbacks if one.id in self.passed_on),
+                     self.reward.currency)
 
     @property
     def is_paid_and_gone(self) -> bool:
@@ -120,11 +129,19 @@ def money_back_of(rewards: Iterable[Reward]) -> dict[str, MoneyBack]:
     unsent = _names_of_unsent(several)
     entries = _entries([*unsent, *(_fee_name(reward_id, back) for reward_id, found in backs.items()
                                    for back in found if back.asked_for in orders)])
-    taken = dict[str, list[Taking]]()
+    taken, passed_on = dict[str, list[Taking]](), _passed_on(several)
     for name in unsent.keys() & entries.keys():
         if (one := _unsent(unsent[name], entries[name])).amount.minor:  # Of a fee alone, nothing of the reward.
             taken.setdefault(unsent[name].reward_id, []).append(one)
-    return {one.id: _of(one, taken.get(one.id, []), backs.get(one.id, []), orders, entries) for one in several}
+    return {one.id: replace(_of(one, taken.get(one.id, []), backs.get(one.id, []), orders, entries),
+                            passed_on=passed_on) for one in several}
+
+
+def _passed_on(rewards: Iterable[Reward]) -> frozenset[str]:
+    causes = {one.id: one.dispute_id for reward in rewards for one in reward.clawbacks if one.dispute_id}
+    ruled = set(db.session.scalars(select(Dispute.id).where(
+        Dispute.id.in_(set(causes.values())), Dispute.kind == DisputeKind.DUPLICATE_OWNERSHIP))) if causes else set()
+    return frozenset(one for one, cause in causes.items() if cause in ruled or cause.startswith(CREDITED_ANEW))
 
 
 class _Entry(NamedTuple):

@@ -9,10 +9,11 @@ from marketplace.foundation.db import db
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.contact import is_open_to_business
 from marketplace.referrals.fraud.words import by_when, cases_of
+from marketplace.referrals.lifecycle import ENDINGS
 from marketplace.referrals.models import Consent, ConsentGrant, FraudScore, Lead, Point, Verdict
 from marketplace.referrals.queries import is_found_false
 
-LETS_GO = ("fraud.let_go", "fraud.ended")  # In the trail: nothing keeps the yes from the business any more.
+LET_GO = "fraud.let_go"  # In the trail: nothing keeps the yes from the business any more.
 
 
 class Reach(StrEnum):
@@ -29,9 +30,14 @@ def reach_of(lead: Lead, grant: ConsentGrant) -> Reach:
         return Reach.OPEN
     was_open = _was_open(lead, grant)
     lasts = lead.consent is Consent.GRANTED and clock.now().date() <= grant.until and not is_found_false(lead.id)
-    if lasts:
+    if lasts and not ended_before_a_look(lead):
         return Reach.CLOSED if was_open else Reach.NOT_YET
     return Reach.OVER if was_open else Reach.NEVER
+
+
+def ended_before_a_look(lead: Lead) -> bool:
+    """Nobody looks at it any more, and nobody is introduced by it."""
+    return lead.is_held and lead.moderation in ENDINGS
 
 
 def _was_open(lead: Lead, grant: ConsentGrant) -> bool:
@@ -42,7 +48,7 @@ def _was_open(lead: Lead, grant: ConsentGrant) -> bool:
     if is_stopped is None:
         return True
     let_go = db.session.scalar(select(func.min(AuditEvent.created_at)).where(
-        AuditEvent.subject_id == lead.id, AuditEvent.action.in_(LETS_GO), AuditEvent.created_at >= grant.confirmed_at))
+        AuditEvent.subject_id == lead.id, AuditEvent.action == LET_GO, AuditEvent.created_at >= grant.confirmed_at))
     return let_go is not None and let_go.date() <= grant.until and (
         grant.withdrawn_at is None or let_go < grant.withdrawn_at)
 

@@ -55,6 +55,9 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
     if stage in IN_TALKS and has_finding(lead.id):
         raise NotOpen("It was found that this lead is not genuine: nobody is introduced by it.",
                       next_step="If they bought already, record the sale. Else wait until it is decided for good.")
+    if stage in IN_TALKS and lead.is_held:
+        raise NotOpen("A person at Fingerpost looks at this lead first: you are not introduced yet.",
+                      next_step="If they bought already, record the sale. Else wait until that is decided.")
     lock_funds_of(lead)
     was_lost = lead.stage is Stage.LOST
     lifecycle.move_stage(lead, stage, by=by.id, words=keep_words(lead, reason))
@@ -72,10 +75,10 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
 
 
 def open_moves(lead: Lead) -> frozenset[Stage]:
-    """Where the business may move it now. Once the yes is taken back, or while it is found false: what came of it
-    before, or that it ended."""
+    """Where the business may move it now. Once the yes is taken back, or while it is found false or a person looks at
+    it first: what came of it by itself, or that it ended."""
     moves = lifecycle.STAGE_MOVES[lead.stage or Stage.NEW]
-    if lead.consent is not Consent.WITHDRAWN and not has_finding(lead.id):
+    if lead.consent is not Consent.WITHDRAWN and not lead.is_held and not has_finding(lead.id):
         return moves
     return moves - IN_TALKS - (frozenset() if is_to_qualify(lead) else {Stage.QUALIFIED})
 

@@ -15,7 +15,7 @@ from marketplace.referrals.locks import lock_funds_of, lock_orders_of
 from marketplace.referrals.models import ConversionSource, Dispute, DisputeKind, Lead, LeadSource, Moderation, Stage
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.tracked import check_may_bind, open_tracked_lead
-from marketplace.tracking.binding import keep_click
+from marketplace.tracking.binding import keep_click, let_go
 from marketplace.tracking.business_stripe.disputed import hold_disputed
 from marketplace.tracking.counting import DAYS_OFF, find_counted, find_twin, say
 from marketplace.tracking.intake import CLAIMED, NOBODY, NOBODYS
@@ -124,10 +124,12 @@ def _is_customer_claimed(report: Report) -> bool:
 def _bind(report: Report, lead: Lead) -> None:
     """From now on they are whoever's won the claim, unless somebody bound them meanwhile."""
     if report.customer_hash or report.email_hash:
+        let_go(resolve(report).known.ended)
         bound = db.session.scalar(insert_unless_there(Binding, Binding.id), {
             "business_id": report.business_id, "email_hash": report.email_hash,
             "customer_hash": own_id(report.customer_hash, report.click_hash),
             "source": lead.source, "link_id": "", "referrer_id": lead.referrer_id, "bounty_id": lead.bounty_id,
             "terms_id": lead.terms_id, "touched_at": report.happened_at, "lead_id": lead.id})
         if bound is not None:
+            report.binding_id = bound  # Whoever is credited anew has the customer with it.
             keep_click(bound, report)

@@ -1,5 +1,5 @@
 """What a report makes once it is known whose it is: by the verbs that earn anyway. No sum is made here."""
-from datetime import timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import select
 
@@ -7,10 +7,12 @@ from marketplace.bounties.models import Happening
 from marketplace.foundation import outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, DomainError, Invalid
-from marketplace.foundation.money import Money
+from marketplace.foundation.money import Money, show_money
+from marketplace.foundation.show import day_in_words
 from marketplace.referrals.afterwards import renew
-from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, Lead, Stage
+from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, Lead, Stage, WitnessSaid
 from marketplace.referrals.queries import find_conversion, is_found_false
+from marketplace.referrals.said_bought import word_of
 from marketplace.referrals.stages import (
     ENDED,
     change_stage_by_report,
@@ -78,7 +80,7 @@ def _sale(report: Report, lead: Lead, by: str) -> Conversion | None:
             return _renewal(report, lead, by)
         _reject(report, FIRST_SALE_ONLY, "They bought before, and these terms pay for the first sale alone.", by=by)
         return None
-    amount, day = _amount(report), report.happened_at.date()
+    amount, day = _sale_of(report, lead)
     try:
         check_sale_itself(lead, amount, day)
     except Invalid as refusal:
@@ -90,6 +92,19 @@ def _sale(report: Report, lead: Lead, by: str) -> Conversion | None:
     if lead.stage is Stage.UNQUALIFIED:  # What the business said of it stays; the sale stands beside it.
         return make_sale(lead, amount, day, source=report.source, external_id=report.external_id, by=by)
     return sell(lead, amount, day, source=report.source, external_id=report.external_id, by=by)
+
+
+def _sale_of(report: Report, lead: Lead) -> tuple[Money, date]:
+    """Of the buyer's word what they named since, as witness: that is what everybody reads by now."""
+    first = _amount(report), report.happened_at.date()
+    word = word_of(lead) if report.source is ConversionSource.BUYER_CONFIRMED else None
+    if word is None or word.says is not WitnessSaid.BOUGHT:
+        return first
+    last = word.last_amount, word.last_bought_on
+    if last == first:
+        return first
+    say(report, f"It counts with what they named since: {show_money(last[0])}, on {day_in_words(last[1])}.")
+    return last
 
 
 def _renewal(report: Report, lead: Lead, by: str) -> Conversion | None:

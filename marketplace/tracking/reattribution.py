@@ -100,13 +100,13 @@ def _check(report: Report, lead: Lead, link: ReferralLink, by: User) -> None:
 
 
 def _give_what_follows(lead: Lead, referrer: User, *, by: str) -> None:
-    """By a split of everything: later parts and renewals go there by themselves."""
+    """By a split of everything: later parts and renewals go there by themselves. Whose lead it was reads no address."""
     earlier = find_split(lead)
     if earlier is not None:
         lead_lifecycle.move_split(earlier, SplitState.WITHDRAWN, by=by, reason=WHY)
         db.session.flush()
     split = Split(lead_id=lead.id, own_bps=0, parts=[SplitPart(
-        email=referrer.email, email_hash=hash_email(referrer.email), share_bps=BASIS)])
+        email="", email_hash=hash_email(referrer.email), share_bps=BASIS)])
     db.session.add(split)
     db.session.flush()
     audit.record("split.proposed", split.id, by=by, own_bps=0)

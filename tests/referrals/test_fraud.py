@@ -18,7 +18,7 @@ from marketplace.payments.models import AccountKind, Payable
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.privacy.buyer_view import as_json
 from marketplace.privacy.buyer_words import said_by_others
-from marketplace.privacy.closing import forget_user
+from marketplace.privacy.closing import close_account, forget_user
 from marketplace.privacy.rotation import encrypted_columns
 from marketplace.privacy.untold import forget_untold
 from marketplace.referrals.appeals import NotRefused, appeal_decision
@@ -257,16 +257,37 @@ class TestConsent:
         reward = won(own_device, work)
         assert reward.state is RewardState.ON_HOLD
 
-    def test_a_stop_introduces_nobody_before_a_person_has_looked(self, bounty, ana, wes, mona, work, mailbox):
+    def test_a_stop_introduces_nobody_before_a_person_has_looked(self, bounty, ana, wes, mona, as_user, work, mailbox):
         lead = make.accept(make.make_lead(bounty, by=ana))
         lead = make.consent(lead, email=wes.email)
         work()
         assert lead.consent is Consent.GRANTED and again(lead).is_held
         with pytest.raises(NoConsent):
             open_contact_as(lead, wes)
+        page = page_for(as_user(wes), lead)
+        assert "Until a person has looked at it, nobody" in page and "record the sale below" in page and "Move it on" not in page
+        with pytest.raises(NotOpen, match="looks at this lead first"):
+            do(change_stage, again(lead), Stage.INTRODUCED, by=wes)
         do(cases.let_go, case_of(lead), by=mona, reason="He buys for himself.")
         work()
         assert open_contact_as(lead, wes).name == "David Brandt"
+
+    def test_a_yes_that_nobody_had_looked_at_stays_closed_when_its_referrer_goes(
+            self, bounty, ana, wes, as_user, anonymous, work, mailbox):
+        lead = make.accept(make.make_lead(bounty, by=ana))
+        rename(wes, "wes@westside-motors.com")
+        rename(ana, "ana@westside-motors.com")
+        make.consent(again(lead), email="kim@example.com")
+        assert again(lead).is_held
+        do(close_account, ana, password=make.PASSWORD, by=ana)
+        work()
+        assert again(lead).moderation is Moderation.EXPIRED and again(lead).consent is Consent.GRANTED and case_of(lead) is None
+        with pytest.raises(NoConsent):
+            open_contact_as(lead, wes)
+        assert "before a person at Fingerpost had looked at it" in page_for(as_user(wes), lead)
+        buyers = words_of(anonymous.page(urlsplit(buyer_link(again(lead), MAILED)).path))
+        assert "was given nothing of yours: this introduction has ended" in buyers and "was given none of this" in buyers
+        assert "has ended before they were given anything" in " ".join(body_of(mailbox.last_to("kim@example.com")).split())
 
     def test_one_network_and_browser_alone_lengthens_the_return_period(self, bounty, ana, work):
         lead = make.accept(make.make_lead(bounty, by=ana))

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from marketplace.foundation import clock as time
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Invalid
+from marketplace.foundation.money import Money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.privacy.buyer_view import as_json, is_suppressed
@@ -21,7 +22,13 @@ from marketplace.referrals.disputes.ruling import rule
 from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.disputes.witness import MAILED as MAILED_WITNESS
 from marketplace.referrals.disputes.witness import PASSED_ON as PASSED_ON_WITNESS
-from marketplace.referrals.disputes.witness import NotFromMail, answer_as_witness, correct_answer, witness_link
+from marketplace.referrals.disputes.witness import (
+    NotFromMail,
+    answer_as_witness,
+    ask_witness,
+    correct_answer,
+    witness_link,
+)
 from marketplace.referrals.models import (
     Conversion,
     ConversionSource,
@@ -368,6 +375,25 @@ def test_silence_tells_all_three(lead, owner, ana, said, anonymous, clock, work,
     for audience in Audience:
         told = [one.title for one in tell_story(db.session.get_one(Lead, lead.id), audience)]
         assert any(title.startswith("The business did not answer in time") for title in told)
+
+
+def test_silence_counts_what_the_buyer_names_by_now_and_a_claim_that_they_deny_goes_to_an_admin(
+        lead, owner, ana, said, as_user, clock, work):
+    disputed = dispute(lead, ana)
+    answer(disputed, WitnessSaid.BOUGHT, amount=Money(1_000_000, "usd"), bought_on=time.now().date())
+    assert "$10,000" in read(as_user(owner), f"/leads/{lead.id}").partition("The buyer has said so already")[2]
+    other = make.consent(make.accept(make.make_lead(lead.bounty, by=ana)), email="kim@example.com")
+    denied = dispute(other, ana)
+    with transaction():
+        ask_witness(db.session.get_one(Dispute, denied), by="system")
+    answer(denied, WitnessSaid.NOT_BOUGHT)
+    assert "Without an answer an admin decides." in read(as_user(owner), f"/disputes/{denied}")
+    clock.move(days=8)
+    work()
+    [sale] = db.session.scalars(select(Conversion))
+    assert sale.amount == Money(1_000_000, "usd") and stands(said) == (ReportState.APPROVED, None)
+    assert "It counts with what they named since: $10,000" in read(as_user(owner), f"/conversions/{said}")
+    assert db.session.get_one(Dispute, denied).state is DisputeState.ESCALATED, "silence earns nothing that the buyer denies"
 
 
 def test_silence_counts_nothing_that_the_buyer_took_back_as_witness(lead, owner, ana, said, as_user, anonymous, clock, work):

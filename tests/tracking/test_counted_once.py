@@ -2,20 +2,23 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from marketplace.bounties.models import Bounty, Happening, RewardKind
 from marketplace.foundation import clock as time
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
 from marketplace.identity.models import User
+from marketplace.referrals.asking import end_lead
 from marketplace.referrals.conversion import AlreadyCounted
 from marketplace.referrals.disputes.answering import withdraw_claim
 from marketplace.referrals.models import ConversionSource, Dispute, Lead
 from marketplace.referrals.stages import win_lead
 from marketplace.tracking.buyers_word import confirm_word, say_bought
 from marketplace.tracking.claims import NoSuchSale, claim_sale
-from marketplace.tracking.models import Report, ReportState
+from marketplace.tracking.models import Binding, Report, ReportState
 from marketplace.tracking.queries import get_link
+from marketplace.tracking.reattribution import reattribute
 from marketplace.tracking.report_words import next_in_words
 from tests import factories as make
 from tests.browsing import end_reading
@@ -75,6 +78,27 @@ def test_an_order_that_is_claimed_earns_nobody_else_by_another_way(bounty, peopl
     clock.move(days=9)
     work()
     assert live_rewards() == [(ana.id, 100_000)] and fresh(toms).state is ReportState.DUPLICATE
+    mona, code = make.make_user("Mona Lind", is_admin=True), link(bounty, tom).spoken
+    end_reading()
+    with transaction():
+        claimed = db.session.scalars(select(Report).where(Report.state == ReportState.APPROVED)).one()
+        reattribute(claimed, by=mona, code=code, reason="Tom brought them.")
+    assert db.session.scalars(select(Binding)).one().referrer_id == tom.id, "what they buy later is his, too"
+
+
+def test_who_wins_a_claim_has_the_customer_also_where_a_lead_that_is_over_had_bound_them(bounty, people, clock, work):
+    ana, tom = people
+    over = said_yes(bounty, tom).id
+    report(bounty.business, "lead", external_id="known", lead_id=over, customer="cus_1")
+    end_reading()
+    with transaction():
+        end_lead(db.session.get_one(Lead, over), why="the protection window ended")
+    report(bounty.business, customer="cus_1")
+    claim(link(bounty, ana), ana)
+    clock.move(days=9)
+    work()
+    assert live_rewards() == [(ana.id, 100_000)]
+    assert report(bounty.business, external_id="order-2", customer="cus_1").reason == "first_sale_only"
 
 
 def test_a_claim_that_fails_gives_the_order_to_whom_another_way_names(bounty, people, work):

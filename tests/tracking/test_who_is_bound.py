@@ -16,7 +16,7 @@ from marketplace.referrals.models import Lead, Reward, RewardState
 from marketplace.tracking.models import Report, ReportState
 from marketplace.tracking.reattribution import reattribute
 from tests import factories as make
-from tests.browsing import end_reading
+from tests.browsing import end_reading, words_of
 from tests.tracking.report_steps import click, fresh, link, report
 
 
@@ -79,7 +79,7 @@ def test_who_was_found_by_their_lead_is_known_by_whatever_else_was_told_as_long_
     assert db.session.get_one(Lead, fresh(mine).lead_id).referrer_id == toms.referrer_id, "another customer of the same lead"
 
 
-def test_what_waits_goes_on_waiting_for_whom_it_is_credited_to_instead(bounty):
+def test_what_waits_goes_on_waiting_for_whom_it_is_credited_to_instead(bounty, as_user):
     ana, tom, mona = make.make_user(), make.make_user("Tom Berg"), make.make_user("Mona Lind", is_admin=True)
     sold = report(bounty.business, customer="c-1", click=click(link(bounty, ana)))
     toms = link(bounty, tom).spoken
@@ -93,6 +93,11 @@ def test_what_waits_goes_on_waiting_for_whom_it_is_credited_to_instead(bounty):
     end_reading()
     passed = db.session.scalars(select(Reward).where(Reward.beneficiary_id == tom.id)).one()
     assert passed.state is RewardState.ON_HOLD and [one.source_id for one in live_holds(passed.id)] == ["case_1"]
+    here = f"/leads/{passed.lead_id}"
+    own, anas = words_of(as_user(make.owner_of(bounty.business)).page(here)), words_of(as_user(ana).page(here))
+    assert "Credited to another referrer -$1,000" in own and "Our fee, moved with it -$50" in own
+    assert "Returns to the bounty’s funds" not in own and "by a dispute" not in own + anas
+    assert tom.email not in anas and "The other referrer 100%" in anas
     assert check_ledger() == []
 
 

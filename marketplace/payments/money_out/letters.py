@@ -58,24 +58,25 @@ def reward_netted(netting_id: str) -> list[Mail]:
     netting = db.session.get_one(Netting, netting_id)
     return _to_payee(
         db.session.get_one(Payable, netting.payable_id).payee_id, "Part of your reward paid what you owed",
-        f"{show_money(netting.amount)} of a reward of yours was kept for what a refunded sale had earned you before, "
-        "and Stripe could not take back. You owe that much less now.")
+        f"{show_money(netting.amount)} of a reward of yours was kept for an earlier one that is taken back, and that "
+        "Stripe could not take out of your account there. You owe that much less now.")
 
 
 def owed_back(reversal_id: str) -> list[Mail]:
     reversal = db.session.get_one(TransferReversal, reversal_id)
     return [] if reversal.state in OVER else _to_payee(
         db.session.get_one(Transfer, reversal.transfer_id).payee_id, "You owe something back",
-        f"A sale was refunded after you were paid, and Stripe could not take {show_money(reversal.left)} back from "
-        "your account there. It is kept of your next rewards, and Stripe is asked again every day. Nothing else is "
-        "asked of you.")
+        f"A reward is taken back after you were paid, and Stripe could not take {show_money(reversal.left)} out of "
+        "your account there. Why it is taken back stands beside it, under your rewards. It is kept of your next ones, "
+        "and Stripe is asked again every day. Nothing else is asked of you.")
 
 
 def payee_debt_written_off(reversal_id: str) -> list[Mail]:
     reversal = db.session.get_one(TransferReversal, reversal_id)
     return _to_payee(
         db.session.get_one(Transfer, reversal.transfer_id).payee_id, "You owe nothing more",
-        f"We gave up {show_money(reversal.left)} that you owed back after a refunded sale. It is forgotten.")
+        f"We gave up {show_money(reversal.left)} of a reward that was taken back and that you still owed. It is "
+        "forgotten.")
 
 
 def transfer_reversed_by_hand(order_id: str) -> list[Mail]:

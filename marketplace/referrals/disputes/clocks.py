@@ -7,6 +7,7 @@ from marketplace.foundation.errors import Conflict
 from marketplace.referrals.disputes import lifecycle
 from marketplace.referrals.disputes.answering import hand_to_admin
 from marketplace.referrals.disputes.ending import end_for_claimant
+from marketplace.referrals.disputes.kinds import buyer_says_otherwise
 from marketplace.referrals.disputes.opening import take_up
 from marketplace.referrals.disputes.queries import LIVE, OVER_A_SALE, lock_dispute
 from marketplace.referrals.models import Dispute, DisputeState, Ending, Lead
@@ -22,17 +23,20 @@ def remind_respondent(dispute_id: str) -> None:
 
 
 def end_unanswered_dispute(dispute_id: str) -> None:
-    """Job, five business days after it was opened: awaiting_response -> resolved_for_claimant."""
+    """Job, five business days after it was opened: awaiting_response -> resolved_for_claimant. Silence earns nothing
+    that the buyer says otherwise by the link in our mail: a person looks."""
     dispute = db.session.get_one(Dispute, dispute_id)
     lock_dispute(dispute)
     if dispute.state is not D.AWAITING_RESPONSE or not _is_due(dispute, "end_unanswered_dispute"):
         return
+    if buyer_says_otherwise(dispute):
+        _let_a_person_look(dispute)
+        return
     try:
         with db.session.begin_nested():
             end_for_claimant(dispute, ended_by=Ending.SILENCE, by=audit.SYSTEM)
-    except Conflict:  # Something stands in the way of what was claimed: a person looks.
-        lifecycle.move_dispute(dispute, D.CONTESTED, by=audit.SYSTEM)
-        hand_to_admin(dispute, by=audit.SYSTEM)
+    except Conflict:  # Something stands in the way of what was claimed.
+        _let_a_person_look(dispute)
 
 
 def escalate_dispute(dispute_id: str) -> None:
@@ -61,6 +65,11 @@ def note_sale_recorded(lead_id: str) -> None:
             take_up(dispute, by=audit.SYSTEM)
         if dispute.state in LIVE:
             end_for_claimant(dispute, ended_by=Ending.RECORDED, by=audit.SYSTEM)
+
+
+def _let_a_person_look(dispute: Dispute) -> None:
+    lifecycle.move_dispute(dispute, D.CONTESTED, by=audit.SYSTEM)
+    hand_to_admin(dispute, by=audit.SYSTEM)
 
 
 def _is_due(dispute: Dispute, job: str) -> bool:

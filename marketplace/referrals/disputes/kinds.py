@@ -1,7 +1,7 @@
 """What each kind of dispute is about: who may claim it, who answers, and its words."""
 from dataclasses import dataclass
 
-from marketplace.referrals.models import DisputeKind, DisputeSide, Respondent
+from marketplace.referrals.models import Dispute, DisputeKind, DisputeSide, Respondent, WitnessSaid
 
 K, S = DisputeKind, DisputeSide
 
@@ -51,3 +51,11 @@ KINDS: dict[DisputeKind, Kind] = {
         "Misused contact data", "The business used the contact data for something else, or after its time.",
         S.BUYER, Respondent.BUSINESS, may_split=False),
 }
+
+
+def buyer_says_otherwise(dispute: Dispute) -> bool:
+    """By the link in our mail: that they did not buy, or for another sum than is claimed. Then silence decides nothing.
+    """
+    word = dispute.proven_word
+    return word is not None and KINDS[dispute.kind].has_sale and (
+        word.said is WitnessSaid.NOT_BOUGHT or word.amount not in {None, dispute.sale})

@@ -111,9 +111,7 @@ def dispute_reminded(dispute_id: str) -> list[Mail]:
     if dispute.state is not DisputeState.AWAITING_RESPONSE or dispute.due_at is None:
         return []
     return _to_respondent(
-        dispute, "A dispute waits for your answer",
-        f"You have until {day_in_words(dispute.due_at)}. Without an answer it ends for "
-        f"{claimant_in_words(dispute, respondent_reads(dispute))}.",
+        dispute, "A dispute waits for your answer", next_in_words(dispute, respondent_reads(dispute)),
         label="Read and answer")
 
 

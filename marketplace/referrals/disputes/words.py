@@ -6,7 +6,7 @@ from marketplace.bounties.rule_words import percent_text
 from marketplace.foundation.db import db
 from marketplace.foundation.money import BASIS, show_money, zero
 from marketplace.foundation.show import day_in_words
-from marketplace.referrals.disputes.kinds import KINDS
+from marketplace.referrals.disputes.kinds import KINDS, buyer_says_otherwise
 from marketplace.referrals.disputes.permissions import claimant_reads, respondent_reads
 from marketplace.referrals.models import (
     Clawback,
@@ -69,8 +69,8 @@ def next_in_words(dispute: Dispute, to: str | None = None) -> str:
     said = {
         D.OPEN: f"An admin looks at it first, by {until}: it was ruled on before, or more than three were lost lately. "
                 "Nothing is frozen meanwhile.",
-        D.AWAITING_RESPONSE: f"{who} until {until} to accept it, or to say why not. Without an answer it ends for "
-                             f"{claimant}.",
+        D.AWAITING_RESPONSE: f"{who} until {until} to accept it, or to say why not. Without an answer "
+                             + ("an admin decides." if buyer_says_otherwise(dispute) else f"it ends for {claimant}."),
         D.CONTESTED: f"{may} On {until} it goes to an admin by itself.",
         D.ESCALATED: f"An admin decides, by {until}. Until then both sides can add what they know.",
     }

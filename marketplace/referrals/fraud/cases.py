@@ -18,6 +18,7 @@ from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
     Buyer,
     CaseState,
+    Consent,
     FraudCase,
     FraudScore,
     Lead,
@@ -27,6 +28,7 @@ from marketplace.referrals.models import (
     Verdict,
 )
 from marketplace.referrals.permissions import is_referrer, may_decide
+from marketplace.referrals.queries import find_live_grant
 
 WAITS = frozenset({Verdict.HOLD, Verdict.STOP})
 LIVE = (CaseState.OPEN, CaseState.CONFIRMED)
@@ -213,8 +215,13 @@ def end_case_with_lead(lead_id: str) -> None:
 
 
 def _end_with_lead(case: FraudCase) -> None:
+    """A yes that nobody had looked at, and that still lasts, stays closed: nobody is introduced by what has ended."""
+    lead = case.lead
     lifecycle.end_with_lead(case)
-    case.lead.is_held = False
+    grant = find_live_grant(lead) if lead.is_held and lead.consent is Consent.GRANTED else None
+    lead.is_held = grant is not None and clock.now().date() <= grant.until
+    if lead.is_held:
+        outbox.promise("send_letter", letter="buyer_introduction_ended", lead_id=lead.id)
 
 
 def settle_fraud_case(case_id: str) -> None:

@@ -228,7 +228,7 @@ def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
                   if one.amount_minor > one.refunded_minor]
     return {
         "is_over": lead.moderation is Moderation.ACCEPTED and lead.consent is Consent.WITHDRAWN,
-        "is_found": is_workable and has_finding(lead.id),
+        "is_closed_off": is_workable and (lead.is_held or has_finding(lead.id)),
         "stages": [stage for stage in Stage if stage in moves and stage is not Stage.WON],
         "may_sell": may_sell(lead, user),
         "may_refund": (lead.stage is Stage.WON and bool(refundable) and may_give_money_back(user, lead)

@@ -28,7 +28,7 @@ from marketplace.referrals.ownership import rivals_of
 from marketplace.referrals.pages.buyer.words import find_grant, kinds_of_channel
 from marketplace.referrals.pages.evidence_beside import evidence_beside
 from marketplace.referrals.queries import find_live_grant, is_found_false
-from marketplace.referrals.reach import Reach, reach_of, waits_in_words
+from marketplace.referrals.reach import Reach, ended_before_a_look, reach_of, waits_in_words
 from marketplace.referrals.reward_words import (
     buyer_share_in_words,
     part_in_words,
@@ -80,7 +80,9 @@ def show_question(lead: Lead, purpose: str, token: str, form: Form, *, other: Fo
 def show_answer(
     lead: Lead, purpose: str, token: str, *, is_second_click: bool = False, refusal: DomainError | None = None
 ) -> str:
-    grant, word, is_undone = find_grant(lead), word_of(lead), is_found_false(lead.id)
+    grant, word = find_grant(lead), word_of(lead)
+    is_day_over = grant is not None and grant.until < clock.now().date()
+    is_undone = is_found_false(lead.id) or (ended_before_a_look(lead) and not is_day_over)
     is_own, shares = is_theirs(lead, purpose, token), shares_of_buyer(lead)
     reach = reach_of(lead, grant) if grant else Reach.NEVER
     return render_template(
@@ -101,7 +103,7 @@ def show_answer(
         may_say_bought=word is None and not is_undone and is_sale_missing(lead),
         disputes_no_until=disputes_no_until(lead), dispute_next=next_in_words, say_word=say_word,
         to_witness=next_to_buyer,
-        has_ended=is_undone or (grant is not None and grant.until < clock.now().date()),
+        has_ended=is_undone or is_day_over,
         channel=kinds_of_channel(grant.channel) if grant else "")
 
 
