@@ -75,14 +75,16 @@ def show(dispute_id: str) -> Any:
 def _show(dispute: Dispute, user: User, form: Form | None = None) -> str:
     lead = db.session.get_one(Lead, dispute.lead_id)
     may = may_rule(user, dispute)
+    is_turn = may and dispute.state in {DisputeState.ESCALATED, DisputeState.OPEN}
     return render_template(
         "admin/ruling.html", dispute=dispute, lead=lead, kind=KINDS[dispute.kind], badge=state_in_words(dispute),
-        sides=SIDES, say=next_in_words(dispute), frozen=frozen_in_words(dispute), claimant=claimant_in_words(dispute),
+        sides=SIDES, say=next_in_words(dispute, is_ruler=is_turn), frozen=frozen_in_words(dispute),
+        claimant=claimant_in_words(dispute),
         respondent=respondent_in_words(dispute), follows=what_follows(dispute), found=_found(dispute),
         other_word=other_word(dispute),
         form=form or Form(DisputeRulingInput()), story=tell_story(lead, Audience.ADMIN),
         has_stake=not has_no_stake(user, dispute), is_allowed=may,
-        may_rule=may and dispute.state in {DisputeState.ESCALATED, DisputeState.OPEN},
+        may_rule=is_turn,
         may_ask=may and dispute.ended_at is None and dispute.witness_asked_at is None and KINDS[dispute.kind].has_sale,
         records=_records(dispute, lead))
 

@@ -4,7 +4,7 @@ GDPR Art. 14(3): whoever did not give their data themselves is told at the first
 and within one month at the latest. Kept on the buyer's row, so that what is erased takes its clocks along.
 """
 import calendar
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from marketplace.foundation import clock
 from marketplace.foundation.db import db
@@ -19,6 +19,17 @@ def told_by(moment: datetime) -> datetime:
     """One calendar month later: 31 January + 1 month is the last of February."""
     year, month = (moment.year, moment.month + 1) if moment.month < 12 else (moment.year + 1, 1)
     return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))
+
+
+def last_day_untold(lead: Lead) -> datetime | None:
+    """Until when all of a buyer who knows nothing of it is still there for sure; None where they know, or it is gone.
+
+    The daily job that erases it comes up to two days before the month is over.
+    """
+    buyer = db.session.get_one(Buyer, lead.buyer_id)
+    last = told_by(buyer.created_at) - timedelta(days=2)
+    is_kept = buyer.told_at is None and buyer.erased_at is None and last > clock.now()
+    return last if is_kept else None
 
 
 def note_told(lead: Lead, how: str) -> None:

@@ -18,8 +18,9 @@ from marketplace.referrals.asking import PASSED_ON, buyer_link
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.contact import is_open_to_business
 from marketplace.referrals.disclosure import disclosure_of
+from marketplace.referrals.fraud.words import cases_of, said_of_reward
 from marketplace.referrals.lawful import lowering_of, promised_in_words
-from marketplace.referrals.legal_clocks import NOT_TOLD
+from marketplace.referrals.legal_clocks import NOT_TOLD, last_day_untold
 from marketplace.referrals.models import (
     Buyer,
     Consent,
@@ -128,7 +129,9 @@ def lead_rejected(lead_id: str) -> list[Mail]:
     if lead.appeal is not None:
         said.append("It was looked at a second time, so this decision stands.")
     elif lead.evidence.quote:  # Of what is erased, nothing is left to look at.
-        said.append("If you see it differently, you can appeal once; an admin looks again.")
+        last = last_day_untold(lead)
+        until = f", until {day_in_words(last)}; then what we read of the post is erased" if last else ""
+        said.append(f"If you see it differently, you can appeal once{until}. Another admin looks at it again.")
     return to_referrer(lead, "Your lead was not accepted", *said)
 
 
@@ -196,10 +199,12 @@ def say_openly(lead: Lead) -> list[str]:
 def business_introduced(lead_id: str) -> list[Mail]:
     """While the yes lasts: it may have waited for a look by a person until after that."""
     lead = _lead(lead_id)
-    if not is_open_to_business(lead, find_live_grant(lead)):
+    grant = find_live_grant(lead)
+    if grant is None or not is_open_to_business(lead, grant):
         return []
     return to_business(lead, "A buyer said yes to you",
-                       "How to reach them, and until when, is on the lead’s page.")
+                       "How to reach them is on the lead’s page. "
+                       f"You may contact them until {day_in_words(grant.until)}; then their yes ends.")
 
 
 def business_consent_withdrawn(lead_id: str) -> list[Mail]:
@@ -229,7 +234,9 @@ def referrer_buyer_said_yes(lead_id: str) -> list[Mail]:
     lead = _lead(lead_id)
     talks = (f"A person at Fingerpost looks at it first; then {lead.business.name} learns how to reach them."
              if lead.is_held else f"{lead.business.name} can talk to them now.")
-    return to_referrer(lead, "The buyer said yes", f"{talks} If they buy, you earn {promised_in_words(lead)}.")
+    waits = said_of_reward(cases_of([lead]).get(lead.id), lead, Audience.REFERRER)
+    return to_referrer(lead, "The buyer said yes",
+                       f"{talks} If they buy, you earn {promised_in_words(lead)}. {waits}".strip())
 
 
 def referrer_lowered(lead_id: str) -> list[Mail]:
@@ -265,7 +272,8 @@ def lead_waits_for_funds(bounty_id: str) -> list[Mail]:
     return [mail for lead in waiting for mail in to_referrer(
         lead, "Your lead waits for funds",
         f"{bounty.business.name} has no free money for one more lead of “{bounty.title}” just now. We have told them.",
-        "Your lead keeps its place and its terms. It goes on as soon as the bounty is funded again.")]
+        "Your lead keeps its place and its terms. It goes on as soon as the bounty is funded again; if the bounty "
+        "closes before, it is rejected.")]
 
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {

@@ -11,6 +11,7 @@ from marketplace.referrals.disputed import disputed_parts
 from marketplace.referrals.disputes.denied import disputes_no_until, noes_to_dispute
 from marketplace.referrals.disputes.words import disputed_no_in_words, ended_in_words, yes_and_no
 from marketplace.referrals.figures import leads_with_address
+from marketplace.referrals.for_funds import wait_in_words, waiting_for_funds
 from marketplace.referrals.fraud.words import cases_of, said_of, said_of_reward
 from marketplace.referrals.models import Consent, FraudCase, Lead, Moderation, Reward, RewardState, Stage, WitnessSaid
 from marketplace.referrals.money_back import MoneyBack
@@ -25,11 +26,12 @@ R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYE
 
 class Read(NamedTuple):
     """What lists have read of all their leads: of their rewards, what may yet come of those of which a part is paid,
-    and until when a no to the buyer's word may be disputed."""
+    until when a no to the buyer's word may be disputed, and which wait for the funds of their bounty."""
 
     among: Among
     left: Mapping[str, Money]
     noes: Mapping[str, datetime]
+    unfunded: set[str]
 
 
 def next_step(
@@ -43,7 +45,8 @@ def next_step(
     if said := said_of(case, lead, audience, rewards):
         return said
     if lead.moderation is not Moderation.ACCEPTED:
-        return _before_acceptance(lead, audience)
+        is_unfunded = lead.id in (waiting_for_funds([lead]) if read is None else read.unfunded)
+        return _before_acceptance(lead, audience, is_unfunded=is_unfunded)
     if lead.consent is Consent.ASKED:
         return _while_asked(lead, audience, is_address_known=is_address_known)
     said = _once_answered(lead, audience, rewards, word, is_yes_over=is_yes_over, read=read)
@@ -72,7 +75,7 @@ def next_steps(
     paid = [lead for lead in leads if any(one.state is RewardState.PAID for one in rewards[lead.id])]
     denied = [lead for lead in leads if lead.id in words and words[lead.id].standing is Standing.DENIED]
     read = Read(look_among(one for lead in leads for one in rewards[lead.id]), possible_among(paid),
-                noes_to_dispute(denied))
+                noes_to_dispute(denied), waiting_for_funds(leads))
     return {lead.id: next_step(lead, audience, rewards[lead.id], is_address_known=lead.id in known, cases=cases,
                                word=words.get(lead.id), is_yes_over=lead.id in over, read=read)
             for lead in leads}
@@ -125,7 +128,7 @@ def _part_in_words(back: MoneyBack, *, is_payee: bool) -> str:
     return f"This part is paid. {taken_in_words(back, is_payee=is_payee)}".strip()
 
 
-def _before_acceptance(lead: Lead, audience: Audience) -> str:
+def _before_acceptance(lead: Lead, audience: Audience, *, is_unfunded: bool) -> str:
     is_final = lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE} and lead.appeal is not None
     if is_final:
         return "Nothing: it was looked at again, and the second decision stands."
@@ -133,6 +136,8 @@ def _before_acceptance(lead: Lead, audience: Audience) -> str:
         return "Nothing: the buyer said no."
     if lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE} and not lead.evidence.quote:
         return "Nothing: what was read is erased, so nobody can look at it again."
+    if is_unfunded:
+        return wait_in_words(lead)
     if audience is A and lead.moderation is Moderation.IN_REVIEW:
         return "Does it meet the terms? Accept it, reject it with a reason, or ask."
     return BEFORE[lead.moderation][audience is R]

@@ -220,11 +220,13 @@ def test_everybody_who_looks_is_told_that_a_bounty_waits_for_funds(as_user, anon
     assert bounty.title not in words_of(anonymous.page("/bounties"))
     (awaited,) = anonymous.page("/bounties").xpath("//a[contains(., 'wait for funds')]/@href")
     assert bounty.title in words_of(anonymous.page(awaited))
-    assert "There are no free funds for one more lead." in words_of(anonymous.page(f"/bounties/{bounty.id}"))
+    page = words_of(anonymous.page(f"/bounties/{bounty.id}"))
+    assert "There are no free funds for one more lead." in page
+    assert "No free funds" in page and "Not funded yet" not in page
     assert "no funds for one more lead" in words_of(
         as_user(owner_of(bounty.business)).page(f"/dashboard/business/{bounty.business_id}"))
     assert "The bounty is paused." in words_of(as_user(ana).page(f"/leads/{waiting.id}"))
-    assert letter(mailbox, "Your lead waits for funds", ana)
+    assert "if the bounty closes before, it is rejected" in letter(mailbox, "Your lead waits for funds", ana)
     assert letter(mailbox, "Your bounty is paused", owner_of(bounty.business))
 
 

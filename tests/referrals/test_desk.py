@@ -3,11 +3,14 @@ from datetime import timedelta
 
 import pytest
 
+from marketplace.bounties.publishing import close_bounty
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden
+from marketplace.foundation.outbox import promise
 from marketplace.identity.models import MemberRole, Membership
 from marketplace.payments.models import AccountKind
 from marketplace.referrals.appeals import NotRefused, appeal_decision
+from marketplace.referrals.audience import Audience
 from marketplace.referrals.desk.claims import CLAIM_LASTS, Claimed, claim_lead, find_claim, let_go, take_over
 from marketplace.referrals.desk.deciders import PassedOn, SecondAdminNeeded
 from marketplace.referrals.desk.escalating import NobodyElse, escalate_lead, take_back_escalation
@@ -16,10 +19,11 @@ from marketplace.referrals.desk.next_case import claim_next
 from marketplace.referrals.desk.telling import GRACE, NotYours, ToldAlready, tell_decision, tell_now, undo_decision
 from marketplace.referrals.models import Consent, Moderation, ReasonCode
 from marketplace.referrals.moderation import accept_lead, ask_for_info, reject_lead
+from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pointing import withdraw_lead
 from marketplace.referrals.suppression import hash_email, suppress
 from tests.browsing import body_of, what, words_of
-from tests.factories import make_bounty, make_user, review_lead
+from tests.factories import accept, make_bounty, make_user, owner_of, review_lead
 from tests.referrals.steps import actions_on, again, decide, do, holds, point, rule
 
 SPAM = ReasonCode.SPAM
@@ -206,6 +210,8 @@ class TestAnAppeal:
         do(appeal_decision, again(lead), by=ana, why="It is no spam: he asked me himself.")
         work()
         assert "An appeal waits" in str(mailbox.last_to(noor.email)["Subject"])
+        assert "Decide by 4 Nov 2026." in body_of(mailbox.last_to(noor.email))
+        assert not any("An appeal waits" in what(mail) for mail in mailbox.to(mona.email))  # She may not decide it.
         for act, said in ((accept_lead, {}), (reject_lead, {"reason_code": SPAM}), (ask_for_info, {"question": "Who?"})):
             with pytest.raises(SecondAdminNeeded):
                 do(act, again(lead), by=mona, **said)
@@ -307,9 +313,34 @@ class TestThePages:
         def reads():
             return words_of(as_user(mona).page("/moderation")), words_of(as_user(mona).page(f"/leads/{lead.id}"))
 
-        assert not any("has free funds" in page for page in reads())
+        assert not any("half a day" in page for page in reads())
         later(days=9)
-        assert all("accepted as soon as its bounty has free funds" in page for page in reads())
+        assert all("within half a day" in page for page in reads())
+
+    def test_of_a_lead_without_funds_nobody_is_promised_a_decision(self, mona, as_user, later, work, mailbox):
+        bounty, bo = make_bounty(funded_for=1, is_live=True), make_user("Bo Li")
+        poor, other = (review_lead(point(bounty, bo, text=f"Text {n}. I am in the market for a car.")) for n in range(2))
+        first = words_of(as_user(bo).page("/dashboard/referrer"))
+        assert "A moderator decides within two" in first and "waits for the bounty’s funds" not in first
+        accept(other, by=mona)
+
+        def say():
+            return next_step(again(poor), Audience.REFERRER, [])
+
+        waits = "It waits for the bounty’s funds and keeps its place: it can be accepted once there are some"
+        assert say() == (f"{waits}, after 9 Nov 2026 also without a decision. "
+                         "If the bounty closes before, it is rejected.")
+        assert say() in words_of(as_user(bo).page("/dashboard/referrer"))
+        page = words_of(as_user(mona).page(f"/leads/{poor.id}"))
+        assert waits in page and "without a decision it is accepted" not in page
+        assert "it waits for its bounty’s funds: nobody can accept it before" in words_of(as_user(mona).page("/moderation"))
+        do(lambda: [promise("send_letter", letter=one, lead_id=poor.id) for one in ("moderators_reminded", "decision_overdue")])
+        work()
+        assert not {"A lead has waited for a day", "A decision is overdue"} & {what(mail) for mail in mailbox.all()}
+        later(days=9)
+        assert say() == f"{waits}. If the bounty closes before, it is rejected."
+        do(close_bounty, again(poor).bounty, by=owner_of(bounty.business))
+        assert say().startswith("The bounty is closed and has no funds for it: it is rejected, unless")
 
     def test_the_figures(self, bounty, lead, ana, mona, noor, as_user, later):
         assert "No decision yet" in words_of(as_user(mona).page("/moderation/figures"))

@@ -193,7 +193,12 @@ class TestOpening:
 
     def test_what_was_ruled_on_waits_for_an_admin_when_it_is_claimed_again(self, lost, ana, wes, mona, work, clock):
         """Else the loser claims it again until the other side is silent once."""
-        do(rule, contested(opened(lost, ana), wes, ana), by=mona, **FOR_RESPONDENT)
+        first = contested(opened(lost, ana), wes, ana)
+        assert next_in_words(first, is_ruler=True).startswith(f"Decide by {day_in_words(first.due_at)}.")
+        assert next_in_words(first).startswith(f"An admin decides, by {day_in_words(first.due_at)}.")
+        do(rule, first, by=mona, **FOR_RESPONDENT)
+        assert next_in_words(fresh(first)) == (
+            "It is over: an admin decided for the business. The $1,050 set aside for it is free again.")
         second = opened(lost, ana)
         work()
         assert second.state is D.OPEN and holds(AccountKind.RESERVED, lost.id) == 0

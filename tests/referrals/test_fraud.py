@@ -527,11 +527,16 @@ def page_for(browser, lead):
 class TestWordsForEveryReader:
     """What is true, and nothing to do where there is nothing to do."""
 
-    def test_found_and_not_appealed_yet(self, own_device, ana, wes, mona, as_user, work):
+    def test_found_and_not_appealed_yet(self, own_device, ana, wes, mona, as_user, work, mailbox):
         won(own_device, work)
         held_until = case_of(own_device).expires_at
         told = as_user(mona).submit(f"/admin/fraud/{case_of(own_device).id}", {"reason": "One person."}, action="/confirmation")
         until = day_in_words(case_of(own_device).settles_at)
+        work()
+        mails = [" ".join(body_of(mail).split()) for mail in mailbox.all() if what(mail) == "A decision about your lead"]
+        for reader in ("the", "your"):
+            assert any("Without an appeal, what it earned and was not sent yet goes back to "
+                       f"{reader} bounty on that day." in mail for mail in mails)
         assert f"may appeal; without an appeal it takes effect on {until}." in told.text
         assert say(own_device, Audience.REFERRER) == (
             f"A person found that it is not genuine. You may appeal until {until}; then what it earned and was not sent yet "
@@ -731,6 +736,7 @@ class TestWordsForEveryReader:
         told = " ".join(" ".join(f"{mail['Subject']} {body_of(mail)}".split()) for mail in mailbox.all())
         for mailed in (
                 "goes on. What it earns in money waits until a person", "goes on, and its reward waits until a person",
+                "you earn $1,000. A person at Fingerpost looks at this lead by",
                 "earns in money still waits for a decision", "The reward of a lead of yours still waits",
                 "and until a person at Fingerpost has decided about it, then", "looks at it first. Then you may take"):
             assert mailed in told

@@ -1,5 +1,5 @@
 """An admin decides; silence decides for the referrer; every refusal has a reason and a second look."""
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -11,6 +11,7 @@ from marketplace.foundation.crypto import decrypt
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Forbidden, Invalid
 from marketplace.foundation.outbox import promise
+from marketplace.foundation.show import day_in_words
 from marketplace.foundation.states import IllegalMove
 from marketplace.foundation.web import StaleForm
 from marketplace.identity.models import MemberRole, Membership
@@ -18,7 +19,8 @@ from marketplace.payments.models import AccountKind
 from marketplace.referrals.appeals import AppealUsed, NotRefused, appeal_decision, may_be_appealed
 from marketplace.referrals.consent import refuse_consent
 from marketplace.referrals.deadlines import add_business_days, decision_due
-from marketplace.referrals.models import Consent, EvidenceState, Moderation, ReasonCode, Stage
+from marketplace.referrals.legal_clocks import told_by
+from marketplace.referrals.models import Buyer, Consent, EvidenceState, Moderation, ReasonCode, Stage
 from marketplace.referrals.moderation import (
     FundsGone,
     accept_by_default,
@@ -30,7 +32,7 @@ from marketplace.referrals.moderation import (
 from marketplace.referrals.pointing import withdraw_lead
 from marketplace.referrals.queries import moderation_queue
 from marketplace.referrals.suppression import Suppressed, hash_post, suppress
-from tests.browsing import what
+from tests.browsing import body_of, what
 from tests.factories import TERMS, accept, make_bounty, make_user, owner_of, review_lead
 from tests.old_database import migrate, old_database
 from tests.privacy.everything import places_of
@@ -127,6 +129,9 @@ def test_an_appeal_brings_it_back_once(lead, ana, mona, work, mailbox):
     with pytest.raises(Forbidden):
         do(appeal_decision, lead, by=mona, why="I changed my mind.")
     assert may_be_appealed(again(lead))
+    work()
+    last = day_in_words(told_by(db.session.get_one(Buyer, lead.buyer_id).created_at) - timedelta(days=2))
+    assert f"you can appeal once, until {last}; then" in " ".join(body_of(mailbox.last_to(ana.email)).split())
     do(appeal_decision, lead, by=ana, why="It is no spam: he asked me himself.")
     lead = again(lead)
     assert (lead.moderation, lead.decided_by) == (Moderation.IN_REVIEW, None)

@@ -6,26 +6,36 @@ from sqlalchemy import select
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
+from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.referrals.audience import Audience
+from marketplace.referrals.deadlines import decision_due
 from marketplace.referrals.desk.claims import find_claim
-from marketplace.referrals.desk.deciders import standing_escalations, who_else
+from marketplace.referrals.desk.deciders import standing_escalations, who_else, why_not_yours
+from marketplace.referrals.for_funds import waiting_for_funds
 from marketplace.referrals.models import Escalation, Lead, Moderation
 from marketplace.referrals.naming import name_of
+from marketplace.referrals.permissions import may_decide
 
 
 def moderators_reminded(lead_id: str) -> list[Mail]:
+    if _is_unfunded(lead_id):
+        return []
     return _to_deciders(lead_id, "A lead has waited for a day", "Someone is waiting for a decision.")
 
 
 def decision_overdue(lead_id: str) -> list[Mail]:
+    if _is_unfunded(lead_id):
+        return []
     return _to_deciders(lead_id, "A decision is overdue",
                         "Two business days are over. After five a lead that nothing holds is accepted automatically.")
 
 
 def appeal_came(lead_id: str) -> list[Mail]:
+    lead = db.session.get_one(Lead, lead_id)
     return _to_deciders(lead_id, "An appeal waits for you",
-                        "A referrer asks for a second look. Another admin than the first one decides; that may be you.")
+                        "A referrer asks for a second look, by another admin than the first one. "
+                        f"Decide by {day_in_words(decision_due(lead.submitted_at))}.")
 
 
 def lead_escalated(escalation_id: str) -> list[Mail]:
@@ -39,6 +49,11 @@ def lead_escalated(escalation_id: str) -> list[Mail]:
                      f"{sender.name} would rather have you decide a lead. The note is on its page.") for one in others]
 
 
+def _is_unfunded(lead_id: str) -> bool:
+    """Then nobody could accept it, and no clock does."""
+    return bool(waiting_for_funds([db.session.get_one(Lead, lead_id)]))
+
+
 def _to_deciders(lead_id: str, subject: str, says: str) -> list[Mail]:
     """Every admin who could decide it, with who is at it."""
     lead = db.session.get_one(Lead, lead_id)
@@ -48,7 +63,8 @@ def _to_deciders(lead_id: str, subject: str, says: str) -> list[Mail]:
     more = [f"{claim.user.name} has it open just now."] if claim else (
         ["It was passed on to another admin, who has not decided yet."] if passed_on else [])
     admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)).order_by(User.id))
-    return [_compose(one, lead, subject, says, *more) for one in admins]
+    return [_compose(one, lead, subject, says, *more) for one in admins
+            if may_decide(one, lead) and why_not_yours(lead, one) is None]
 
 
 def _compose(admin: User, lead: Lead, subject: str, *says: str) -> Mail:

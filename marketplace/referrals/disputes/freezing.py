@@ -1,6 +1,7 @@
 """The sum at issue waits until the dispute is over: of a reward that much, of what is not earned yet free funds."""
 from marketplace.bounties.models import For
 from marketplace.bounties.publishing import note_funds_came_free, pause_if_out_of_funds
+from marketplace.foundation import audit
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, zero
 from marketplace.payments import ledger
@@ -9,6 +10,7 @@ from marketplace.payments.disputes.freezing import frozen_of
 from marketplace.payments.models import AccountKind
 from marketplace.payments.money_in import funds
 from marketplace.referrals.at_issue import freeze_reward, thaw_what_was_at_issue
+from marketplace.referrals.disputes.kinds import FREED
 from marketplace.referrals.disputes.subjects import NOT_SENT
 from marketplace.referrals.models import Dispute, DisputeKind, Lead, Reward
 from marketplace.referrals.queries import rewards_of_lead
@@ -40,8 +42,12 @@ def free_set_aside(dispute: Dispute) -> None:
     if not dispute.reserved_minor:
         return
     lead = db.session.get_one(Lead, dispute.lead_id)
-    left = funds.reserved_for(lead.id, dispute.currency) - dispute.reserved
+    before = funds.reserved_for(lead.id, dispute.currency)
+    left = before - dispute.reserved
     funds.free_beyond(lead.id, bounty_id=lead.bounty_id, keep=max(left, what_stays(lead)), why="the dispute is over")
+    freed = before - funds.reserved_for(lead.id, dispute.currency)
+    if freed.minor > 0:
+        audit.record(FREED, dispute.id, by=audit.SYSTEM, amount_minor=freed.minor)
     note_funds_came_free(lead.bounty)
     dispute.reserved_minor = 0
 

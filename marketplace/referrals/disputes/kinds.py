@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from marketplace.referrals.models import Dispute, DisputeKind, DisputeSide, Respondent, WitnessSaid
 
 K, S = DisputeKind, DisputeSide
+FREED = "funds.freed"  # Written of a dispute: what was set aside for it and nothing was made of.
 
 
 @dataclass(frozen=True)

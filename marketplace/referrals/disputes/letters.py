@@ -202,8 +202,13 @@ def witness_answered(dispute_id: str) -> list[Mail]:
     dispute = _dispute(dispute_id)
     if dispute.state not in LIVE or dispute.witness is None:
         return []
-    said = ("The buyer has answered", "What they said stands on the page of your dispute.")
-    return [*_to_claimant(dispute, *said), *_to_respondent(dispute, *said)]
+    return _to_both(dispute, "The buyer has answered", "What they said stands on the page of your dispute.")
+
+
+def _to_both(dispute: Dispute, subject: str, says: str) -> list[Mail]:
+    """With what happens next."""
+    return [*_to_claimant(dispute, subject, says, next_in_words(dispute, claimant_reads(dispute))),
+            *_to_respondent(dispute, subject, says, next_in_words(dispute, respondent_reads(dispute)))]
 
 
 def witness_told(dispute_id: str) -> list[Mail]:
@@ -229,8 +234,8 @@ def witness_corrected(dispute_id: str) -> list[Mail]:
     dispute = _dispute(dispute_id)
     if dispute.state not in LIVE:
         return []
-    said = ("The buyer has corrected their answer", "What they say now stands on the page of your dispute.")
-    return [*_to_claimant(dispute, *said), *_to_respondent(dispute, *said)]
+    return _to_both(dispute, "The buyer has corrected their answer",
+                    "What they say now stands on the page of your dispute.")
 
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {

@@ -3,10 +3,11 @@ from sqlalchemy import select
 
 from marketplace.bounties.models import For, RewardKind
 from marketplace.bounties.rule_words import percent_text
+from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
-from marketplace.foundation.money import BASIS, show_money, zero
+from marketplace.foundation.money import BASIS, Money, show_money, zero
 from marketplace.foundation.show import day_in_words
-from marketplace.referrals.disputes.kinds import KINDS, buyer_says_otherwise
+from marketplace.referrals.disputes.kinds import FREED, KINDS, buyer_says_otherwise
 from marketplace.referrals.disputes.permissions import claimant_reads, respondent_reads
 from marketplace.referrals.models import (
     Clawback,
@@ -22,6 +23,7 @@ from marketplace.referrals.models import (
 )
 
 D = DisputeState
+OF_REWARDS = frozenset({DisputeKind.BAD_LEAD, DisputeKind.DUPLICATE_OWNERSHIP})  # Something is earned and frozen.
 SIDES = {DisputeSide.REFERRER: "the referrer", DisputeSide.BUSINESS: "the business", DisputeSide.BUYER: "the buyer",
          DisputeSide.ADMIN: "an admin"}
 SAID_AS_WITNESS = {
@@ -59,20 +61,21 @@ def state_in_words(dispute: Dispute, to: str | None = None) -> tuple[str, str]:
     return f"For {whom}", "mute" if to and whom != "you" else "ok"
 
 
-def next_in_words(dispute: Dispute, to: str | None = None) -> str:
-    """One sentence: who does what by when."""
+def next_in_words(dispute: Dispute, to: str | None = None, *, is_ruler: bool = False) -> str:
+    """One sentence: who does what by when. ``is_ruler``: the admin reads it who may rule."""
     until = day_in_words(dispute.due_at) if dispute.due_at else ""
     claimant, respondent = claimant_in_words(dispute, to), respondent_in_words(dispute, to)
     who = "You have" if respondent == "you" else f"{respondent.capitalize()} has"
     may = "Take it to an admin, or take it back." if claimant == "you" else (
         f"{claimant.capitalize()} may take it to an admin, or take it back.")
     said = {
-        D.OPEN: f"An admin looks at it first, by {until}: it was ruled on before, or more than three were lost lately. "
-                "Nothing is frozen meanwhile.",
+        D.OPEN: f"{'Look at it' if is_ruler else 'An admin looks at it first,'} by {until}: it was ruled on before, or "
+                "more than three were lost lately. Nothing is frozen meanwhile.",
         D.AWAITING_RESPONSE: f"{who} until {until} to accept it, or to say why not. Without an answer "
                              + ("an admin decides." if buyer_says_otherwise(dispute) else f"it ends for {claimant}."),
         D.CONTESTED: f"{may} On {until} it goes to an admin by itself.",
-        D.ESCALATED: f"An admin decides, by {until}. Until then both sides can add what they know.",
+        D.ESCALATED: f"{'Decide' if is_ruler else 'An admin decides,'} by {until}. Until then both sides can add what "
+                     "they know.",
     }
     return said.get(dispute.state) or ended_in_words(dispute, to)
 
@@ -99,7 +102,7 @@ def ended_in_words(dispute: Dispute, to: str | None = None) -> str:
     business = "you have" if to == dispute.business_id else "the business has"
     share = percent_text(dispute.share_bps or 0)
     by_ruling = {
-        D.RESOLVED_FOR_RESPONDENT: f"an admin decided for {respondent}. What was frozen goes on as before.",
+        D.RESOLVED_FOR_RESPONDENT: f"an admin decided for {respondent}. {_goes_on(dispute)}".strip(),
         D.RESOLVED_FOR_CLAIMANT: f"an admin decided for {claimant}. {what_follows(dispute)}",
         D.SPLIT: f"an admin gave {claimant} {share} of what was at issue{_given(dispute)}. {what_follows(dispute)}",
     }
@@ -111,6 +114,17 @@ def ended_in_words(dispute: Dispute, to: str | None = None) -> str:
         Ending.RULING: by_ruling.get(dispute.state, ""),
     }
     return f"It is over: {how[dispute.ended_by]}" if dispute.ended_by else ""
+
+
+def _goes_on(dispute: Dispute) -> str:
+    """What its end for the respondent does with what waited."""
+    if dispute.kind in OF_REWARDS:
+        return "What was frozen goes on as before." if dispute.at_issue_minor else ""
+    freed = db.session.scalar(select(AuditEvent.details).where(
+        AuditEvent.subject_id == dispute.id, AuditEvent.action == FREED).limit(1))
+    if not freed:
+        return ""
+    return f"The {show_money(Money(freed['amount_minor'], dispute.currency))} set aside for it is free again."
 
 
 def _given(dispute: Dispute) -> str:
@@ -160,7 +174,7 @@ def frozen_in_words(dispute: Dispute) -> str:
         return "Nothing is frozen any more."
     if dispute.state is D.OPEN:
         return "Nothing, before an admin has looked."
-    if dispute.kind in {DisputeKind.BAD_LEAD, DisputeKind.DUPLICATE_OWNERSHIP}:
+    if dispute.kind in OF_REWARDS:
         return (f"{show_money(dispute.at_issue)} of the reward, as far as it is not sent. The rest goes its way."
                 if dispute.at_issue_minor else "Nothing: nothing is earned yet.")
     if dispute.reserved_minor:

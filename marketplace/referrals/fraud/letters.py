@@ -105,16 +105,19 @@ def fraud_confirmed(case_id: str) -> list[Mail]:
         return []
     until = day_in_words(case.settles_at)
     closed = ["How to reach the buyer is closed to you until that is decided for good."]
-    after = ("what it earned and was not sent yet goes back to your bounty" if has_unsent(rewards_of_lead(case.lead))
+    is_unsent = has_unsent(rewards_of_lead(case.lead))
+    gone = "what it earned and was not sent yet goes back to the bounty" if is_unsent else "it ends"
+    after = ("what it earned and was not sent yet goes back to your bounty" if is_unsent
              else "it ends, and what was set aside for it is free again" if costs_money(case.lead) else "it ends")
     return _both(
         case, "A decision about your lead",
         [(f"A person has looked at your lead for {case.lead.business.name} and finds that it is not genuine: "
           f"{case.reason}"),
          (f"If you see it differently, appeal on its page until {until}: another person decides within {DECISION_DUE} "
-          "business days of that. Nothing is taken away before. What your other leads have earned stays yours.")],
+          "business days of that. Nothing is taken away before. Without an appeal, "
+          f"{gone} on that day. What your other leads have earned stays yours.")],
         [(f"A person found that a lead of yours is not genuine. The referrer may appeal until {until}; then another "
-          f"person decides within {DECISION_DUE} business days. Without an appeal {after}."),
+          f"person decides within {DECISION_DUE} business days. Without an appeal, {after} on that day."),
          *(closed if case.lead.consent is Consent.GRANTED else [])])
 
 

@@ -34,6 +34,7 @@ from marketplace.referrals.disputes.queries import disputes_of_lead
 from marketplace.referrals.disputes.subjects import kinds_for
 from marketplace.referrals.disputes.witness_words import say_word
 from marketplace.referrals.disputes.words import next_in_words, state_in_words, title_of
+from marketplace.referrals.for_funds import wait_in_words, waiting_for_funds
 from marketplace.referrals.fraud.effects import NOT_GENUINE
 from marketplace.referrals.fraud.queries import standing_of
 from marketplace.referrals.fraud.signals import read_signals
@@ -250,6 +251,7 @@ def _for_admin(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
         "signals": [*read_signals(lead), *signals_beside(lead, beside)],
         "is_late": lead.moderation is Moderation.IN_REVIEW and decision_due(lead.submitted_at) < clock.now(),
         "accepted_at_last": accepted_at_last, "is_past_default": accepted_at_last < clock.now(),
+        "unfunded": wait_in_words(lead) if waiting_for_funds([lead]) else "",
         "post": mark_quote(lead.evidence.text, lead.evidence.quote), "codes": list(ReasonCode),
         "referrer_record": record_of_referrer(lead.referrer_id),
         "business_record": record_of_business(lead.business_id),

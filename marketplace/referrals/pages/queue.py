@@ -11,6 +11,7 @@ from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, add_business_da
 from marketplace.referrals.desk.claims import claims_of
 from marketplace.referrals.desk.deciders import passed_on_among, why_not_yours
 from marketplace.referrals.figures import count_in_review
+from marketplace.referrals.for_funds import waiting_for_funds
 from marketplace.referrals.fraud.words import cases_of
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import FraudCase, Lead, LeadClaim, ReasonCode
@@ -28,8 +29,9 @@ def show_queue(user: User, form: Any, *, chosen: list[str] | None = None) -> str
     passed_on = passed_on_among([lead.id for lead in leads])
     decidable = decidable_by(user, leads)
     cases = cases_of([lead for lead in leads if lead.is_held])
+    unfunded = waiting_for_funds(leads)
     rows = [_row(lead, user, claims.get(lead.id), held_by=cases.get(lead.id), is_passed_on=lead.id in passed_on,
-                 has_stake=lead.id not in decidable) for lead in leads]
+                 has_stake=lead.id not in decidable, is_unfunded=lead.id in unfunded) for lead in leads]
     untold = db.session.scalars(select(Lead).where(Lead.tell_at.is_not(None)).order_by(Lead.tell_at, Lead.id)).all()
     undoable = decidable_by(user, untold)
     return render_template(
@@ -39,7 +41,8 @@ def show_queue(user: User, form: Any, *, chosen: list[str] | None = None) -> str
 
 
 def _row(
-    lead: Lead, user: User, claim: LeadClaim | None, *, held_by: FraudCase | None, is_passed_on: bool, has_stake: bool
+    lead: Lead, user: User, claim: LeadClaim | None, *, held_by: FraudCase | None, is_passed_on: bool, has_stake: bool,
+    is_unfunded: bool,
 ) -> dict[str, Any]:
     due, accepted_at_last = (
         decision_due(lead.submitted_at), add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT))
@@ -47,5 +50,5 @@ def _row(
             "accepted_at_last": accepted_at_last, "is_past_default": accepted_at_last < clock.now(),
             "claim": claim if claim is not None and claim.user_id != user.id else None,
             "is_mine": claim is not None and claim.user_id == user.id,
-            "is_passed_on": is_passed_on,
+            "is_passed_on": is_passed_on, "is_unfunded": is_unfunded,
             "why_not": why_not_yours(lead, user) if is_passed_on or lead.appeal is not None else None}
