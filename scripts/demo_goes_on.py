@@ -61,7 +61,7 @@ def a_ghost_close_is_won(story: Story, lead: str) -> None:
     story.ben.send(dispute, "/escalation")
     link = link_in(story.mail_to("rosa@adeyemi.example", "one question"), "/witness/")
     said = story.rosa.send(link, "/witness/", said="bought", bought_on=story.day.isoformat(), amount="22000")
-    check("You said that you bought" in said.text, f"the witness reads: {said.text[:300]}")
+    check("“Yes, I bought from them.”" in said.text, f"the witness reads: {said.text[:300]}")
     page = story.omar.send(f"/admin{dispute}", "/ruling", outcome="resolved_for_claimant",
                            reason="The buyer says that she bought, when, and for how much.")
     check("$22,000" in page.text, "the ruling did not find the sale as the buyer said")
