@@ -31,12 +31,11 @@ from marketplace.referrals.models import (
     EvidenceFile,
     Lead,
     Moderation,
-    Suppression,
 )
 from marketplace.referrals.queries import consents_of
 from marketplace.referrals.reach import Reach, reach_of, waits_in_words
 from marketplace.referrals.said_bought import BuyersWord, word_of
-from marketplace.referrals.suppression import hash_email
+from marketplace.referrals.suppression import is_suppressed
 from marketplace.referrals.timeline import tell_story
 
 OURS = "A moderator of Fingerpost"
@@ -94,10 +93,6 @@ class Held:
 def tell_held(email: str) -> list[Held]:
     """Newest first."""
     return [_held(lead) for lead in leads_about(email)]
-
-
-def is_suppressed(email: str) -> bool:
-    return db.session.get(Suppression, hash_email(email)) is not None
 
 
 def _held(lead: Lead) -> Held:

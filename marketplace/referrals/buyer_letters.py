@@ -17,12 +17,12 @@ from marketplace.referrals.data_link import data_link
 from marketplace.referrals.given import given_by_yes
 from marketplace.referrals.lawful import promised_in_words, ruling_of
 from marketplace.referrals.letters import last_day_to_answer, say_openly, time_to_answer, to_referrer
-from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Lead, Stage, Suppression
+from marketplace.referrals.models import Buyer, Channel, Consent, ConsentGrant, Lead, Stage
 from marketplace.referrals.naming import name_of
 from marketplace.referrals.queries import consents_of, find_live_grant, taken_back_at
 from marketplace.referrals.reach import Reach, reach_of, waits_in_words
 from marketplace.referrals.reward_words import buyer_share_in_words
-from marketplace.referrals.suppression import hash_email
+from marketplace.referrals.suppression import is_suppressed
 
 HOW = {Channel.EMAIL: "by e-mail", Channel.PHONE: "by phone"}
 BUYER_WHY = ("You get this mail because someone pointed a business at you on Fingerpost. "
@@ -54,7 +54,7 @@ def to_buyer(
 
 def is_never_written_to(buyer: Buyer) -> bool:
     """Never means never, also of good news, and of that very word: it stands on their page."""
-    return buyer.email is not None and db.session.get(Suppression, hash_email(buyer.email)) is not None
+    return buyer.email is not None and is_suppressed(buyer.email)
 
 
 def _about(lead: Lead) -> Name:

@@ -30,6 +30,7 @@ from marketplace.referrals.models import (
 from marketplace.referrals.permissions import may_give_money_back
 from marketplace.referrals.queries import conversions_of, find_conversion
 from marketplace.referrals.reserving import free_what_cannot_be_earned
+from marketplace.referrals.returned import Returned
 from marketplace.referrals.sale_value import SALES, later_parts, parts_of_sale, stands_on
 
 
@@ -126,19 +127,7 @@ def _end_what_followed(lead: Lead, conversion: Conversion, *, by: str) -> None:
     free_what_cannot_be_earned(lead, why="the whole sale was refunded")
 
 
-@dataclass(frozen=True)
-class TakenBack:
-    """What a refund takes back: of the rewards, and of our fee on them. All of it returns to the bounty's funds."""
-
-    reward: Money
-    fee: Money
-
-    @property
-    def to_bounty(self) -> Money:
-        return self.reward + self.fee
-
-
-def preview_clawback(lead: Lead, amount: Money, *, by: User, conversion_id: str | None = None) -> TakenBack:
+def preview_clawback(lead: Lead, amount: Money, *, by: User, conversion_id: str | None = None) -> Returned:
     """What a refund of ``amount`` would take back of all rewards. Refuses what refund_sale would refuse."""
     require(may_give_money_back(by, lead), "record a refund of this sale")
     conversion = _get_conversion(lead, conversion_id)
@@ -148,7 +137,7 @@ def preview_clawback(lead: Lead, amount: Money, *, by: User, conversion_id: str 
     for reward in db.session.scalars(_live_rewards(lowered)):
         back, fee = _due(reward, shares[reward.conversion_id])
         of_reward, of_fee = of_reward + back, of_fee + fee
-    return TakenBack(of_reward, of_fee)
+    return Returned(of_reward, of_fee)
 
 
 def _due(reward: Reward, share: tuple[int, int]) -> tuple[Money, Money]:

@@ -15,6 +15,7 @@ from marketplace.payments.money_out.reversals import standing_of
 from marketplace.referrals import lifecycle
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Clawback, ClawbackState, Lead, Reward, RewardState
+from marketplace.referrals.money_back import fee_entry
 
 ORDER_FEE = "order_fee"  # An entry: our fee on what an admin took of a transfer.
 WHY_PASSED_ON = "It is credited to another referrer."
@@ -72,12 +73,8 @@ def _returned_by_orders(reward: Reward) -> int:
         AuditEvent.subject_id == reward.id, AuditEvent.action == FEE_RETURNED)).all()
     return int(db.session.scalar(select(func.sum(Posting.amount_minor)).join(
         LedgerEntry, LedgerEntry.id == Posting.entry_id).where(
-        LedgerEntry.reference.in_([_entry_of(reward, one) for one in named]), Posting.amount_minor > 0)) or 0
+        LedgerEntry.reference.in_([fee_entry(reward.id, one) for one in named]), Posting.amount_minor > 0)) or 0
     ) if named else 0
-
-
-def _entry_of(reward: Reward, reference: str) -> str:
-    return f"{reward.id}:{reference}:fee"
 
 
 def _funds(reward: Reward) -> Account:
@@ -144,7 +141,7 @@ def return_fee(reference: str, taken_minor: str) -> None:
         return
     lock_funds_of(db.session.get_one(Lead, reward.lead_id))
     reward = db.session.get_one(Reward, reward.id, populate_existing=True, with_for_update={"key_share": True})
-    entry = _entry_of(reward, reference)
+    entry = fee_entry(reward.id, reference)
     if db.session.scalar(select(LedgerEntry.id).where(LedgerEntry.reference == entry)) is not None:
         return
     fee = fee_left(reward)

@@ -127,7 +127,7 @@ def money_back_of(rewards: Iterable[Reward]) -> dict[str, MoneyBack]:
     backs = came_back(one.id for one in several if one.state not in UNRELEASED)
     orders = orders_behind(back for found in backs.values() for back in found)
     unsent = _names_of_unsent(several)
-    entries = _entries([*unsent, *(_fee_name(reward_id, back) for reward_id, found in backs.items()
+    entries = _entries([*unsent, *(fee_entry(reward_id, back.asked_for) for reward_id, found in backs.items()
                                    for back in found if back.asked_for in orders)])
     taken, passed_on = dict[str, list[Taking]](), _passed_on(several)
     for name in unsent.keys() & entries.keys():
@@ -157,7 +157,7 @@ def _of(
     clawbacks = {one.id: one for one in reward.clawbacks}
     takings, fees = [*unsent], {one.id: one.fee_minor for one in reward.clawbacks}
     for back in backs:
-        order, name = orders.get(back.asked_for), _fee_name(reward.id, back)
+        order, name = orders.get(back.asked_for), fee_entry(reward.id, back.asked_for)
         if name in entries:
             fees[name] = entries[name].minor
         takings.append(Taking(back.amount, back.how, back.at, clawbacks.get(back.asked_for), None if order is None else
@@ -185,9 +185,9 @@ def _unsent(clawback: Clawback, entry: _Entry) -> Taking:
     return Taking(Money(minor, clawback.currency), How.UNSENT, entry.at, clawback)
 
 
-def _fee_name(reward_id: str, back: Back) -> str:
-    """The entry with which our fee on what an order took went back."""
-    return f"{reward_id}:{back.asked_for}:fee"
+def fee_entry(reward_id: str, order: str) -> str:
+    """The reference of the entry with which our fee on what an order took goes back."""
+    return f"{reward_id}:{order}:fee"
 
 
 def _entries(names: Collection[str]) -> dict[str, _Entry]:

@@ -12,7 +12,7 @@ from marketplace.referrals.models import Reward
 
 @dataclass(frozen=True)
 class Returned:
-    """What the ledger moved, no more: of a reward that was paid in part, the rest alone."""
+    """Of the reward, and of our fee on it; all of it to the bounty's funds."""
 
     reward: Money
     fee: Money
@@ -23,7 +23,7 @@ class Returned:
 
 
 def returned_among(rewards: Sequence[Reward]) -> dict[str, Returned]:
-    """By reward, of those of which anything went back."""
+    """By reward, of those of which anything went back: what the ledger moved, of one paid in part the rest alone."""
     if not rewards:
         return {}
     ids = [one.id for one in rewards]

@@ -29,6 +29,11 @@ def hash_email(email: str) -> str:
     return keyed_hash("buyer-email", plain_email(email))
 
 
+def is_suppressed(email: str) -> bool:
+    """Whether its owner said never."""
+    return db.session.get(Suppression, hash_email(email)) is not None
+
+
 def hash_phone(phone: str) -> str:
     """``phone`` in E.164 form."""
     return keyed_hash("buyer-phone", phone)

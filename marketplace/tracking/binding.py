@@ -86,11 +86,12 @@ def learn_of_lead(lead: Lead, report: Report, known: Known, *, by: str) -> Bindi
     return binding
 
 
-def let_go(ended: Sequence[Binding]) -> None:
+def let_go(ended: Sequence[Binding], report: Report, *, by: str) -> None:
     """Of leads that are over: whoever is bound by them may be bound by others."""
     for one in ended:
         one.customer_hash = one.email_hash = None
         db.session.execute(delete(BindingClick).where(BindingClick.binding_id == one.id))
+        audit.record("customer.let_go", one.id, by=by, lead=one.lead_id, report=report.id)
     db.session.flush()  # Before they are another's: each is one customer's alone.
 
 

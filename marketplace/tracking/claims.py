@@ -124,7 +124,7 @@ def _is_customer_claimed(report: Report) -> bool:
 def _bind(report: Report, lead: Lead) -> None:
     """From now on they are whoever's won the claim, unless somebody bound them meanwhile."""
     if report.customer_hash or report.email_hash:
-        let_go(resolve(report).known.ended)
+        let_go(resolve(report).known.ended, report, by=audit.SYSTEM)
         bound = db.session.scalar(insert_unless_there(Binding, Binding.id), {
             "business_id": report.business_id, "email_hash": report.email_hash,
             "customer_hash": own_id(report.customer_hash, report.click_hash),
@@ -133,3 +133,4 @@ def _bind(report: Report, lead: Lead) -> None:
         if bound is not None:
             report.binding_id = bound  # Whoever is credited anew has the customer with it.
             keep_click(bound, report)
+            audit.record("customer.bound", bound, by=audit.SYSTEM, lead=lead.id, report=report.id)

@@ -179,7 +179,7 @@ def _credit(report: Report, found: Found | None, *, by: str) -> None:
 
 
 def _lead_for(report: Report, found: Found, *, by: str) -> Lead:
-    let_go(found.known.ended)
+    let_go(found.known.ended, report, by=by)
     if found.lead is not None:
         learned = learn_of_lead(found.lead, report, found.known, by=by)
         report.binding_id = learned.id if learned else report.binding_id

@@ -11,7 +11,7 @@ from marketplace.foundation.errors import Invalid
 from marketplace.foundation.money import Money
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
-from marketplace.privacy.buyer_view import as_json, is_suppressed
+from marketplace.privacy.buyer_view import as_json
 from marketplace.referrals.asking import MAILED, PASSED_ON, buyer_link
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.consent import AlreadyAnswered, say_never, withdraw_consent
@@ -38,6 +38,7 @@ from marketplace.referrals.models import (
     Lead,
     WitnessSaid,
 )
+from marketplace.referrals.suppression import is_suppressed
 from marketplace.referrals.timeline import tell_story
 from marketplace.tracking.buyers_word import deny_word, say_bought
 from marketplace.tracking.models import Report, ReportState

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from marketplace.bounties.models import Bounty, Happening, RewardKind
 from marketplace.foundation import clock as time
+from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
 from marketplace.identity.models import User
@@ -99,6 +100,8 @@ def test_who_wins_a_claim_has_the_customer_also_where_a_lead_that_is_over_had_bo
     work()
     assert live_rewards() == [(ana.id, 100_000)]
     assert report(bounty.business, external_id="order-2", customer="cus_1").reason == "first_sale_only"
+    trail = db.session.scalars(select(AuditEvent).where(AuditEvent.action.startswith("customer.")).order_by(AuditEvent.id))
+    assert [one.action for one in trail] == ["customer.bound", "customer.let_go", "customer.bound"]
 
 
 def test_a_claim_that_fails_gives_the_order_to_whom_another_way_names(bounty, people, work):

@@ -11,7 +11,7 @@ from marketplace.foundation.errors import Conflict, DomainError
 from marketplace.foundation.fields import EmailAddress, clean_text
 from marketplace.foundation.limits import DRAWING, GUESSING, GUESSING_ONE, WRITING, account_tried, limiter
 from marketplace.foundation.web import Form
-from marketplace.privacy.buyer_view import as_json, as_sheet, is_suppressed, tell_held, until_in_words
+from marketplace.privacy.buyer_view import as_json, as_sheet, tell_held, until_in_words
 from marketplace.privacy.buyers import (
     ask_data_link,
     erase_buyer,
@@ -25,6 +25,7 @@ from marketplace.referrals.data_link import read_data_link
 from marketplace.referrals.evidence_files import get_file
 from marketplace.referrals.models import FileKind
 from marketplace.referrals.private_pages import answer_with
+from marketplace.referrals.suppression import is_suppressed
 
 bp = Blueprint("your_data", __name__, url_prefix="/your-data")
 

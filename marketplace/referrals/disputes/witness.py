@@ -24,12 +24,11 @@ from marketplace.referrals.models import (
     DisputeSide,
     DisputeStatement,
     Lead,
-    Suppression,
     WitnessAnswer,
     WitnessSaid,
 )
 from marketplace.referrals.queries import find_live_grant
-from marketplace.referrals.suppression import hash_email
+from marketplace.referrals.suppression import is_suppressed
 
 MOST_CORRECTIONS = 3
 INSTEAD = "This instead of what I answered first: "  # How a correction begins; then their own words.
@@ -74,7 +73,7 @@ def may_be_mailed(lead: Lead) -> bool:
     buyer = db.session.get_one(Buyer, lead.buyer_id)
     if not buyer.email or not is_open_to_business(lead, find_live_grant(lead)):
         return False
-    return db.session.get(Suppression, hash_email(buyer.email)) is None
+    return not is_suppressed(buyer.email)
 
 
 def witness_link(dispute: Dispute, *, is_mailed: bool) -> str:
