@@ -151,26 +151,19 @@ class Stage:
 
 
 @pytest.fixture(scope="session")
-def _product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Product]]:
-    """Kept for the run; one by each name, as two stories must not meet."""
+def _product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """Kept for the run: to start it takes as long as most of what is looked at in it."""
     said: list[str] = []
-    running: dict[str, Product] = {}
-    with contextlib.ExitStack() as stop:
-        def start(name: str) -> Product:
-            if name not in running:
-                folder = tmp_path_factory.mktemp(f"product-{name}")
-                running[name] = stop.enter_context(started(folder, free_port(), say=said.append))
-            return running[name]
-        yield start
+    with started(tmp_path_factory.mktemp("product"), free_port(), say=said.append) as product:
+        yield product
     assert not [line for line in said if "Traceback" in line], "\n".join(said)
 
 
 @pytest.fixture
-def stage(chromium: Chromium, _product: Callable[[str], Product], request: pytest.FixtureRequest) -> Iterator[Stage]:
-    """`stage.window("phone")`; asked by a name, the product that runs under it."""
-    name = getattr(request, "param", "desk")
+def stage(chromium: Chromium, _product: Product) -> Iterator[Stage]:
+    """`stage.window("phone")`"""
     with contextlib.ExitStack() as contexts:
-        stage = Stage(_product(name), chromium, contexts)
+        stage = Stage(_product, chromium, contexts)
         yield stage
         complaints = [complaint for window in stage.windows for complaint in window.complaints]
     assert not complaints, "\n".join(complaints)

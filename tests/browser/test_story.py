@@ -6,8 +6,6 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.browser.window import SCREENS, Window
 
 if TYPE_CHECKING:
@@ -34,7 +32,6 @@ class Story:
         self.stage.product.move_clock(days * DAY)
 
 
-@pytest.mark.parametrize("stage", ["story"], indirect=True)
 def test_david_is_introduced_and_ana_is_paid(stage: "Stage") -> None:
     for old in (*SCREENS.glob("phone-*.png"), *SCREENS.glob("desk-*.png")):
         old.unlink()

@@ -1,12 +1,10 @@
 """What else happens to David and his friends: a second referrer, an appeal, a yes taken back, a ghost close, a no.
 
-One play, after the main story's, on the product of the phone: whoever works at a desk sits at one.
+One play, after the main story's and on its product: whoever works at a desk sits at one.
 """
 import re
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
-
-import pytest
 
 from tests.browser.window import SCREENS, Window
 
@@ -41,7 +39,6 @@ class Story:
         return (datetime.now(UTC) + timedelta(seconds=moved)).date()
 
 
-@pytest.mark.parametrize("stage", ["story"], indirect=True)
 def test_the_story_goes_on(stage: "Stage") -> None:
     for old in SCREENS.glob("more-*.png"):
         old.unlink()

@@ -1,31 +1,28 @@
 """The core of the story in a browser that runs no script: sign in, point, accept, say yes."""
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Stage
 
-POST = "/dev/blog/thinking-about-solar"
-QUOTE = "solar"
+TOLD = "We would like to have solar panels on our house in Austin before the summer. Whom should we ask?"  # No post of the stories'.
 
 
 def test_pointing_accepting_and_the_buyers_yes_need_no_script(stage: "Stage") -> None:
     ana, mona, david = (stage.window("phone", script=False) for _ in range(3))
     ana.sign_in("ana@example.com")
-    ana.open(POST)
-    post, quote = ana.page.url, first_sentence_with(QUOTE, ana.page.locator("article").inner_text())
-    ana.open(f"/bounties?url={post}")
+    ana.open("/bounties")
     ana.follow("Someone asking about solar for their house")
     ana.follow("Point at a buyer")
-    ana.fill(quote=quote, acquaintance="online", how_known="I have read his blog for years.")
+    ana.page.get_by_text("No address, or one that asks to sign in?").click()
+    ana.fill(text=TOLD, quote=TOLD, acquaintance="online", how_known="I have read his blog for years.")
     ana.press("Point at this buyer")
-    ana.says_in_time("word for word")
+    ana.says(TOLD)
     lead = ana.page.url.split("?")[0]
     ana.keeps_to_the_rules("without script: the lead")
 
     mona.sign_in("mona@example.com")
     mona.open(lead)
-    mona.says(quote)
+    mona.says(TOLD)
     mona.press("Accept")
     mona.says("Accepted")
     mona.keeps_to_the_rules("without script: the case")
@@ -43,7 +40,3 @@ def test_pointing_accepting_and_the_buyers_yes_need_no_script(stage: "Stage") ->
 
     ana.open(lead)
     ana.says("Buyer said yes")
-
-
-def first_sentence_with(word: str, text: str) -> str:
-    return next(sentence for sentence in re.split(r"(?<=[.!?])\s+", text) if word in sentence and len(sentence) > 30)
