@@ -1,4 +1,5 @@
 """The database session, the model base class, and the one place that commits."""
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -283,7 +284,8 @@ def init_app(app: Flask, database_url: str) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """Writers queue up at once; readers take no lock at all."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")
+    driver: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
+    driver.execute("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")
 
 
 @event.listens_for(SessionWithRows, "after_soft_rollback")

@@ -80,14 +80,15 @@ PROMISES = insert(rows_of(OutboxMessage))
 OF_KEY = select(OutboxMessage.id).where(OutboxMessage.key == bindparam("key"))
 _COLUMNS = rows_of(OutboxMessage).c
 _NEXT = (
-    select(_COLUMNS.id, _COLUMNS.job, _COLUMNS.arguments, _COLUMNS.attempts)
+    select(_COLUMNS.id)
     .where(_COLUMNS.done_at.is_(None), _COLUMNS.dead_at.is_(None), _COLUMNS.due_at <= bindparam("now"),
            _COLUMNS.leased_until.is_(None) | (_COLUMNS.leased_until <= bindparam("now")))
     .order_by(_COLUMNS.due_at, _COLUMNS.id).limit(1).with_for_update(skip_locked=True))
-_CHANGE = update(rows_of(OutboxMessage)).where(_COLUMNS.id == bindparam("of"))
-_LEASE = _CHANGE.values(
-    attempts=bindparam("attempt"), leased_until=bindparam("until"), version=_COLUMNS.version + 1)
-_TICK = _CHANGE.where(_COLUMNS.attempts == bindparam("attempt")).values(
+_CHANGE = update(rows_of(OutboxMessage))
+_LEASE = _CHANGE.where(_COLUMNS.id == _NEXT.scalar_subquery()).values(
+    attempts=_COLUMNS.attempts + 1, leased_until=bindparam("until"), version=_COLUMNS.version + 1,
+).returning(_COLUMNS.id, _COLUMNS.job, _COLUMNS.arguments, _COLUMNS.attempts)
+_TICK = _CHANGE.where(_COLUMNS.id == bindparam("of"), _COLUMNS.attempts == bindparam("attempt")).values(
     done_at=bindparam("now"), leased_until=null(), last_error=null(), version=_COLUMNS.version + 1)
 
 
@@ -156,11 +157,8 @@ def _claim() -> tuple[str, str, dict[str, Any], int] | None:
     """Id, job, arguments, and which attempt it is."""
     now = clock.now()
     with transaction():
-        row = facts(_NEXT, {"now": now}).first()
-        if row is None:
-            return None
-        facts(_LEASE, {"of": row.id, "attempt": row.attempts + 1, "until": now + LEASE})
-        return row.id, row.job, row.arguments, row.attempts + 1
+        row = facts(_LEASE, {"now": now, "until": now + LEASE}).first()
+    return row and (row.id, row.job, row.arguments, row.attempts)
 
 
 def _do(job: Callable[..., None] | Errand, arguments: dict[str, Any], message_id: str, attempt: int) -> None:

@@ -6,7 +6,21 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, collate, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    case,
+    collate,
+    func,
+    literal_column,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+)
+from sqlalchemy.orm import InstrumentedAttribute
 
 from marketplace.foundation.db import db
 from marketplace.payments.models import (
@@ -32,10 +46,20 @@ from marketplace.payments.models import (
 
 Found = Iterable[Sequence[Any]]
 Read = Select[*tuple[Any, ...]]
+Column = ColumnElement[Any] | InstrumentedAttribute[Any]
 SUM = func.sum(Posting.amount_minor)
 AT_ONCE = 1_000  # Rows in memory, however many there are.
 OF_ENTRY = (select(Posting.entry_id, SUM).join(LedgerAccount, LedgerAccount.id == Posting.account_id)
             .group_by(Posting.entry_id))
+NAMES: dict[str, str] = {
+    AccountKind.IN_TRANSIT: "I13 transfer and its account",
+    AccountKind.REFUNDING: "I13 refund and its account",
+    AccountKind.PAYABLE: "I13 payable and its account",
+    AccountKind.DISPUTED: "I13 chargeback and what is frozen",
+    AccountKind.OWED_BY_BUSINESS: "I13 debt and what is owed",
+    AccountKind.CLAWBACK_DUE: "I13 reversal and what is due",
+    AccountKind.RECEIVABLE: "I13 reversal and what is receivable",
+}
 SEVERAL = func.min(LedgerAccount.currency) != func.max(LedgerAccount.currency)
 
 
@@ -49,7 +73,7 @@ def find_broken() -> Iterator[tuple[str, Sequence[Any]]]:
     db.session.flush()
     # Of small books each answer comes whole: streaming it takes four questions to the server instead of one.
     options = {"yield_per": AT_ONCE} if _read(select(LedgerEntry.id).limit(1).offset(AT_ONCE)).first() else {}
-    looks, owned = _statements(db.engine.dialect.name)
+    looks, held, said = _statements(db.engine.dialect.name)
     for name, broken in looks:
         for row in _read(broken, options):
             yield name, row
@@ -57,9 +81,7 @@ def find_broken() -> Iterator[tuple[str, Sequence[Any]]]:
     for entry_id, _ in _read(of_several, options):
         for row in _read(of_one, options, entry_id=entry_id):
             yield "I1 entry does not sum to zero", row
-    for name, held, said in owned:
-        for row in _differing(_read(held, options), _read(said, options)):
-            yield name, row
+    yield from _differing(_read(held, options), _read(said, options))
 
 
 def _read(statement: Read, options: dict[str, int] | None = None, **given: str) -> Any:
@@ -67,9 +89,9 @@ def _read(statement: Read, options: dict[str, int] | None = None, **given: str) 
 
 
 @cache
-def _statements(dialect: str) -> tuple[list[tuple[str, Read]], list[tuple[str, Read, Read]]]:
+def _statements(dialect: str) -> tuple[list[tuple[str, Read]], Read, Read]:
     """Made once: to make them takes longer than to read small books."""
-    return list(_looks()), list(_owners(dialect))
+    return list(_looks()), *_owners("C" if dialect == "postgresql" else "BINARY")  # As Python sorts.
 
 
 def _looks() -> Iterator[tuple[str, Read]]:
@@ -119,37 +141,34 @@ def _wrong_links() -> Read:
     return select(chain.c.account_id, chain.c.seq).where(chain.c.running != chain.c.balance_after_minor)
 
 
-def _owners(dialect: str) -> Iterator[tuple[str, Read, Read]]:
-    """I13: what an owner's account holds, and what the owner's row says. Accounts that hold nothing are left out."""
-    def sides(kind: AccountKind, rows: Read) -> tuple[Read, Read]:
-        collation = "C" if dialect == "postgresql" else "BINARY"  # As Python sorts.
-        held = (select(LedgerAccount.owner_id, SUM).join(Posting, Posting.account_id == LedgerAccount.id)
-                .where(LedgerAccount.kind == kind).group_by(LedgerAccount.owner_id).having(SUM != 0)
-                .order_by(collate(LedgerAccount.owner_id, collation)))
-        return held, rows.order_by(collate(rows.selected_columns[0], collation))
+def _owners(collation: str) -> tuple[Read, Read]:
+    """I13: what the owners' accounts hold, and what the owners' rows say. Accounts that hold nothing are left out."""
+    kind = type_coerce(LedgerAccount.kind, Text)
+    held = (select(kind, LedgerAccount.owner_id, SUM).join(Posting, Posting.account_id == LedgerAccount.id)
+            .where(LedgerAccount.kind.in_(NAMES)).group_by(LedgerAccount.kind, LedgerAccount.owner_id).having(SUM != 0)
+            .order_by(collate(kind, collation), collate(LedgerAccount.owner_id, collation)))
+    said = union_all(*_rows_of_owners()).subquery()
+    return held, select(said).order_by(*(collate(one, collation) for one in said.c[:2]))
 
-    on_its_way = (TransferState.REQUESTED, TransferState.SENDING)
-    yield "I13 transfer and its account", *sides(
-        AccountKind.IN_TRANSIT,
-        select(Transfer.id, Transfer.amount_minor).where(Transfer.state.in_(on_its_way)))
-    yield "I13 refund and its account", *sides(
-        AccountKind.REFUNDING,
-        select(Refund.id, Refund.amount_minor).where(Refund.state.in_((RefundState.REQUESTED, RefundState.SENDING))))
-    yield "I13 payable and its account", *sides(
-        AccountKind.PAYABLE,
-        select(Payable.id, Payable.amount_minor).where(Payable.state == PayableState.OWED, Payable.amount_minor > 0))
-    yield "I13 chargeback and what is frozen", *sides(
-        AccountKind.DISPUTED, select(Chargeback.id, Chargeback.frozen_minor).where(Chargeback.frozen_minor != 0))
-    yield "I13 debt and what is owed", *sides(
-        AccountKind.OWED_BY_BUSINESS,
-        select(BusinessDebt.id, -BusinessDebt.owed_minor).where(BusinessDebt.owed_minor != 0))
+
+def _rows_of_owners() -> Iterator[Read]:
+    def rows(kind: AccountKind, owner: Column, minor: Column, *where: ColumnElement[bool]) -> Read:
+        return select(literal_column(f"'{kind}'", Text).label("kind"), owner.label("owner"), minor).where(*where)
+
+    on_its_way = Transfer.state.in_((TransferState.REQUESTED, TransferState.SENDING))
+    yield rows(AccountKind.IN_TRANSIT, Transfer.id, Transfer.amount_minor, on_its_way)
+    going_back = Refund.state.in_((RefundState.REQUESTED, RefundState.SENDING))
+    yield rows(AccountKind.REFUNDING, Refund.id, Refund.amount_minor, going_back)
+    owed = Payable.state == PayableState.OWED
+    yield rows(AccountKind.PAYABLE, Payable.id, Payable.amount_minor, owed, Payable.amount_minor > 0)
+    frozen = Chargeback.frozen_minor
+    yield rows(AccountKind.DISPUTED, Chargeback.id, frozen, frozen != 0)
+    yield rows(AccountKind.OWED_BY_BUSINESS, BusinessDebt.id, -BusinessDebt.owed_minor, BusinessDebt.owed_minor != 0)
     left = TransferReversal.amount_minor - TransferReversal.netted_minor
-    owed_back = select(TransferReversal.id, left).where(
-        TransferReversal.state.in_((ReversalState.OUTSTANDING, ReversalState.SENDING)),
-        TransferReversal.failure_code.is_not(None))
-    yield "I13 reversal and what is due", *sides(AccountKind.CLAWBACK_DUE, owed_back)
-    yield "I13 reversal and what is receivable", *sides(
-        AccountKind.RECEIVABLE, owed_back.with_only_columns(TransferReversal.id, -left))
+    due = (TransferReversal.state.in_((ReversalState.OUTSTANDING, ReversalState.SENDING)),
+           TransferReversal.failure_code.is_not(None))
+    yield rows(AccountKind.CLAWBACK_DUE, TransferReversal.id, left, *due)
+    yield rows(AccountKind.RECEIVABLE, TransferReversal.id, -left, *due)
 
 
 def _wrong_chargebacks() -> Read:
@@ -169,11 +188,11 @@ def _wrong_chargebacks() -> Read:
             .where(or_(rest != right, Chargeback.withdrawn_minor != moved)))
 
 
-def _differing(held: Found, said: Found) -> Found:
-    """Two lists in the order of their owners, read side by side."""
-    sides = merge(((owner, "held", int(minor)) for owner, minor in held),
-                  ((owner, "said", int(minor)) for owner, minor in said), key=itemgetter(0))
-    for owner, found in groupby(sides, key=itemgetter(0)):
-        minor = {side: worth for _, side, worth in found}
+def _differing(held: Found, said: Found) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Two lists in the order of their kinds and owners, read side by side."""
+    sides = merge(((kind, owner, "held", int(minor)) for kind, owner, minor in held),
+                  ((kind, owner, "said", int(minor)) for kind, owner, minor in said), key=itemgetter(0, 1))
+    for (kind, owner), found in groupby(sides, key=itemgetter(0, 1)):
+        minor = {side: worth for *_, side, worth in found}
         if minor.get("held", 0) != minor.get("said", 0):
-            yield owner, minor.get("said", 0), minor.get("held", 0)
+            yield NAMES[kind], (owner, minor.get("said", 0), minor.get("held", 0))

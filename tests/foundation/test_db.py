@@ -1,4 +1,6 @@
 """One transaction round each change, times with a zone, and rules that the database itself keeps."""
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -235,20 +237,16 @@ def test_sqlite_is_prepared_for_money(app):
 
 @pytest.mark.database("sqlite")
 def test_only_writers_take_the_write_lock(app):
-    begun: list[str] = []
-
-    def note(connection: object, cursor: object, statement: str, *details: object) -> None:
-        if statement.startswith("BEGIN"):
-            begun.append(statement)
-    event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        finish_reading()
+    finish_reading()
+    other = sqlite3.connect(db.engine.url.database or "", timeout=0, isolation_level=None)
+    with contextlib.closing(other):
         count()
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
         with transaction():
-            db.session.add(event_row())
-    finally:
-        event.remove(db.engine, "before_cursor_execute", note)
-    assert begun == ["BEGIN", "BEGIN IMMEDIATE"]
+            count()
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("BEGIN IMMEDIATE")
 
 
 @pytest.mark.database("postgresql")

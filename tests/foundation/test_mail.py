@@ -214,7 +214,7 @@ def test_a_mail_goes_out_by_smtp() -> None:
         mail.send(INVITATION, dedupe_id="job_1")
     [(_, envelope)] = inbox.envelopes
     assert envelope.mail_from == "hello@fingerpost.example" and envelope.rcpt_tos == ["david@example.org"]
-    received = mail.message_from_bytes(envelope.content, policy=mail.default)
+    received = mail.message_from_bytes(envelope.content, policy=mail.POLICY)
     assert received["Subject"] == INVITATION.subject
     assert received.get_body(("plain",)).get_content().replace("\r\n", "\n") == INVITATION.text
     assert received.get_body(("html",)).get_content().replace("\r\n", "\n") == INVITATION.html
