@@ -12,6 +12,7 @@ from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.outbox import OutboxMessage
+from marketplace.foundation.show import day_in_words
 from marketplace.foundation.states import IllegalMove
 from marketplace.identity.models import MemberRole, User
 from marketplace.payments.ledger_checks import check_ledger
@@ -48,6 +49,7 @@ from marketplace.referrals.models import (
     RewardState,
 )
 from marketplace.referrals.money_back import money_back_of
+from marketplace.referrals.naming import name_of, number_of
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.queries import get_reward, rewards_of_lead
 from marketplace.referrals.reward_schemas import RewardOutput
@@ -481,8 +483,13 @@ class TestTransfer:
         work()
         assert holds(AccountKind.FUNDS, paid.bounty_id) == 105_000 + 20_000 + 1_000
         assert holds(AccountKind.PLATFORM_FEES, PLATFORM) == 4_000
-        told = body_of(mailbox.last_to(wes.email))
-        assert "$200" in told and "our fee on it too" in told and "The wrong Ana" not in told
+        mails, day = [mailbox.last_to(one.email) for one in (wes, ana)], day_in_words(clock.now())
+        told, hers = (" ".join(body_of(mail).split()) for mail in mails)
+        assert f"On {day} an admin took back $200 of $1,000 that was paid for the sale. It returns to the bounty’s funds as" in told
+        assert "Of our fee $10 went there at once." in told and "The wrong Ana" not in told
+        assert f"On {day} an admin took back $200 of $1,000 that you were paid for the sale." in hers and "The wrong Ana" in hers
+        for mail, reader in zip(mails, (Audience.BUSINESS, Audience.REFERRER), strict=True):
+            assert number_of(paid.id) in mail["Subject"] and f"About: {name_of(paid, reader)}" in " ".join(body_of(mail).split())
         told = words_of(as_user(ana).page(f"/leads/{paid.id}"))
         assert "An admin took back $200 of what was sent. Why: The wrong Ana" in told
         assert "The admin’s reason: The wrong Ana" in words_of(as_user(ana).page("/rewards"))
@@ -610,7 +617,7 @@ class TestTransfer:
             do(return_fee, f"{order.id}:{the(Reward).id}", taken_minor=str(cents))  # Done twice.
         assert (holds(AccountKind.FUNDS, paid.bounty_id), holds(AccountKind.PLATFORM_FEES, PLATFORM)) == (210_000, 0)
 
-    def test_what_an_admin_took_back_of_a_closed_bounty_goes_back_to_its_card(self, paid, mona, wes, work):
+    def test_what_an_admin_took_back_of_a_closed_bounty_goes_back_to_its_card(self, paid, mona, wes, work, mailbox):
         do(close_bounty, paid.bounty, by=wes)
         work()
         assert [refund.amount for refund in db.session.query(Refund)] == [usd(105_000)]
@@ -618,6 +625,8 @@ class TestTransfer:
         work()
         end_reading()
         assert sum(refund.amount_minor for refund in db.session.query(Refund)) == 105_000 + 100_000 + 5_000
+        [told] = [body_of(mail) for mail in mailbox.to(wes.email) if what(mail) == "A reward that you paid for is taken back"]
+        assert "It goes back to the card that paid as soon as Stripe has it, for the bounty is closed." in " ".join(told.split())
 
 
 def test_a_transfer_that_did_not_go_through_gives_the_reward_back(lead, ana, work, later):
