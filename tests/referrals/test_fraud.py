@@ -894,7 +894,7 @@ class TestBeforeADecision:
         assert say(insider, Audience.REFERRER) == f"A person looks at it first by {due}. It is not accepted by itself before."
         assert "no clock accepts it" in page_for(as_user(mona), insider)
         for promise in ("/fairness", f"/bounties/{insider.bounty_id}/terms/1"):
-            assert "accepted, unless signs of fraud hold it until a person has looked" in words_of(as_user(ana).page(promise))
+            assert "hold it until a person has looked, or it waits for" in words_of(as_user(ana).page(promise))
         page = as_user(mona).page("/moderation")
         queue = words_of(page)
         assert "no clock accepts it" in queue and "accepted automatically in" not in queue
