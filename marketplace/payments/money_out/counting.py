@@ -26,7 +26,8 @@ REASONS = {
     "one_open": "An earlier transfer is still on its way",
     "refused_lately": "Stripe refused a short while ago: tried again later",
     "changed": "More is owed now than was approved: goes with the next batch",
-    "nothing_left": "Taken back, stopped or sent since the batch was counted",
+    "nothing_left": "Taken back or stopped since the batch was counted",
+    "sent_apart": "Sent since the batch was counted, in a transfer of its own",
 }
 
 
