@@ -556,6 +556,7 @@ class TestWordsForEveryReader:
         assert "It is your turn" not in business and day_in_words(held_until) not in business
         hers = page_for(as_user(ana), own_device)
         assert "It is your turn" in hers and "Read it, and appeal" in hers and f"takes effect on {until}" in hers
+        assert hers.count("See it differently?") == 1 and "Or is something else not so?" in hers
         assert say(own_device, Audience.BUYER) == say_without_case(own_device, Audience.BUYER)
 
     def test_proven_after_it_was_sold(self, own_device, bounty, ana, wes, mona, as_user, anonymous, work, later):
