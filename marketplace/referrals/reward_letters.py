@@ -16,6 +16,7 @@ from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.buyer_letters import is_never_written_to, to_buyer
 from marketplace.referrals.fraud.cases import find_case
+from marketplace.referrals.going_out import goes_out_in_words
 from marketplace.referrals.holds import why_held
 from marketplace.referrals.letters import to_business, to_referrer
 from marketplace.referrals.models import (
@@ -94,8 +95,8 @@ def _out_of(reward: Reward) -> str:
 
 def reward_released(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
-    return to_whose_it_is(reward, lead, "Your reward is released",
-                           f"{show_money(reward.net)} goes to your Stripe account with the next transfer.")
+    return to_whose_it_is(reward, lead, "Your reward is released", f"{show_money(reward.net)} is released. "
+                          f"{goes_out_in_words(reward, lead)}")
 
 
 def reward_paid(reward_id: str) -> list[Mail]:
@@ -105,7 +106,7 @@ def reward_paid(reward_id: str) -> list[Mail]:
     rest = [f"{show_money(waits)} of it waits for a dispute, or for the next transfer."] if waits.minor else []
     return to_whose_it_is(
         reward, lead, "Your reward was paid", f"{show_money(reward.net - waits)} is in your Stripe account. "
-        "Stripe pays it out to your bank from there.", *rest)
+        "Stripe pays it out to your bank from there; your pages at Stripe say on which day.", *rest)
 
 
 def _why_waits(reward: Reward) -> str | None:
@@ -129,7 +130,8 @@ def reward_thawed(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
     return [] if _why_waits(reward) else to_whose_it_is(
         reward, lead, "Your reward goes on",
-        f"The payment behind it is settled: {show_money(reward.net)} are no longer on hold.")
+        f"The payment behind it is settled: {show_money(reward.net)} are no longer on hold. "
+        f"{goes_out_in_words(reward, lead)}")
 
 
 def reward_unpaid(reward_id: str) -> list[Mail]:

@@ -27,10 +27,12 @@ from marketplace.payments.models import (
     Transfer,
     TransferReversal,
 )
+from marketplace.payments.money_out.batches import next_batch_at
 from marketplace.payments.money_out.netting import net_everything
 from marketplace.payments.money_out.orders import ask_reversal, ask_write_off
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.money_out.transfers import request_transfers
+from marketplace.referrals import going_out
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, preview_clawback, refund_sale
 from marketplace.referrals.clawing_back import note_reversal, return_fee
@@ -157,7 +159,7 @@ class TestEarning:
 
 
 class TestHolding:
-    def test_a_reward_is_released_when_its_time_is_over(self, lead, ana, work, later):
+    def test_a_reward_is_released_when_its_time_is_over(self, lead, ana, work, later, mailbox, monkeypatch):
         win(lead)
         later(days=29, hours=23)
         work()
@@ -168,6 +170,11 @@ class TestHolding:
         assert reward.state is RewardState.PAYABLE
         assert (holds(AccountKind.PAYABLE, reward.id), holds(AccountKind.PLATFORM_FEES, "platform")) == (100_000, 5_000)
         assert db.session.get_one(Payable, reward.id).amount == usd(100_000)
+        assert "$1,000 is released. It goes out once your Stripe account is ready" in " ".join(body_of(mailbox.last_to(ana.email)).split())
+        for why, says in ((None, f"with the next transfers, on {day_in_words(next_batch_at())} at the latest."),
+                          ("below_minimum", "once at least $10 from Westside Auto waits for you.")):
+            monkeypatch.setattr(going_out, "why_left_out", lambda payable, why=why: why)
+            assert says in going_out.goes_out_in_words(reward, lead)
 
     def test_without_a_return_period_it_is_released_at_once(self, westside, work, later):
         sold(make_bounty(westside, is_live=True, hold_days=0))
@@ -396,6 +403,8 @@ class TestTransfer:
         steps = [action for action in actions_on(the(Reward).id) if action.startswith("reward.")]
         assert steps == ["reward.pending", "reward.payable", "reward.scheduled", "reward.paid"]
         assert "was paid" in str(mailbox.last_to(ana.email)["Subject"])
+        [told] = [" ".join(body_of(mail).split()) for mail in mailbox.to(ana.email) if what(mail) == "Your reward is released"]
+        assert "$1,000 is released. It is on its way to your Stripe account." in told
 
     def test_news_of_a_transfer_twice_changes_nothing(self, paid):
         transfer = the(Transfer)
