@@ -38,7 +38,8 @@ def batch_done(batch_id: str) -> list[Mail]:
     batch = db.session.get_one(TransferBatch, batch_id)
     asker = db.session.get(User, batch.asked_by)
     sums = " and ".join(show_money(total) for total in totals_of(batch, LineState.REQUESTED))
-    says = f"Transfers of {sums} are on their way." if sums else "Nothing was left to send when it ran. Its page says why."
+    says = (f"Transfers of {sums} are on their way." if sums
+            else "Nothing was left to send when it ran. Its page says why.")
     return [] if asker is None or asker.closed_at else [compose(
         asker.email, "Your batch of transfers is done", says, name=asker.name,
         action=("See the batch", public_url(f"/admin/transfers/batches/{batch.id}")))]
