@@ -44,6 +44,7 @@ from marketplace.referrals.fraud import signals as fraud_signals
 from marketplace.referrals.fraud.letters import LETTERS as FRAUD_LETTERS
 from marketplace.referrals.fraud.scoring import look_at_owed, look_at_rewards
 from marketplace.referrals.letters import LETTERS as REFERRALS_LETTERS
+from marketplace.referrals.order_letters import LETTERS as ORDER_LETTERS
 from marketplace.referrals.reward_letters import LETTERS as REWARD_LETTERS
 from marketplace.tracking import buyers_word, claims, domains, retrying, taking_in
 from marketplace.tracking.business_stripe import handling as business_stripe
@@ -55,7 +56,7 @@ from marketplace.tracking.uploads.letters import LETTERS as UPLOAD_LETTERS
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     **IDENTITY_LETTERS, **BOUNTIES_LETTERS, **REFERRALS_LETTERS, **BUYER_LETTERS, **REWARD_LETTERS, **PAYEE_LETTERS,
     **TRANSFER_LETTERS, **CLAIM_LETTERS, **DISPUTES_LETTERS, **BOOKS_LETTERS, **FRAUD_LETTERS, **PRIVACY_LETTERS,
-    **DESK_LETTERS, **WEBHOOK_LETTERS, **REPORT_LETTERS, **PARTNER_LETTERS, **UPLOAD_LETTERS,
+    **DESK_LETTERS, **ORDER_LETTERS, **WEBHOOK_LETTERS, **REPORT_LETTERS, **PARTNER_LETTERS, **UPLOAD_LETTERS,
 }
 
 

@@ -194,6 +194,7 @@ def resume_when_funded(bounty_id: str) -> None:
     if can_fund_one_more(bounty):
         lifecycle.move(bounty, BountyState.LIVE, by=audit.SYSTEM, reason="funded again")
         bounty.paused_because = None
+        outbox.promise("send_letter", letter="leads_have_funds", bounty_id=bounty.id)
     else:
         outbox.promise("top_up_bounty", bounty_id=bounty.id)
 

@@ -3,7 +3,7 @@ from sqlalchemy import func, select
 
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.publishing import note_funds_came_free
-from marketplace.foundation import audit
+from marketplace.foundation import audit, outbox
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money
@@ -134,7 +134,7 @@ def note_reversal(reference: str) -> None:
 def return_fee(reference: str, taken_minor: str) -> None:
     """Job, promised by payments when an admin takes so much of a transfer ("order:payable"): the fee on it goes back.
 
-    At once, as with a clawback; all that is left of it with the last of the reward.
+    At once, as with a clawback; all that is left of it with the last of the reward. Then both sides are told of it.
     """
     reward = _taken_by_order(reference)
     if reward is None:
@@ -147,6 +147,9 @@ def return_fee(reference: str, taken_minor: str) -> None:
     fee = fee_left(reward)
     if payables.left_of_all(reward.id).minor:
         fee = min(fee, reward.fee.part(int(taken_minor), reward.amount_minor))
+    outbox.promise(
+        "send_letter", key=f"taken_by_order:{reference}", letter="reward_taken_by_order", reward_id=reward.id,
+        order_id=reference.partition(":")[0], taken_minor=taken_minor, fee_minor=str(fee.minor))
     if not fee.minor:
         return
     _give_fee(fee, _funds(reward), kind=ORDER_FEE, reference=entry)

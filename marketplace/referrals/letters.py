@@ -8,6 +8,8 @@ from sqlalchemy import select
 
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.publishing import OUT_OF_FUNDS
+from marketplace.foundation import audit
+from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import compose, public_url
 from marketplace.foundation.mail import Mail
@@ -19,6 +21,7 @@ from marketplace.referrals.audience import Audience
 from marketplace.referrals.contact import is_open_to_business
 from marketplace.referrals.disclosure import disclosure_of
 from marketplace.referrals.fraud.words import cases_of, said_of_reward
+from marketplace.referrals.kept_words import words_beside
 from marketplace.referrals.lawful import lowering_of, promised_in_words
 from marketplace.referrals.legal_clocks import NOT_TOLD, last_day_untold
 from marketplace.referrals.models import (
@@ -136,9 +139,13 @@ def lead_rejected(lead_id: str) -> list[Mail]:
 
 
 def lead_expired(lead_id: str) -> list[Mail]:
-    return to_referrer(_lead(lead_id), "Your lead has ended",
-                        "Nothing more will come of this one. Its page says why.",
-                        "Thank you for pointing; there are other buyers to help.")
+    lead = _lead(lead_id)
+    why = db.session.scalars(audit.events_about(lead_id).where(AuditEvent.action == "lead.expired")).all()[-1]
+    said = [f"Nothing more will come of this one. The reason: {why.details['reason']}."]
+    if lead.stage in {Stage.LOST, Stage.UNQUALIFIED}:
+        words = words_beside(f"stage.{lead.stage}", [lead_id]).get(lead_id)
+        said.append(f"{lead.business.name} had closed it before{f', and wrote: {words}' if words else '.'}")
+    return to_referrer(lead, "Your lead has ended", *said, "Thank you for pointing; there are other buyers to help.")
 
 
 def last_day_to_answer(lead: Lead) -> str:

@@ -82,7 +82,7 @@ def _of_referrer(bounty: Bounty, terms: Terms) -> Lines:
         *plain_terms(terms),
         ("Who decides about your lead", (f"A moderator, within {DECISION_DUE} business days; after "
          f"{ACCEPTED_BY_DEFAULT} without a decision it is accepted, unless signs of fraud hold it until a person has "
-         "looked. Acceptance alone never pays. If we ask you something, you have "
+         "looked, or it waits for the bounty’s funds. Acceptance alone never pays. If we ask you something, you have "
          f"{_days(INFO_WAITED_FOR.days)}.")),
         ("What you may do", ("Point at a real need that somebody said themselves, and recommend the business to them "
          "in your own words.")),

@@ -10,7 +10,7 @@ from marketplace.foundation.show import day_in_words
 from marketplace.referrals.contact import is_open_to_business
 from marketplace.referrals.fraud.words import by_when, cases_of
 from marketplace.referrals.lifecycle import ENDINGS
-from marketplace.referrals.models import Consent, ConsentGrant, FraudScore, Lead, Point, Verdict
+from marketplace.referrals.models import CaseState, Consent, ConsentGrant, FraudScore, Lead, Point, Verdict
 from marketplace.referrals.queries import is_found_false
 
 LET_GO = "fraud.let_go"  # In the trail: nothing keeps the yes from the business any more.
@@ -58,11 +58,15 @@ def waits_in_words(lead: Lead, grant: ConsentGrant, reach: Reach) -> tuple[str, 
     if reach not in {Reach.NOT_YET, Reach.CLOSED}:
         return None
     case, business = cases_of([lead]).get(lead.id), lead.business.name
-    by = by_when(case) if case else ""
-    if reach is Reach.NOT_YET:
-        return f"A person at Fingerpost looks at it first{by}.", (
-            f"Until that is decided {business} is given nothing of yours. You need do nothing: we write to you when "
-            f"they may contact you. If nobody has decided by {day_in_words(grant.until)}, your yes ends on that day.")
-    return f"A person at Fingerpost looks at it once more{by}.", (
-        f"Until that is decided how to reach you is closed to {business}, and they may not contact you. You need do "
-        "nothing; it stands here when it is open again.")
+    by = by_when(case, last=grant.until) if case else ""
+    is_first = reach is Reach.NOT_YET
+    says = f"A person at Fingerpost looks at it {'first' if is_first else 'once more'}{by}."
+    if case is not None and case.state is CaseState.CONFIRMED:  # Nobody looks again unless the referrer appeals.
+        again = "" if is_first else " again"
+        says = f"Whether {business} may contact you{again} is {f'decided{by}' if by else 'not decided yet'}."
+    ends = f"If it is not decided by {day_in_words(grant.until)}, your yes ends on that day."
+    if is_first:
+        return says, (f"Until that is decided {business} is given nothing of yours. You need do nothing: we write to "
+                      f"you when they may contact you. {ends}")
+    return says, (f"Until that is decided how to reach you is closed to {business}, and they may not contact you. You "
+                  f"need do nothing; it stands here when it is open again. {ends}")

@@ -16,6 +16,7 @@ from marketplace.referrals.asking import MAILED, buyer_link
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.buyer_letters import is_never_written_to, to_buyer
 from marketplace.referrals.fraud.cases import find_case
+from marketplace.referrals.going_out import goes_out_in_words
 from marketplace.referrals.holds import why_held
 from marketplace.referrals.letters import to_business, to_referrer
 from marketplace.referrals.models import (
@@ -45,7 +46,7 @@ def _reward(reward_id: str) -> tuple[Reward, Lead]:
     return reward, db.session.get_one(Lead, reward.lead_id)
 
 
-def _to_whose_it_is(reward: Reward, lead: Lead, subject: str, *paragraphs: str) -> list[Mail]:
+def to_whose_it_is(reward: Reward, lead: Lead, subject: str, *paragraphs: str) -> list[Mail]:
     """The referrer reads it on the lead's page, everybody else among their rewards; a buyer on their private page."""
     if reward.beneficiary_id is None:
         return to_introduced_buyer(lead, subject, *paragraphs)
@@ -75,7 +76,7 @@ def reward_earned(reward_id: str) -> list[Mail]:
     if not reward.net.minor:
         return []
     what = f"{show_money(reward.net)} is yours, {part_in_words(reward)}, from {lead.business.name}."
-    return _to_whose_it_is(
+    return to_whose_it_is(
         reward, lead, "You earned a reward", f"{what}{_out_of(reward)}",
         f"It waits out the return period until {day_in_words(reward.release_at)}{_and_a_look(lead)}, then it is "
         "transferred to your Stripe account. Set that up now if you have not.")
@@ -94,8 +95,8 @@ def _out_of(reward: Reward) -> str:
 
 def reward_released(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
-    return _to_whose_it_is(reward, lead, "Your reward is released",
-                           f"{show_money(reward.net)} goes to your Stripe account with the next transfer.")
+    return to_whose_it_is(reward, lead, "Your reward is released", f"{show_money(reward.net)} is released. "
+                          f"{goes_out_in_words(reward, lead)}")
 
 
 def reward_paid(reward_id: str) -> list[Mail]:
@@ -103,9 +104,9 @@ def reward_paid(reward_id: str) -> list[Mail]:
     waits = Money(db.session.scalar(select(func.sum(Payable.amount_minor)).filter_by(
         rest_of=reward.id, state=PayableState.OWED)) or 0, reward.currency)
     rest = [f"{show_money(waits)} of it waits for a dispute, or for the next transfer."] if waits.minor else []
-    return _to_whose_it_is(
+    return to_whose_it_is(
         reward, lead, "Your reward was paid", f"{show_money(reward.net - waits)} is in your Stripe account. "
-        "Stripe pays it out to your bank from there.", *rest)
+        "Stripe pays it out to your bank from there; your pages at Stripe say on which day.", *rest)
 
 
 def _why_waits(reward: Reward) -> str | None:
@@ -118,7 +119,7 @@ def reward_frozen(reward_id: str) -> list[Mail]:
     """Only while a payment of the business is in doubt; an admin's own hold is told on the page."""
     reward, lead = _reward(reward_id)
     why = _why_waits(reward)
-    return [] if why is None else _to_whose_it_is(
+    return [] if why is None else to_whose_it_is(
         reward, lead, "Your reward has to wait",
         f"{show_money(reward.net)} from {lead.business.name} is on hold. {why}",
         "You did nothing wrong, and you need do nothing: it goes on as soon as the payment is settled. What was paid "
@@ -127,14 +128,15 @@ def reward_frozen(reward_id: str) -> list[Mail]:
 
 def reward_thawed(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
-    return [] if _why_waits(reward) else _to_whose_it_is(
+    return [] if _why_waits(reward) else to_whose_it_is(
         reward, lead, "Your reward goes on",
-        f"The payment behind it is settled: {show_money(reward.net)} are no longer on hold.")
+        f"The payment behind it is settled: {show_money(reward.net)} are no longer on hold. "
+        f"{goes_out_in_words(reward, lead)}")
 
 
 def reward_unpaid(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
-    return _to_whose_it_is(
+    return to_whose_it_is(
         reward, lead, "Your reward could not be paid",
         f"{lead.business.name} did not pay for it: its bank had taken the money back, and thirty days passed.",
         reward.void_reason or "", "If you see it differently, write to us.")
@@ -148,7 +150,7 @@ def reward_clawed_back(clawback_id: str) -> list[Mail]:
     if not taken.minor:  # An admin had taken all of it before, and they read so then.
         return []
     less = ", less what an admin had taken back of it before" if taken != clawback.amount else ""
-    return _to_whose_it_is(
+    return to_whose_it_is(
         reward, lead, "Part of a sale was refunded", f"{show_money(taken)} of your reward is taken back: the part that "
         f"the refunded part of the sale had earned{less}. {show_money(back.left)} stays yours.")
 

@@ -12,7 +12,8 @@ from sqlalchemy import Select, select
 from marketplace.foundation import outbox
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
-from marketplace.foundation.money import Money
+from marketplace.foundation.money import Money, show_money
+from marketplace.foundation.show import day_in_words
 from marketplace.referrals.models import Dispute, Ending, Lead, WitnessSaid, WitnessWord
 
 # Of the trail, about the lead: its story is told from them.
@@ -65,6 +66,13 @@ class BuyersWord:
     @property
     def last_said_at(self) -> datetime:
         return self.since.said_at if self.since else self.said_at
+
+    @property
+    def last_said(self) -> str:
+        """``$30,000, on 2 Nov 2026``; or that they take it back."""
+        if self.says is WitnessSaid.NOT_BOUGHT:
+            return "Taken back: they say now that they did not buy"
+        return f"{show_money(self.last_amount)}, on {day_in_words(self.last_bought_on)}"
 
     @property
     def is_asked(self) -> bool:

@@ -1,13 +1,13 @@
 """Each party's own story of a lead: what happened, told from the audit trail."""
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import select
 
 from marketplace.bounties.models import For
 from marketplace.bounties.rules import worst_case
-from marketplace.foundation import audit
+from marketplace.foundation import audit, clock
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.fetch import FetchFailure, say_failure
@@ -24,6 +24,7 @@ from marketplace.referrals.fraud.effects import NOT_GENUINE
 from marketplace.referrals.kept_words import words_kept
 from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import (
+    Consent,
     Conversion,
     Dispute,
     DisputeSide,
@@ -32,8 +33,10 @@ from marketplace.referrals.models import (
     Reward,
     RewardInKind,
     Split,
+    Stage,
 )
 from marketplace.referrals.money_back import MoneyBack, money_back_of
+from marketplace.referrals.queries import find_live_grant
 from marketplace.referrals.reward_words import OUT_OF, OUT_OF_YOURS, part_in_words, thing_in_words
 from marketplace.referrals.story_words import INSIDERS, PASSED_ON, SPOKEN_TO, WITNESS, WORDS, A, B, R, Y
 
@@ -48,6 +51,7 @@ class Happening:
     tone: str
 
 
+ENDED = WORDS["lead.expired"][1]
 ONE_OPENING = timedelta(minutes=10)  # A page that is loaded again is one line here; the trail has every one.
 LOOKS = frozenset({"contact.opened", "case.opened", "post.opened", "evidence.file_seen"})
 ENDS = frozenset({"dispute.resolved_for_claimant", "dispute.resolved_for_respondent", "dispute.split",
@@ -72,6 +76,9 @@ def tell_story(lead: Lead, audience: Audience, *, is_proven: bool = True) -> lis
         if event.subject_id in as_witness:
             told += _to_witness(event, as_witness[event.subject_id])
             continue
+        if audience is Y and event.action == "fraud.proven" and lead.stage is Stage.WON:  # Any other one expires too.
+            told.append(Happening(event.created_at, ENDED, "", "mute"))
+            continue
         if event.action in LOOKS:
             look = event.action + event.actor_id
             last, opened_at[look] = opened_at.get(look), event.created_at
@@ -85,9 +92,22 @@ def tell_story(lead: Lead, audience: Audience, *, is_proven: bool = True) -> lis
             beside = written.get(event.details.get("words", ""), "") if _may_read_words(event, audience) else ""
             more = " · ".join(part for part in (more, beside) if part)
             told.append(Happening(event.created_at, words, more, tone))
-    if audience is not Y:
+    if audience is Y:
+        told += _yes_over(lead, [one.at for one in told if one.title == ENDED])
+    else:
         told += [one for each in back.values() for one in _ordered_back(each, lead, audience)]
     return sorted(told, key=lambda one: one.at)
+
+
+def _yes_over(lead: Lead, ended: Sequence[datetime]) -> list[Happening]:
+    """The day that the buyer chose ends their yes, unless it had ended before: the trail has no event of it."""
+    grant = find_live_grant(lead) if lead.consent is Consent.GRANTED else None
+    if grant is None:
+        return []
+    over = datetime.combine(grant.until + timedelta(days=1), time.min, UTC)
+    if clock.now() < over or any(at < over for at in ended):
+        return []
+    return [Happening(over, "Your yes ended: the day that you chose was over", "", "mute")]
 
 
 def _ordered_back(back: MoneyBack, lead: Lead, audience: Audience) -> Iterator[Happening]:

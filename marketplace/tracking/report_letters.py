@@ -10,10 +10,11 @@ from marketplace.identity.models import User
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.disputes.denied import disputes_no_until
 from marketplace.referrals.letters import to_business, to_referrer
-from marketplace.referrals.models import Consent, Lead
+from marketplace.referrals.models import Consent, Lead, WitnessSaid
 from marketplace.referrals.naming import name_of
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.reward_letters import to_introduced_buyer
+from marketplace.referrals.said_bought import word_of
 from marketplace.tracking.models import Reattribution, Report, ReportState
 from marketplace.tracking.standing import rewards_of
 from marketplace.tracking.word_standing import due_of, is_asked, say_noes
@@ -46,16 +47,17 @@ def buyer_says_bought(report_id: str) -> list[Mail]:
     report, lead = _word(report_id)
     if not is_asked(report):
         return []
+    says = "said" if _is_taken_back(lead) else "says"
     return [
         *to_business(
-            lead, "A buyer says that they bought from you",
-            f"The buyer says that they bought{_what(report)}.",
+            lead, f"A buyer {says} that they bought from you",
+            f"The buyer {_says(lead)}.",
             "Is it so? Then one button records the sale. If it is not, say so and why. "
             f"You have until {day_in_words(due_of(report))}: without an answer it counts as they say.",
             path=f"/conversions/{report.id}", label="Yes or no"),
         *to_referrer(
-            lead, "The buyer says that they bought",
-            f"They say that they bought from {lead.business.name}{_what(report)}.",
+            lead, f"The buyer {says} that they bought",
+            f"The buyer {_says(lead, f' from {lead.business.name}')}.",
             f"{lead.business.name} has until {day_in_words(due_of(report))} to say yes or no. Without an answer it "
             "counts as the buyer says."),
     ]
@@ -68,7 +70,7 @@ def word_reminded(report_id: str) -> list[Mail]:
         return []
     return to_business(
         lead, "A buyer waits for your yes or no",
-        f"A buyer says that they bought{_what(report)}, and waits for your yes or no.",
+        f"A buyer {_says(lead)}. They wait for your yes or no.",
         f"Without an answer by {day_in_words(due_of(report))} it counts as they say.",
         path=f"/conversions/{report.id}", label="Yes or no")
 
@@ -83,28 +85,28 @@ def word_unanswered(report_id: str) -> list[Mail]:
     }.get(report.state)
     return [] if said is None else to_business(
         lead, "A sale counts, as the buyer says",
-        f"A buyer said that they bought{_what(report)}. You were asked, and did not answer in time.", said)
+        f"A buyer said that they bought{_what(lead)}. You were asked, and did not answer in time.", said)
 
 
 def word_counted(report_id: str) -> list[Mail]:
     """The buyer; and the referrer where no letter about a reward tells them."""
-    report, lead = _word(report_id)
+    _, lead = _word(report_id)
     sale = find_conversion(lead)
     if sale is None:
         return []
     told = [] if any(one.beneficiary_id == lead.referrer_id for one in rewards_of(sale)) else to_referrer(
         lead, "The sale counts, as the buyer says",
-        f"The buyer said that they bought from {lead.business.name}{_what(report)}. The sale is recorded.",
+        f"The buyer said that they bought from {lead.business.name}{_what(lead)}. The sale is recorded.",
         "What it earns stands on the lead’s page.")
     return told + _to_buyer(
-        lead, "Your purchase counts", f"You said that you bought{_what(report)}.",
+        lead, "Your purchase counts", f"You said that you bought{_what(lead)}.",
         f"The sale is recorded, and what was promised to {lead.referrer.name} for introducing you goes its way.",
         "Nothing more is needed of you.")
 
 
 def word_denied(report_id: str) -> list[Mail]:
     """Buyer and referrer: what the business says, and what can be done about it by when."""
-    report, lead = _word(report_id)
+    _, lead = _word(report_id)
     name, until = lead.business.name, disputes_no_until(lead)
     subject, why = "No purchase, says the business", say_noes([lead.id])[lead.id]
     may, then = "If you see it differently, answer this mail.", ""
@@ -115,8 +117,8 @@ def word_denied(report_id: str) -> list[Mail]:
         then = (f" {lead.referrer.name} reads it too, and may have it looked at until {day}; then we may ask you once "
                 "what happened.")
     return [
-        *to_referrer(lead, subject, f"The buyer said that they bought{_what(report)}.", why, may),
-        *_to_buyer(lead, subject, f"You said that you bought{_what(report)}.", why,
+        *to_referrer(lead, subject, f"The buyer said that they bought{_what(lead)}.", why, may),
+        *_to_buyer(lead, subject, f"You said that you bought{_what(lead)}.", why,
                    f"Nothing is needed of you.{then}",
                    f"If it is a misunderstanding, tell {name} or {lead.referrer.name}."),
     ]
@@ -124,14 +126,14 @@ def word_denied(report_id: str) -> list[Mail]:
 
 def word_not_counted(report_id: str) -> list[Mail]:
     """Buyer and referrer: the bounty has closed, and has nothing left for this lead."""
-    report, lead = _word(report_id)
+    _, lead = _word(report_id)
     name = lead.business.name
     why = (f"The bounty of {name} is closed, and nothing is left in it for this introduction. So no reward is paid for "
            "it.")
     return [
-        *to_referrer(lead, "A purchase earns nothing", f"The buyer said that they bought{_what(report)}.", why,
+        *to_referrer(lead, "A purchase earns nothing", f"The buyer said that they bought{_what(lead)}.", why,
                      "Nothing more happens by itself. If you see it differently, answer this mail."),
-        *_to_buyer(lead, "What you said of your purchase", f"You said that you bought{_what(report)}.",
+        *_to_buyer(lead, "What you said of your purchase", f"You said that you bought{_what(lead)}.",
                    f"{why} Your purchase itself is not touched by that.", "Nothing is needed of you."),
     ]
 
@@ -141,9 +143,22 @@ def _word(report_id: str) -> tuple[Report, Lead]:
     return report, db.session.get_one(Lead, report.lead_id)
 
 
-def _what(report: Report) -> str:
-    assert report.amount is not None
-    return f" on {day_in_words(report.happened_at)}, for {show_money(report.amount)}"
+def _what(lead: Lead) -> str:
+    """As they say it by now: they may have corrected it as witness."""
+    word = word_of(lead)
+    assert word is not None
+    return f" on {day_in_words(word.last_bought_on)}, for {show_money(word.last_amount)}"
+
+
+def _says(lead: Lead, shop: str = "") -> str:
+    if _is_taken_back(lead):
+        return f"said that they bought{shop}{_what(lead)}, and says now that they did not"
+    return f"says that they bought{shop}{_what(lead)}"
+
+
+def _is_taken_back(lead: Lead) -> bool:
+    word = word_of(lead)
+    return word is not None and word.says is WitnessSaid.NOT_BOUGHT
 
 
 def _to_buyer(lead: Lead, subject: str, *paragraphs: str) -> list[Mail]:

@@ -131,8 +131,7 @@ def read_words(lead_ids: LeadIds) -> dict[str, BuyersWord]:
     noes, disputes = say_noes(denied), disputes_over_sales(denied)
     for lead_id in denied:
         words[lead_id] = _after_no(words[lead_id], noes[lead_id], disputes.get(lead_id))
-    heard = last_heard(list(words))
-    return {lead_id: replace(word, since=_since(heard.get(lead_id), word.said_at)) for lead_id, word in words.items()}
+    return {word.lead_id: word for word in _with_since(list(words.values()))}
 
 
 def _after_no(word: BuyersWord, why: str, dispute: Dispute | None) -> BuyersWord:
@@ -148,10 +147,16 @@ def say_noes(lead_ids: Sequence[str]) -> dict[str, str]:
 
 def words_waiting(business_id: str) -> list[BuyersWord]:
     """Those that the business has to answer, the first to end first."""
-    return [_word(one, _due(one, ended_at), is_sold=False, is_found=False) for one, ended_at in db.session.execute(
+    words = [_word(one, _due(one, ended_at), is_sold=False, is_found=False) for one, ended_at in db.session.execute(
         select(Report, ENDED_AT).join(Lead, Lead.id == Report.lead_id).where(
             Report.business_id == business_id, Report.reason == WAITS_FOR_BUSINESS, Report.state == S.MATCHED,
             Lead.stage != Stage.WON, ~IS_FOUND).order_by(Report.id))]
+    return _with_since(words)
+
+
+def _with_since(words: Sequence[BuyersWord]) -> list[BuyersWord]:
+    heard = last_heard([word.lead_id for word in words])
+    return [replace(word, since=_since(heard.get(word.lead_id), word.said_at)) for word in words]
 
 
 def _word(report: Report, due: datetime, *, is_sold: bool, is_found: bool) -> BuyersWord:

@@ -9,7 +9,8 @@ from marketplace.foundation.db import db, transaction
 from marketplace.foundation.outbox import OutboxMessage
 from marketplace.payments.models import AccountKind, BatchState, Transfer, TransferBatch
 from marketplace.payments.money_out import stops
-from tests.browsing import words_of
+from marketplace.payments.money_out.transfers import request_transfers
+from tests.browsing import body_of, words_of
 from tests.factories import make_business, make_user, owner_of
 from tests.payments.conftest import stripe  # noqa: F401 - the fixture
 from tests.payments.money_steps import BOUNTY, fresh, holds, make_ready, owe, pay_in, take_back, usd
@@ -113,7 +114,7 @@ def test_a_batch_that_is_not_wanted_is_put_away(funded, westside, ana, mona, wor
 
 
 def test_a_batch_of_which_nothing_could_be_sent_says_what_was_left_out_and_why(
-        funded, westside, ana, mona, work, stripe):  # noqa: F811
+        app, funded, westside, ana, mona, work, stripe, mailbox):  # noqa: F811
     owe(ana, westside.id, usd(100))
     press(mona, "/admin/transfers", "/admin/transfers/batches")
     batch = db.session.scalars(select(TransferBatch)).one()
@@ -122,10 +123,22 @@ def test_a_batch_of_which_nothing_could_be_sent_says_what_was_left_out_and_why(
     press(mona, f"/admin/transfers/batches/{batch.id}", f"/admin/transfers/batches/{batch.id}/approval")
     work()
     (row,) = mona.page("/admin/transfers").xpath("//table[caption='Latest batches']/tbody/tr")
-    assert "$100 left out" in words_of(row) and "Taken back, stopped or sent since the batch was counted" in words_of(row)
-    assert "Nothing sent" in words_of(row) and "Done" not in words_of(row)
+    assert "$100 left out" in words_of(row) and "Taken back or stopped since the batch was counted" in words_of(row)
+    assert "Nothing left to send" in words_of(row) and "Done" not in words_of(row)
     words = words_of(mona.page(f"/admin/transfers/batches/{batch.id}"))
-    assert "Nothing sent" in words and "Done" not in words
+    assert "Nothing left to send" in words and "Done" not in words
+    assert "Nothing was left to send when it ran. Its page says why." in body_of(mailbox.all()[-1])
+    with transaction():
+        stops.lift_stops("dispute_1", by="system")
+    press(mona, "/admin/transfers", "/admin/transfers/batches")
+    batch = db.session.scalars(select(TransferBatch).filter_by(state=BatchState.PREVIEWED)).one()
+    app.extensions["settings"] = replace(app.extensions["settings"], transfer_batches="at_once")
+    with transaction():
+        request_transfers(ana.id)
+    press(mona, f"/admin/transfers/batches/{batch.id}", f"/admin/transfers/batches/{batch.id}/approval")
+    work()
+    words = words_of(mona.page(f"/admin/transfers/batches/{batch.id}"))
+    assert "Sent since the batch was counted, in a transfer of its own" in words and "Taken back or stopped" not in words
 
 
 def test_stopped_money_is_shown_with_its_reason_to_admin_and_payee(funded, westside, ana, mona, as_user, stripe):  # noqa: F811

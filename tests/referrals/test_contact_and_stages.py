@@ -20,6 +20,7 @@ from marketplace.referrals.conversion import AlreadyCounted
 from marketplace.referrals.models import Channel, Conversion, Moderation, Reward, Stage
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.stages import NotOpen, change_stage, win_lead
+from tests.browsing import body_of, what
 from tests.factories import accept, consent, make_bounty, make_member, make_user, owner_of
 from tests.referrals.steps import again, do, holds, point
 
@@ -157,9 +158,12 @@ class TestStages:
         with pytest.raises(StaleForm):
             do(change_stage, again(lead), Stage.QUALIFIED, by=wes, version=seen)
 
-    def test_a_lead_ends_with_its_protection(self, bounty, lead, wes, work, later):
+    def test_a_lead_ends_with_its_protection(self, bounty, lead, wes, ana, work, later, mailbox):
+        do(change_stage, lead, Stage.LOST, by=wes, reason="He bought elsewhere.")
         later(days=91)
         work()
+        [told] = [" ".join(body_of(mail).split()) for mail in mailbox.to(ana.email) if what(mail) == "Your lead has ended"]
+        assert "The reason: the protection window ended. Westside Auto had closed it before, and wrote: He bought elsewhere." in told
         assert again(lead).moderation is Moderation.EXPIRED
         assert holds(AccountKind.FUNDS, bounty.id) == 315_000
         with pytest.raises(NotOpen):

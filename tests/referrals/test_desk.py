@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from marketplace.bounties.publishing import close_bounty
+from marketplace.bounties.publishing import close_bounty, note_funds_came_free
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.outbox import promise
@@ -19,11 +19,12 @@ from marketplace.referrals.desk.next_case import claim_next
 from marketplace.referrals.desk.telling import GRACE, NotYours, ToldAlready, tell_decision, tell_now, undo_decision
 from marketplace.referrals.models import Consent, Moderation, ReasonCode
 from marketplace.referrals.moderation import accept_lead, ask_for_info, reject_lead
+from marketplace.referrals.naming import number_of
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pointing import withdraw_lead
 from marketplace.referrals.suppression import hash_email, suppress
 from tests.browsing import body_of, what, words_of
-from tests.factories import accept, make_bounty, make_user, owner_of, review_lead
+from tests.factories import accept, fund_bounty, make_bounty, make_user, owner_of, review_lead
 from tests.referrals.steps import actions_on, again, decide, do, holds, point, rule
 
 SPAM = ReasonCode.SPAM
@@ -337,7 +338,18 @@ class TestThePages:
         do(lambda: [promise("send_letter", letter=one, lead_id=poor.id) for one in ("moderators_reminded", "decision_overdue")])
         work()
         assert not {"A lead has waited for a day", "A decision is overdue"} & {what(mail) for mail in mailbox.all()}
-        later(days=9)
+        later(days=2)
+        fund_bounty(bounty, leads=1)
+        do(note_funds_came_free, again(poor).bounty)
+        work()
+        [told] = [mail for mail in mailbox.to(mona.email) if what(mail) == "The funds for a lead have come"]
+        assert number_of(poor.id) in told["Subject"] and (
+            "can be accepted now. A decision was due by 4 Nov 2026. After five business days a lead that nothing holds, and that its "
+            "bounty has funds for, is accepted") in " ".join(body_of(told).split())
+        queue = words_of(as_user(mona).page("/moderation"))
+        assert "nobody can accept it before" not in queue and "nothing holds, and that its bounty has funds for, is accepted" in queue
+        accept(review_lead(point(bounty, bo, text="Text 3. I am in the market for a car.")), by=mona)
+        later(days=7)
         assert say() == f"{waits}. If the bounty closes before, it is rejected."
         do(close_bounty, again(poor).bounty, by=owner_of(bounty.business))
         assert say().startswith("The bounty is closed and has no funds for it: it is rejected, unless")

@@ -444,6 +444,7 @@ class TestConfirmed:
     def test_until_it_is_decided_for_good_the_buyer_is_closed_to_the_business_and_a_sale_waits(
             self, own_device, bounty, ana, wes, mona, as_user, anonymous, work, mailbox):
         assert count_to_contact(bounty.business_id) == 1
+        link, lasts_until = urlsplit(buyer_link(again(own_device), MAILED)).path, find_live_grant(own_device).until
         confirm(own_device, mona)
         work()
         assert "How to reach the buyer is closed to you" in body_of(mailbox.last_to(wes.email))
@@ -456,10 +457,19 @@ class TestConfirmed:
             with pytest.raises(NotOpen, match="not genuine"):
                 do(change_stage, again(own_device), Stage.MEETING, by=wes)
             assert count_to_contact(bounty.business_id) == 0
-            buyers = words_of(anonymous.page(urlsplit(buyer_link(again(own_device), MAILED)).path))
-            assert "may not contact you for now" in buyers and "looks at it once more by" in buyers
+            buyers = words_of(anonymous.page(link))
+            is_found = case_of(own_device).state is CaseState.CONFIRMED
+            says = "Whether Westside Auto may contact you again is decided by" if is_found else "looks at it once more by"
+            assert "may not contact you for now" in buyers and says in buyers and "31 Jan 2027, your yes ends on that day" in buyers
             assert "may contact you, and" not in buyers and "genuine" not in buyers and "until that day, while it is open" in buyers
-            if case_of(own_device).state is CaseState.CONFIRMED:
+            with transaction():  # Its day comes before anybody must have decided: no later one is promised.
+                find_live_grant(again(own_device)).until = clock.now().date() + timedelta(days=1)
+            buyers = words_of(anonymous.page(link))
+            assert ("is not decided yet." if is_found else "looks at it once more. Until") in buyers
+            assert f"not decided by {day_in_words(clock.now() + timedelta(days=1))}, your yes ends on that day" in buyers
+            with transaction():
+                find_live_grant(again(own_device)).until = lasts_until
+            if is_found:
                 do(cases.explain_lead, again(own_device), by=ana, why="He is my husband.")
         assert won(own_device, work).state is RewardState.ON_HOLD
         do(cases.let_go, case_of(own_device), by=make.make_user("Nils Roy", is_admin=True), reason="They are a family.")
@@ -546,6 +556,7 @@ class TestWordsForEveryReader:
         assert "It is your turn" not in business and day_in_words(held_until) not in business
         hers = page_for(as_user(ana), own_device)
         assert "It is your turn" in hers and "Read it, and appeal" in hers and f"takes effect on {until}" in hers
+        assert hers.count("See it differently?") == 1 and "Or is something else not so?" in hers
         assert say(own_device, Audience.BUYER) == say_without_case(own_device, Audience.BUYER)
 
     def test_proven_after_it_was_sold(self, own_device, bounty, ana, wes, mona, as_user, anonymous, work, later):
@@ -567,6 +578,7 @@ class TestWordsForEveryReader:
         assert kinds_for(lead) == []
         buyers = words_of(anonymous.page(link))
         assert "may no longer contact you: this introduction has ended" in buyers
+        assert [one.title for one in tell_story(lead, Audience.BUYER)][-2:] == ["Sold", "Ended"]
         assert "genuine" not in buyers and "I bought it" not in buyers
         assert (record_of_referrer(ana.id).found_false, record_of_business(bounty.business_id).found_false) == (1, 0)
         other = make.review_lead(make.make_lead(bounty, by=ana))
@@ -814,6 +826,10 @@ class TestAYesThatWaits:
         later(days=90)
         work()
         assert "the day you chose was over before we had looked at it" in read("over")[0]
+        day_over, stories = "Your yes ended: the day that you chose was over", {
+            name: [one.title for one in tell_story(again(lead), Audience.BUYER)] for name, lead in leads.items()}
+        assert all(story[-1] == "Ended" for story in stories.values())
+        assert {name for name, story in stories.items() if day_over in story} == {"on", "over"}
         for name in ("over", "false", "back"):
             page, held_data, record, _ = read(name)
             assert record == "Nothing of it was ever given."
@@ -879,7 +895,7 @@ class TestBeforeADecision:
         assert say(insider, Audience.REFERRER) == f"A person looks at it first by {due}. It is not accepted by itself before."
         assert "no clock accepts it" in page_for(as_user(mona), insider)
         for promise in ("/fairness", f"/bounties/{insider.bounty_id}/terms/1"):
-            assert "accepted, unless signs of fraud hold it until a person has looked" in words_of(as_user(ana).page(promise))
+            assert "hold it until a person has looked, or it waits for" in words_of(as_user(ana).page(promise))
         page = as_user(mona).page("/moderation")
         queue = words_of(page)
         assert "no clock accepts it" in queue and "accepted automatically in" not in queue

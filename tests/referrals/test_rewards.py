@@ -12,6 +12,7 @@ from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.outbox import OutboxMessage
+from marketplace.foundation.show import day_in_words
 from marketplace.foundation.states import IllegalMove
 from marketplace.identity.models import MemberRole, User
 from marketplace.payments.ledger_checks import check_ledger
@@ -26,10 +27,12 @@ from marketplace.payments.models import (
     Transfer,
     TransferReversal,
 )
+from marketplace.payments.money_out.batches import next_batch_at
 from marketplace.payments.money_out.netting import net_everything
 from marketplace.payments.money_out.orders import ask_reversal, ask_write_off
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.money_out.transfers import request_transfers
+from marketplace.referrals import going_out
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, preview_clawback, refund_sale
 from marketplace.referrals.clawing_back import note_reversal, return_fee
@@ -48,6 +51,7 @@ from marketplace.referrals.models import (
     RewardState,
 )
 from marketplace.referrals.money_back import money_back_of
+from marketplace.referrals.naming import name_of, number_of
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.queries import get_reward, rewards_of_lead
 from marketplace.referrals.reward_schemas import RewardOutput
@@ -155,7 +159,7 @@ class TestEarning:
 
 
 class TestHolding:
-    def test_a_reward_is_released_when_its_time_is_over(self, lead, ana, work, later):
+    def test_a_reward_is_released_when_its_time_is_over(self, lead, ana, work, later, mailbox, monkeypatch):
         win(lead)
         later(days=29, hours=23)
         work()
@@ -166,6 +170,11 @@ class TestHolding:
         assert reward.state is RewardState.PAYABLE
         assert (holds(AccountKind.PAYABLE, reward.id), holds(AccountKind.PLATFORM_FEES, "platform")) == (100_000, 5_000)
         assert db.session.get_one(Payable, reward.id).amount == usd(100_000)
+        assert "$1,000 is released. It goes out once your Stripe account is ready" in " ".join(body_of(mailbox.last_to(ana.email)).split())
+        for why, says in ((None, f"with the next transfers, on {day_in_words(next_batch_at())} at the latest."),
+                          ("below_minimum", "once at least $10 from Westside Auto waits for you.")):
+            monkeypatch.setattr(going_out, "why_left_out", lambda payable, why=why: why)
+            assert says in going_out.goes_out_in_words(reward, lead)
 
     def test_without_a_return_period_it_is_released_at_once(self, westside, work, later):
         sold(make_bounty(westside, is_live=True, hold_days=0))
@@ -394,6 +403,8 @@ class TestTransfer:
         steps = [action for action in actions_on(the(Reward).id) if action.startswith("reward.")]
         assert steps == ["reward.pending", "reward.payable", "reward.scheduled", "reward.paid"]
         assert "was paid" in str(mailbox.last_to(ana.email)["Subject"])
+        [told] = [" ".join(body_of(mail).split()) for mail in mailbox.to(ana.email) if what(mail) == "Your reward is released"]
+        assert "$1,000 is released. It is on its way to your Stripe account." in told
 
     def test_news_of_a_transfer_twice_changes_nothing(self, paid):
         transfer = the(Transfer)
@@ -481,8 +492,13 @@ class TestTransfer:
         work()
         assert holds(AccountKind.FUNDS, paid.bounty_id) == 105_000 + 20_000 + 1_000
         assert holds(AccountKind.PLATFORM_FEES, PLATFORM) == 4_000
-        told = body_of(mailbox.last_to(wes.email))
-        assert "$200" in told and "our fee on it too" in told and "The wrong Ana" not in told
+        mails, day = [mailbox.last_to(one.email) for one in (wes, ana)], day_in_words(clock.now())
+        told, hers = (" ".join(body_of(mail).split()) for mail in mails)
+        assert f"On {day} an admin took back $200 of $1,000 that was paid for the sale. It returns to the bounty’s funds as" in told
+        assert "Of our fee $10 went there at once." in told and "The wrong Ana" not in told
+        assert f"On {day} an admin took back $200 of $1,000 that you were paid for the sale." in hers and "The wrong Ana" in hers
+        for mail, reader in zip(mails, (Audience.BUSINESS, Audience.REFERRER), strict=True):
+            assert number_of(paid.id) in mail["Subject"] and f"About: {name_of(paid, reader)}" in " ".join(body_of(mail).split())
         told = words_of(as_user(ana).page(f"/leads/{paid.id}"))
         assert "An admin took back $200 of what was sent. Why: The wrong Ana" in told
         assert "The admin’s reason: The wrong Ana" in words_of(as_user(ana).page("/rewards"))
@@ -610,7 +626,7 @@ class TestTransfer:
             do(return_fee, f"{order.id}:{the(Reward).id}", taken_minor=str(cents))  # Done twice.
         assert (holds(AccountKind.FUNDS, paid.bounty_id), holds(AccountKind.PLATFORM_FEES, PLATFORM)) == (210_000, 0)
 
-    def test_what_an_admin_took_back_of_a_closed_bounty_goes_back_to_its_card(self, paid, mona, wes, work):
+    def test_what_an_admin_took_back_of_a_closed_bounty_goes_back_to_its_card(self, paid, mona, wes, work, mailbox):
         do(close_bounty, paid.bounty, by=wes)
         work()
         assert [refund.amount for refund in db.session.query(Refund)] == [usd(105_000)]
@@ -618,6 +634,8 @@ class TestTransfer:
         work()
         end_reading()
         assert sum(refund.amount_minor for refund in db.session.query(Refund)) == 105_000 + 100_000 + 5_000
+        [told] = [body_of(mail) for mail in mailbox.to(wes.email) if what(mail) == "A reward that you paid for is taken back"]
+        assert "It goes back to the card that paid as soon as Stripe has it, for the bounty is closed." in " ".join(told.split())
 
 
 def test_a_transfer_that_did_not_go_through_gives_the_reward_back(lead, ana, work, later):

@@ -42,8 +42,9 @@ from marketplace.referrals.suppression import is_suppressed
 from marketplace.referrals.timeline import tell_story
 from marketplace.tracking.buyers_word import deny_word, say_bought
 from marketplace.tracking.models import Report, ReportState
+from marketplace.tracking.report_letters import word_reminded
 from tests import factories as make
-from tests.browsing import body_of, end_reading, words_of
+from tests.browsing import body_of, end_reading, what, words_of
 from tests.privacy.everything import places_of
 from tests.tracking.report_steps import live_rewards
 
@@ -379,9 +380,12 @@ def test_silence_tells_all_three(lead, owner, ana, said, anonymous, clock, work,
 
 
 def test_silence_counts_what_the_buyer_names_by_now_and_a_claim_that_they_deny_goes_to_an_admin(
-        lead, owner, ana, said, as_user, clock, work):
+        lead, owner, ana, said, as_user, clock, work, mailbox):
     disputed = dispute(lead, ana)
     answer(disputed, WitnessSaid.BOUGHT, amount=Money(1_000_000, "usd"), bought_on=time.now().date())
+    desk, present = f"/dashboard/business/{lead.business_id}", f"$10,000, on {day_in_words(time.now())}"
+    assert present in read(as_user(owner), desk).partition("A buyer says that they bought from you.")[2]
+    assert f"They say: {present}." in read(as_user(owner), f"/leads/{lead.id}") and present in read(as_user(ana), "/rewards")
     assert "$10,000" in read(as_user(owner), f"/leads/{lead.id}").partition("The buyer has said so already")[2]
     other = make.consent(make.accept(make.make_lead(lead.bounty, by=ana)), email="kim@example.com")
     denied = dispute(other, ana)
@@ -392,6 +396,8 @@ def test_silence_counts_what_the_buyer_names_by_now_and_a_claim_that_they_deny_g
     clock.move(days=8)
     work()
     [sale] = db.session.scalars(select(Conversion))
+    told = {what(mail): " ".join(body_of(mail).split()) for mail in mailbox.to(owner.email)}
+    assert all("$10,000" in told[one] for one in ("A buyer waits for your yes or no", "A sale counts, as the buyer says"))
     assert sale.amount == Money(1_000_000, "usd") and stands(said) == (ReportState.APPROVED, None)
     assert "It counts with what they named since: $10,000" in read(as_user(owner), f"/conversions/{said}")
     assert db.session.get_one(Dispute, denied).state is DisputeState.ESCALATED, "silence earns nothing that the buyer denies"
@@ -402,6 +408,10 @@ def test_silence_counts_nothing_that_the_buyer_took_back_as_witness(lead, owner,
     act(contest_claim, disputed, owner, text="They only looked at it.")
     answer(disputed, WitnessSaid.NOT_BOUGHT)
     assert "silence counts as a no" in read(as_user(owner), f"/leads/{lead.id}")
+    desk = read(as_user(owner), f"/dashboard/business/{lead.business_id}")
+    assert "A buyer said that they bought from you." in desk and "Taken back: they say now that they did not buy" in desk
+    [told] = word_reminded(said)
+    assert "and says now that they did not. They wait for your yes or no." in " ".join(told.text.split())
     clock.move(days=8)
     work()
     assert stands(said) == (ReportState.REJECTED, "buyer_says_no") and live_rewards() == []

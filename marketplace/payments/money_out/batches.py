@@ -31,6 +31,7 @@ from marketplace.payments.money_out.requests import (
     of_lines,
     ready_destinations,
     request_groups,
+    sent_since,
     why_not,
 )
 
@@ -171,12 +172,13 @@ def _request(batch: TransferBatch, lines: dict[Key, tuple[int, int]]) -> None:
     destinations, waiting = ready_destinations(payee_ids), must_wait(payee_ids)
     groups = {group.key: group for group in lock_owed(
         of_lines(batch.id, {number: key for key, (number, _) in lines.items()}, batch.created_at))}
+    apart = sent_since(batch.created_at, {key[0] for key in lines.keys() - groups.keys()})
     going: list[Group] = []
     reasons: dict[int, str] = {}
     for key, (number, most) in lines.items():
         group = groups.get(key)
         if group is None:
-            reasons[number] = "nothing_left"
+            reasons[number] = "sent_apart" if key in apart else "nothing_left"
         elif group.total.minor > most:
             reasons[number] = "changed"
         elif reason := why_not(group, destinations, waiting):

@@ -26,17 +26,19 @@ REASONS = {
     "one_open": "An earlier transfer is still on its way",
     "refused_lately": "Stripe refused a short while ago: tried again later",
     "changed": "More is owed now than was approved: goes with the next batch",
-    "nothing_left": "Taken back, stopped or sent since the batch was counted",
+    "nothing_left": "Taken back or stopped since the batch was counted",
+    "sent_apart": "Sent since the batch was counted, in a transfer of its own",
 }
 
 
-def would_go() -> Select[str, str, str, int, int, str, str | None]:
-    """Everything owed, a row for each transfer it would make: key, amount, what is stopped besides, state, reason."""
+def would_go(*wanted: ColumnElement[bool]) -> Select[str, str, str, int, int, str, str | None]:
+    """Everything owed, or what of it is ``wanted``, a row for each transfer it would make: key, amount, what is stopped
+    besides, state, reason."""
     stopped = case((stops.is_stopped(), Payable.amount_minor), else_=0)
     owed = select(
         Payable.payee_id, Payable.business_id, Payable.currency, func.sum(Payable.amount_minor).label("total"),
         func.sum(stopped).label("stopped")
-    ).where(Payable.state == PayableState.OWED, Payable.amount_minor > 0).group_by(
+    ).where(Payable.state == PayableState.OWED, Payable.amount_minor > 0, *wanted).group_by(
         Payable.payee_id, Payable.business_id, Payable.currency).subquery()
     free = owed.c.total - owed.c.stopped
     account = select(ConnectedAccount).where(ConnectedAccount.user_id == owed.c.payee_id)
@@ -68,3 +70,10 @@ def what_waits() -> Sequence[tuple[str, Money, int]]:
         select(counted.c.reason, counted.c.currency, func.sum(counted.c.amount_minor), func.count())
         .group_by(counted.c.reason, counted.c.currency).order_by(counted.c.currency, counted.c.reason))
     return [(reason or "", Money(int(minor), currency), many) for reason, currency, minor, many in rows]
+
+
+def why_left_out(payable: Payable) -> str | None:
+    """The word for why what is owed would not go now, with all that one transfer would take with it."""
+    counted = would_go(Payable.payee_id == payable.payee_id, Payable.business_id == payable.business_id,
+                       Payable.currency == payable.currency).subquery()
+    return db.session.scalar(select(counted.c.reason))

@@ -21,7 +21,6 @@ from marketplace.payments.models import (
 )
 from marketplace.payments.money_out.batches import totals_of
 from marketplace.payments.money_out.reversals import OVER
-from marketplace.payments.queries import money_people
 
 
 def batch_waits(batch_id: str) -> list[Mail]:
@@ -38,9 +37,11 @@ def batch_done(batch_id: str) -> list[Mail]:
     """To the admin who asked for it; nobody waits for the clock's own."""
     batch = db.session.get_one(TransferBatch, batch_id)
     asker = db.session.get(User, batch.asked_by)
-    sums = " and ".join(show_money(total) for total in totals_of(batch, LineState.REQUESTED)) or "nothing"
+    sums = " and ".join(show_money(total) for total in totals_of(batch, LineState.REQUESTED))
+    says = (f"Transfers of {sums} are on their way." if sums
+            else "Nothing was left to send when it ran. Its page says why.")
     return [] if asker is None or asker.closed_at else [compose(
-        asker.email, "Your batch of transfers is done", f"Transfers of {sums} are on their way.", name=asker.name,
+        asker.email, "Your batch of transfers is done", says, name=asker.name,
         action=("See the batch", public_url(f"/admin/transfers/batches/{batch.id}")))]
 
 
@@ -79,32 +80,10 @@ def payee_debt_written_off(reversal_id: str) -> list[Mail]:
         "forgotten.")
 
 
-def transfer_reversed_by_hand(order_id: str) -> list[Mail]:
-    """The payee; and the business, to which it returns. What the admin wrote of the payee is the payee's to read."""
-    order = db.session.get_one(MoneyOrder, order_id)
-    transfer = db.session.get_one(Transfer, order.subject_id)
-    return _to_payee(
-        transfer.payee_id, "A payment to you is taken back",
-        f"We take back {show_money(order.amount)} of a transfer to your Stripe account. The reason: {order.reason}",
-        "If you think that this is wrong, answer this mail.",
-    ) + _to_business(
-        transfer.business_id, "A reward that you paid for is taken back",
-        f"An admin takes back {show_money(order.amount)} that was sent to somebody who pointed at a buyer for you. It "
-        "returns to the funds of the bounty that paid it, and our fee on it too. If that bounty is closed, both go "
-        "back to the card that paid.",
-        "Our fee is there at once, the rest as soon as Stripe has it back. Nothing is needed of you.")
-
-
 def _to_payee(user_id: str, subject: str, *paragraphs: str) -> list[Mail]:
     user = db.session.get_one(User, user_id)
     return [] if user.closed_at else [compose(
         user.email, subject, *paragraphs, name=user.name, action=("Open my payouts", public_url("/payouts")))]
-
-
-def _to_business(business_id: str, subject: str, *paragraphs: str) -> list[Mail]:
-    path = f"/businesses/{business_id}/statements"
-    return [compose(person.email, subject, *paragraphs, name=person.name,
-                    action=("Open your statements", public_url(path))) for person in money_people(business_id)]
 
 
 def _to_admins(subject: str, *paragraphs: str, path: str, label: str, but: str = "") -> list[Mail]:
@@ -115,6 +94,5 @@ def _to_admins(subject: str, *paragraphs: str, path: str, label: str, but: str =
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
-        batch_waits, batch_done, order_waits, reward_netted, owed_back, payee_debt_written_off,
-        transfer_reversed_by_hand)
+        batch_waits, batch_done, order_waits, reward_netted, owed_back, payee_debt_written_off)
 }

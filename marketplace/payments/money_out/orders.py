@@ -146,7 +146,6 @@ def _take_back(order: MoneyOrder, *, by: str) -> None:
             left -= part
     audit.record("transfer.reversal_ordered", transfer.id, by=by, order=order.id, amount_minor=order.amount_minor,
                  reason=order.reason)
-    outbox.promise("send_letter", letter="transfer_reversed_by_hand", order_id=order.id)
 
 
 def _sent_in(transfer: Transfer) -> list[Payable]:

@@ -1,5 +1,5 @@
 """From owed to requested: any number of transfers at once, in the same few statements whether for one payee or many."""
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -120,6 +120,16 @@ def must_wait(payee_ids: Iterable[str]) -> dict[Key, str]:
         elif failed_at and clock.now() < failed_at + retry_after(code):
             found[payee_id, business_id, currency] = "refused_lately"
     return found
+
+
+def sent_since(counted_at: datetime, payee_ids: Collection[str]) -> set[Key]:
+    """What was owed when a batch was counted, and went into a transfer of its own before the batch came to it."""
+    rows = db.session.execute(
+        select(Transfer.payee_id, Transfer.business_id, Transfer.currency)
+        .join(Payable, Payable.transfer_id == Transfer.id)
+        .where(Payable.payee_id.in_(payee_ids), Payable.created_at <= counted_at, Transfer.created_at >= counted_at)
+        .distinct()) if payee_ids else ()
+    return {(payee_id, business_id, currency) for payee_id, business_id, currency in rows}
 
 
 def retry_after(code: str | None) -> timedelta:

@@ -42,7 +42,7 @@ def why_not_yours(lead: Lead, user: User) -> DomainError | None:
 
 def _next_one(lead: Lead) -> str:
     silence = "no clock accepts this one while signs of fraud hold it" if lead.is_held else (
-        "without a decision silence accepts it")
+        "without a decision silence accepts it, once its bounty has funds for it")
     return f"Take the next one; {silence}."
 
 

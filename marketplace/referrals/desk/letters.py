@@ -3,19 +3,23 @@ from collections.abc import Callable
 
 from sqlalchemy import select
 
+from marketplace.foundation import clock
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.referrals.audience import Audience
-from marketplace.referrals.deadlines import decision_due
+from marketplace.referrals.deadlines import REMINDER_AFTER, decision_due
 from marketplace.referrals.desk.claims import find_claim
 from marketplace.referrals.desk.deciders import standing_escalations, who_else, why_not_yours
 from marketplace.referrals.for_funds import waiting_for_funds
 from marketplace.referrals.models import Escalation, Lead, Moderation
 from marketplace.referrals.naming import name_of
 from marketplace.referrals.permissions import may_decide
+
+SILENCE = ("After five business days a lead that nothing holds, and that its bounty has funds for, is accepted "
+           "automatically.")
 
 
 def moderators_reminded(lead_id: str) -> list[Mail]:
@@ -28,7 +32,23 @@ def decision_overdue(lead_id: str) -> list[Mail]:
     if _is_unfunded(lead_id):
         return []
     return _to_deciders(lead_id, "A decision is overdue",
-                        "Two business days are over. After five a lead that nothing holds is accepted automatically.")
+                        f"Two business days are over. {SILENCE}")
+
+
+def leads_have_funds(bounty_id: str) -> list[Mail]:
+    """Of those whose reminders were kept back because nobody could have accepted them."""
+    waited = db.session.scalars(select(Lead).where(
+        Lead.bounty_id == bounty_id, Lead.moderation == Moderation.IN_REVIEW, Lead.is_held.is_(False),
+        Lead.submitted_at <= clock.now() - REMINDER_AFTER).order_by(Lead.submitted_at, Lead.id)).all()
+    unfunded = waiting_for_funds(waited)
+    return [mail for lead in waited if lead.id not in unfunded for mail in _to_deciders(
+        lead.id, "The funds for a lead have come", f"It had to wait for them, and can be accepted now. {_by(lead)}")]
+
+
+def _by(lead: Lead) -> str:
+    due = decision_due(lead.submitted_at)
+    return (f"Decide by {day_in_words(due)}." if clock.now() < due
+            else f"A decision was due by {day_in_words(due)}. {SILENCE}")
 
 
 def appeal_came(lead_id: str) -> list[Mail]:
@@ -73,5 +93,6 @@ def _compose(admin: User, lead: Lead, subject: str, *says: str) -> Mail:
 
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
-    letter.__name__: letter for letter in (moderators_reminded, decision_overdue, appeal_came, lead_escalated)
+    letter.__name__: letter for letter in (
+        moderators_reminded, decision_overdue, leads_have_funds, appeal_came, lead_escalated)
 }

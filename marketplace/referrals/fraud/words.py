@@ -1,6 +1,6 @@
 """What happens next with a lead that waits for a person, or was found not to be genuine: a sentence for each reader."""
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select
 
@@ -62,10 +62,12 @@ def said_of(case: FraudCase | None, lead: Lead, audience: Audience, rewards: Seq
     return _held(case, lead, audience) if lead.is_held else None
 
 
-def by_when(case: FraudCase) -> str:
+def by_when(case: FraudCase, *, last: date | None = None) -> str:
     """`` by 25 Nov 2026``: when a person of ours has decided, also about an appeal that may come; then, that we are
-    late."""
+    late. Nothing where that is after the ``last`` day on which it matters."""
     due = _due(case)
+    if last is not None and due.date() > last:
+        return ""
     return f" by {day_in_words(due)}" if clock.now() < due else " (we are late with it)"
 
 

@@ -1,0 +1,51 @@
+"""What payee and business are told by mail when an admin takes back a reward that was sent: of which lead, and when."""
+from collections.abc import Callable
+
+from marketplace.bounties.models import Bounty
+from marketplace.foundation.db import db
+from marketplace.foundation.letters import compose, public_url
+from marketplace.foundation.mail import Mail
+from marketplace.foundation.money import Money, show_money
+from marketplace.foundation.show import day_in_words
+from marketplace.payments.models import MoneyOrder
+from marketplace.payments.queries import money_people
+from marketplace.referrals.audience import Audience
+from marketplace.referrals.for_funds import NO_MORE
+from marketplace.referrals.models import Lead, Reward
+from marketplace.referrals.naming import name_of
+from marketplace.referrals.reward_letters import to_whose_it_is
+from marketplace.referrals.reward_words import part_in_words
+
+
+def reward_taken_by_order(reward_id: str, order_id: str, taken_minor: str, fee_minor: str) -> list[Mail]:
+    """What the admin wrote of the payee is the payee's to read."""
+    reward, order = db.session.get_one(Reward, reward_id), db.session.get_one(MoneyOrder, order_id)
+    lead = db.session.get_one(Lead, reward.lead_id)
+    assert order.decided_at is not None
+    taken = show_money(Money(int(taken_minor), reward.currency))
+    of = f"On {day_in_words(order.decided_at)} an admin took back {taken} of {show_money(reward.amount)}"
+    return to_whose_it_is(
+        reward, lead, "A payment to you is taken back",
+        f"{of} that you were paid {part_in_words(reward)}. It goes out of your Stripe account. The reason: "
+        f"{order.reason}", "If you think that this is wrong, answer this mail.",
+    ) + _to_money_people(
+        lead, "A reward that you paid for is taken back", f"{of} that was paid {part_in_words(reward)}.",
+        _where_to(lead, Money(int(fee_minor), reward.currency)))
+
+
+def _where_to(lead: Lead, fee: Money) -> str:
+    is_over = db.session.get_one(Bounty, lead.bounty_id).state in NO_MORE
+    to, it_goes = ("the card that paid", "goes back") if is_over else ("the bounty’s funds", "returns")
+    ours = (f"Of our fee {show_money(fee)} went there at once." if fee.minor
+            else "Nothing of our fee comes back with it.")
+    because = ", for the bounty is closed" if is_over else ""
+    return f"It {it_goes} to {to} as soon as Stripe has it{because}. {ours} Nothing is needed of you."
+
+
+def _to_money_people(lead: Lead, subject: str, *paragraphs: str) -> list[Mail]:
+    return [compose(person.email, subject, *paragraphs, name=person.name, about=name_of(lead, Audience.BUSINESS),
+                    action=("Open the lead", public_url(f"/leads/{lead.id}")))
+            for person in money_people(lead.business_id)]
+
+
+LETTERS: dict[str, Callable[..., list[Mail]]] = {reward_taken_by_order.__name__: reward_taken_by_order}
