@@ -147,6 +147,7 @@ JOBS: Jobs = {
     "match_lead": retrying.match_lead,
     "match_order": retrying.match_order,
     "count_what_waited": retrying.count_what_waited,
+    "count_what_was_claimed": retrying.count_what_was_claimed,
     "count_buyers_word": buyers_word.count_buyers_word,
     "settle_buyers_word": buyers_word.settle_buyers_word,
     "note_claim_ended": claims.note_claim_ended,
