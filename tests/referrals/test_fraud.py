@@ -148,7 +148,7 @@ class TestRules:
     def test_what_came_of_it_is_said_as_it_was(self):
         back, sent = Reward(state=RewardState.VOIDED, void_reason=NOT_GENUINE), Reward(state=RewardState.PAID)
         refunded, held = Reward(state=RewardState.VOIDED, void_reason="The sale."), Reward(state=RewardState.ON_HOLD)
-        assert what_came_of([back, sent]).endswith("is back in the bounty") and "was sent before" in what_came_of([sent])
+        assert what_came_of([back, sent]).endswith("and an admin decides about what was sent") and "was sent before" in what_came_of([sent])
         assert what_came_of([refunded]) == what_came_of([]) == "It earns nothing"
         assert has_unsent([held]) and not has_unsent([back, sent, refunded])
 

@@ -13,6 +13,7 @@ from marketplace.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.outbox import OutboxMessage
 from marketplace.foundation.states import IllegalMove
+from marketplace.foundation.traces import TraceKind, keep_traces
 from marketplace.identity.models import MemberRole, User
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import (
@@ -36,6 +37,8 @@ from marketplace.referrals.clawing_back import note_reversal, return_fee
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.figures import earnings_of
+from marketplace.referrals.fraud import cases
+from marketplace.referrals.fraud.scoring import look_at
 from marketplace.referrals.holds import hold_reward, lift_holds, why_held
 from marketplace.referrals.models import (
     Clawback,
@@ -44,6 +47,7 @@ from marketplace.referrals.models import (
     ConversionState,
     DisputeKind,
     DisputeState,
+    Point,
     Reward,
     RewardState,
 )
@@ -456,6 +460,54 @@ class TestTransfer:
         assert {piece.amount: why_stopped(piece) for piece in pieces} == {
             usd(40_000): "A dispute about it is not decided yet.", usd(60_000): None}
         assert dispute.state is DisputeState.AWAITING_RESPONSE
+
+    @pytest.mark.parametrize("is_sent", [True, False], ids=["sent after all", "never sent"])
+    def test_found_false_while_part_of_it_is_on_its_way_all_of_it_goes_back_with_its_fee(
+            self, is_sent, paid, westside, ana, mona, wes, work, sandbox, later, as_user, mailbox):
+        bounty, first = make_bounty(westside, hold_days=7), holds(AccountKind.PLATFORM_FEES, PLATFORM)
+        pay_in(sandbox, wes, usd(105_000), purpose=bounty.id)
+        do(publish_bounty, bounty, by=wes)
+        lead = consent(accept(point(bounty, ana), by=mona), email="bo@example.com")
+        win(lead)
+        later(days=8)
+        reward = rewards_of_lead(lead)[0]
+        with transaction():
+            release_reward(reward.id)
+        claim = Claim(amount=usd(33_333), about_id=reward.id)
+        do(open_dispute, again(lead), DisputeKind.BAD_LEAD, by=wes, text="They only asked the way.", claim=claim)
+        with transaction():
+            request_transfers(ana.id)
+            transfer_id = db.session.get_one(Payable, reward.id).transfer_id
+        with transaction():
+            note_transfer(transfer_id)
+        for one in (ana.id, lead.id):
+            do(keep_traces, one, {TraceKind.DEVICE: "hers"})
+        do(look_at, again(lead), Point.CONSENT)
+        do(cases.confirm_fraud, cases.find_case(lead.id), by=mona, reason="One device.")
+        do(cases.explain_lead, again(lead), by=ana, why="He is my husband.")
+        do(cases.confirm_fraud, cases.find_case(lead.id), by=make_user("Nils Roy", is_admin=True), reason="Still one.")
+        [clawback] = rewards_of_lead(again(lead))[0].clawbacks
+        assert (clawback.amount, clawback.fee_minor, clawback.state) == (usd(33_333), 1_666, ClawbackState.TAKEN)
+        assert holds(AccountKind.FUNDS, bounty.id) == 33_333 + 1_666
+        if not is_sent:
+            sandbox.control.set_account_state(the(ConnectedAccount).stripe_account_id, state="restricted")
+        work()
+        if is_sent:
+            told = " ".join(body_of(mailbox.last_to(wes.email)).split())
+            assert "sent yet is back in your bounty: $333.33, and with it our fee of $16.66." in told
+            shown = words_of(as_user(wes).page(f"/leads/{lead.id}"))
+            for line in ("Taken back: it was found not to be genuine -$333.33", "What is left $666.67",
+                         "Our fee, given back -$16.66", "Returns to the bounty’s funds $349.99"):
+                assert line in shown
+            assert "and an admin decides about what was sent" in words_of(as_user(ana).page(f"/leads/{lead.id}"))
+            do(ask_reversal, db.session.get_one(Transfer, transfer_id), usd(66_667), reason="Found false", by=mona)
+            work()
+        end_reading()
+        assert rewards_of_lead(again(lead))[0].state is (RewardState.PAID if is_sent else RewardState.VOIDED)
+        assert (holds(AccountKind.FUNDS, bounty.id), holds(AccountKind.PLATFORM_FEES, PLATFORM)) == (105_000, first)
+        later(days=2)
+        work()
+        assert db.session.query(Transfer).filter_by(payee_id=ana.id).count() == 2
 
     def test_what_stripe_cannot_take_back_now_stays_outstanding_until_it_can(self, paid, wes, ana, work, sandbox, later):
         account = the(ConnectedAccount).stripe_account_id

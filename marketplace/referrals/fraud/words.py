@@ -101,9 +101,11 @@ def has_unsent(rewards: Sequence[Reward]) -> bool:
 
 def what_came_of(rewards: Sequence[Reward]) -> str:
     """Once it is proven: of what it had earned."""
-    if any(one.void_reason == NOT_GENUINE for one in rewards):
-        return "What it had earned and was not sent yet is back in the bounty"
-    if any(one.state in RELEASED for one in rewards):
+    is_sent = any(one.state in RELEASED for one in rewards)
+    if any(one.void_reason == NOT_GENUINE or any(taken.is_of_fraud for taken in one.clawbacks) for one in rewards):
+        back = "What it had earned and was not sent yet is back in the bounty"
+        return f"{back}, and an admin decides about what was sent" if is_sent else back
+    if is_sent:
         return "What it had earned was sent before; an admin decides about that"
     return "It earns nothing"
 
