@@ -335,22 +335,29 @@ class TestClocks:
 class TestTheEndOfTheProtection:
     def test_it_stands_still_while_a_yes_is_held_up_and_a_case_ends_with_what_earned_nothing(
             self, ana, wes, mona, as_user, work, later, mailbox):
-        bounty = make.make_bounty(make.make_business(wes), is_live=True, protection_days=30)
-        goes_on, ends, only_held = [make.accept(make.make_lead(bounty, by=ana)) for _ in range(3)]
-        for one in (ana, only_held):
+        bounty = make.make_bounty(make.make_business(wes), is_live=True, protection_days=30, funded_for=4)
+        goes_on, ends, only_held, appealed = [make.accept(make.make_lead(bounty, by=ana)) for _ in range(4)]
+        for one in (ana, only_held, appealed):
             seen(one, device="hers")
         make.consent(again(goes_on), email=wes.email)
         make.consent(again(ends), email=make.make_member(bounty.business).email)
         make.consent(again(only_held))
+        make.consent(again(appealed), email="else@example.com")
         protected, opened = again(goes_on).protected_until, case_of(goes_on).created_at
         later(days=20)
         do(cases.keep_case, case_of(only_held), by=mona, reason="We wait for him.")
-        later(days=15)
+        confirm(appealed, mona)  # From now on its business may not talk to the buyer.
+        later(days=5)
+        do(cases.explain_lead, again(appealed), by=ana, why="We share a tablet.")
+        later(days=10)
         work()
-        assert {again(lead).moderation for lead in (goes_on, ends)} == {Moderation.ACCEPTED}
+        assert {again(lead).moderation for lead in (goes_on, ends, appealed)} == {Moderation.ACCEPTED}
         assert again(only_held).moderation is Moderation.EXPIRED  # Its business could talk to the buyer all the time.
-        assert words_of(as_user(mona).page("/admin/fraud")).count("Ana Flores") == 2
-        do(cases.let_go, case_of(goes_on), by=mona, reason="He buys for himself.")
+        assert words_of(as_user(mona).page("/admin/fraud")).count("Ana Flores") == 3
+        for lead in (goes_on, appealed):
+            do(cases.let_go, case_of(lead), by=mona, reason="He buys for himself.")
+        given_back = again(appealed).protected_until - protected
+        assert given_back == pytest.approx(timedelta(days=15), abs=timedelta(seconds=9))
         assert again(goes_on).protected_until - protected == pytest.approx(clock.now() - opened, abs=timedelta(seconds=9))
         assert actions_on(goes_on.id)[-2:] == ["fraud.let_go", "lead.protected"]
         later(days=17)
@@ -361,7 +368,7 @@ class TestTheEndOfTheProtection:
         assert (again(ends).moderation, case_of(ends)) == (Moderation.EXPIRED, None)
         assert actions_on(ends.id)[-1] == "fraud.ended" and not again(ends).is_held
         assert business_introduced(ends.id) == []  # Nor would a look that ends after the yes introduce anybody.
-        assert [what(mail) for mail in mailbox.to(ana.email)].count("Your lead goes on") == 1
+        assert [what(mail) for mail in mailbox.to(ana.email)].count("Your lead goes on") == 2
 
 
     def test_what_a_look_took_is_given_back_from_the_yes_on_and_is_no_extension(self, bounty, ana, wes, mona, later):

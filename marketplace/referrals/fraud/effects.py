@@ -16,7 +16,7 @@ from marketplace.payments.money_out import payables, stops
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import end_lead
 from marketplace.referrals.clawing_back import fee_left, take_unsent
-from marketplace.referrals.fraud.rules import LONGER_BY
+from marketplace.referrals.fraud.rules import APPEAL_WITHIN, LONGER_BY
 from marketplace.referrals.holds import RELEASED, UNRELEASED, hold_unsent, lift_unsent
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
@@ -79,14 +79,17 @@ def hold_longer(reward: Reward) -> None:
 
 def let_lead_go(case: FraudCase) -> None:
     """Everything goes on where it stood; whoever was not introduced is so now, and the time that it took given back:
-    from the yes on, for the case may have been open before."""
+    from the yes on, for the case may have been open before; of whom the business knew already, since it was found."""
     lead = case.lead
-    grant = find_live_grant(lead) if lead.is_held and lead.moderation is Moderation.ACCEPTED else None
-    lead.is_held = False
+    grant = find_live_grant(lead) if lead.moderation is Moderation.ACCEPTED else None
+    was_held, lead.is_held = lead.is_held, False
     if grant is not None and grant.confirmed_at is not None:
-        give_back_since(lead, grant.confirmed_at)
-        for letter in ("business_introduced", "buyer_introduced"):
-            outbox.promise("send_letter", letter=letter, lead_id=lead.id)
+        if was_held:
+            give_back_since(lead, grant.confirmed_at)
+            for letter in ("business_introduced", "buyer_introduced"):
+                outbox.promise("send_letter", letter=letter, lead_id=lead.id)
+        elif case.settles_at is not None and lead.stage is not Stage.WON:
+            give_back_since(lead, max(grant.confirmed_at, case.settles_at - APPEAL_WITHIN))
     lift_unsent(_rewards_of(lead), case.id, why="A person has looked at it.", letter="")
 
 

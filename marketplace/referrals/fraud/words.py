@@ -89,7 +89,8 @@ def if_nobody_decides(case: FraudCase) -> str:
     said = f"If nobody decides, {what} waits on, and our admins are reminded every week"
     if month := month_ends(case.lead):
         return f"{said}; by law the lead ends before {day_in_words(month)}, unless its buyer is asked before."
-    is_kept_back = case.lead.is_held and case.lead.consent is Consent.GRANTED
+    is_closed = case.lead.is_held or (case.is_appealed and case.lead.stage is not Stage.WON)
+    is_kept_back = is_closed and case.lead.consent is Consent.GRANTED
     stands = "; as long as the buyer’s yes lasts, the days of protection do not run" if is_kept_back else ""
     return f"{said}{stands}."
 
