@@ -14,6 +14,7 @@ from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.outbox import OutboxMessage
 from marketplace.foundation.states import IllegalMove
 from marketplace.foundation.traces import TraceKind, keep_traces
+from marketplace.hooks.contents import CLAWBACK, read_told
 from marketplace.identity.models import MemberRole, User
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import (
@@ -44,6 +45,7 @@ from marketplace.referrals.models import (
     Clawback,
     ClawbackState,
     Conversion,
+    ConversionSource,
     ConversionState,
     DisputeKind,
     DisputeState,
@@ -56,6 +58,8 @@ from marketplace.referrals.next_step import next_step
 from marketplace.referrals.queries import get_reward, rewards_of_lead
 from marketplace.referrals.reward_schemas import RewardOutput
 from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
+from marketplace.tracking.models import Report, ReportKind, ReportState
+from marketplace.tracking.reattribution import reattribute
 from tests.browsing import body_of, end_reading, what, words_of
 from tests.factories import (
     PERCENT,
@@ -72,6 +76,7 @@ from tests.factories import (
 )
 from tests.payments.money_steps import make_ready, owe, pay_in
 from tests.referrals.steps import actions_on, again, do, holds, point
+from tests.tracking.report_steps import link
 
 
 def usd(cents):
@@ -576,6 +581,16 @@ class TestTransfer:
         if is_order_first:
             mail = body_of(mailbox.last_to(ana.email))
             assert "$100 of your reward is taken back" in mail and "$0 stays yours" in mail
+        clawback = the(Clawback)
+        assert read_told(CLAWBACK, [clawback.id])[clawback.id].data["taken_back"]["minor"] == moved
+        sold = Report(
+            business_id=paid.business_id, source=ConversionSource.API, external_id="1", fingerprint="", kind=ReportKind.SALE,
+            state=ReportState.APPROVED, amount_minor=SALE.minor, currency="usd", happened_at=clock.now(), lead_id=paid.id,
+            payload={}, reported_by=wes.id, reasons=[])
+        with transaction():
+            db.session.add(sold)
+        code = link(paid.bounty, make_user("Tom Reed")).spoken
+        assert do(reattribute, sold, by=mona, code=code, reason="Tom brought them.").stayed_minor == left
         refund(2)
         assert holds(AccountKind.FUNDS, paid.bounty_id) == 210_000 and check_ledger() == []
         assert told(wes)["Returns to the bounty’s funds"] == "$1,050"
