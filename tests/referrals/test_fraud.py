@@ -602,6 +602,9 @@ class TestWordsForEveryReader:
         hers, desk = as_user(ana).page("/leads?moderation=expired"), as_user(ana).page("/dashboard/referrer")
         listed = [words_of(row) for row in as_user(wes).page(f"/businesses/{bounty.business_id}/conversions").xpath("//tbody/tr")]
         assert ["Not genuine" in row for row in listed] == [False, True]
+        tabs = [words_of(as_user(wes).page(f"/businesses/{bounty.business_id}/conversions?state={tab}").xpath("//main")[0])
+                for tab in ("counted", "not_counted")]
+        assert ["Not genuine" in one for one in tabs] == [False, True] and "Counted1 Not counted1" in tabs[0]
         assert "Ended" in words_of(hers) and "Sold" not in words_of(hers) and words_of(desk).count("Sold") == 1
         assert words_of(as_user(wes).page(f"/dashboard/business/{bounty.business_id}")).count("Sold") == 2  # The tab, the other.
 

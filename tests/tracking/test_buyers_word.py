@@ -389,8 +389,11 @@ def test_silence_counts_what_the_buyer_names_by_now_and_a_claim_that_they_deny_g
         ask_witness(db.session.get_one(Dispute, denied), by="system")
     answer(denied, WitnessSaid.NOT_BOUGHT)
     assert "Without an answer an admin decides." in read(as_user(owner), f"/disputes/{denied}")
+    listed = f"/businesses/{lead.business_id}/conversions"
+    assert "Sale$10,000.00" in read(as_user(owner), f"{listed}?state=matched")
     clock.move(days=8)
     work()
+    assert "Sale$10,000.00" in read(as_user(owner), f"{listed}?state=counted")
     [sale] = db.session.scalars(select(Conversion))
     assert sale.amount == Money(1_000_000, "usd") and stands(said) == (ReportState.APPROVED, None)
     assert "It counts with what they named since: $10,000" in read(as_user(owner), f"/conversions/{said}")
