@@ -2,7 +2,8 @@
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from marketplace.bounties.models import Happening
 from marketplace.foundation import outbox
@@ -185,7 +186,7 @@ def is_customer_claimed(report: Report) -> bool:
         claimed_of(Report.id).where(Dispute.business_id == report.business_id, or_(*marks)).limit(1)) is not None
 
 
-def claimed_of(column: ColumnElement[Any]) -> Select[Any]:
+def claimed_of(column: InstrumentedAttribute[Any]) -> Select[Any]:
     """Of the reports that referrers claim: by their disputes, which are few."""
     return select(column).join(Dispute, Dispute.lead_id == Report.lead_id).where(
         Dispute.kind == DisputeKind.UNTRACKED, Report.state == S.DISPUTED)

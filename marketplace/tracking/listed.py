@@ -125,8 +125,8 @@ def _reported(reports: Sequence[Report]) -> dict[str, Line]:
         due = Due(asked[one.id], True) if one.id in asked else _answer(dispute) or _release(outcome.rewards)
         is_word = one.source is ConversionSource.BUYER_CONFIRMED
         lines[one.id] = Line(
-            KINDS[one.kind], f"Reported {SOURCES.get(one.source, '')}", "" if is_word else one.external_id, outcome.amount,
-            one.happened_at, outcome.state, outcome.rewards, due, one.lead_id, one)
+            KINDS[one.kind], f"Reported {SOURCES.get(one.source, '')}", "" if is_word else one.external_id,
+            outcome.amount, one.happened_at, outcome.state, outcome.rewards, due, one.lead_id, one)
     return lines
 
 

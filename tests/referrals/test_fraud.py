@@ -846,8 +846,11 @@ class TestAppeals:
         case = case_of(own_device)
         assert (case.explanation, case.appeal) == ("We share a computer.", "He is my husband.")
         assert f"Another person decides about it: we answer by {day_in_words(decision_due(clock.now()))}." in sent.text
+        with transaction():  # Whoever accepted the lead was one, too.
+            db.session.execute(update(User).where(User.id != mona.id).values(is_admin=False))
         work()
-        assert "An appeal about fraud waits" in [what(mail) for mail in mailbox.to(mona.email)]
+        told = next(" ".join(body_of(mail).split()) for mail in mailbox.to(mona.email) if what(mail) == "An appeal about fraud waits")
+        assert "and there is none." in told and "flask make-admin" in told and "You may still let it go." in told
         hers = page_for(person, own_device)
         assert "Another person decides about your appeal by" in hers and "It is neither refused nor lost" not in hers
         for words in ("One person with two names.", "We share a computer.", "He is my husband."):

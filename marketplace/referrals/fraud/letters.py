@@ -5,7 +5,7 @@ from types import MappingProxyType
 from sqlalchemy import select
 
 from marketplace.foundation.db import db
-from marketplace.foundation.letters import TO_ADMINS, compose, public_url
+from marketplace.foundation.letters import NEEDS_ANOTHER, TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import Money, show_money, zero
 from marketplace.foundation.show import day_in_words, list_in_words
@@ -29,6 +29,7 @@ from marketplace.referrals.models import (
     Stage,
 )
 from marketplace.referrals.naming import name_of
+from marketplace.referrals.permissions import may_decide
 from marketplace.referrals.queries import find_live_grant, rewards_of_lead
 from marketplace.referrals.reach import Reach, reach_of
 from marketplace.referrals.returned import Returned, returned_among
@@ -211,7 +212,11 @@ def fraud_waiting(case_id: str) -> list[Mail]:
               f"{day_in_words(month)}: decide well before that.") if month else ""
     by = f"Decide by {day_in_words(case.due_at)}.{untold}"
     if case.is_appealed:
-        yours = {str(case.decided_by): "The referrer appeals against what you found: another admin decides about it."}
+        others = db.session.scalars(select(User).where(
+            User.is_admin, User.closed_at.is_(None), User.id != case.decided_by)).all()
+        is_anothers = any(may_decide(one, case.lead) for one in others)
+        then = "Another admin decides about it." if is_anothers else f"{by} {NEEDS_ANOTHER} You may still let it go."
+        yours = {str(case.decided_by): f"The referrer appeals against what you found. {then}"}
         return _to_admins(case, "An appeal about fraud waits",
                           f"The referrer appeals against what another admin found. {by}", action, else_to=yours)
     asked = "The referrer has explained it." if case.explained_at else "It has waited for its time."
