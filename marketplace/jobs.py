@@ -40,6 +40,7 @@ from marketplace.referrals.desk.letters import LETTERS as DESK_LETTERS
 from marketplace.referrals.disputes import clocks as dispute_clocks
 from marketplace.referrals.disputes.letters import LETTERS as CLAIM_LETTERS
 from marketplace.referrals.fraud import cases as fraud_cases
+from marketplace.referrals.fraud import effects as fraud_effects
 from marketplace.referrals.fraud import signals as fraud_signals
 from marketplace.referrals.fraud.letters import LETTERS as FRAUD_LETTERS
 from marketplace.referrals.fraud.scoring import look_at_owed, look_at_rewards
@@ -98,6 +99,7 @@ JOBS: Jobs = {
     "look_at_rewards": look_at_rewards,
     "look_at_owed": look_at_owed,
     "expire_fraud_hold": fraud_cases.expire_fraud_hold,
+    "take_what_came_back": fraud_effects.take_what_came_back,
     "settle_fraud_case": fraud_cases.settle_fraud_case,
     "end_case_with_lead": fraud_cases.end_case_with_lead,
     "remind_of_fraud": fraud_cases.remind_of_fraud,
@@ -148,6 +150,7 @@ JOBS: Jobs = {
     "match_lead": retrying.match_lead,
     "match_order": retrying.match_order,
     "count_what_waited": retrying.count_what_waited,
+    "count_what_was_claimed": retrying.count_what_was_claimed,
     "count_buyers_word": buyers_word.count_buyers_word,
     "settle_buyers_word": buyers_word.settle_buyers_word,
     "note_claim_ended": claims.note_claim_ended,

@@ -48,7 +48,7 @@ def change_bounty(
     """Leads that exist keep the terms of their day. StaleForm (409) if someone else changed it first."""
     require(may_edit(by, bounty), "change this bounty")
     check_version(bounty, version)
-    if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
+    if bounty.is_closed:
         raise Conflict("A closed bounty cannot be changed.", next_step="Post a new one.")
     if promised["currency"] != bounty.terms.currency and (
             bounty.state is not BountyState.DRAFT or was_ever_funded(bounty)):

@@ -53,7 +53,7 @@ def lower_bounty(bounty: Bounty, *, by: User) -> None:
     Leads that exist keep the terms of their day. NothingToLower, NothingAllowed (409).
     """
     require(may_edit(by, bounty), "lower what this bounty pays")
-    if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
+    if bounty.is_closed:
         raise Conflict("A closed bounty cannot be changed.", next_step="Post a new one.")
     ruling = rule_on_terms(bounty.terms)
     if not forbidden_parts(bounty.terms, ruling):

@@ -104,6 +104,11 @@ class Bounty(Versioned, Base):
         lazy="joined", viewonly=True, uselist=False,
         primaryjoin="and_(Bounty.id == foreign(Terms.bounty_id), Bounty.terms_number == foreign(Terms.number))")
 
+    @property
+    def is_closed(self) -> bool:
+        """For good: it takes no leads and no funds any more."""
+        return self.state in {BountyState.CLOSED, BountyState.ARCHIVED}
+
 
 class Terms(Base):
     """What is promised, numbered per bounty and never changed (triggers); a lead keeps its own."""

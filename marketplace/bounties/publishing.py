@@ -66,7 +66,7 @@ def can_fund_one_more(bounty: Bounty) -> bool:
 
 def refuse_ended(bounty: Bounty) -> None:
     """Before anybody pays in."""
-    if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
+    if bounty.is_closed:
         raise BountyEnded("This bounty is closed and takes no more funds.", next_step="Post a new one.")
 
 
@@ -134,7 +134,7 @@ def refund_free(bounty: Bounty, *, expected: Money, by: User) -> None:
     NothingFree (409); PlanChanged (409) when another sum is free than ``expected``, the one that was shown.
     """
     require(may_edit(by, bounty), "take back the free funds of this bounty")
-    if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
+    if bounty.is_closed:
         raise Conflict("A closed bounty gives its free funds back automatically.", next_step="Look at its payments.")
     planned = plan_refunds(bounty.id, bounty.terms.currency, is_binding=True)
     total = total_of(planned, bounty.terms.currency)
@@ -182,7 +182,7 @@ def close_bounty(bounty: Bounty, *, by: User) -> None:
 def return_free_funds(bounty_id: str) -> None:
     """Job: at closing, and whenever money comes free in a closed bounty."""
     bounty = db.session.get_one(Bounty, bounty_id)
-    if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED} and free_funds_of(bounty).minor > 0:
+    if bounty.is_closed and free_funds_of(bounty).minor > 0:
         refund_free_funds(bounty.id, bounty.terms.currency, by=audit.SYSTEM, leaves_sent_back=True)
 
 
@@ -202,7 +202,7 @@ def resume_when_funded(bounty_id: str) -> None:
 def note_funds_came_free(bounty: Bounty) -> None:
     """Called when a reservation or a reward gives money back to the bounty. What its business owes comes first."""
     cover(bounty.id, bounty.terms.currency)
-    if bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
+    if bounty.is_closed:
         outbox.promise("return_free_funds", bounty_id=bounty.id, after=timedelta(0))
     elif bounty.paused_because == OUT_OF_FUNDS:
         outbox.promise("resume_when_funded", bounty_id=bounty.id)

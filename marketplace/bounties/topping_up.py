@@ -13,8 +13,6 @@ from marketplace.identity.models import User
 from marketplace.payments.models import AutoTopUp, TopUpState
 from marketplace.payments.money_in import agreements, top_ups
 
-ENDED = frozenset({BountyState.CLOSED, BountyState.ARCHIVED})
-
 
 class TopUpTooSmall(Invalid):
     code = "top_up_too_small"
@@ -23,7 +21,7 @@ class TopUpTooSmall(Invalid):
 def set_top_up(bounty: Bounty, *, amount: Money, monthly: Money, by: User) -> AutoTopUp:
     """Agree to ``amount`` at a time, ``monthly`` a month at most. TopUpTooSmall (422) below what one lead can cost."""
     require(may_edit(by, bounty), "agree to top-ups of this bounty")
-    if bounty.state in ENDED:
+    if bounty.is_closed:
         raise Conflict("This bounty is closed and takes no more funds.", next_step="Post a new one.")
     cost = worst_case(bounty.terms)
     if amount < cost:

@@ -8,6 +8,8 @@ from marketplace.foundation.naming import Name
 
 BECAUSE = "You get this mail because it is about you, or about a business of yours, on Fingerpost."
 TO_ADMINS = "You get this mail because you are an admin of Fingerpost."
+NEEDS_ANOTHER = ("It is for an admin who has not decided about it before and has no stake in it, and there is none. "
+                 "Let somebody sign up whom you trust with it, then make them one: flask make-admin their@address.")
 
 
 def compose(

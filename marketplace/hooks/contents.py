@@ -30,6 +30,7 @@ from marketplace.referrals.models import (
     RewardState,
     Stage,
 )
+from marketplace.referrals.money_back import money_back_of
 from marketplace.tracking.models import Report, ReportState
 
 KINDS = {  # What an endpoint can be told of, in its people's words.
@@ -53,11 +54,12 @@ class Told:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A kind of object: how its rows are read, and what is said of one."""
+    """A kind of object: how its rows are read, what is said of one, and what beside it no row of its own tells."""
 
     model: type[Base]
     rows: Select[Any]
     say: Callable[[Any], dict[str, Any] | None]
+    tell_beside: Callable[[Sequence[Any]], Mapping[str, dict[str, Any]]] = lambda rows: {}
 
 
 def _lead(row: Any) -> dict[str, Any] | None:
@@ -89,8 +91,14 @@ def _reward(row: Any) -> dict[str, Any]:
 
 
 def _clawback(row: Any) -> dict[str, Any]:
-    return {"id": row.id, "reward_id": row.reward_id, "state": row.state,
-            "taken_back": _money(row.amount_minor, row.currency)}
+    return {"id": row.id, "reward_id": row.reward_id, "state": row.state}
+
+
+def _taken_back(rows: Sequence[Any]) -> dict[str, dict[str, Any]]:
+    """What is newly taken, or asked of Stripe: less than was to be, where an admin had taken some of it before."""
+    rewards = db.session.scalars(select(Reward).where(Reward.id.in_({row.reward_id for row in rows}))).all()
+    return {clawback_id: {"taken_back": _money(amount.minor, amount.currency)}
+            for back in money_back_of(rewards).values() for clawback_id, amount in back.by_clawback.items()}
 
 
 def _thing(row: Any) -> dict[str, Any]:
@@ -120,7 +128,7 @@ CONVERSION = Subject(Conversion, _rows(Conversion), _conversion)
 REPORT = Subject(Report, _rows(Report), _report)
 REWARD = Subject(Reward, _rows(Reward), _reward)
 CLAWBACK = Subject(Clawback, select(*Clawback.__table__.c, Reward.business_id).join(
-    Reward, Reward.id == Clawback.reward_id), _clawback)
+    Reward, Reward.id == Clawback.reward_id), _clawback, _taken_back)
 THING = Subject(RewardInKind, _rows(RewardInKind), _thing)
 TRANSFER = Subject(Transfer, _rows(Transfer), _transfer)
 DISPUTE = Subject(Dispute, _rows(Dispute), _dispute)
@@ -152,10 +160,12 @@ def read_told(subject: Subject, ids: Sequence[str]) -> dict[str, Told | None]:
     found: dict[str, Told | None] = {}
     key = subject.model.__table__.c.id
     for start in range(0, len(ids), AT_ONCE):
-        for row in db.session.execute(subject.rows.where(key.in_(ids[start:start + AT_ONCE]))):
+        rows = db.session.execute(subject.rows.where(key.in_(ids[start:start + AT_ONCE]))).all()
+        beside = subject.tell_beside(rows)
+        for row in rows:
             said = subject.say(row)
             found[row.id] = None if said is None else Told(row.business_id, {
-                name: _plain(value) for name, value in said.items()})
+                name: _plain(value) for name, value in said.items()} | beside.get(row.id, {}))
     return found
 
 

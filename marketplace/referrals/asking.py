@@ -9,7 +9,7 @@ from marketplace.foundation.db import db
 from marketplace.referrals import lifecycle
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, Consent, ConsentGrant, Lead, Moderation
-from marketplace.referrals.queries import find_conversion, find_live_grant, is_buyer_address_known
+from marketplace.referrals.queries import find_conversion, find_live_grant, has_finding, is_buyer_address_known
 from marketplace.referrals.reserving import free_reserved
 from marketplace.referrals.said_bought import word_of
 
@@ -57,7 +57,8 @@ def end_asking(lead_id: str) -> None:
 def end_protection(lead_id: str) -> None:
     """Job, when the protection window ends; evidence of activity may have moved the end meanwhile. Not while the
     buyer's “I bought it” waits: for an answer, or for the funds by which it was promised to count. Nor while a person
-    of ours keeps the buyer's yes from the business: that time is given back (fraud/effects.py)."""
+    of ours keeps the buyer's yes from the business, or what was found may be appealed, or is: that time is given back
+    (fraud/effects.py)."""
     lead = db.session.get_one(Lead, lead_id)
     if lead.moderation is not Moderation.ACCEPTED or lead.protected_until is None or find_conversion(lead) is not None:
         return
@@ -78,7 +79,7 @@ def end_protection(lead_id: str) -> None:
 
 def _is_yes_held_up(lead: Lead) -> bool:
     """And the buyer's yes still lasts: once it is over, nothing more can come of it."""
-    grant = find_live_grant(lead) if lead.is_held else None
+    grant = find_live_grant(lead) if lead.is_held or has_finding(lead.id) else None
     return grant is not None and clock.now().date() <= grant.until
 
 

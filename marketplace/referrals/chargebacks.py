@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from marketplace.bounties.models import Bounty, BountyState
+from marketplace.bounties.models import Bounty
 from marketplace.bounties.publishing import note_funds_came_free, pause_if_out_of_funds, resume_bounty, stop_bounty
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
@@ -68,7 +68,7 @@ def note_bad_day(source_id: str) -> None:
             pause_if_out_of_funds(bounty)
             # Refused, it is asked for a day later; sent back by the bank, it is for a person: a closed bounty would
             # send it to the same card at once, and again.
-            if refund.state is not RefundState.FAILED or bounty.state not in {BountyState.CLOSED, BountyState.ARCHIVED}:
+            if refund.state is not RefundState.FAILED or not bounty.is_closed:
                 note_funds_came_free(bounty)
 
 

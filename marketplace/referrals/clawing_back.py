@@ -40,6 +40,17 @@ def take_back_by_ruling(
     return clawback
 
 
+def take_unsent(reward: Reward, *, case_id: str, by: str, why: str) -> None:
+    """All of it that is in no transfer, with the fee on it, because it was found false. What was sent stays: that is
+    for an admin's order. The caller has locked it, and the bounty's funds."""
+    owed = payables.owed_of_all(reward.id)
+    if owed.minor:
+        left = fee_left(reward)
+        is_last = owed == payables.left_of_all(reward.id)
+        claw_back(reward, owed, left if is_last else min(reward.fee.part(owed.minor, reward.amount_minor), left),
+                  by=by, dispute_id=case_id, why=why)
+
+
 def claw_back(
     reward: Reward, amount: Money, fee: Money, *, by: str, why: str, sale_refund_id: str | None = None,
     dispute_id: str | None = None, credit: Account | None = None,

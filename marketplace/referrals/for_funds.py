@@ -1,7 +1,6 @@
 """Leads that nobody can accept yet: their bounty has less free than one of them may cost."""
 from collections.abc import Sequence
 
-from marketplace.bounties.models import BountyState
 from marketplace.bounties.queries import free_among
 from marketplace.bounties.rules import worst_case
 from marketplace.foundation import clock
@@ -10,8 +9,6 @@ from marketplace.foundation.show import day_in_words
 from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, add_business_days
 from marketplace.referrals.models import Lead, Moderation
 from marketplace.referrals.reserving import possible_among
-
-NO_MORE = frozenset({BountyState.CLOSED, BountyState.ARCHIVED})  # Funds come into such a bounty no more.
 
 
 def waiting_for_funds(leads: Sequence[Lead]) -> set[str]:
@@ -28,7 +25,7 @@ def wait_in_words(lead: Lead) -> str:
     """What silence does with one of those."""
     at_last = add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT)
     day = day_in_words(at_last) if clock.now() < at_last else ""
-    if lead.bounty.state in NO_MORE:
+    if lead.bounty.is_closed:
         return (f"The bounty is closed and has no funds for it: it is rejected{f' by {day}' if day else ''}, unless "
                 "somebody decides before.")
     after = f", after {day} also without a decision" if day else ""

@@ -2,7 +2,6 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from marketplace.bounties.models import BountyState
 from marketplace.bounties.rules import worst_case
 from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.db import db
@@ -166,7 +165,7 @@ def accept_by_default(lead_id: str, submitted_at: str) -> None:
     except HeldForALook:  # A person decides first; a hold that nobody keeps ends by itself.
         outbox.promise("accept_by_default", after=RETRY_DEFAULT, lead_id=lead_id, submitted_at=submitted_at)
     except FundsGone:  # Nothing to promise the referrer yet; we look again while funds may still come.
-        if lead.bounty.state in {BountyState.CLOSED, BountyState.ARCHIVED}:
+        if lead.bounty.is_closed:
             _reject_unasked(lead, ReasonCode.OTHER, "The business closed this bounty before anybody had decided.")
             return
         outbox.promise("accept_by_default", after=RETRY_DEFAULT, lead_id=lead_id, submitted_at=submitted_at)

@@ -10,7 +10,6 @@ from marketplace.foundation.show import day_in_words
 from marketplace.payments.models import MoneyOrder
 from marketplace.payments.queries import money_people
 from marketplace.referrals.audience import Audience
-from marketplace.referrals.for_funds import NO_MORE
 from marketplace.referrals.models import Lead, Reward
 from marketplace.referrals.naming import name_of
 from marketplace.referrals.reward_letters import to_whose_it_is
@@ -34,7 +33,7 @@ def reward_taken_by_order(reward_id: str, order_id: str, taken_minor: str, fee_m
 
 
 def _where_to(lead: Lead, fee: Money) -> str:
-    is_over = db.session.get_one(Bounty, lead.bounty_id).state in NO_MORE
+    is_over = db.session.get_one(Bounty, lead.bounty_id).is_closed
     to, it_goes = ("the card that paid", "goes back") if is_over else ("the bounty’s funds", "returns")
     ours = (f"Of our fee {show_money(fee)} went there at once." if fee.minor
             else "Nothing of our fee comes back with it.")

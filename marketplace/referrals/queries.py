@@ -52,7 +52,8 @@ OF_OWNERSHIP = select(Dispute.id).where(
 DISPUTED = select(Dispute.id).where(Dispute.lead_id == bindparam("lead_id"), text(f"disputes.{LIVE_DISPUTES}"))
 FOUND_FALSE = select(FraudCase.id).where(
     FraudCase.lead_id == bindparam("lead_id"), FraudCase.state == CaseState.PROVEN).limit(1)
-PROVEN_FALSE = Lead.id.in_(select(FraudCase.lead_id).where(FraudCase.state == CaseState.PROVEN))
+FALSE_LEADS = select(FraudCase.lead_id).where(FraudCase.state == CaseState.PROVEN)
+PROVEN_FALSE = Lead.id.in_(FALSE_LEADS)
 FINDING = or_(FraudCase.state.in_(FOUND_FRAUD),
               (FraudCase.state == CaseState.OPEN) & FraudCase.settles_at.is_not(None))  # It is appealed.
 FINDING_ENDED_AT = select(func.max(case(

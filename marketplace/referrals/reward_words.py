@@ -155,6 +155,8 @@ def _cause(one: Taking) -> str:
         return "order"
     if one.clawback.dispute_id is None:
         return "refund"
+    if one.clawback.is_of_fraud:
+        return "found false"
     return "credited anew" if one.clawback.dispute_id.startswith(CREDITED_ANEW) else "dispute"
 
 
@@ -175,6 +177,7 @@ CAUSES = {
     "dispute": ("a dispute was decided", "by a dispute"),
     "credited anew": ("an admin found that somebody else had brought them",
                       "because an admin found that somebody else had brought them"),
+    "found false": ("it was found not to be genuine", "because it was found not to be genuine"),
     "order": ("an admin ordered it", "by an admin"),
 }
 OUT_OF = {

@@ -27,7 +27,7 @@ from marketplace.referrals.in_kind import owe_thing
 from marketplace.referrals.kept_words import keep_words
 from marketplace.referrals.models import Conversion, ConversionKind, Lead, Point, Reward, RewardState
 from marketplace.referrals.permissions import may_freeze
-from marketplace.referrals.queries import disputes_of_ownership
+from marketplace.referrals.queries import disputes_of_ownership, is_found_false
 from marketplace.referrals.reserving import free_what_cannot_be_earned
 from marketplace.referrals.sharing import divide
 
@@ -163,6 +163,8 @@ def _follow(reward: Reward, state: PayableState) -> None:
     if state is PayableState.OWED and reward.state is RewardState.SCHEDULED:
         lifecycle.move_reward(reward, RewardState.PAYABLE, by=audit.SYSTEM, reason="the transfer did not go through")
         stop_what_is_disputed(reward)
+        if is_found_false(reward.lead_id):
+            outbox.promise("take_what_came_back", lead_id=reward.lead_id)
         return
     if state is not PayableState.OWED and reward.state is RewardState.PAYABLE:
         lifecycle.move_reward(reward, RewardState.SCHEDULED, by=audit.SYSTEM)

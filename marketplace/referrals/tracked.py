@@ -31,7 +31,6 @@ from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.reserving import still_possible
 from marketplace.referrals.suppression import hash_email
 
-CLOSED = frozenset({BountyState.CLOSED, BountyState.ARCHIVED, BountyState.DRAFT})
 DAY_ALONE = frozenset({time(0), time(23, 59)})  # As a file and a form write it.
 
 
@@ -69,7 +68,7 @@ def check_may_bind(
     if known_since is not None and known_since < touched_at:
         raise KnownBefore(f"The business had this address on its own list since {day_in_words(known_since)}, before "
                           "they came by the link.")
-    if bounty.state in CLOSED:
+    if bounty.is_closed or bounty.state is BountyState.DRAFT:
         _check_was_open(bounty, happened_at)
 
 
@@ -140,7 +139,7 @@ def _take(lead: Lead, amount: Money) -> None:
     try:
         funds.reserve(lead.id, bounty_id=lead.bounty_id, amount=amount)
     except NotEnoughMoney as short:
-        if lead.bounty.state in CLOSED:
+        if lead.bounty.is_closed:
             raise BountyClosed("The bounty is closed: it takes no more funds, and has none left for this customer."
                                ) from short
         raise FundsGone("The bounty has no free funds for this customer.",

@@ -18,11 +18,12 @@ from marketplace.foundation.errors import DomainError
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money
 from marketplace.payments.locks import lock_funds
-from marketplace.referrals.models import Buyer, Conversion, ConversionSource, Lead
+from marketplace.referrals.models import Buyer, Conversion, ConversionSource, Dispute, Lead
 from marketplace.referrals.tracked import check_may_bind
 from marketplace.referrals.tracked_at_once import Came, PlainBounty, Sold, free_of, sell_at_once
 from marketplace.tracking.attribution import Attribution, attribute
 from marketplace.tracking.binding import SOURCES
+from marketplace.tracking.counting import claimed_of
 from marketplace.tracking.models import WAITS, Binding, BindingClick, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.reported import own_id
 from marketplace.tracking.resolving import LinkBook, touches_of, windows_of
@@ -42,17 +43,20 @@ KNOWN_IDS: tuple[Select[Any], ...] = (
     select(Report.external_id).where(
         Report.business_id == _OWN, Report.source.in_(_SOURCES), Report.external_id.in_(_IDS)),
     select(Report.refund_of).where(Report.business_id == _OWN, Report.refund_of.in_(_IDS)))
-# Marks of customers who are bound, or of whom something waits; those of their clicks, too.
-KNOWN_CUSTOMERS: tuple[Select[Any], ...] = tuple(
+# Marks of customers who are bound, of whom something waits, or an order is claimed; those of their clicks, too.
+KNOWN_CUSTOMERS: tuple[Select[Any], ...] = (*(
     select(column).where(table.business_id == _OWN, column.in_(_CUSTOMERS), *more)
     for table, column, more in ((Binding, Binding.customer_hash, ()), (BindingClick, BindingClick.click_hash, ()),
-                                (Report, Report.customer_hash, _WAITING)))
+                                (Report, Report.customer_hash, _WAITING))), *(
+    claimed_of(column).where(Dispute.business_id == _OWN, column.in_(_CUSTOMERS))
+    for column in (Report.customer_hash, Report.click_hash)))
 KNOWN_EMAILS: tuple[Select[Any], ...] = (
     select(Binding.email_hash).where(Binding.business_id == _OWN, Binding.email_hash.in_(_EMAILS)),
     select(Report.email_hash).where(Report.business_id == _OWN, Report.email_hash.in_(_EMAILS), *_WAITING),
     select(Buyer.email_hash).join(Lead, Lead.buyer_id == Buyer.id).where(
         Lead.business_id == _OWN, Buyer.email_hash.in_(_EMAILS)),
-    select(Lead.buyer_hash).where(Lead.business_id == _OWN, Lead.buyer_hash.in_(_EMAILS)))
+    select(Lead.buyer_hash).where(Lead.business_id == _OWN, Lead.buyer_hash.in_(_EMAILS)),
+    claimed_of(Report.email_hash).where(Dispute.business_id == _OWN, Report.email_hash.in_(_EMAILS)))
 # By whether an address was told: one statement for all of it.
 KNOWN = {False: union_all(*KNOWN_IDS, *KNOWN_CUSTOMERS), True: union_all(*KNOWN_IDS, *KNOWN_CUSTOMERS, *KNOWN_EMAILS)}
 

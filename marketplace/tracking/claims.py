@@ -1,7 +1,7 @@
 """A referrer claims a sale that nobody was credited with: through the dispute “a sale that is not recorded”."""
 from datetime import date
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db, insert_unless_there
@@ -17,7 +17,7 @@ from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.tracked import check_may_bind, open_tracked_lead
 from marketplace.tracking.binding import keep_click, let_go
 from marketplace.tracking.business_stripe.disputed import hold_disputed
-from marketplace.tracking.counting import DAYS_OFF, find_counted, find_twin, say
+from marketplace.tracking.counting import DAYS_OFF, find_counted, find_twin, is_customer_claimed, say
 from marketplace.tracking.intake import CLAIMED, NOBODY, NOBODYS
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import Binding, ReferralLink, Report, ReportKind, ReportState
@@ -81,6 +81,7 @@ def note_claim_ended(dispute_id: str) -> None:
     lock_orders_of(report.business_id)
     lock_funds_of(lead)
     outbox.promise("match_order", business_id=report.business_id, external_id=report.external_id)
+    outbox.promise("count_what_was_claimed", business_id=report.business_id)
     sale = find_conversion(lead)
     if sale is not None:
         report.conversion_id = sale.id
@@ -108,17 +109,7 @@ def _find(business_id: str, order_number: str, bought_on: date) -> Report | None
     told = (S.DISPUTED, S.MATCHED, S.APPROVED, S.REJECTED)
     if one is None or find_twin(one, *told) or find_counted(business_id, order_number):
         return None  # Somebody's already, or decided, by another way.
-    return None if resolve(one).attribution.referrer_id is not None or _is_customer_claimed(one) else one
-
-
-def _is_customer_claimed(report: Report) -> bool:
-    """By another order of theirs: nobody is brought by two, and their first sale is paid once."""
-    marks = [column == mark for column, mark in (
-        (Report.customer_hash, report.customer_hash), (Report.email_hash, report.email_hash),
-        (Report.click_hash, report.click_hash)) if mark]
-    return bool(marks) and db.session.scalar(select(Report.id).join(Dispute, Dispute.lead_id == Report.lead_id).where(
-        Dispute.business_id == report.business_id, Dispute.kind == DisputeKind.UNTRACKED, Report.state == S.DISPUTED,
-        or_(*marks)).limit(1)) is not None
+    return None if resolve(one).attribution.referrer_id is not None or is_customer_claimed(one) else one
 
 
 def _bind(report: Report, lead: Lead) -> None:

@@ -1,7 +1,9 @@
 """What a report makes once it is known whose it is: by the verbs that earn anyway. No sum is made here."""
 from datetime import date, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from marketplace.bounties.models import Happening
 from marketplace.foundation import outbox
@@ -10,7 +12,16 @@ from marketplace.foundation.errors import Conflict, DomainError, Invalid
 from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.afterwards import renew
-from marketplace.referrals.models import Conversion, ConversionKind, ConversionSource, Lead, Stage, WitnessSaid
+from marketplace.referrals.models import (
+    Conversion,
+    ConversionKind,
+    ConversionSource,
+    Dispute,
+    DisputeKind,
+    Lead,
+    Stage,
+    WitnessSaid,
+)
 from marketplace.referrals.queries import find_conversion, is_found_false
 from marketplace.referrals.said_bought import word_of
 from marketplace.referrals.stages import (
@@ -164,6 +175,21 @@ def find_twin(report: Report, *states: ReportState) -> Report | None:
         Report.business_id == report.business_id, Report.source.in_(list(ConversionSource)),
         Report.external_id == report.external_id, Report.kind.in_(kinds), Report.state.in_(states),
         Report.id != report.id).limit(1))
+
+
+def is_customer_claimed(report: Report) -> bool:
+    """By another order of theirs: nobody is brought by two, and their first sale is paid once."""
+    marks = [column == mark for column, mark in (
+        (Report.customer_hash, report.customer_hash), (Report.email_hash, report.email_hash),
+        (Report.click_hash, report.click_hash)) if mark]
+    return bool(marks) and db.session.scalar(
+        claimed_of(Report.id).where(Dispute.business_id == report.business_id, or_(*marks)).limit(1)) is not None
+
+
+def claimed_of(column: InstrumentedAttribute[Any]) -> Select[Any]:
+    """Of the reports that referrers claim: by their disputes, which are few."""
+    return select(column).join(Dispute, Dispute.lead_id == Report.lead_id).where(
+        Dispute.kind == DisputeKind.UNTRACKED, Report.state == S.DISPUTED)
 
 
 def _reject(report: Report, code: str, why: str, *, by: str) -> None:

@@ -26,7 +26,16 @@ from marketplace.tracking.binding import (
     let_go,
 )
 from marketplace.tracking.business_stripe.disputed import hold_disputed
-from marketplace.tracking.counting import COUNTED_KINDS, count, find_counted, find_twin, note_duplicate, reject, say
+from marketplace.tracking.counting import (
+    COUNTED_KINDS,
+    count,
+    find_counted,
+    find_twin,
+    is_customer_claimed,
+    note_duplicate,
+    reject,
+    say,
+)
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import WAITS, Binding, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_give_back, may_report
@@ -159,6 +168,10 @@ def _credit(report: Report, found: Found | None, *, by: str) -> None:
     report.reasons = list(found.attribution.reasons)
     if found.attribution.referrer_id is None:
         move_report(report, S.UNMATCHED, by=by, reason=LINK_ENDED if found.is_over else NOBODY)
+        return
+    if not found.is_buyers_word and is_customer_claimed(report):
+        say(report, "A referrer claims another order of this customer; what becomes of that is awaited.")
+        move_report(report, S.UNMATCHED, by=by, reason=CLAIMED)
         return
     try:
         lead = _lead_for(report, found, by=by)

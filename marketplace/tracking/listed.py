@@ -20,7 +20,7 @@ from marketplace.referrals.models import (
     RewardState,
 )
 from marketplace.referrals.money_back import MoneyBack, money_back_of
-from marketplace.referrals.queries import found_false_among
+from marketplace.referrals.queries import FALSE_LEADS, found_false_among
 from marketplace.tracking.counting import HEARD
 from marketplace.tracking.models import Report, ReportState
 from marketplace.tracking.report_outcomes import outcomes_of
@@ -35,6 +35,9 @@ RECORDED = {ConversionKind.SALE: "Sale", ConversionKind.RENEWAL: "Renewal",
 # By no report; a buyer's word that was turned down stands in the list for the sale that was recorded since.
 UNREPORTED = and_(text(f"conversions.{SAID_BY_PEOPLE}"), ~exists().where(Report.conversion_id == Conversion.id), or_(
     Conversion.kind != ConversionKind.SALE, ~exists().where(Report.lead_id == Conversion.lead_id, TURNED_DOWN)))
+
+_IS_FALSE = Conversion.lead_id.in_(FALSE_LEADS)
+SALES_IN = {"counted": ~_IS_FALSE, "not_counted": _IS_FALSE}  # Of those, by tab.
 
 
 @dataclass(frozen=True)
@@ -94,14 +97,19 @@ def count_tabs(business_id: str) -> dict[str, int]:
     columns = [func.count().filter(which).label(name) for name, which in TABS.items()]
     counted = db.session.execute(select(*columns).select_from(Report).where(Report.business_id == business_id)).one()
     tabs: dict[str, int] = dict(zip(TABS, counted, strict=True))
-    tabs["counted"] += db.session.scalar(_sales_of(business_id).with_only_columns(func.count())) or 0
+    for name, which in SALES_IN.items():
+        sales = _sales_of(business_id).where(which)
+        tabs[name] += db.session.scalar(sales.with_only_columns(func.count())) or 0
     return tabs
 
 
 def _parts(business_id: str, tab: str) -> dict[str, Select[str]]:
     reports = reports_of_business(business_id).with_only_columns(Report.id)
     parts = {"report": reports.where(TABS[tab]) if tab else reports}
-    return parts if tab not in {"", "counted"} else {**parts, "conversion": _sales_of(business_id)}
+    if tab and tab not in SALES_IN:
+        return parts
+    sales = _sales_of(business_id)
+    return {**parts, "conversion": sales.where(SALES_IN[tab]) if tab else sales}
 
 
 def _sales_of(business_id: str) -> Select[str]:
@@ -117,8 +125,8 @@ def _reported(reports: Sequence[Report]) -> dict[str, Line]:
         due = Due(asked[one.id], True) if one.id in asked else _answer(dispute) or _release(outcome.rewards)
         is_word = one.source is ConversionSource.BUYER_CONFIRMED
         lines[one.id] = Line(
-            KINDS[one.kind], f"Reported {SOURCES.get(one.source, '')}", "" if is_word else one.external_id, one.amount,
-            one.happened_at, outcome.state, outcome.rewards, due, one.lead_id, one)
+            KINDS[one.kind], f"Reported {SOURCES.get(one.source, '')}", "" if is_word else one.external_id,
+            outcome.amount, one.happened_at, outcome.state, outcome.rewards, due, one.lead_id, one)
     return lines
 
 

@@ -9,8 +9,10 @@ from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import BASIS, Money, zero
 from marketplace.identity.models import User
 from marketplace.referrals import lifecycle as lead_lifecycle
+from marketplace.referrals.holds import RELEASED, UNRELEASED
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Lead, PartState, Reward, RewardState, Split, SplitPart, SplitState
+from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.passing_on import pass_on
 from marketplace.referrals.pointing import SelfReferral
 from marketplace.referrals.sharing import find_split, why_not_share
@@ -19,8 +21,7 @@ from marketplace.tracking.links import find_by_code
 from marketplace.tracking.models import Binding, Reattribution, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_reattribute
 
-NOT_SENT = frozenset({RewardState.PENDING, RewardState.ON_HOLD, RewardState.PAYABLE})
-SENT = frozenset({RewardState.SCHEDULED, RewardState.PAID})
+NOT_SENT = frozenset({*UNRELEASED, RewardState.PAYABLE})
 WHY = "an admin found that somebody else had brought them"
 
 
@@ -49,12 +50,12 @@ def reattribute(report: Report, *, by: User, code: str, reason: str) -> Reattrib
     rewards = db.session.scalars(select(Reward).where(
         Reward.lead_id == lead.id, Reward.whom == For.REFERRER, Reward.beneficiary_id != link.referrer_id)
         .order_by(Reward.id).with_for_update(key_share=True)).all()
-    moved = stayed = zero(lead.terms.currency)
+    moved = zero(lead.terms.currency)
     for reward in rewards:
         if reward.state in NOT_SENT:
             moved += pass_on(reward, reward.net, lead, cause_id=made.id, to_id=link.referrer_id, by=by.id)
-        elif reward.state in SENT:
-            stayed += reward.net
+    left = money_back_of(one for one in rewards if one.state in RELEASED)
+    stayed = sum((one.left for one in left.values()), zero(lead.terms.currency))
     made.moved_minor, made.stayed_minor = moved.minor, stayed.minor
     _give_what_follows(lead, link.referrer, by=by.id)
     _bind_anew(report, link)

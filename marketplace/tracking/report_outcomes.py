@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from sqlalchemy import bindparam, select
 
 from marketplace.foundation.db import as_object, db
-from marketplace.foundation.money import show_money
+from marketplace.foundation.money import Money, show_money
 from marketplace.referrals.models import Conversion, ConversionSource, Reward
 from marketplace.tracking.batches import Counted
 from marketplace.tracking.counting import HEARD
-from marketplace.tracking.models import Report, ReportState
+from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.reported import IN_ONE_STATEMENT, Reported, check_same
 from marketplace.tracking.standing import PENDING, rewards_by_conversion, rewards_of, state_of, state_of_counted
-from marketplace.tracking.word_standing import Since, read_since
+from marketplace.tracking.word_standing import Since, named_since, read_since
 
 OF_IDS = select(Report).where(
     Report.business_id == bindparam("business_id"), Report.source == bindparam("source"),
@@ -21,10 +21,12 @@ OF_IDS = select(Report).where(
 
 @dataclass(frozen=True)
 class Outcome:
-    """``state`` is that of the conversion as a whole; ``reason`` a code, where it waits or was not taken."""
+    """``state`` is that of the conversion as a whole; ``reason`` a code, where it waits or was not taken; ``amount``
+    as it counts, or as the buyer said last."""
 
     state: str
     report: Report
+    amount: Money | None
     rewards: Sequence[Reward] = ()
     reasons: Sequence[str] = field(default_factory=tuple)
     is_repeat: bool = False
@@ -61,35 +63,40 @@ def outcomes_of(reports: Sequence[Report]) -> list[Outcome]:
     found = db.session.scalars(select(Conversion).where(Conversion.id.in_(ids))) if ids else ()
     counted, since = {one.id: one for one in found}, read_since(reports)
     recorded = [one.sale for one in since.values() if one.sale]
-    rewards = rewards_by_conversion([*counted.values(), *recorded])
+    rewards, named = rewards_by_conversion([*counted.values(), *recorded]), named_since(reports)
     return [_since(one, since[one.id], rewards) if one.id in since else _outcome(
-        one, counted.get(one.conversion_id or ""), rewards.get(one.conversion_id or "", [])) for one in reports]
+        one, counted.get(one.conversion_id or ""), rewards.get(one.conversion_id or "", []), named=named.get(one.id))
+        for one in reports]
 
 
 def _outcome(
-    report: Report, conversion: Conversion | None, rewards: Sequence[Reward], *, is_repeat: bool = False
+    report: Report, conversion: Conversion | None, rewards: Sequence[Reward], *, is_repeat: bool = False,
+    named: Money | None = None,
 ) -> Outcome:
-    return Outcome(state_of(report, conversion, rewards), report, rewards, tuple(report.reasons), is_repeat)
+    has_value = conversion is not None and conversion.amount_minor and report.kind is not ReportKind.REFUND
+    amount = conversion.amount if conversion and has_value else named or report.amount
+    return Outcome(state_of(report, conversion, rewards), report, amount, rewards, tuple(report.reasons), is_repeat)
 
 
 def _since(report: Report, since: Since, rewards: Mapping[str, Sequence[Reward]]) -> Outcome:
     sale = since.sale
     if sale is None:
         state = ReportState.DISPUTED if since.is_disputed else report.state
-        return Outcome(state.value, report, (), tuple(report.reasons), since=since)
+        last = since.word.amount if since.word and since.word.amount else report.amount
+        return Outcome(state.value, report, last, (), tuple(report.reasons), since=since)
     how = HEARD[ConversionSource.RULING if sale.source is ConversionSource.BUYER_CONFIRMED else sale.source]
     reasons = (*report.reasons, f"The sale is recorded, {how}: {show_money(sale.amount)}.")
     if since.is_told_elsewhere:
-        return Outcome(ReportState.DUPLICATE.value, report, (), reasons, since=since)
+        return Outcome(ReportState.DUPLICATE.value, report, sale.amount, (), reasons, since=since)
     earned = rewards.get(sale.id, ())
-    return Outcome(state_of_counted(sale, earned), report, earned, reasons, since=since)
+    return Outcome(state_of_counted(sale, earned), report, sale.amount, earned, reasons, since=since)
 
 
 def outcome_of_plain(counted: Counted) -> Outcome:
     """As the rows say, which nobody had to read."""
     report = as_object(Report, counted.report)
     rewards = [as_object(Reward, counted.reward)] if counted.reward else []
-    return Outcome(PENDING if rewards else report.state.value, report, rewards, tuple(report.reasons))
+    return Outcome(PENDING if rewards else report.state.value, report, report.amount, rewards, tuple(report.reasons))
 
 
 def answer_again(known: Report, said: Reported) -> Outcome:

@@ -1,23 +1,27 @@
 """What was reported, as each may see it: a business its own, a referrer what was credited to a lead of theirs."""
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.identity.models import User
 from marketplace.referrals.models import Conversion, ConversionKind, ConversionState, Lead, Reward
+from marketplace.referrals.queries import FALSE_LEADS
 from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.standing import HELD, PENDING
 from marketplace.tracking.word_standing import COUNTED_SINCE, IN_DISPUTE, IS_SOLD, TURNED_DOWN
 
 _Earned = aliased(Conversion)
+_DISPUTED = (Report.state == ReportState.DISPUTED) | IN_DISPUTE
+_IS_FALSE = func.coalesce(Report.lead_id, "").in_(FALSE_LEADS)
 # The tabs of a business's page, in their order. A report is in one of them, but for "all".
 TABS: dict[str, ColumnElement[bool]] = {
-    "counted": (Report.state == ReportState.APPROVED) | COUNTED_SINCE,
-    "unmatched": Report.state == ReportState.UNMATCHED,
-    "matched": Report.state == ReportState.MATCHED,
-    "disputed": (Report.state == ReportState.DISPUTED) | IN_DISPUTE,
-    "not_counted": Report.state.in_([ReportState.REJECTED, ReportState.DUPLICATE]) & ~COUNTED_SINCE & ~IN_DISPUTE,
+    **{name: which & ~_IS_FALSE for name, which in (
+        ("counted", (Report.state == ReportState.APPROVED) | COUNTED_SINCE),
+        ("unmatched", Report.state == ReportState.UNMATCHED), ("matched", Report.state == ReportState.MATCHED),
+        ("disputed", _DISPUTED))},
+    "not_counted": _IS_FALSE | Report.state.in_(
+        [ReportState.REJECTED, ReportState.DUPLICATE]) & ~COUNTED_SINCE & ~IN_DISPUTE,
 }
 
 # What a sale earned is what was qualified only because it was sold, too: as standing.rewards_by_conversion.
@@ -48,7 +52,7 @@ STATES: dict[str, ColumnElement[bool]] = {
         ConversionState.PARTIALLY_REVERSED, ConversionState.REVERSED)},
     ReportState.DUPLICATE.value: (Report.state == ReportState.DUPLICATE) | TURNED_DOWN & IS_SOLD & ~COUNTED_SINCE,
     ReportState.REJECTED.value: (Report.state == ReportState.REJECTED) & ~(TURNED_DOWN & IS_SOLD) & ~IN_DISPUTE,
-    ReportState.DISPUTED.value: TABS["disputed"],
+    ReportState.DISPUTED.value: _DISPUTED,
 }
 
 

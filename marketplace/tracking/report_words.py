@@ -28,7 +28,8 @@ BY_REASON = {
                          "then it counts if they had not bought before. A referrer who brought them can claim it.",
     NO_SALE_YET: "It waits for the sale that it renews.",
     SALE_UNKNOWN: "It waits for the sale that it is of.",
-    CLAIMED: "A referrer claims this order, as another way told of it. Once that is decided, so is this.",
+    CLAIMED: "A referrer claims this order, as another way told of it, or another order of this customer. Once that is "
+             "decided, so is this.",
     WAITS_FOR_BUSINESS: "The business says yes or no. Without an answer it counts as the buyer says.",
     SAID_NO: "The business says that there was no purchase. Buyer and referrer are told; the referrer may dispute it.",
     TAKEN_BACK: "Nothing: the buyer says now that they did not buy.",

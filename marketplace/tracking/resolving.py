@@ -55,7 +55,7 @@ class Found:
     """Who it is by ``attribution``: bound before (``binding``, one of those ``known``), a ``lead``, or a ``link`` that
     binds them now.
 
-    ``is_over``: nobody's, and a code was said that had been ended.
+    ``is_over``: nobody's, and a code was said that had been ended. ``is_buyers_word``: their own answer decided it.
     """
 
     attribution: Attribution
@@ -64,6 +64,7 @@ class Found:
     lead: Lead | None = None
     link: ReferralLink | None = None
     is_over: bool = False
+    is_buyers_word: bool = False
 
     @property
     def bounty_id(self) -> str | None:
@@ -80,13 +81,14 @@ def resolve(report: Report) -> Found:
     ids = {one.id for one in leads}
     bound = _with_sales([_of_binding(one) for one in known.bindings if one.lead_id not in ids] + [
         _of_lead(one, is_named=one.id == report.lead_said) for one in leads])
-    found = attribute(touches, bound, _word_of(leads), windows_of(links), at=report.happened_at)
+    word = _word_of(leads)
+    found = attribute(touches, bound, word, windows_of(links), at=report.happened_at)
     won = found.bound.lead_id if found.bound else None
     binding = next((one for one in known.bindings if won in {one.id, one.lead_id}), None)
     lead = next((one for one in leads if one.id == won), None)
     return Found(found, known, binding, None if binding else lead,
                  next((link for touch, link in links if touch == found.touch), None),
-                 found.referrer_id is None and any(touch.is_over for touch in touches))
+                 found.referrer_id is None and any(touch.is_over for touch in touches), word is not None)
 
 
 def _known_of(report: Report) -> Known:

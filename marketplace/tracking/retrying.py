@@ -8,7 +8,7 @@ from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
 from marketplace.referrals.locks import lock_orders_of
 from marketplace.referrals.models import Buyer, ConversionSource, Lead
-from marketplace.tracking.intake import NO_FUNDS, settle
+from marketplace.tracking.intake import CLAIMED, NO_FUNDS, settle
 from marketplace.tracking.models import WAITS, Report, ReportState
 
 AT_ONCE = 100
@@ -42,6 +42,11 @@ def match_order(business_id: str, external_id: str) -> None:
 def count_what_waited(business_id: str) -> None:
     """Job, when a bounty of this business was paid for, or closed: then what waits for its funds waits no longer."""
     _ask_again(business_id, [Report.reason == NO_FUNDS], "count_what_waited", business_id=business_id)
+
+
+def count_what_was_claimed(business_id: str) -> None:
+    """Job, when a claim is over: what was told meanwhile of the customer whose order it was, by whatever mark."""
+    _ask_again(business_id, [Report.reason == CLAIMED], "count_what_was_claimed", business_id=business_id)
 
 
 def _ask_again(business_id: str, which: Sequence[ColumnElement[bool]], job: str, /, **arguments: str) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import aliased
 
 from marketplace.foundation.db import db
+from marketplace.foundation.money import Money
 from marketplace.referrals.deadlines import add_business_days
 from marketplace.referrals.disputes.queries import OVER_A_SALE, disputes_over_sales
 from marketplace.referrals.disputes.witness_words import last_heard
@@ -78,6 +79,14 @@ def read_since(reports: Sequence[Report]) -> dict[str, Since]:
     return {report_id: replace(sales.get(lead_id) or Since(dispute=disputes.get(lead_id)),
                                word=_since(heard.get(lead_id), said_at[report_id]))
             for report_id, lead_id in down.items()}
+
+
+def named_since(reports: Sequence[Report]) -> dict[str, Money]:
+    """By report, of the words that wait for the business: the sum that the buyer named since, as witness."""
+    waiting = [one for one in reports if waits(one)]
+    heard = last_heard([one.lead_id for one in waiting if one.lead_id])
+    words = {one.id: _since(heard.get(one.lead_id or ""), one.created_at) for one in waiting}
+    return {report_id: word.amount for report_id, word in words.items() if word and word.amount}
 
 
 def _since(heard: Dispute | None, said_at: datetime) -> WitnessWord | None:

@@ -223,6 +223,13 @@ class TestAnAppeal:
         assert (again(lead).consent, again(lead).reason_code) == (Consent.ASKED, None)
         assert "appeal" in body_of(mailbox.last_to(ana.email))
 
+    def test_that_no_admin_may_decide_is_told_to_all_of_them(self, lead, ana, mona, work, mailbox):
+        decide(reject_lead, lead, by=mona, reason_code=SPAM)
+        do(appeal_decision, again(lead), by=ana, why="It is no spam: he asked me himself.")
+        work()
+        told = " ".join(body_of(mailbox.last_to(mona.email)).split())
+        assert "and there is none." in told and "flask make-admin" in told and "Decide by 4 Nov 2026." in told
+
     def test_against_a_ruling_goes_to_a_second_admin_too(self, bounty, lead, mona, noor):
         second = review_lead(point(bounty, bo := make_user("Bo Li"), text="Another text. I am in the market for a car too."))
         rule(again(lead), again(second), by=mona, is_same=True)

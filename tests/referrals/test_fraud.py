@@ -148,7 +148,7 @@ class TestRules:
     def test_what_came_of_it_is_said_as_it_was(self):
         back, sent = Reward(state=RewardState.VOIDED, void_reason=NOT_GENUINE), Reward(state=RewardState.PAID)
         refunded, held = Reward(state=RewardState.VOIDED, void_reason="The sale."), Reward(state=RewardState.ON_HOLD)
-        assert what_came_of([back, sent]).endswith("is back in the bounty") and "was sent before" in what_came_of([sent])
+        assert what_came_of([back, sent]).endswith("and an admin decides about what was sent") and "was sent before" in what_came_of([sent])
         assert what_came_of([refunded]) == what_came_of([]) == "It earns nothing"
         assert has_unsent([held]) and not has_unsent([back, sent, refunded])
 
@@ -335,22 +335,29 @@ class TestClocks:
 class TestTheEndOfTheProtection:
     def test_it_stands_still_while_a_yes_is_held_up_and_a_case_ends_with_what_earned_nothing(
             self, ana, wes, mona, as_user, work, later, mailbox):
-        bounty = make.make_bounty(make.make_business(wes), is_live=True, protection_days=30)
-        goes_on, ends, only_held = [make.accept(make.make_lead(bounty, by=ana)) for _ in range(3)]
-        for one in (ana, only_held):
+        bounty = make.make_bounty(make.make_business(wes), is_live=True, protection_days=30, funded_for=4)
+        goes_on, ends, only_held, appealed = [make.accept(make.make_lead(bounty, by=ana)) for _ in range(4)]
+        for one in (ana, only_held, appealed):
             seen(one, device="hers")
         make.consent(again(goes_on), email=wes.email)
         make.consent(again(ends), email=make.make_member(bounty.business).email)
         make.consent(again(only_held))
+        make.consent(again(appealed), email="else@example.com")
         protected, opened = again(goes_on).protected_until, case_of(goes_on).created_at
         later(days=20)
         do(cases.keep_case, case_of(only_held), by=mona, reason="We wait for him.")
-        later(days=15)
+        confirm(appealed, mona)  # From now on its business may not talk to the buyer.
+        later(days=5)
+        do(cases.explain_lead, again(appealed), by=ana, why="We share a tablet.")
+        later(days=10)
         work()
-        assert {again(lead).moderation for lead in (goes_on, ends)} == {Moderation.ACCEPTED}
+        assert {again(lead).moderation for lead in (goes_on, ends, appealed)} == {Moderation.ACCEPTED}
         assert again(only_held).moderation is Moderation.EXPIRED  # Its business could talk to the buyer all the time.
-        assert words_of(as_user(mona).page("/admin/fraud")).count("Ana Flores") == 2
-        do(cases.let_go, case_of(goes_on), by=mona, reason="He buys for himself.")
+        assert words_of(as_user(mona).page("/admin/fraud")).count("Ana Flores") == 3
+        for lead in (goes_on, appealed):
+            do(cases.let_go, case_of(lead), by=mona, reason="He buys for himself.")
+        given_back = again(appealed).protected_until - protected
+        assert given_back == pytest.approx(timedelta(days=15), abs=timedelta(seconds=9))
         assert again(goes_on).protected_until - protected == pytest.approx(clock.now() - opened, abs=timedelta(seconds=9))
         assert actions_on(goes_on.id)[-2:] == ["fraud.let_go", "lead.protected"]
         later(days=17)
@@ -361,7 +368,7 @@ class TestTheEndOfTheProtection:
         assert (again(ends).moderation, case_of(ends)) == (Moderation.EXPIRED, None)
         assert actions_on(ends.id)[-1] == "fraud.ended" and not again(ends).is_held
         assert business_introduced(ends.id) == []  # Nor would a look that ends after the yes introduce anybody.
-        assert [what(mail) for mail in mailbox.to(ana.email)].count("Your lead goes on") == 1
+        assert [what(mail) for mail in mailbox.to(ana.email)].count("Your lead goes on") == 2
 
 
     def test_what_a_look_took_is_given_back_from_the_yes_on_and_is_no_extension(self, bounty, ana, wes, mona, later):
@@ -607,6 +614,9 @@ class TestWordsForEveryReader:
         hers, desk = as_user(ana).page("/leads?moderation=expired"), as_user(ana).page("/dashboard/referrer")
         listed = [words_of(row) for row in as_user(wes).page(f"/businesses/{bounty.business_id}/conversions").xpath("//tbody/tr")]
         assert ["Not genuine" in row for row in listed] == [False, True]
+        tabs = [words_of(as_user(wes).page(f"/businesses/{bounty.business_id}/conversions?state={tab}").xpath("//main")[0])
+                for tab in ("counted", "not_counted")]
+        assert ["Not genuine" in one for one in tabs] == [False, True] and "Counted1 Not counted1" in tabs[0]
         assert "Ended" in words_of(hers) and "Sold" not in words_of(hers) and words_of(desk).count("Sold") == 1
         assert words_of(as_user(wes).page(f"/dashboard/business/{bounty.business_id}")).count("Sold") == 2  # The tab, the other.
 
@@ -852,8 +862,11 @@ class TestAppeals:
         case = case_of(own_device)
         assert (case.explanation, case.appeal) == ("We share a computer.", "He is my husband.")
         assert f"Another person decides about it: we answer by {day_in_words(decision_due(clock.now()))}." in sent.text
+        with transaction():  # Whoever accepted the lead was one, too.
+            db.session.execute(update(User).where(User.id != mona.id).values(is_admin=False))
         work()
-        assert "An appeal about fraud waits" in [what(mail) for mail in mailbox.to(mona.email)]
+        told = next(" ".join(body_of(mail).split()) for mail in mailbox.to(mona.email) if what(mail) == "An appeal about fraud waits")
+        assert "and there is none." in told and "flask make-admin" in told and "You may still let it go." in told
         hers = page_for(person, own_device)
         assert "Another person decides about your appeal by" in hers and "It is neither refused nor lost" not in hers
         for words in ("One person with two names.", "We share a computer.", "He is my husband."):

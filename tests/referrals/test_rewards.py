@@ -14,6 +14,8 @@ from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.outbox import OutboxMessage
 from marketplace.foundation.show import day_in_words
 from marketplace.foundation.states import IllegalMove
+from marketplace.foundation.traces import TraceKind, keep_traces
+from marketplace.hooks.contents import CLAWBACK, read_told
 from marketplace.identity.models import MemberRole, User
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import (
@@ -39,14 +41,18 @@ from marketplace.referrals.clawing_back import note_reversal, return_fee
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.figures import earnings_of
+from marketplace.referrals.fraud import cases
+from marketplace.referrals.fraud.scoring import look_at
 from marketplace.referrals.holds import hold_reward, lift_holds, why_held
 from marketplace.referrals.models import (
     Clawback,
     ClawbackState,
     Conversion,
+    ConversionSource,
     ConversionState,
     DisputeKind,
     DisputeState,
+    Point,
     Reward,
     RewardState,
 )
@@ -56,6 +62,8 @@ from marketplace.referrals.next_step import next_step
 from marketplace.referrals.queries import get_reward, rewards_of_lead
 from marketplace.referrals.reward_schemas import RewardOutput
 from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
+from marketplace.tracking.models import Report, ReportKind, ReportState
+from marketplace.tracking.reattribution import reattribute
 from tests.browsing import body_of, end_reading, what, words_of
 from tests.factories import (
     PERCENT,
@@ -72,6 +80,7 @@ from tests.factories import (
 )
 from tests.payments.money_steps import make_ready, owe, pay_in
 from tests.referrals.steps import actions_on, again, do, holds, point
+from tests.tracking.report_steps import link
 
 
 def usd(cents):
@@ -468,6 +477,54 @@ class TestTransfer:
             usd(40_000): "A dispute about it is not decided yet.", usd(60_000): None}
         assert dispute.state is DisputeState.AWAITING_RESPONSE
 
+    @pytest.mark.parametrize("is_sent", [True, False], ids=["sent after all", "never sent"])
+    def test_found_false_while_part_of_it_is_on_its_way_all_of_it_goes_back_with_its_fee(
+            self, is_sent, paid, westside, ana, mona, wes, work, sandbox, later, as_user, mailbox):
+        bounty, first = make_bounty(westside, hold_days=7), holds(AccountKind.PLATFORM_FEES, PLATFORM)
+        pay_in(sandbox, wes, usd(105_000), purpose=bounty.id)
+        do(publish_bounty, bounty, by=wes)
+        lead = consent(accept(point(bounty, ana), by=mona), email="bo@example.com")
+        win(lead)
+        later(days=8)
+        reward = rewards_of_lead(lead)[0]
+        with transaction():
+            release_reward(reward.id)
+        claim = Claim(amount=usd(33_333), about_id=reward.id)
+        do(open_dispute, again(lead), DisputeKind.BAD_LEAD, by=wes, text="They only asked the way.", claim=claim)
+        with transaction():
+            request_transfers(ana.id)
+            transfer_id = db.session.get_one(Payable, reward.id).transfer_id
+        with transaction():
+            note_transfer(transfer_id)
+        for one in (ana.id, lead.id):
+            do(keep_traces, one, {TraceKind.DEVICE: "hers"})
+        do(look_at, again(lead), Point.CONSENT)
+        do(cases.confirm_fraud, cases.find_case(lead.id), by=mona, reason="One device.")
+        do(cases.explain_lead, again(lead), by=ana, why="He is my husband.")
+        do(cases.confirm_fraud, cases.find_case(lead.id), by=make_user("Nils Roy", is_admin=True), reason="Still one.")
+        [clawback] = rewards_of_lead(again(lead))[0].clawbacks
+        assert (clawback.amount, clawback.fee_minor, clawback.state) == (usd(33_333), 1_666, ClawbackState.TAKEN)
+        assert holds(AccountKind.FUNDS, bounty.id) == 33_333 + 1_666
+        if not is_sent:
+            sandbox.control.set_account_state(the(ConnectedAccount).stripe_account_id, state="restricted")
+        work()
+        if is_sent:
+            told = " ".join(body_of(mailbox.last_to(wes.email)).split())
+            assert "sent yet is back in your bounty: $333.33, and with it our fee of $16.66." in told
+            shown = words_of(as_user(wes).page(f"/leads/{lead.id}"))
+            for line in ("Taken back: it was found not to be genuine -$333.33", "What is left $666.67",
+                         "Our fee, given back -$16.66", "Returns to the bounty’s funds $349.99"):
+                assert line in shown
+            assert "and an admin decides about what was sent" in words_of(as_user(ana).page(f"/leads/{lead.id}"))
+            do(ask_reversal, db.session.get_one(Transfer, transfer_id), usd(66_667), reason="Found false", by=mona)
+            work()
+        end_reading()
+        assert rewards_of_lead(again(lead))[0].state is (RewardState.PAID if is_sent else RewardState.VOIDED)
+        assert (holds(AccountKind.FUNDS, bounty.id), holds(AccountKind.PLATFORM_FEES, PLATFORM)) == (105_000, first)
+        later(days=2)
+        work()
+        assert db.session.query(Transfer).filter_by(payee_id=ana.id).count() == 2
+
     def test_what_stripe_cannot_take_back_now_stays_outstanding_until_it_can(self, paid, wes, ana, work, sandbox, later):
         account = the(ConnectedAccount).stripe_account_id
         sandbox.control.pay_out_account(account, currency="usd")
@@ -540,6 +597,16 @@ class TestTransfer:
         if is_order_first:
             mail = body_of(mailbox.last_to(ana.email))
             assert "$100 of your reward is taken back" in mail and "$0 stays yours" in mail
+        clawback = the(Clawback)
+        assert read_told(CLAWBACK, [clawback.id])[clawback.id].data["taken_back"]["minor"] == moved
+        sold = Report(
+            business_id=paid.business_id, source=ConversionSource.API, external_id="1", fingerprint="", kind=ReportKind.SALE,
+            state=ReportState.APPROVED, amount_minor=SALE.minor, currency="usd", happened_at=clock.now(), lead_id=paid.id,
+            payload={}, reported_by=wes.id, reasons=[])
+        with transaction():
+            db.session.add(sold)
+        code = link(paid.bounty, make_user("Tom Reed")).spoken
+        assert do(reattribute, sold, by=mona, code=code, reason="Tom brought them.").stayed_minor == left
         refund(2)
         assert holds(AccountKind.FUNDS, paid.bounty_id) == 210_000 and check_ledger() == []
         assert told(wes)["Returns to the bounty’s funds"] == "$1,050"

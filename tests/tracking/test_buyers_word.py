@@ -393,8 +393,11 @@ def test_silence_counts_what_the_buyer_names_by_now_and_a_claim_that_they_deny_g
         ask_witness(db.session.get_one(Dispute, denied), by="system")
     answer(denied, WitnessSaid.NOT_BOUGHT)
     assert "Without an answer an admin decides." in read(as_user(owner), f"/disputes/{denied}")
+    listed = f"/businesses/{lead.business_id}/conversions"
+    assert "Sale$10,000.00" in read(as_user(owner), f"{listed}?state=matched")
     clock.move(days=8)
     work()
+    assert "Sale$10,000.00" in read(as_user(owner), f"{listed}?state=counted")
     [sale] = db.session.scalars(select(Conversion))
     told = {what(mail): " ".join(body_of(mail).split()) for mail in mailbox.to(owner.email)}
     assert all("$10,000" in told[one] for one in ("A buyer waits for your yes or no", "A sale counts, as the buyer says"))

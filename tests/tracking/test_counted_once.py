@@ -116,6 +116,30 @@ def test_a_claim_that_fails_gives_the_order_to_whom_another_way_names(bounty, pe
     assert live_rewards() == [(tom.id, 100_000)]
 
 
+def test_while_an_order_is_claimed_what_else_its_customer_does_waits_and_one_alone_has_brought_them(bounty, people, clock, work):
+    ana, tom = people
+    toms = link(bounty, tom)
+    make.fund_bounty(bounty, leads=3)
+    for number, email in enumerate(("mia@example.com", "lou@example.com")):
+        report(bounty.business, external_id=f"first-{number}", customer=f"cus_{number}", email=email)
+    _, lost = (claim(link(bounty, ana), ana, order_number=f"first-{number}") for number in range(2))
+    orders = [report(bounty.business, external_id=f"second-{number}", customer=f"cus_{number}",
+                     click=click(toms, visitor=f"visitor-of-test{number}")) for number in range(2)]
+    trial = report(bounty.business, "lead", external_id="trial", email="mia@example.com", code=toms.spoken)
+    assert [(one.state, one.reason) for one in (*orders, trial)] == [("unmatched", "claimed")] * 3
+    assert "another order of this customer" in " ".join(orders[0].reasons) and live_rewards() == []
+    end_reading()
+    with transaction():
+        withdraw_claim(db.session.get_one(Dispute, lost), by=db.session.get_one(User, ana.id))
+    work()
+    assert live_rewards() == [(tom.id, 100_000)] and fresh(orders[0]).reason == "claimed"
+    clock.move(days=9)
+    work()
+    assert live_rewards() == [(tom.id, 100_000), (ana.id, 100_000)]
+    assert [fresh(one).reason for one in orders] == ["first_sale_only", None]
+    assert {one.referrer_id for one in db.session.scalars(select(Binding))} == {ana.id, tom.id}
+
+
 def test_one_order_that_two_ways_told_of_is_claimed_once(bounty, people):
     ana, tom = people
     report(bounty.business, customer="cus_1")

@@ -1,10 +1,11 @@
 """Who may be credited with a customer that came by a link or a code, what is said where nobody is, and of whom besides."""
 import pytest
-from sqlalchemy import select
+from sqlalchemy import create_engine, select, text
 
 from marketplace.bounties.models import NonCash, RewardKind
 from marketplace.bounties.publishing import publish_bounty
 from marketplace.foundation import clock
+from marketplace.foundation.crypto import decrypt, encrypt
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
 from marketplace.identity.models import Business, MemberRole, Membership, User
@@ -17,6 +18,7 @@ from marketplace.tracking.models import Report, ReportState
 from marketplace.tracking.reattribution import reattribute
 from tests import factories as make
 from tests.browsing import end_reading, words_of
+from tests.old_database import migrate, old_database
 from tests.tracking.report_steps import click, fresh, link, report
 
 
@@ -99,6 +101,28 @@ def test_what_waits_goes_on_waiting_for_whom_it_is_credited_to_instead(bounty, a
     assert "Returns to the bounty’s funds" not in own and "by a dispute" not in own + anas
     assert tom.email not in anas and "The other referrer 100%" in anas
     assert check_ledger() == []
+
+
+def test_who_was_credited_anew_before_is_named_by_no_address_and_who_was_asked_to_share_still_is(app, request, tmp_path):
+    with old_database(request, tmp_path) as url:
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            for statement in (
+                    "CREATE TABLE reattributions (lead_id TEXT, to_id TEXT)",
+                    "CREATE TABLE splits (id TEXT, lead_id TEXT, own_bps INTEGER, state TEXT)",
+                    "CREATE TABLE split_parts (id TEXT, split_id TEXT, user_id TEXT, second_id TEXT, email TEXT)",
+                    "INSERT INTO reattributions VALUES ('moved', 'tom')",
+                    # What Ana had proposed before, what came of it, and a split of another lead.
+                    "INSERT INTO splits VALUES ('a', 'moved', 5000, 'withdrawn'), ('b', 'moved', 0, 'agreed'), ('c', 'other', 0, 'agreed')"):
+                connection.execute(text(statement))
+            kept = encrypt("tom@example.com")
+            connection.execute(text("INSERT INTO split_parts VALUES ('a', 'a', NULL, NULL, :kept), ('b', 'b', 'tom', NULL, :kept), "
+                                    "('c', 'c', 'tom', NULL, :kept)"), {"kept": kept})
+            migrate(connection, "upgrade", "0034_addresses_of_others")
+            migrate(connection, "downgrade", "0034_addresses_of_others")
+            left = connection.execute(text("SELECT email FROM split_parts ORDER BY id")).scalars().all()
+            assert [decrypt(one) for one in left] == ["tom@example.com", "", "tom@example.com"]
+        engine.dispose()
 
 
 def test_a_thing_that_is_no_money_is_promised_and_nothing_is_taken_from_funds(work):

@@ -51,6 +51,8 @@ def take_back(
     left = sum((left_of(piece) for piece in pieces), zero(amount.currency))
     if amount > left:
         raise MoreThanLeft(f"Only {show_money(left)} of this is left.", next_step="Take back no more than that.")
+    for piece in pieces:  # First what is owed, of each of them: nothing is asked of Stripe while any is.
+        amount -= _take_owed(piece, amount, credit=credit, clawback_id=clawback_id)
     asked = 0
     for piece in pieces:
         part = min(amount, left_of(piece))
@@ -61,16 +63,24 @@ def take_back(
 
 def take_back_of(payable: Payable, amount: Money, *, credit: Account, clawback_id: str) -> None:
     """``take_back`` of this one row alone, of which so much is left."""
-    _take(lock_payable(payable.id), amount, credit=credit, clawback_id=clawback_id, asked=0)
+    piece = lock_payable(payable.id)
+    amount -= _take_owed(piece, amount, credit=credit, clawback_id=clawback_id)
+    _take(piece, amount, credit=credit, clawback_id=clawback_id, asked=0)
+
+
+def _take_owed(piece: Payable, amount: Money, *, credit: Account, clawback_id: str) -> Money:
+    """So much of it as no transfer has taken. How much it was."""
+    own = min(amount, _own_left(piece)) if piece.state is PayableState.OWED else zero(amount.currency)
+    if own.minor:
+        part_of = f":{piece.id}" if piece.rest_of else ""
+        take_from_owed(piece, own, credit=credit, reference=f"{clawback_id}{part_of}")
+    return own
 
 
 def _take(piece: Payable, amount: Money, *, credit: Account, clawback_id: str, asked: int) -> int:
-    """Of what is owed, then of its own transfer, then of the older ones that paid it. How many reversals by now."""
-    own = min(amount, _own_left(piece))
-    if own.minor and piece.state is PayableState.OWED:
-        part_of = f":{piece.id}" if piece.rest_of else ""
-        take_from_owed(piece, own, credit=credit, reference=f"{clawback_id}{part_of}")
-    elif own.minor:
+    """Of its own transfer, then of the older ones that paid it. How many reversals by now."""
+    own = min(amount, _own_left(piece)) if piece.state is not PayableState.OWED else zero(amount.currency)
+    if own.minor:
         assert piece.transfer_id is not None
         asked = _ask_reversal(piece, own, piece.transfer_id, credit=credit, clawback_id=clawback_id, number=asked)
     amount -= own
@@ -140,6 +150,12 @@ def set_apart(reference: str, amount: Money) -> Payable | None:
 def left_of(payable: Payable) -> Money:
     """Owed or sent of it, or paid by an older transfer; less what was taken back of that, or is being taken back."""
     return sum((free for _, _, free in _netted(payable)), _own_left(payable))
+
+
+def owed_of_all(reference: str) -> Money:
+    """Of a payable and its pieces, what no transfer has taken."""
+    pieces = lock_pieces(reference)
+    return sum((piece.amount for piece in pieces if piece.state is PayableState.OWED), zero(pieces[0].currency))
 
 
 def left_of_all(reference: str) -> Money:

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from marketplace.foundation import clock
 from marketplace.foundation.db import db
-from marketplace.foundation.letters import TO_ADMINS, compose, public_url
+from marketplace.foundation.letters import NEEDS_ANOTHER, TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
@@ -53,7 +53,7 @@ def _by(lead: Lead) -> str:
 
 def appeal_came(lead_id: str) -> list[Mail]:
     lead = db.session.get_one(Lead, lead_id)
-    return _to_deciders(lead_id, "An appeal waits for you",
+    return _to_deciders(lead_id, "An appeal waits for an admin",
                         "A referrer asks for a second look, by another admin than the first one. "
                         f"Decide by {day_in_words(decision_due(lead.submitted_at))}.")
 
@@ -75,7 +75,7 @@ def _is_unfunded(lead_id: str) -> bool:
 
 
 def _to_deciders(lead_id: str, subject: str, says: str) -> list[Mail]:
-    """Every admin who could decide it, with who is at it."""
+    """Every admin who could decide it, with who is at it. Where none could, all hear that another must be made."""
     lead = db.session.get_one(Lead, lead_id)
     if lead.moderation is not Moderation.IN_REVIEW:
         return []
@@ -83,8 +83,11 @@ def _to_deciders(lead_id: str, subject: str, says: str) -> list[Mail]:
     more = [f"{claim.user.name} has it open just now."] if claim else (
         ["It was passed on to another admin, who has not decided yet."] if passed_on else [])
     admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)).order_by(User.id))
-    return [_compose(one, lead, subject, says, *more) for one in admins
-            if may_decide(one, lead) and why_not_yours(lead, one) is None]
+    everybody = list(admins)
+    deciders = [one for one in everybody if may_decide(one, lead) and why_not_yours(lead, one) is None]
+    if not deciders:
+        return [_compose(one, lead, subject, says, NEEDS_ANOTHER) for one in everybody]
+    return [_compose(one, lead, subject, says, *more) for one in deciders]
 
 
 def _compose(admin: User, lead: Lead, subject: str, *says: str) -> Mail:

@@ -1,10 +1,10 @@
 """What both sides of a dispute, the witness and the admins are told by mail; what is too late is not sent."""
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import select
 
 from marketplace.foundation.db import db
-from marketplace.foundation.letters import TO_ADMINS, compose, public_url
+from marketplace.foundation.letters import NEEDS_ANOTHER, TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money
 from marketplace.foundation.naming import Name
@@ -83,11 +83,18 @@ def _to_buyer(dispute: Dispute, subject: str, *paragraphs: str) -> list[Mail]:
 
 
 def _to_admins(dispute: Dispute, subject: str, *paragraphs: str) -> list[Mail]:
-    admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)))
-    return [compose(user.email, subject, *paragraphs, name=user.name, why=TO_ADMINS,
-                    about=_about(dispute, Audience.ADMIN),
+    """Who may rule on it. Where none may, all hear that another must be made."""
+    admins, rulers = _rulers(dispute)
+    return [compose(user.email, subject, *(paragraphs if rulers else [*paragraphs, NEEDS_ANOTHER]), name=user.name,
+                    why=TO_ADMINS, about=_about(dispute, Audience.ADMIN),
                     action=("Open the dispute", public_url(f"/admin/disputes/{dispute.id}")))
-            for user in admins if may_rule(user, dispute)]
+            for user in rulers or admins]
+
+
+def _rulers(dispute: Dispute) -> tuple[Sequence[User], list[User]]:
+    """The admins, and those of them who may rule on it."""
+    admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None))).all()
+    return admins, [user for user in admins if may_rule(user, dispute)]
 
 
 def _what(dispute: Dispute) -> str:
@@ -127,10 +134,12 @@ def dispute_escalated(dispute_id: str) -> list[Mail]:
     dispute = _dispute(dispute_id)
     if dispute.state is not DisputeState.ESCALATED or dispute.due_at is None:
         return []
-    said = ("An admin decides now", next_in_words(dispute))
+    said, who = ("An admin decides now", next_in_words(dispute)), "You or another admin rule"
+    if not _rulers(dispute)[1]:
+        who = "An admin rules"
     return [*_to_claimant(dispute, *said), *_to_respondent(dispute, *said),
             *_to_admins(dispute, "A dispute waits for a ruling",
-                        f"You or another admin rule on it, by {day_in_words(dispute.due_at)}. Until then both sides "
+                        f"{who} on it, by {day_in_words(dispute.due_at)}. Until then both sides "
                         "can add what they know.")]
 
 

@@ -8,15 +8,17 @@ from marketplace.bounties.publishing import note_funds_came_free
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict
+from marketplace.foundation.money import Money
 from marketplace.payments import ledger
 from marketplace.payments.disputes.freezing import thaw_owner
 from marketplace.payments.models import PLATFORM, Account, AccountKind, PayableState
 from marketplace.payments.money_out import payables, stops
 from marketplace.referrals import lifecycle
 from marketplace.referrals.asking import end_lead
-from marketplace.referrals.clawing_back import fee_left
-from marketplace.referrals.fraud.rules import LONGER_BY
+from marketplace.referrals.clawing_back import fee_left, take_unsent
+from marketplace.referrals.fraud.rules import APPEAL_WITHIN, LONGER_BY
 from marketplace.referrals.holds import RELEASED, UNRELEASED, hold_unsent, lift_unsent
+from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
     CaseState,
     Consent,
@@ -77,14 +79,17 @@ def hold_longer(reward: Reward) -> None:
 
 def let_lead_go(case: FraudCase) -> None:
     """Everything goes on where it stood; whoever was not introduced is so now, and the time that it took given back:
-    from the yes on, for the case may have been open before."""
+    from the yes on, for the case may have been open before; of whom the business knew already, since it was found."""
     lead = case.lead
-    grant = find_live_grant(lead) if lead.is_held and lead.moderation is Moderation.ACCEPTED else None
-    lead.is_held = False
+    grant = find_live_grant(lead) if lead.moderation is Moderation.ACCEPTED else None
+    was_held, lead.is_held = lead.is_held, False
     if grant is not None and grant.confirmed_at is not None:
-        give_back_since(lead, grant.confirmed_at)
-        for letter in ("business_introduced", "buyer_introduced"):
-            outbox.promise("send_letter", letter=letter, lead_id=lead.id)
+        if was_held:
+            give_back_since(lead, grant.confirmed_at)
+            for letter in ("business_introduced", "buyer_introduced"):
+                outbox.promise("send_letter", letter=letter, lead_id=lead.id)
+        elif case.settles_at is not None and lead.stage is not Stage.WON:
+            give_back_since(lead, max(grant.confirmed_at, case.settles_at - APPEAL_WITHIN))
     lift_unsent(_rewards_of(lead), case.id, why="A person has looked at it.", letter="")
 
 
@@ -96,7 +101,7 @@ def undo_lead(case: FraudCase, *, by: str) -> None:
     """
     lead = case.lead
     lead.is_held = False
-    _take_what_it_earned(lead, by=by)
+    _take_what_it_earned(case, by=by)
     if lead.stage is Stage.WON:
         free_reserved(lead, why=NOT_GENUINE)
     stops.lift_stops(case.id, by=audit.SYSTEM)
@@ -116,24 +121,45 @@ def undo_lead(case: FraudCase, *, by: str) -> None:
     note_funds_came_free(db.session.get_one(Bounty, lead.bounty_id))
 
 
-def _take_what_it_earned(lead: Lead, *, by: str) -> None:
-    """All that is not in a transfer or sent, and what is owed in kind. Who else had a part in it is told."""
-    rewards = _rewards_of(lead)
+def take_what_came_back(lead_id: str) -> None:
+    """Job, when a transfer of what was found false did not go through: it is owed to nobody any more."""
+    case = db.session.scalar(select(FraudCase).where(
+        FraudCase.lead_id == lead_id, FraudCase.state == CaseState.PROVEN).order_by(FraudCase.id.desc()).limit(1))
+    if case is not None:
+        lock_funds_of(case.lead)
+        _take_rewards(case, by=str(case.decided_by))
+        note_funds_came_free(db.session.get_one(Bounty, case.lead.bounty_id))
+
+
+def _take_rewards(case: FraudCase, *, by: str) -> Sequence[Reward]:
+    """All that is not in a transfer or sent."""
+    rewards = _rewards_of(case.lead)
     for reward in rewards:
         if reward.state in UNRELEASED:
             _void_held(reward, by=by)
-        elif reward.state is RewardState.PAYABLE:
-            _void_owed(reward, by=by)
-        elif reward.state in RELEASED:
-            _take_owed(reward)
+        elif reward.state in RELEASED and not _void_owed(reward, by=by):
+            take_unsent(reward, case_id=case.id, by=by, why=NOT_GENUINE)
+    return rewards
+
+
+def _take_what_it_earned(case: FraudCase, *, by: str) -> None:
+    """With what is owed in kind. Who else had a part in it is told."""
+    lead, rewards = case.lead, _take_rewards(case, by=by)
     things = db.session.scalars(select(RewardInKind).filter_by(lead_id=lead.id, state=KindState.OWED)).all()
     for thing in things:
         lifecycle.move_kind(thing, KindState.EXPIRED, by=by, reason=NOT_GENUINE)
-    payees = {one.beneficiary_id for one in rewards if one.void_reason == NOT_GENUINE and one.whom is For.REFERRER}
+    payees = {one.beneficiary_id for one in rewards if taken_by(case, one).minor and one.whom is For.REFERRER}
     payees |= {thing.beneficiary_id for thing in things if thing.whom is For.REFERRER}
     for payee_id in sorted(filter(None, payees - {lead.referrer_id})):
         outbox.promise("send_letter", key=f"fraud_part_ended:{lead.id}:{payee_id}", letter="fraud_part_ended",
                        lead_id=lead.id, payee_id=payee_id)
+
+
+def taken_by(case: FraudCase, reward: Reward) -> Money:
+    """What was not sent yet of it, and is back in the bounty since the finding; our fee apart."""
+    if reward.void_reason == NOT_GENUINE:
+        return reward.net
+    return Money(sum(one.amount_minor for one in reward.clawbacks if one.dispute_id == case.id), reward.currency)
 
 
 def sent_already(lead: Lead) -> list[Reward]:
@@ -156,20 +182,22 @@ def _void_held(reward: Reward, *, by: str) -> None:
     _void(reward, by=by)
 
 
-def _void_owed(reward: Reward, *, by: str) -> None:
-    """payable -> funds, and the fee that we had earned with it."""
-    if payables.lock_payable(reward.id).state is not PayableState.OWED:
-        return
+def _void_owed(reward: Reward, *, by: str) -> bool:
+    """payable -> funds, and the fee that we had earned with it. False: some of it was sent, or is on its way."""
+    is_owed = reward.state is RewardState.PAYABLE and payables.lock_payable(reward.id).state is PayableState.OWED
+    if not is_owed or payables.owed_of_all(reward.id) != payables.left_of_all(reward.id):
+        return False
     _take_owed(reward)
     fee = fee_left(reward)
     if fee.minor:
         ledger.move(fee, source=ledger.account(AccountKind.PLATFORM_FEES, PLATFORM, reward.currency),
                     target=_funds(reward), kind="reward_voided_fee", reference=f"{reward.id}:fraud_fee")
     _void(reward, by=by)
+    return True
 
 
 def _take_owed(reward: Reward) -> None:
-    """All of it that is in no transfer, with what was set apart from it."""
+    """All of it, with what was set apart from it."""
     for piece in payables.lock_pieces(reward.id):
         if piece.state is PayableState.OWED and piece.amount_minor:
             payables.take_from_owed(piece, piece.amount, credit=_funds(reward), reference=f"{piece.id}:fraud")

@@ -5,15 +5,15 @@ from types import MappingProxyType
 from sqlalchemy import select
 
 from marketplace.foundation.db import db
-from marketplace.foundation.letters import TO_ADMINS, compose, public_url
+from marketplace.foundation.letters import NEEDS_ANOTHER, TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
-from marketplace.foundation.money import show_money, zero
+from marketplace.foundation.money import Money, show_money, zero
 from marketplace.foundation.show import day_in_words, list_in_words
 from marketplace.identity.models import User
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.deadlines import DECISION_DUE
 from marketplace.referrals.fraud.cases import ended_with_nothing, month_ends
-from marketplace.referrals.fraud.effects import NOT_GENUINE, only_reward_waits
+from marketplace.referrals.fraud.effects import NOT_GENUINE, only_reward_waits, taken_by
 from marketplace.referrals.fraud.rules import LONGER_BY
 from marketplace.referrals.fraud.words import clock_in_words, costs_money, has_unsent, what_came_of
 from marketplace.referrals.lawful import ruling_of
@@ -29,6 +29,7 @@ from marketplace.referrals.models import (
     Stage,
 )
 from marketplace.referrals.naming import name_of
+from marketplace.referrals.permissions import may_decide
 from marketplace.referrals.queries import find_live_grant, rewards_of_lead
 from marketplace.referrals.reach import Reach, reach_of
 from marketplace.referrals.returned import Returned, returned_among
@@ -126,7 +127,7 @@ def fraud_proven(case_id: str) -> list[Mail]:
     if case.state is not CaseState.PROVEN:
         return []
     lead = case.lead
-    back, fee, kind = _back(lead), "", ""
+    back, fee, kind = _back(case), "", ""
     if back.fee.minor:
         fee = f", and with it our fee of {show_money(back.fee)}"
     if db.session.scalar(select(RewardInKind.id).filter_by(lead_id=lead.id, state=KindState.EXPIRED).limit(1)):
@@ -143,19 +144,23 @@ def fraud_proven(case_id: str) -> list[Mail]:
         [f"It stands that a lead of yours is not genuine. {theirs}{kind}".strip()])
 
 
-def _back(lead: Lead) -> Returned:
+def _back(case: FraudCase) -> Returned:
     """Of all that it had earned."""
-    rewards, none = rewards_of_lead(lead), zero(lead.terms.currency)
-    returned = returned_among([one for one in rewards if one.void_reason in {None, NOT_GENUINE}]).values()
+    rewards, none = rewards_of_lead(case.lead), zero(case.lead.terms.currency)
+    returned = [*returned_among([one for one in rewards if one.void_reason in {None, NOT_GENUINE}]).values(), *(
+        Returned(one.amount, Money(one.fee_minor, one.currency)) for reward in rewards for one in reward.clawbacks
+        if one.dispute_id == case.id)]
     return Returned(sum((one.reward for one in returned), none), sum((one.fee for one in returned), none))
 
 
 def fraud_part_ended(lead_id: str, payee_id: str) -> list[Mail]:
     """To whoever else had a part in what it earned: what they lose by it."""
     lead, payee = db.session.get_one(Lead, lead_id), db.session.get_one(User, payee_id)
-    theirs = db.session.scalars(select(Reward).filter_by(
-        lead_id=lead_id, beneficiary_id=payee_id, void_reason=NOT_GENUINE).order_by(Reward.id)).all()
-    lost = list_in_words(f"{show_money(one.net)} {part_in_words(one)}" for one in theirs)
+    case = db.session.scalars(select(FraudCase).filter_by(
+        lead_id=lead_id, state=CaseState.PROVEN).order_by(FraudCase.id.desc()).limit(1)).one()
+    theirs = [(one, taken) for one in rewards_of_lead(lead)
+              if one.beneficiary_id == payee_id and (taken := taken_by(case, one)).minor]
+    lost = list_in_words(f"{show_money(taken)} {part_in_words(one)}" for one, taken in theirs)
     money = [f"What you were to have of it, {lost}, was not sent yet and is back in the bounty."] if theirs else []
     is_owed_no_more = db.session.scalar(select(RewardInKind.id).filter_by(
         lead_id=lead_id, beneficiary_id=payee_id, state=KindState.EXPIRED).limit(1)) is not None
@@ -207,7 +212,11 @@ def fraud_waiting(case_id: str) -> list[Mail]:
               f"{day_in_words(month)}: decide well before that.") if month else ""
     by = f"Decide by {day_in_words(case.due_at)}.{untold}"
     if case.is_appealed:
-        yours = {str(case.decided_by): "The referrer appeals against what you found: another admin decides about it."}
+        others = db.session.scalars(select(User).where(
+            User.is_admin, User.closed_at.is_(None), User.id != case.decided_by)).all()
+        is_anothers = any(may_decide(one, case.lead) for one in others)
+        then = "Another admin decides about it." if is_anothers else f"{by} {NEEDS_ANOTHER} You may still let it go."
+        yours = {str(case.decided_by): f"The referrer appeals against what you found. {then}"}
         return _to_admins(case, "An appeal about fraud waits",
                           f"The referrer appeals against what another admin found. {by}", action, else_to=yours)
     asked = "The referrer has explained it." if case.explained_at else "It has waited for its time."

@@ -91,7 +91,8 @@ def if_nobody_decides(case: FraudCase) -> str:
     said = f"If nobody decides, {what} waits on, and our admins are reminded every week"
     if month := month_ends(case.lead):
         return f"{said}; by law the lead ends before {day_in_words(month)}, unless its buyer is asked before."
-    is_kept_back = case.lead.is_held and case.lead.consent is Consent.GRANTED
+    is_closed = case.lead.is_held or (case.is_appealed and case.lead.stage is not Stage.WON)
+    is_kept_back = is_closed and case.lead.consent is Consent.GRANTED
     stands = "; as long as the buyer’s yes lasts, the days of protection do not run" if is_kept_back else ""
     return f"{said}{stands}."
 
@@ -103,9 +104,11 @@ def has_unsent(rewards: Sequence[Reward]) -> bool:
 
 def what_came_of(rewards: Sequence[Reward]) -> str:
     """Once it is proven: of what it had earned."""
-    if any(one.void_reason == NOT_GENUINE for one in rewards):
-        return "What it had earned and was not sent yet is back in the bounty"
-    if any(one.state in RELEASED for one in rewards):
+    is_sent = any(one.state in RELEASED for one in rewards)
+    if any(one.void_reason == NOT_GENUINE or any(taken.is_of_fraud for taken in one.clawbacks) for one in rewards):
+        back = "What it had earned and was not sent yet is back in the bounty"
+        return f"{back}, and an admin decides about what was sent" if is_sent else back
+    if is_sent:
         return "What it had earned was sent before; an admin decides about that"
     return "It earns nothing"
 

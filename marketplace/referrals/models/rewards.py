@@ -183,7 +183,8 @@ class ClawbackState(StrEnum):
 
 
 class Clawback(Versioned, Base):
-    """The linked negative reward: what a refund of the sale takes back, at the original rate, or a dispute."""
+    """The linked negative reward: what a refund of the sale takes back, at the original rate, a dispute, or what else
+    an admin decided: that it is another referrer's, or false."""
 
     __tablename__ = "clawbacks"
     __table_args__ = (
@@ -196,10 +197,14 @@ class Clawback(Versioned, Base):
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("clawback"))
     reward_id: Mapped[str] = mapped_column(ForeignKey("rewards.id"))
     sale_refund_id: Mapped[str | None] = mapped_column(ForeignKey("sale_refunds.id"))
-    dispute_id: Mapped[str | None]
+    dispute_id: Mapped[str | None]  # Or of the reattribution, or of the case of fraud.
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     fee_minor: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
     state: Mapped[ClawbackState] = state_column(ClawbackState)
 
     amount: Mapped[Money] = composite("amount_minor", "currency")
+
+    @property
+    def is_of_fraud(self) -> bool:
+        return (self.dispute_id or "").startswith("fraud_")  # So begin the ids of its cases.

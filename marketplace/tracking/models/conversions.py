@@ -137,7 +137,7 @@ class Reattribution(Base):
     from_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     to_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     moved_minor: Mapped[int] = mapped_column(BigInteger)
-    stayed_minor: Mapped[int] = mapped_column(BigInteger)  # Sent already.
+    stayed_minor: Mapped[int] = mapped_column(BigInteger)  # Sent already, less what was taken back of it.
     currency: Mapped[str] = mapped_column(String(3))
     reason: Mapped[str]
     decided_by: Mapped[str] = mapped_column(ForeignKey("users.id"))
