@@ -53,7 +53,7 @@ class Result:
 
     def check(self, name: str, *, good: bool, note: str = "") -> None:
         self.faults += not good
-        self.lines.append(f"{name:<20} {'holds' if good else 'FAILS'}{'  ' + note if note else ''}")
+        self.lines.append(f"{name:<24} {'holds' if good else 'FAILS'}{'  ' + note if note else ''}")
         say(self.lines[-1])
 
 
@@ -129,7 +129,7 @@ def check_migrations(result: Result) -> None:
             with temporary_postgres() as server, fresh_postgres_database(server, "migrations") as url:
                 check_models(result, "PostgreSQL", environment(Path(folder), free_port(), {"DATABASE_URL": url}))
         except NoPostgres as reason:  # Its tests skip and say why.
-            result.lines.append(f"{'PostgreSQL':<20} not to be had: {reason}")
+            result.lines.append(f"{'PostgreSQL':<24} not to be had: {reason}")
 
 
 UP_AND_COMPARED = """
@@ -157,18 +157,31 @@ def at_once(processes: int) -> list[str]:
 
 
 SETUP = "tests/setup"
+LONG = ["tests/properties", "tests/races", "tests/payments/test_webhook_storm.py"]
+NOT_LONG = [f"--ignore={one}" for one in LONG]
 
 
 def test_on_sqlite(more: list[str]) -> Result:
     """Measured: which branches are taken does not depend on the database."""
-    where = more or [f"--ignore={SETUP}"]
-    return run_tests("SQLite", [*MEASURED, "-m", "pytest", *QUIET_ABOUT_MEASURING, "--database", "sqlite",
-                                "-m", "not browser", *at_once(CORES // 2), *where])
+    where = more or [f"--ignore={SETUP}", *NOT_LONG]
+    result = run_tests("SQLite", [*MEASURED, "-m", "pytest", *QUIET_ABOUT_MEASURING, *on("sqlite"), *where])
+    return result if more else test_at_length("SQLite", result)
 
 
 def test_on_postgresql(more: list[str]) -> Result:
-    return run_tests("PostgreSQL", ["-m", "pytest", "--database", "postgresql", "-m", "not browser",
-                                    *at_once(CORES // 2), *more])
+    result = run_tests("PostgreSQL", ["-m", "pytest", *on("postgresql"), *(more or NOT_LONG)])
+    return result if more else test_at_length("PostgreSQL", result)
+
+
+def test_at_length(database: str, result: Result) -> Result:
+    """In a process that holds nothing else, as it is copied by each fork; and unmeasured, which takes a fifth less."""
+    if not LEAVING.is_set():
+        result.add(run_tests(f"{database}, long", ["-m", "pytest", *on(database.lower()), *LONG]))
+    return result
+
+
+def on(database: str) -> list[str]:
+    return ["--database", database, "-m", "not browser", *at_once(CORES // 2)]
 
 
 def test_set_up_and_browse(more: list[str], browser: Future[str | None]) -> Result:
@@ -204,7 +217,7 @@ def run_tests(name: str, arguments: list[str]) -> Result:
     result.counts += counts
     result.skipped += reasons
     result.lines.append(
-        f"{'tests, ' + name:<20} {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped "
+        f"{'tests, ' + name:<24} {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped "
         f"in {time.monotonic() - began:.0f} s"
     )
     say(f"\n---- tests, {name}\n{log.read_text().rstrip()}\n{result.lines[-1]}")
