@@ -155,7 +155,8 @@ def note_transfer(transfer_id: str) -> None:
         _follow(reward, payable.state)
         if payable.state is PayableState.OWED and payable.amount_minor == 0 and reward.state is RewardState.PAYABLE:
             # All of it was asked back while it was on its way, and then it never went.
-            reward.void_reason = "The whole sale was refunded."
+            is_refunded = all(one.sale_refund_id for one in reward.clawbacks)
+            reward.void_reason = "The whole sale was refunded." if is_refunded else "All of it was taken back."
             lifecycle.move_reward(reward, RewardState.VOIDED, by=audit.SYSTEM, reason=reward.void_reason)
     if transfer.state is TransferState.FAILED:
         _take_of_what_is_false(transfer.payee_id)

@@ -43,7 +43,7 @@ from marketplace.payments.money_out.transfers import request_transfers
 from marketplace.referrals import going_out
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, preview_clawback, refund_sale
-from marketplace.referrals.clawing_back import note_reversal, return_fee
+from marketplace.referrals.clawing_back import note_reversal, return_fee, take_back_by_ruling
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.figures import earnings_of
@@ -533,6 +533,26 @@ class TestTransfer:
         later(days=2)
         work()
         assert db.session.query(Transfer).filter_by(payee_id=ana.id).count() == 2
+
+    def test_what_a_ruling_took_of_a_transfer_that_never_went_was_not_refunded(
+            self, paid, westside, ana, mona, wes, work, sandbox, later):
+        bounty = make_bounty(westside, hold_days=7)
+        pay_in(sandbox, wes, usd(105_000), purpose=bounty.id)
+        do(publish_bounty, bounty, by=wes)
+        lead = consent(accept(point(bounty, ana), by=mona), email="bo@example.com")
+        win(lead)
+        later(days=8)
+        [reward] = rewards_of_lead(lead)
+        with transaction():
+            release_reward(reward.id)
+            request_transfers(ana.id)
+            transfer_id = db.session.get_one(Payable, reward.id).transfer_id
+        do(note_transfer, transfer_id)
+        do(take_back_by_ruling, reward, usd(100_000), dispute_id="dispute_1", by=mona.id)
+        sandbox.control.set_account_state(the(ConnectedAccount).stripe_account_id, state="restricted")
+        work()
+        [reward] = rewards_of_lead(again(lead))
+        assert (reward.state, reward.void_reason) == (RewardState.VOIDED, "All of it was taken back.")
 
     def test_what_comes_back_later_of_a_paid_reward_that_was_found_false_is_taken_too(
             self, paid, westside, ana, mona, wes, work, sandbox, later):
