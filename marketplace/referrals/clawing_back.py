@@ -42,13 +42,15 @@ def take_back_by_ruling(
 
 def take_unsent(reward: Reward, *, case_id: str, by: str, why: str) -> None:
     """All of it that is in no transfer, with the fee on it, because it was found false. What was sent stays: that is
-    for an admin's order. The caller has locked it, and the bounty's funds."""
+    for an admin's order; what comes back of it later is taken then. The caller has locked it, and the bounty's funds.
+    """
     owed = payables.owed_of_all(reward.id)
     if owed.minor:
         left = fee_left(reward)
         is_last = owed == payables.left_of_all(reward.id)
+        times = len(reward.taken_by_case(case_id))
         claw_back(reward, owed, left if is_last else min(reward.fee.part(owed.minor, reward.amount_minor), left),
-                  by=by, dispute_id=case_id, why=why)
+                  by=by, dispute_id=f"{case_id}:{times}" if times else case_id, why=why)
 
 
 def claw_back(

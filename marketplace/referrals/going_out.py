@@ -1,4 +1,6 @@
 """When the money of a reward goes to its payee, as the mails that release it, or let it go on, say to them."""
+from sqlalchemy import select
+
 from marketplace.foundation import clock
 from marketplace.foundation.db import db
 from marketplace.foundation.money import show_money
@@ -22,8 +24,10 @@ WHY_NOT = {
 def goes_out_in_words(reward: Reward, lead: Lead) -> str:
     if reward.state in UNRELEASED:
         return _before_release(reward)
-    payable = db.session.get_one(Payable, reward.id)
-    if payable.state is not PayableState.OWED:  # The reward follows its transfer a moment later.
+    payable = db.session.scalar(select(Payable).where(  # Of one that was paid, the rest.
+        (Payable.id == reward.id) | (Payable.rest_of == reward.id), Payable.state == PayableState.OWED,
+        Payable.amount_minor > 0).order_by(Payable.id).limit(1))
+    if payable is None:  # The reward follows its transfer a moment later.
         return "It is on its way to your Stripe account."
     if waits := why_waiting(reward, reward.beneficiary_id):
         return f"It is not sent yet. {waits.why} {waits.next}"

@@ -28,6 +28,7 @@ from marketplace.referrals.models import (
     PartState,
     Reward,
     RewardInKind,
+    RewardState,
     Split,
     SplitPart,
     SplitState,
@@ -95,14 +96,16 @@ def _out_of(reward: Reward) -> str:
 
 def reward_released(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
+    if reward.state is RewardState.VOIDED:  # Meanwhile; another letter says why.
+        return []
     return to_whose_it_is(reward, lead, "Your reward is released", f"{show_money(reward.net)} is released. "
                           f"{goes_out_in_words(reward, lead)}")
 
 
 def reward_paid(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
-    waits = Money(db.session.scalar(select(func.sum(Payable.amount_minor)).filter_by(
-        rest_of=reward.id, state=PayableState.OWED)) or 0, reward.currency)
+    waits = Money(int(db.session.scalar(select(func.sum(Payable.amount_minor)).filter_by(
+        rest_of=reward.id, state=PayableState.OWED)) or 0), reward.currency)
     rest = [f"{show_money(waits)} of it waits for a dispute, or for the next transfer."] if waits.minor else []
     return to_whose_it_is(
         reward, lead, "Your reward was paid", f"{show_money(reward.net - waits)} is in your Stripe account. "
@@ -128,7 +131,7 @@ def reward_frozen(reward_id: str) -> list[Mail]:
 
 def reward_thawed(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
-    return [] if _why_waits(reward) else to_whose_it_is(
+    return [] if reward.state is RewardState.VOIDED or _why_waits(reward) else to_whose_it_is(
         reward, lead, "Your reward goes on",
         f"The payment behind it is settled: {show_money(reward.net)} are no longer on hold. "
         f"{goes_out_in_words(reward, lead)}")

@@ -1,7 +1,7 @@
 """What an event earns is held for the return period, then released to be transferred; every step is a ledger entry."""
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from marketplace.bounties.models import For
 from marketplace.bounties.publishing import PaymentInDoubt, pause_if_out_of_funds
@@ -16,7 +16,7 @@ from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.payments.disputes.freezing import thaw_owner
 from marketplace.payments.disputes.queries import PAYMENT_DISPUTED, PAYMENT_SUSPECTED, suspicions_about
-from marketplace.payments.models import PLATFORM, AccountKind, Payable, PayableState, Transfer
+from marketplace.payments.models import PLATFORM, AccountKind, Payable, PayableState, Transfer, TransferState
 from marketplace.payments.money_out import payables
 from marketplace.referrals import lifecycle
 from marketplace.referrals.at_issue import hold_until_paid, hold_what_is_earned_now, stop_what_is_disputed
@@ -27,7 +27,7 @@ from marketplace.referrals.in_kind import owe_thing
 from marketplace.referrals.kept_words import keep_words
 from marketplace.referrals.models import Conversion, ConversionKind, Lead, Point, Reward, RewardState
 from marketplace.referrals.permissions import may_freeze
-from marketplace.referrals.queries import disputes_of_ownership, is_found_false
+from marketplace.referrals.queries import FALSE_LEADS, disputes_of_ownership
 from marketplace.referrals.reserving import free_what_cannot_be_earned
 from marketplace.referrals.sharing import divide
 
@@ -155,16 +155,26 @@ def note_transfer(transfer_id: str) -> None:
         _follow(reward, payable.state)
         if payable.state is PayableState.OWED and payable.amount_minor == 0 and reward.state is RewardState.PAYABLE:
             # All of it was asked back while it was on its way, and then it never went.
-            reward.void_reason = "The whole sale was refunded."
+            is_refunded = all(one.sale_refund_id for one in reward.clawbacks)
+            reward.void_reason = "The whole sale was refunded." if is_refunded else "All of it was taken back."
             lifecycle.move_reward(reward, RewardState.VOIDED, by=audit.SYSTEM, reason=reward.void_reason)
+    if transfer.state is TransferState.FAILED:
+        _take_of_what_is_false(transfer.payee_id)
+
+
+def _take_of_what_is_false(payee_id: str) -> None:
+    """Of a reward that was paid, too: a piece of it may have been in a later transfer."""
+    for lead_id in db.session.scalars(
+            select(Reward.lead_id).join(Payable, Reward.id == func.coalesce(Payable.rest_of, Payable.id))
+            .where(Payable.payee_id == payee_id, Payable.state == PayableState.OWED, Payable.amount_minor > 0,
+                   Reward.lead_id.in_(FALSE_LEADS)).distinct().order_by(Reward.lead_id)).all():
+        outbox.promise("take_what_came_back", lead_id=lead_id)
 
 
 def _follow(reward: Reward, state: PayableState) -> None:
     if state is PayableState.OWED and reward.state is RewardState.SCHEDULED:
         lifecycle.move_reward(reward, RewardState.PAYABLE, by=audit.SYSTEM, reason="the transfer did not go through")
         stop_what_is_disputed(reward)
-        if is_found_false(reward.lead_id):
-            outbox.promise("take_what_came_back", lead_id=reward.lead_id)
         return
     if state is not PayableState.OWED and reward.state is RewardState.PAYABLE:
         lifecycle.move_reward(reward, RewardState.SCHEDULED, by=audit.SYSTEM)

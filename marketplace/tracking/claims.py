@@ -1,7 +1,7 @@
 """A referrer claims a sale that nobody was credited with: through the dispute “a sale that is not recorded”."""
 from datetime import date
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select, text
 
 from marketplace.foundation import audit, outbox
 from marketplace.foundation.db import db, insert_unless_there
@@ -17,10 +17,10 @@ from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.tracked import check_may_bind, open_tracked_lead
 from marketplace.tracking.binding import keep_click, let_go
 from marketplace.tracking.business_stripe.disputed import hold_disputed
-from marketplace.tracking.counting import DAYS_OFF, find_counted, find_twin, is_customer_claimed, say
+from marketplace.tracking.counting import DAYS_OFF, find_counted, find_twin, is_customer_claimed, marks_of, say
 from marketplace.tracking.intake import CLAIMED, NOBODY, NOBODYS
 from marketplace.tracking.lifecycle import move_report
-from marketplace.tracking.models import Binding, ReferralLink, Report, ReportKind, ReportState
+from marketplace.tracking.models import WAITS, Binding, ReferralLink, Report, ReportKind, ReportState
 from marketplace.tracking.permissions import may_end_link
 from marketplace.tracking.refunds import apply_waiting_refunds
 from marketplace.tracking.reported import own_id
@@ -109,7 +109,17 @@ def _find(business_id: str, order_number: str, bought_on: date) -> Report | None
     told = (S.DISPUTED, S.MATCHED, S.APPROVED, S.REJECTED)
     if one is None or find_twin(one, *told) or find_counted(business_id, order_number):
         return None  # Somebody's already, or decided, by another way.
-    return None if resolve(one).attribution.referrer_id is not None or is_customer_claimed(one) else one
+    if is_customer_claimed(one) or _is_awaited(one):
+        return None
+    return None if resolve(one).attribution.referrer_id is not None else one
+
+
+def _is_awaited(report: Report) -> bool:
+    """What was told of order or customer while an earlier claim was open is not settled yet: it comes first."""
+    same = or_(Report.external_id == report.external_id, *marks_of(report))
+    return db.session.scalar(select(Report.id).where(
+        Report.business_id == report.business_id, text(f"reports.{WAITS}"), Report.reason == CLAIMED, same).limit(1)
+    ) is not None
 
 
 def _bind(report: Report, lead: Lead) -> None:

@@ -2,7 +2,7 @@
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from marketplace.bounties.models import Happening
@@ -179,11 +179,16 @@ def find_twin(report: Report, *states: ReportState) -> Report | None:
 
 def is_customer_claimed(report: Report) -> bool:
     """By another order of theirs: nobody is brought by two, and their first sale is paid once."""
-    marks = [column == mark for column, mark in (
-        (Report.customer_hash, report.customer_hash), (Report.email_hash, report.email_hash),
-        (Report.click_hash, report.click_hash)) if mark]
+    marks = marks_of(report)
     return bool(marks) and db.session.scalar(
         claimed_of(Report.id).where(Dispute.business_id == report.business_id, or_(*marks)).limit(1)) is not None
+
+
+def marks_of(report: Report) -> list[ColumnElement[bool]]:
+    """By any of which another report is of the same customer."""
+    return [column == mark for column, mark in (
+        (Report.customer_hash, report.customer_hash), (Report.email_hash, report.email_hash),
+        (Report.click_hash, report.click_hash)) if mark]
 
 
 def claimed_of(column: InstrumentedAttribute[Any]) -> Select[Any]:

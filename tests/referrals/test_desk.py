@@ -351,7 +351,7 @@ class TestThePages:
         work()
         [told] = [mail for mail in mailbox.to(mona.email) if what(mail) == "The funds for a lead have come"]
         assert number_of(poor.id) in told["Subject"] and (
-            "can be accepted now. A decision was due by 4 Nov 2026. After five business days a lead that nothing holds, and that its "
+            "can be accepted as long as they last. A decision was due by 4 Nov 2026. After five business days a lead that nothing holds, and that its "
             "bounty has funds for, is accepted") in " ".join(body_of(told).split())
         queue = words_of(as_user(mona).page("/moderation"))
         assert "nobody can accept it before" not in queue and "nothing holds, and that its bounty has funds for, is accepted" in queue

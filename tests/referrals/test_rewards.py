@@ -3,6 +3,7 @@ import re
 from itertools import pairwise
 
 import pytest
+from sqlalchemy import select, update
 
 from marketplace.bounties.drafting import change_bounty
 from marketplace.bounties.models import BountyState
@@ -11,38 +12,44 @@ from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from marketplace.foundation.money import Money, show_money
-from marketplace.foundation.outbox import OutboxMessage
+from marketplace.foundation.outbox import OutboxMessage, do_now
 from marketplace.foundation.show import day_in_words
 from marketplace.foundation.states import IllegalMove
 from marketplace.foundation.traces import TraceKind, keep_traces
 from marketplace.hooks.contents import CLAWBACK, read_told
 from marketplace.identity.models import MemberRole, User
+from marketplace.jobs import LETTERS
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import (
     PLATFORM,
     AccountKind,
     ConnectedAccount,
+    MoneyOrder,
     Payable,
     PayableState,
     Refund,
     ReversalState,
     Transfer,
     TransferReversal,
+    TransferState,
 )
+from marketplace.payments.money_out import payables, stops
 from marketplace.payments.money_out.batches import next_batch_at
 from marketplace.payments.money_out.netting import net_everything
 from marketplace.payments.money_out.orders import ask_reversal, ask_write_off
+from marketplace.payments.money_out.payees import CHECK_PAYEE
 from marketplace.payments.money_out.stops import why_stopped
 from marketplace.payments.money_out.transfers import request_transfers
 from marketplace.referrals import going_out
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, preview_clawback, refund_sale
-from marketplace.referrals.clawing_back import note_reversal, return_fee
+from marketplace.referrals.clawing_back import note_reversal, return_fee, take_back_by_ruling
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.figures import earnings_of
 from marketplace.referrals.fraud import cases
 from marketplace.referrals.fraud.scoring import look_at
+from marketplace.referrals.fraud.words import has_unsent
 from marketplace.referrals.holds import hold_reward, lift_holds, why_held
 from marketplace.referrals.models import (
     Clawback,
@@ -60,6 +67,7 @@ from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.naming import name_of, number_of
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.queries import get_reward, rewards_of_lead
+from marketplace.referrals.reward_letters import reward_thawed
 from marketplace.referrals.reward_schemas import RewardOutput
 from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
 from marketplace.tracking.models import Report, ReportKind, ReportState
@@ -313,6 +321,7 @@ class TestRefund:
         do(freeze_reward, the(Reward), by=mona, reason="A report came in.")
         self.refund(won, 3_000_000, "R-1")
         assert the(Reward).state is RewardState.VOIDED
+        assert reward_thawed(the(Reward).id) == []  # Promised before.
 
     def test_too_small_for_a_cent_takes_nothing(self, won):
         self.refund(won, 29, "R-1")
@@ -525,6 +534,68 @@ class TestTransfer:
         work()
         assert db.session.query(Transfer).filter_by(payee_id=ana.id).count() == 2
 
+    def test_what_a_ruling_took_of_a_transfer_that_never_went_was_not_refunded(
+            self, paid, westside, ana, mona, wes, work, sandbox, later):
+        bounty = make_bounty(westside, hold_days=7)
+        pay_in(sandbox, wes, usd(105_000), purpose=bounty.id)
+        do(publish_bounty, bounty, by=wes)
+        lead = consent(accept(point(bounty, ana), by=mona), email="bo@example.com")
+        win(lead)
+        later(days=8)
+        [reward] = rewards_of_lead(lead)
+        with transaction():
+            release_reward(reward.id)
+            request_transfers(ana.id)
+            transfer_id = db.session.get_one(Payable, reward.id).transfer_id
+        do(note_transfer, transfer_id)
+        do(take_back_by_ruling, reward, usd(100_000), dispute_id="dispute_1", by=mona.id)
+        sandbox.control.set_account_state(the(ConnectedAccount).stripe_account_id, state="restricted")
+        work()
+        [reward] = rewards_of_lead(again(lead))
+        assert (reward.state, reward.void_reason) == (RewardState.VOIDED, "All of it was taken back.")
+
+    def test_what_comes_back_later_of_a_paid_reward_that_was_found_false_is_taken_too(
+            self, paid, westside, ana, mona, wes, work, sandbox, later):
+        bounty, account = make_bounty(westside, hold_days=7), the(ConnectedAccount)
+        pay_in(sandbox, wes, usd(105_000), purpose=bounty.id)
+        do(publish_bounty, bounty, by=wes)
+        lead = consent(accept(point(bounty, ana), by=mona), email="bo@example.com")
+        win(lead)
+        later(days=8)
+        [reward] = rewards_of_lead(lead)
+        with transaction():
+            release_reward(reward.id)
+            payables.set_apart(reward.id, usd(33_333))
+            rest = payables.set_apart(reward.id, usd(11_111))
+            stops.stop_transfers("payable", rest.id, reason="It waits.", source="item", by=mona.id)
+        [early] = db.session.scalars(select(Payable.id).filter_by(rest_of=reward.id).where(Payable.id != rest.id))
+        with transaction():
+            stops.stop_transfers("payable", early, reason="It waits.", source="early", by=mona.id)
+            request_transfers(ana.id)
+        work()
+        do(stops.lift_stops, "early", by=mona.id)
+        assert "with the next transfers" in going_out.goes_out_in_words(rewards_of_lead(again(lead))[0], lead)
+        with transaction():
+            request_transfers(ana.id)
+        assert rewards_of_lead(again(lead))[0].state is RewardState.PAID
+        for one in (ana.id, lead.id):
+            do(keep_traces, one, {TraceKind.DEVICE: "hers"})
+        do(look_at, again(lead), Point.CONSENT)
+        do(cases.confirm_fraud, cases.find_case(lead.id), by=mona, reason="One device.")
+        assert "and was not sent yet goes back" in says(again(lead))
+        do(cases.explain_lead, again(lead), by=ana, why="He is my husband.")
+        do(cases.confirm_fraud, cases.find_case(lead.id), by=make_user("Nils Roy", is_admin=True), reason="Still one.")
+        sandbox.control.set_account_state(account.stripe_account_id, state="restricted")
+        work()
+        sandbox.control.set_account_state(account.stripe_account_id, state="active")
+        do_now(CHECK_PAYEE, payee_id=account.id)
+        work()
+        assert sorted(one.amount_minor for one in rewards_of_lead(again(lead))[0].clawbacks) == [11_111, 33_333]
+        assert not has_unsent(rewards_of_lead(again(lead)))
+        sent = [one.amount_minor for one in db.session.query(Transfer).filter_by(state=TransferState.SENT)]
+        assert sorted(sent) == [55_556, 100_000]
+        assert holds(AccountKind.FUNDS, bounty.id) == 33_333 + 11_111 + 1_666 + 555
+
     def test_what_stripe_cannot_take_back_now_stays_outstanding_until_it_can(self, paid, wes, ana, work, sandbox, later):
         account = the(ConnectedAccount).stripe_account_id
         sandbox.control.pay_out_account(account, currency="usd")
@@ -554,6 +625,10 @@ class TestTransfer:
         assert f"On {day} an admin took back $200 of $1,000 that was paid for the sale. It returns to the bounty’s funds as" in told
         assert "Of our fee $10 went there at once." in told and "The wrong Ana" not in told
         assert f"On {day} an admin took back $200 of $1,000 that you were paid for the sale." in hers and "The wrong Ana" in hers
+        assert LETTERS["transfer_reversed_by_hand"](order_id=the(MoneyOrder).id) == []
+        do(lambda: db.session.execute(update(OutboxMessage).where(OutboxMessage.key.startswith("taken_by_order")).values(key=None)))
+        old = LETTERS["transfer_reversed_by_hand"](order_id=the(MoneyOrder).id)  # As it was promised before.
+        assert {" ".join(one.text.split()) for one in old} == {told, hers}
         for mail, reader in zip(mails, (Audience.BUSINESS, Audience.REFERRER), strict=True):
             assert number_of(paid.id) in mail["Subject"] and f"About: {name_of(paid, reader)}" in " ".join(body_of(mail).split())
         told = words_of(as_user(ana).page(f"/leads/{paid.id}"))
@@ -684,6 +759,30 @@ class TestTransfer:
         assert says(paid).endswith("Taken back: $150 on 3 Dec 2026 by an admin, out of later rewards of yours.")
         story = words_of(as_user(ana).page(f"/leads/{paid.id}"))
         assert "It is owed no more" in story and "which we paid ourselves: you owe it no more" in story
+
+    def test_of_a_reward_that_paid_a_debt_in_part_only_what_is_owed_is_taken_and_it_was_paid(
+            self, paid, westside, ana, mona, wes, work, sandbox, later):
+        sandbox.control.pay_out_account(the(ConnectedAccount).stripe_account_id, currency="usd")
+        do(ask_reversal, the(Transfer), usd(40_000), reason="The wrong Ana", by=mona)
+        work()
+        bounty = make_bounty(westside, hold_days=7)
+        pay_in(sandbox, wes, usd(105_000), purpose=bounty.id)
+        do(publish_bounty, bounty, by=wes)
+        lead = consent(accept(point(bounty, ana), by=mona), email="bo@example.com")
+        win(lead)
+        later(days=8)
+        [reward] = rewards_of_lead(lead)
+        with transaction():
+            release_reward(reward.id)
+            net_everything()
+        do(refund_sale, again(lead), by=wes, amount=usd(SALE.minor * 6 // 10), refund_number="R-1")
+        work()
+        [reward] = rewards_of_lead(again(lead))
+        assert (reward.state, reward.void_reason, reward.net) == (RewardState.PAID, None, usd(40_000))
+        assert db.session.get_one(Payable, reward.id).amount == usd(0)
+        do(refund_sale, again(lead), by=wes, amount=usd(SALE.minor * 4 // 10), refund_number="R-2")
+        work()
+        assert rewards_of_lead(again(lead))[0].state is RewardState.PAID
 
     def test_taken_back_in_slices_the_fee_returns_to_the_cent(self, paid, mona, wes, work):
         do(refund_sale, paid, by=wes, amount=usd(100_000), refund_number="R-1")

@@ -16,7 +16,7 @@ from marketplace.referrals.disputes.answering import withdraw_claim
 from marketplace.referrals.models import ConversionSource, Dispute, Lead
 from marketplace.referrals.stages import win_lead
 from marketplace.tracking.buyers_word import confirm_word, say_bought
-from marketplace.tracking.claims import NoSuchSale, claim_sale
+from marketplace.tracking.claims import NoSuchSale, claim_sale, note_claim_ended
 from marketplace.tracking.models import Binding, Report, ReportState
 from marketplace.tracking.queries import get_link
 from marketplace.tracking.reattribution import reattribute
@@ -112,6 +112,10 @@ def test_a_claim_that_fails_gives_the_order_to_whom_another_way_names(bounty, pe
     end_reading()
     with transaction():
         withdraw_claim(db.session.get_one(Dispute, disputed), by=db.session.get_one(User, ana.id))
+    with transaction():
+        note_claim_ended(disputed)
+    with pytest.raises(NoSuchSale):  # What waited comes first, not whoever claims it again before its turn.
+        claim(link(bounty, ana), ana)
     work()
     assert live_rewards() == [(tom.id, 100_000)]
 

@@ -9,7 +9,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict
 from marketplace.foundation.ids import new_id
 from marketplace.foundation.money import Money, show_money, zero
-from marketplace.payments import ledger
+from marketplace.payments import ledger, lifecycle
 from marketplace.payments.models import (
     Account,
     AccountKind,
@@ -58,7 +58,16 @@ def take_back(
         part = min(amount, left_of(piece))
         asked = _take(piece, part, credit=credit, clawback_id=clawback_id, asked=asked)
         amount -= part
+        note_all_netted(piece)
     return "reversing" if asked else "taken"
+
+
+def note_all_netted(piece: Payable) -> None:
+    """Nothing is owed of it any more, and the payee has what is left of it in older transfers: it was sent."""
+    left = [transfer_id for _, transfer_id, free in _netted(piece) if free.minor]
+    if piece.state is PayableState.OWED and not piece.amount.minor and left:
+        lifecycle.move_payable(piece, PayableState.SENT, transfer_id=left[-1], by=audit.SYSTEM)
+        outbox.promise("note_transfer", transfer_id=left[-1])
 
 
 def take_back_of(payable: Payable, amount: Money, *, credit: Account, clawback_id: str) -> None:

@@ -207,6 +207,7 @@ def _take_instead(reversal: TransferReversal) -> None:
     payable = db.session.get_one(Payable, reversal.payable_id)
     credit = ledger.get_account(reversal.credit_account_id)
     payables.take_from_owed(payable, reversal.amount, credit=credit, reference=reversal.reference)
+    payables.note_all_netted(payable)
     audit.record("reversal.dropped", reversal.id, by=SYSTEM, why="the transfer was not sent")
     outbox.promise("note_reversal", reference=reversal.asked_for)
     db.session.delete(reversal)

@@ -42,7 +42,8 @@ def leads_have_funds(bounty_id: str) -> list[Mail]:
         Lead.submitted_at <= clock.now() - REMINDER_AFTER).order_by(Lead.submitted_at, Lead.id)).all()
     unfunded = waiting_for_funds(waited)
     return [mail for lead in waited if lead.id not in unfunded for mail in _to_deciders(
-        lead.id, "The funds for a lead have come", f"It had to wait for them, and can be accepted now. {_by(lead)}")]
+        lead.id, "The funds for a lead have come",
+        f"It had to wait for them, and can be accepted as long as they last. {_by(lead)}")]
 
 
 def _by(lead: Lead) -> str:

@@ -157,9 +157,8 @@ def _take_what_it_earned(case: FraudCase, *, by: str) -> None:
 
 def taken_by(case: FraudCase, reward: Reward) -> Money:
     """What was not sent yet of it, and is back in the bounty since the finding; our fee apart."""
-    if reward.void_reason == NOT_GENUINE:
-        return reward.net
-    return Money(sum(one.amount_minor for one in reward.clawbacks if one.dispute_id == case.id), reward.currency)
+    rest = reward.net.minor if reward.void_reason == NOT_GENUINE else 0
+    return Money(rest + sum(one.amount_minor for one in reward.taken_by_case(case.id)), reward.currency)
 
 
 def sent_already(lead: Lead) -> list[Reward]:

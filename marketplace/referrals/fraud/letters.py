@@ -148,8 +148,8 @@ def _back(case: FraudCase) -> Returned:
     """Of all that it had earned."""
     rewards, none = rewards_of_lead(case.lead), zero(case.lead.terms.currency)
     returned = [*returned_among([one for one in rewards if one.void_reason in {None, NOT_GENUINE}]).values(), *(
-        Returned(one.amount, Money(one.fee_minor, one.currency)) for reward in rewards for one in reward.clawbacks
-        if one.dispute_id == case.id)]
+        Returned(one.amount, Money(one.fee_minor, one.currency)) for reward in rewards
+        for one in reward.taken_by_case(case.id))]
     return Returned(sum((one.reward for one in returned), none), sum((one.fee for one in returned), none))
 
 

@@ -8,6 +8,7 @@ from marketplace.bounties.rules import worst_case
 from marketplace.foundation import clock
 from marketplace.foundation.db import db
 from marketplace.foundation.show import day_in_words
+from marketplace.payments.models import Payable, PayableState
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.deadlines import decision_due
 from marketplace.referrals.fraud.cases import LIVE, month_ends
@@ -99,7 +100,12 @@ def if_nobody_decides(case: FraudCase) -> str:
 
 def has_unsent(rewards: Sequence[Reward]) -> bool:
     """Whether anything would go back to the bounty."""
-    return any(one.state in {*UNRELEASED, RewardState.PAYABLE} for one in rewards)
+    if any(one.state in {*UNRELEASED, RewardState.PAYABLE} for one in rewards):
+        return True
+    sent = [one.id for one in rewards if one.state in RELEASED]  # Part of one may be owed still.
+    return bool(sent) and db.session.scalar(select(Payable.id).where(
+        Payable.id.in_(sent) | Payable.rest_of.in_(sent), Payable.state == PayableState.OWED,
+        Payable.amount_minor > 0).limit(1)) is not None
 
 
 def what_came_of(rewards: Sequence[Reward]) -> str:

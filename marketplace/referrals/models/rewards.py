@@ -175,6 +175,10 @@ class Reward(Versioned, Base):
         """What is left to the beneficiary after everything that was taken back."""
         return self.amount - self.clawed_back
 
+    def taken_by_case(self, case_id: str) -> list["Clawback"]:
+        """When it was found false, and each time that some of it came back later."""
+        return [one for one in self.clawbacks if (one.dispute_id or "").startswith(case_id)]
+
 
 class ClawbackState(StrEnum):
     TAKEN = "taken"  # Out of what was not sent yet, or back from the payee's account.
