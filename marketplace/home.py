@@ -1,4 +1,5 @@
 """The front page, why it is fair, the three dashboards, health: pages that need more than one package."""
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -13,8 +14,9 @@ from flask import (
     session,
     url_for,
 )
-from sqlalchemy import func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import InstrumentedAttribute
 
 from marketplace.bounties.board import BoardSearch, search_board
 from marketplace.bounties.drafting import PLATFORM_FEE_BPS
@@ -35,6 +37,7 @@ from marketplace.identity.permissions import is_confirmed, is_member
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import find_signed_in_user, signed_in, signed_in_user
 from marketplace.payments.books.open_items import open_items
+from marketplace.payments.disputes.queries import open_warnings
 from marketplace.payments.ledger import trial_balance
 from marketplace.payments.models import PayeeState
 from marketplace.payments.money_out.payees import find_payee
@@ -45,7 +48,7 @@ from marketplace.referrals.asking import LONGEST_CONSENT
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.disputes.opening import ANSWERED_WITHIN
-from marketplace.referrals.disputes.queries import count_to_answer
+from marketplace.referrals.disputes.queries import count_to_answer, waiting_for_admins
 from marketplace.referrals.disputes.subjects import OPEN_WITHIN
 from marketplace.referrals.figures import (
     count_in_review,
@@ -55,8 +58,9 @@ from marketplace.referrals.figures import (
     pointed_counts,
     rewards_by_lead,
 )
+from marketplace.referrals.fraud.queries import open_cases
 from marketplace.referrals.in_kind import things_owed_by, things_owed_to
-from marketplace.referrals.models import Lead, Moderation, ReasonCode
+from marketplace.referrals.models import Dispute, FraudCase, Lead, Moderation, ReasonCode
 from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.naming import name_of, number_of
 from marketplace.referrals.next_step import next_steps
@@ -191,8 +195,24 @@ def admin_dashboard() -> Any:
     return render_template(
         "home/admin.html", leads=leads, count=count_in_review(), late=count_overdue(now), now=now,
         due=deadlines.decision_due, may_moderate={lead.id for lead in leads if may_moderate(user, lead)},
-        sums=_ledger_sums(), deadlines=deadlines, open_items=_open_item_count(), stopped=why_stopped(None) is not None,
+        rooms=_rooms_with_work(now), sums=_ledger_sums(), deadlines=deadlines,
+        open_items=_open_item_count(), stopped=why_stopped(None) is not None,
         dead=db.session.scalar(select(func.count()).select_from(dead_letters().order_by(None).subquery())) or 0)
+
+
+def _rooms_with_work(now: datetime) -> list[tuple[str, str, int, int]]:
+    """Beside the queue: each room's name, address, how many wait in it for a decision, how many of them too long."""
+    warnings = db.session.scalar(select(func.count()).select_from(open_warnings().order_by(None).subquery())) or 0
+    rooms = [("Disputes", url_for("rulings.index"), *_waiting(waiting_for_admins(), Dispute.due_at, now)),
+             ("Signs of fraud", url_for("fraud.index"), *_waiting(open_cases(), FraudCase.due_at, now)),
+             ("Warnings of a bank", url_for("chargebacks.index"), warnings, 0)]
+    return [room for room in rooms if room[2]]
+
+
+def _waiting(rows: Select[Any], due: InstrumentedAttribute[Any], now: datetime) -> tuple[int, int]:
+    counted = rows.order_by(None).with_only_columns(func.count(), func.count(case((due < now, 1))))
+    count, late = db.session.execute(counted).one()
+    return int(count), int(late)
 
 
 def _ledger_sums() -> dict[str, int]:

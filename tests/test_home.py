@@ -238,7 +238,7 @@ def test_the_queue_stands_oldest_first_with_its_clock(as_user, later):
     review_lead(make_lead(quote="I need a car, said the second."))
     said = words_of(as_user(make_user("Mona", is_admin=True)).page("/dashboard/admin"))
     assert said.index("said the first") < said.index("said the second")
-    assert "Waiting 2 for a decision" in said
+    assert "Leads waiting 2 for a decision" in said
     assert "Overdue 1 decide these first" in said
     assert deadlines.decision_due(first.submitted_at) < clock.now()
 

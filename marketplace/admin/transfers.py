@@ -149,7 +149,7 @@ def drop(batch_id: str) -> Any:
     user = _operator()
     with transaction():
         batches.drop_batch(_get_batch(batch_id), by=user)
-    flash("Nothing of it is sent. What is owed goes with the next batch.", "ok")
+    flash("This batch sends nothing. What is owed goes by itself or with the next batch.", "ok")
     return redirect(url_for(".overview"))
 
 

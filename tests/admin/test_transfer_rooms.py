@@ -107,7 +107,7 @@ def test_a_batch_that_is_not_wanted_is_put_away(funded, westside, ana, mona, wor
     press(mona, "/admin/transfers", "/admin/transfers/batches")
     batch = db.session.scalars(select(TransferBatch)).one()
     page = f"/admin/transfers/batches/{batch.id}"
-    assert "Nothing of it is sent" in press(mona, page, f"{page}/dropping").text
+    assert "This batch sends nothing." in press(mona, page, f"{page}/dropping").text
     work()
     assert fresh(TransferBatch, batch.id).state is BatchState.DROPPED
     assert db.session.scalar(select(Transfer)) is None

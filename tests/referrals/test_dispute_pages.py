@@ -99,6 +99,9 @@ def test_a_ghost_close_from_the_claim_to_the_money(lost, bounty, ana, wes, mona,
     as_user(ana).submit(here, action="/escalation")
     work()
     assert f"/admin/disputes/{dispute.id}" in body_of(mailbox.last_to(mona.email))
+    at_home = words_of(as_user(mona).page("/dashboard/admin"))
+    assert "Disputes 1none" in at_home
+    assert "Nothing waits" not in at_home
     waiting = as_user(mona).get("/admin/disputes").text
     assert dispute.id in waiting and f"{ana.name} and {bounty.business.name}" in waiting
     said = words_of(as_user(mona).page(room))

@@ -556,10 +556,10 @@ class TestWordsForEveryReader:
                        f"{reader} bounty on that day." in mail for mail in mails)
         assert f"may appeal; without an appeal it takes effect on {until}." in told.text
         assert say(own_device, Audience.REFERRER) == (
-            f"A person found that it is not genuine. You may appeal until {until}; then what it earned and was not sent yet "
+            f"A person found that it is not genuine. You may appeal until {until}; if you do not, what it earned and was not sent yet "
             "goes back to the bounty.")
         business = page_for(as_user(wes), own_device)
-        assert f"The referrer may appeal until {until}; then what was set aside for it and not sent yet goes back" in business
+        assert f"The referrer may appeal until {until}; if they do not, what was set aside for it and not sent yet goes back" in business
         assert "It is your turn" not in business and day_in_words(held_until) not in business
         hers = page_for(as_user(ana), own_device)
         assert "It is your turn" in hers and "Read it, and appeal" in hers and f"takes effect on {until}" in hers

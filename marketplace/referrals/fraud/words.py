@@ -49,10 +49,10 @@ def said_of(case: FraudCase | None, lead: Lead, audience: Audience, rewards: Seq
         after = "what it earned and was not sent yet goes back to the bounty" if has_unsent(rewards) else "it ends"
         back = f"{SET_ASIDE} goes back to your bounty" if costs_money(lead) else "it ends"
         return {
-            R: f"A person found that it is not genuine. You may appeal until {until}; then {after}.",
-            B: f"A person found that it is not genuine. The referrer may appeal until {until}; then {back}. You "
-               "need do nothing.",
-            A: f"The referrer may appeal against what was found until {until}; then {after}."}[audience]
+            R: f"A person found that it is not genuine. You may appeal until {until}; if you do not, {after}.",
+            B: f"A person found that it is not genuine. The referrer may appeal until {until}; if they do not, {back}. "
+               "You need do nothing.",
+            A: f"The referrer may appeal against what was found until {until}; if they do not, {after}."}[audience]
     if case.is_appealed:
         by = by_when(case)
         return {
