@@ -32,7 +32,7 @@ from marketplace.referrals.moderation import (
 from marketplace.referrals.pointing import withdraw_lead
 from marketplace.referrals.queries import moderation_queue
 from marketplace.referrals.suppression import Suppressed, hash_post, suppress
-from tests.browsing import body_of, what
+from tests.browsing import body_of, what, words_of
 from tests.factories import TERMS, accept, make_bounty, make_user, owner_of, review_lead
 from tests.old_database import migrate, old_database
 from tests.privacy.everything import places_of
@@ -124,7 +124,7 @@ def test_the_criterion_is_one_of_the_terms_of_that_day(bounty, lead, mona, wes):
         decide(reject_lead, lead, by=mona, reason_code=ReasonCode.OUT_OF_SCOPE, missed_criterion="Something new")
 
 
-def test_an_appeal_brings_it_back_once(lead, ana, mona, work, mailbox):
+def test_an_appeal_brings_it_back_once(lead, ana, mona, work, mailbox, as_user):
     decide(reject_lead, lead, by=mona, reason_code=ReasonCode.SPAM)
     with pytest.raises(Forbidden):
         do(appeal_decision, lead, by=mona, why="I changed my mind.")
@@ -132,6 +132,7 @@ def test_an_appeal_brings_it_back_once(lead, ana, mona, work, mailbox):
     work()
     last = day_in_words(told_by(db.session.get_one(Buyer, lead.buyer_id).created_at) - timedelta(days=2))
     assert f"you can appeal once, until {last}; then" in " ".join(body_of(mailbox.last_to(ana.email)).split())
+    assert f"You can appeal once, until {last}; then" in words_of(as_user(ana).page(f"/leads/{lead.id}"))
     do(appeal_decision, lead, by=ana, why="It is no spam: he asked me himself.")
     lead = again(lead)
     assert (lead.moderation, lead.decided_by) == (Moderation.IN_REVIEW, None)

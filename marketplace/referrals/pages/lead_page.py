@@ -41,6 +41,7 @@ from marketplace.referrals.fraud.signals import read_signals
 from marketplace.referrals.fraud.words import cases_of, has_unsent, said_of, what_came_of
 from marketplace.referrals.in_kind import things_of_lead
 from marketplace.referrals.lawful import lowering_of, promised_in_words
+from marketplace.referrals.legal_clocks import last_day_untold
 from marketplace.referrals.letters import REASONS, reason_in_words
 from marketplace.referrals.models import (
     Consent,
@@ -202,7 +203,8 @@ def _for_referrer(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
                  and not is_buyer_address_known(lead))
     return {
         "may_withdraw": lead.moderation in OPEN, "may_answer": lead.moderation is Moderation.NEEDS_INFO,
-        "may_appeal": may_be_appealed(lead), "buyer_link": buyer_link(lead) if passes_on else None,
+        "may_appeal": may_be_appealed(lead), "appeal_until": last_day_untold(lead),
+        "buyer_link": buyer_link(lead) if passes_on else None,
         "at_bank": failed_at_bank(reward.id for reward in rewards if reward.beneficiary_id == user.id),
         "share_of_first": find_share_of_first(lead) if lead.moderation is Moderation.DUPLICATE else None,
         **_split_of(lead), "takes_text": lead.evidence.state not in {EvidenceState.CAPTURED, EvidenceState.PENDING},
