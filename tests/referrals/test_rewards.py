@@ -1,8 +1,10 @@
 """What a sale earns, when it is released, and what a refund takes back: to the cent."""
 import re
 from itertools import pairwise
+from urllib.parse import urlencode
 
 import pytest
+from lxml import html
 
 from marketplace.bounties.drafting import change_bounty
 from marketplace.bounties.models import BountyState
@@ -64,6 +66,7 @@ from marketplace.referrals.reward_schemas import RewardOutput
 from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
 from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.reattribution import reattribute
+from marketplace.tracking.refunds import apply_refund
 from tests.browsing import body_of, end_reading, what, words_of
 from tests.factories import (
     PERCENT,
@@ -561,7 +564,15 @@ class TestTransfer:
         assert "The admin’s reason: The wrong Ana" in words_of(as_user(ana).page("/rewards"))
         told = words_of(as_user(wes).page(f"/leads/{paid.id}"))
         assert "An admin took back $200 of what was sent, to the bounty’s funds, and our fee on it too." in told and "The wrong Ana" not in told
-        do(refund_sale, paid, by=wes, amount=SALE, refund_number="R-1")  # Of what is left; nothing is given back twice.
+        with transaction():  # Of what is left; nothing is given back twice.
+            report = Report(
+                business_id=paid.business_id, source=ConversionSource.API, external_id="R-1", fingerprint="", kind=ReportKind.REFUND,
+                refund_of=the(Conversion).external_id, state=ReportState.RECEIVED, amount_minor=SALE.minor, currency="usd",
+                happened_at=clock.now(), payload={}, reported_by=wes.id, reasons=[])
+            db.session.add(report)
+            db.session.flush()
+            apply_refund(report, by=wes.id)
+            assert "and of the reward the same part, less what an admin had taken of it before." in report.reasons[-1]
         work()
         assert (holds(AccountKind.FUNDS, paid.bounty_id), holds(AccountKind.PLATFORM_FEES, PLATFORM)) == (210_000, 0)
 
@@ -569,8 +580,21 @@ class TestTransfer:
     def test_beside_what_an_admin_took_back_the_pages_say_of_a_refund_what_it_moved(
             self, paid, ana, mona, wes, work, as_user, mailbox, is_order_first):
         def refund(half):
-            do(refund_sale, paid, by=wes, amount=usd(SALE.minor // 2), refund_number=f"R-{half}")
+            would, before = preview_clawback(again(paid), usd(SALE.minor // 2), by=wes), holds(AccountKind.FUNDS, paid.bounty_id)
+            of_wes, asked = as_user(wes), {"amount": "15000", "refund_number": f"R-{half}"}
+            card = words_of(of_wes.page(f"/leads/{paid.id}/refund/preview?{urlencode(asked | {'currency': 'usd'})}").xpath("//*[@id='refund']")[0])
+            said = words_of(html.fromstring(of_wes.submit(f"/leads/{paid.id}", asked, action="/refund").text))
             work()
+            assert holds(AccountKind.FUNDS, paid.bounty_id) - before == would.to_bounty.minor
+            assert would.is_cut is (is_order_first or half == 2)
+            if nothing := would.is_cut and not would.to_bounty.minor:
+                assert "Refunded. Nothing more is taken back: an admin had taken the rest before." in said
+            else:
+                assert f"{show_money(would.to_bounty)} returns to your bounty’s funds." in said
+                assert f"Of the reward {show_money(would.reward)}" in card
+            assert ("Nothing more is taken back: an admin had taken the rest before." in card) is nothing
+            assert ("an admin had taken the rest before" in card) is would.is_cut
+            assert ("n admin had taken the rest before." in said) is would.is_cut
 
         def told(person):
             return {fact.xpath("string(dt)").strip(): " ".join(fact.xpath("string(dd)").split())
