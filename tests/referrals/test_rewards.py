@@ -560,10 +560,12 @@ class TestTransfer:
         for mail, reader in zip(mails, (Audience.BUSINESS, Audience.REFERRER), strict=True):
             assert number_of(paid.id) in mail["Subject"] and f"About: {name_of(paid, reader)}" in " ".join(body_of(mail).split())
         told = words_of(as_user(ana).page(f"/leads/{paid.id}"))
-        assert "An admin took back $200 of what was sent. Why: The wrong Ana" in told
+        assert f"On {day} an admin took back $200 of what was sent. Why: The wrong Ana" in told
+        assert (way := "if you think that it is wrong, answer our mail about it.") in told and "Open a dispute" in told
         assert "The admin’s reason: The wrong Ana" in words_of(as_user(ana).page("/rewards"))
         told = words_of(as_user(wes).page(f"/leads/{paid.id}"))
-        assert "An admin took back $200 of what was sent, to the bounty’s funds, and our fee on it too." in told and "The wrong Ana" not in told
+        assert f"On {day} an admin took back $200 of what was sent, to the bounty’s funds, and our fee on it too. Why is told to whom it was paid to." in told
+        assert "The wrong Ana" not in told and way not in told  # Both are for whom it was paid to.
         with transaction():  # Of what is left; nothing is given back twice.
             report = Report(
                 business_id=paid.business_id, source=ConversionSource.API, external_id="R-1", fingerprint="", kind=ReportKind.REFUND,
@@ -669,6 +671,11 @@ class TestTransfer:
             assert [words_of(cell) for cell in cells][5] == f"${left:,}.00"
             story = words_of(of_wes.page(f"/leads/{paid.id}"))
             ordered = [amount for who, amount, _ in done if who == "admin"]
+            for amount in ordered:  # One line each, each with its reason.
+                line, why = f"Taken back by an admin on {day_in_words(clock.now())} -${amount:,}", f"Why: No. {amount}"
+                assert line in story and line in words_of(of_ana.page(f"/leads/{paid.id}"))
+                assert f"{show_money(usd(amount * 100))} on {day_in_words(clock.now())} by an admin" in story
+                assert why in words_of(of_ana.page(f"/leads/{paid.id}")) and f"No. {amount}" in words_of(row)
             assert [f"{show_money(usd(amount * 100))} of $1,000 for the sale · it returns to the bounty’s funds as soon as "
                     f"Stripe has it; {show_money(usd(amount * 5))} of our fee is there already" in story
                     for amount in ordered] == [True] * len(ordered)
@@ -678,7 +685,7 @@ class TestTransfer:
         check(1_000)
         for who, amount, left in steps:
             if who == "admin":
-                do(ask_reversal, the(Transfer), usd(amount * 100), reason="The wrong Ana", by=mona)
+                do(ask_reversal, the(Transfer), usd(amount * 100), reason=f"No. {amount}", by=mona)
             else:
                 do(refund_sale, again(paid), by=wes, amount=usd(SALE.minor * amount // 100), refund_number=f"R-{left}")
             work()
