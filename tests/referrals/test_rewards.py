@@ -649,6 +649,7 @@ class TestTransfer:
             return sum(int(found.replace(",", "")) for found in re.findall(r"\$([\d,]+) on \d+ \w+ \d+ ", words))
 
         def check(left):
+            refunded = sum(amount for who, amount, _ in done if who == "refund")
             gone, reward = 1_000 - left, the(Reward)
             shown, told = RewardOutput().dump(reward), says(paid)
             assert (shown["net"]["minor"], shown["clawed_back"]["minor"]) == (left * 100, gone * 100)
@@ -668,7 +669,8 @@ class TestTransfer:
             (plate,) = of_ana.page("/dashboard/referrer").xpath("//*[contains(@class, 'plate')]")
             assert money in words_of(plate.getparent()) and badge in words_of(plate.getparent())
             cells = of_wes.page(f"/businesses/{paid.business_id}/conversions").xpath("//tbody/tr/td | //tbody/tr/th")
-            assert [words_of(cell) for cell in cells][5] == f"${left:,}.00"
+            state = "Reversed" if refunded == 100 else "Taken back" if not left else "Partly reversed" if refunded else "Approved"
+            assert [words_of(cell) for cell in cells][4:6] == [state, f"${left:,}.00"]
             story = words_of(of_wes.page(f"/leads/{paid.id}"))
             ordered = [amount for who, amount, _ in done if who == "admin"]
             for amount in ordered:  # One line each, each with its reason.
