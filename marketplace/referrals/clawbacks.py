@@ -12,7 +12,7 @@ from marketplace.foundation.errors import Conflict, Invalid, require
 from marketplace.foundation.money import Money, show_money, zero
 from marketplace.identity.models import User
 from marketplace.referrals import lifecycle
-from marketplace.referrals.clawing_back import claw_back
+from marketplace.referrals.clawing_back import claw_back, see_left_of
 from marketplace.referrals.in_kind import expire_thing
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import (
@@ -127,17 +127,29 @@ def _end_what_followed(lead: Lead, conversion: Conversion, *, by: str) -> None:
     free_what_cannot_be_earned(lead, why="the whole sale was refunded")
 
 
-def preview_clawback(lead: Lead, amount: Money, *, by: User, conversion_id: str | None = None) -> Returned:
+@dataclass(frozen=True)
+class WouldReturn(Returned):
+    """``is_cut``: the share of the refund is more than that, but an admin had taken the rest of the reward before."""
+
+    is_cut: bool = False
+
+
+def preview_clawback(lead: Lead, amount: Money, *, by: User, conversion_id: str | None = None) -> WouldReturn:
     """What a refund of ``amount`` would take back of all rewards. Refuses what refund_sale would refuse."""
     require(may_give_money_back(by, lead), "record a refund of this sale")
+    return would_return(lead, amount, conversion_id=conversion_id)
+
+
+def would_return(lead: Lead, amount: Money, *, conversion_id: str | None = None) -> WouldReturn:
+    """``preview_clawback``, whoever asks. What was taken by hand does not come back a second time."""
     conversion = _get_conversion(lead, conversion_id)
     _check_refund(conversion, amount)
     lowered, of_reward, of_fee = _lowered_by(conversion), zero(conversion.currency), zero(conversion.currency)
-    shares = {part.conversion.id: part.share(more=amount.minor) for part in lowered}
-    for reward in db.session.scalars(_live_rewards(lowered)):
-        back, fee = _due(reward, shares[reward.conversion_id])
-        of_reward, of_fee = of_reward + back, of_fee + fee
-    return Returned(of_reward, of_fee)
+    shares, is_cut = {part.conversion.id: part.share(more=amount.minor) for part in lowered}, False
+    for reward in db.session.scalars(_live_rewards(lowered)).all():
+        (back, fee), (left, fee_left) = _due(reward, shares[reward.conversion_id]), see_left_of(reward)
+        of_reward, of_fee, is_cut = of_reward + min(back, left), of_fee + min(fee, fee_left), is_cut or back > left
+    return WouldReturn(of_reward, of_fee, is_cut)
 
 
 def _due(reward: Reward, share: tuple[int, int]) -> tuple[Money, Money]:

@@ -13,6 +13,7 @@ from marketplace.payments.models import PLATFORM, Account, AccountKind, LedgerEn
 from marketplace.payments.money_out import payables
 from marketplace.payments.money_out.reversals import standing_of
 from marketplace.referrals import lifecycle
+from marketplace.referrals.holds import UNRELEASED
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Clawback, ClawbackState, Lead, Reward, RewardState
 from marketplace.referrals.money_back import fee_entry
@@ -65,13 +66,18 @@ def claw_back(
     db.session.flush()
     cause = {"dispute": dispute_id} if dispute_id else {}
     audit.record("clawback.asked", clawback.id, by=by, reward=reward.id, amount_minor=amount.minor, **cause)
-    if reward.state in {RewardState.PENDING, RewardState.ON_HOLD}:
+    if reward.state in UNRELEASED:
         _take_from_held(reward, clawback, credit)
     else:
         _take_from_released(reward, clawback, credit)
     if clawback.state is ClawbackState.TAKEN:
         _void_if_nothing_left(reward, by=by, why=why)
     return clawback
+
+
+def see_left_of(reward: Reward) -> tuple[Money, Money]:
+    """What a clawback would find of reward and fee, to show it: less where an admin took of it by hand before."""
+    return reward.net if reward.state in UNRELEASED else payables.see_left_of_all(reward.id), fee_left(reward)
 
 
 def fee_left(reward: Reward, *, before: Clawback | None = None) -> Money:

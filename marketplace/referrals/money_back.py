@@ -29,6 +29,10 @@ class OrderedBack:
     at: datetime
     fee: Money
 
+    @property
+    def order_id(self) -> str:
+        return self.id.partition(":")[0]
+
 
 @dataclass(frozen=True)
 class Taking:
@@ -39,6 +43,14 @@ class Taking:
     at: datetime
     clawback: Clawback | None = None
     order: OrderedBack | None = None
+
+
+class ByOrder(NamedTuple):
+    """What came of one order of an admin's, on which day they ordered it, and ``why``."""
+
+    at: datetime
+    amount: Money
+    why: str
 
 
 @dataclass(frozen=True)
@@ -67,9 +79,20 @@ class MoneyBack:
         return self._sum(one for one in self.given if one.order)
 
     @property
-    def why(self) -> str:
-        """What the admin said who took of it last."""
-        return next((one.order.why for one in reversed(self.given) if one.order), "")
+    def orders(self) -> list[ByOrder]:
+        """One by one, the first one first. Of a reward in several transfers an order may have asked each."""
+        found = dict[str, ByOrder]()
+        for one in self.given:
+            if one.order:
+                before = found.get(one.order.order_id)
+                found[one.order.order_id] = ByOrder(
+                    one.order.at, one.amount + before.amount if before else one.amount, one.order.why)
+        return sorted(found.values(), key=lambda one: one.at)
+
+    @property
+    def is_ordered(self) -> bool:
+        """An admin took of it, or is taking."""
+        return any(one.order for one in self.takings)
 
     @property
     def moved(self) -> list[Taking]:

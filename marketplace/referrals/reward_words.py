@@ -139,15 +139,16 @@ def gone_in_words(back: MoneyBack, *, is_payee: bool = False) -> str:
 
 
 def _takings(back: MoneyBack, *, is_payee: bool) -> str:
-    """What moved: how much, when, why, and out of what; the oldest first, what is alike of one day together."""
-    sums = dict[tuple[str, str, How], Money]()
+    """What moved: how much, when, why, and out of what; the oldest first, what is alike of one day together,
+    but each order of an admin's on its own."""
+    sums = dict[tuple[str, str, How, str], Money]()
     for one in back.given:
-        alike = day_in_words(one.at), CAUSES[_cause(one)][1], one.how
+        alike = day_in_words(one.at), CAUSES[_cause(one)][1], one.how, one.order.order_id if one.order else ""
         sums[alike] = sums.get(alike, zero(back.reward.currency)) + one.amount
     out_of = {how: f", {words}" for how, words in (OUT_OF_YOURS if is_payee else OUT_OF).items()}
     if back.reward.state is not RewardState.PAID:
         out_of[How.UNSENT] = ""
-    return "; ".join(f"{show_money(amount)} on {day} {why}{out_of[how]}" for (day, why, how), amount in sums.items())
+    return "; ".join(f"{show_money(amount)} on {day} {why}{out_of[how]}" for (day, why, how, _), amount in sums.items())
 
 
 def _cause(one: Taking) -> str:

@@ -26,7 +26,7 @@ from marketplace.tracking.models import Report, ReportState
 from marketplace.tracking.report_outcomes import outcomes_of
 from marketplace.tracking.report_queries import TABS, reports_of_business
 from marketplace.tracking.report_words import KINDS, SOURCES
-from marketplace.tracking.standing import rewards_by_conversion, state_of_counted
+from marketplace.tracking.standing import rewards_by_conversion, state_of_counted, told_as
 from marketplace.tracking.word_standing import TURNED_DOWN, dues_of
 
 NOT_GENUINE = "not_genuine"
@@ -84,8 +84,8 @@ def _as_they_stand(lines: Sequence[Line]) -> list[Line]:
     """With what really moved when money was taken back, and what was proven false: no sum counts that as sold."""
     back = money_back_of(reward for one in lines for reward in one.rewards)
     false = found_false_among([one.lead_id for one in lines if one.lead_id])
-    return [replace(one, state=NOT_GENUINE if one.lead_id in false else one.state, earned=_left(one.rewards, back))
-            for one in lines]
+    return [replace(one, state=NOT_GENUINE if one.lead_id in false else told_as(one.state, one.rewards, back),
+                    earned=_left(one.rewards, back)) for one in lines]
 
 
 def _left(rewards: Sequence[Reward], back: Mapping[str, MoneyBack]) -> Money | None:

@@ -4,7 +4,7 @@ from sqlalchemy import select
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, Invalid
 from marketplace.foundation.money import Money, show_money
-from marketplace.referrals.clawbacks import give_back
+from marketplace.referrals.clawbacks import give_back, would_return
 from marketplace.referrals.models import Conversion, ConversionSource, Lead
 from marketplace.tracking.counting import HEARD, find_counted, reject, say
 from marketplace.tracking.lifecycle import move_report
@@ -42,11 +42,13 @@ def apply_refund(report: Report, *, by: str) -> None:
 def _take_back(report: Report, lead: Lead, sale: Conversion, amount: Money, left: Money, *, by: str) -> None:
     taken = min(amount, left)
     try:
+        back = would_return(lead, taken, conversion_id=sale.id)
         give_back(lead, taken, refund_number=report.external_id, conversion_id=sale.id, by=by)
     except (Conflict, Invalid) as refusal:
         reject(report, refusal, by=by)
         return
-    said = f"{show_money(taken)} of {show_money(sale.amount)} was given back, and of the reward the same part."
+    before = ", less what an admin had taken of it before" if back.is_cut else ""
+    said = f"{show_money(taken)} of {show_money(sale.amount)} was given back, and of the reward the same part{before}."
     say(report, said if taken == amount else f"{said} No more was left than that.")
     move_report(report, S.APPROVED, by=by)
 

@@ -1,10 +1,11 @@
 """Where a reported conversion stands as a whole: received, matched, pending, approved, given back."""
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import select
 
 from marketplace.foundation.db import db
 from marketplace.referrals.models import Conversion, ConversionKind, ConversionState, Reward, RewardState
+from marketplace.referrals.money_back import MoneyBack
 from marketplace.tracking.models import Report, ReportKind, ReportState
 
 HELD = frozenset({RewardState.PENDING, RewardState.ON_HOLD})
@@ -21,6 +22,13 @@ def state_of_counted(conversion: Conversion, rewards: Sequence[Reward]) -> str:
     if conversion.state is not ConversionState.APPROVED:
         return conversion.state.value
     return PENDING if any(one.state in HELD for one in rewards) else ReportState.APPROVED.value
+
+
+def told_as(state: str, rewards: Sequence[Reward], back: Mapping[str, MoneyBack]) -> str:
+    """``state`` as pages name it, which say so where all that it earned was paid and then taken back."""
+    live = [back[one.id] for one in rewards if one.state is not RewardState.VOIDED]
+    is_counted = state in {ReportState.APPROVED, ConversionState.PARTIALLY_REVERSED}
+    return "taken_back" if is_counted and live and all(one.is_paid_and_gone for one in live) else state
 
 
 def rewards_of(conversion: Conversion | None) -> list[Reward]:

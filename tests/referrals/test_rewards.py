@@ -1,8 +1,10 @@
 """What a sale earns, when it is released, and what a refund takes back: to the cent."""
 import re
 from itertools import pairwise
+from urllib.parse import urlencode
 
 import pytest
+from lxml import html
 from sqlalchemy import select, update
 
 from marketplace.bounties.drafting import change_bounty
@@ -72,6 +74,7 @@ from marketplace.referrals.reward_schemas import RewardOutput
 from marketplace.referrals.rewards import freeze_reward, note_transfer, release_reward, unfreeze_reward
 from marketplace.tracking.models import Report, ReportKind, ReportState
 from marketplace.tracking.reattribution import reattribute
+from marketplace.tracking.refunds import apply_refund
 from tests.browsing import body_of, end_reading, what, words_of
 from tests.factories import (
     PERCENT,
@@ -632,11 +635,21 @@ class TestTransfer:
         for mail, reader in zip(mails, (Audience.BUSINESS, Audience.REFERRER), strict=True):
             assert number_of(paid.id) in mail["Subject"] and f"About: {name_of(paid, reader)}" in " ".join(body_of(mail).split())
         told = words_of(as_user(ana).page(f"/leads/{paid.id}"))
-        assert "An admin took back $200 of what was sent. Why: The wrong Ana" in told
+        assert f"On {day} an admin took back $200 of what was sent. Why: The wrong Ana" in told
+        assert (way := "if you think that it is wrong, answer our mail about it.") in told and "Open a dispute" in told
         assert "The admin’s reason: The wrong Ana" in words_of(as_user(ana).page("/rewards"))
         told = words_of(as_user(wes).page(f"/leads/{paid.id}"))
-        assert "An admin took back $200 of what was sent, to the bounty’s funds, and our fee on it too." in told and "The wrong Ana" not in told
-        do(refund_sale, paid, by=wes, amount=SALE, refund_number="R-1")  # Of what is left; nothing is given back twice.
+        assert f"On {day} an admin took back $200 of what was sent, to the bounty’s funds, and our fee on it too. Why is told to whom it was paid to." in told
+        assert "The wrong Ana" not in told and way not in told  # Both are for whom it was paid to.
+        with transaction():  # Of what is left; nothing is given back twice.
+            report = Report(
+                business_id=paid.business_id, source=ConversionSource.API, external_id="R-1", fingerprint="", kind=ReportKind.REFUND,
+                refund_of=the(Conversion).external_id, state=ReportState.RECEIVED, amount_minor=SALE.minor, currency="usd",
+                happened_at=clock.now(), payload={}, reported_by=wes.id, reasons=[])
+            db.session.add(report)
+            db.session.flush()
+            apply_refund(report, by=wes.id)
+            assert "and of the reward the same part, less what an admin had taken of it before." in report.reasons[-1]
         work()
         assert (holds(AccountKind.FUNDS, paid.bounty_id), holds(AccountKind.PLATFORM_FEES, PLATFORM)) == (210_000, 0)
 
@@ -644,8 +657,21 @@ class TestTransfer:
     def test_beside_what_an_admin_took_back_the_pages_say_of_a_refund_what_it_moved(
             self, paid, ana, mona, wes, work, as_user, mailbox, is_order_first):
         def refund(half):
-            do(refund_sale, paid, by=wes, amount=usd(SALE.minor // 2), refund_number=f"R-{half}")
+            would, before = preview_clawback(again(paid), usd(SALE.minor // 2), by=wes), holds(AccountKind.FUNDS, paid.bounty_id)
+            of_wes, asked = as_user(wes), {"amount": "15000", "refund_number": f"R-{half}"}
+            card = words_of(of_wes.page(f"/leads/{paid.id}/refund/preview?{urlencode(asked | {'currency': 'usd'})}").xpath("//*[@id='refund']")[0])
+            said = words_of(html.fromstring(of_wes.submit(f"/leads/{paid.id}", asked, action="/refund").text))
             work()
+            assert holds(AccountKind.FUNDS, paid.bounty_id) - before == would.to_bounty.minor
+            assert would.is_cut is (is_order_first or half == 2)
+            if nothing := would.is_cut and not would.to_bounty.minor:
+                assert "Refunded. Nothing more is taken back: an admin had taken the rest before." in said
+            else:
+                assert f"{show_money(would.to_bounty)} returns to your bounty’s funds." in said
+                assert f"Of the reward {show_money(would.reward)}" in card
+            assert ("Nothing more is taken back: an admin had taken the rest before." in card) is nothing
+            assert ("an admin had taken the rest before" in card) is would.is_cut
+            assert ("n admin had taken the rest before." in said) is would.is_cut
 
         def told(person):
             return {fact.xpath("string(dt)").strip(): " ".join(fact.xpath("string(dd)").split())
@@ -698,6 +724,7 @@ class TestTransfer:
             return sum(int(found.replace(",", "")) for found in re.findall(r"\$([\d,]+) on \d+ \w+ \d+ ", words))
 
         def check(left):
+            refunded = sum(amount for who, amount, _ in done if who == "refund")
             gone, reward = 1_000 - left, the(Reward)
             shown, told = RewardOutput().dump(reward), says(paid)
             assert (shown["net"]["minor"], shown["clawed_back"]["minor"]) == (left * 100, gone * 100)
@@ -717,9 +744,15 @@ class TestTransfer:
             (plate,) = of_ana.page("/dashboard/referrer").xpath("//*[contains(@class, 'plate')]")
             assert money in words_of(plate.getparent()) and badge in words_of(plate.getparent())
             cells = of_wes.page(f"/businesses/{paid.business_id}/conversions").xpath("//tbody/tr/td | //tbody/tr/th")
-            assert [words_of(cell) for cell in cells][5] == f"${left:,}.00"
+            state = "Reversed" if refunded == 100 else "Taken back" if not left else "Partly reversed" if refunded else "Approved"
+            assert [words_of(cell) for cell in cells][4:6] == [state, f"${left:,}.00"]
             story = words_of(of_wes.page(f"/leads/{paid.id}"))
             ordered = [amount for who, amount, _ in done if who == "admin"]
+            for amount in ordered:  # One line each, each with its reason.
+                line, why = f"Taken back by an admin on {day_in_words(clock.now())} -${amount:,}", f"Why: No. {amount}"
+                assert line in story and line in words_of(of_ana.page(f"/leads/{paid.id}"))
+                assert f"{show_money(usd(amount * 100))} on {day_in_words(clock.now())} by an admin" in story
+                assert why in words_of(of_ana.page(f"/leads/{paid.id}")) and f"No. {amount}" in words_of(row)
             assert [f"{show_money(usd(amount * 100))} of $1,000 for the sale · it returns to the bounty’s funds as soon as "
                     f"Stripe has it; {show_money(usd(amount * 5))} of our fee is there already" in story
                     for amount in ordered] == [True] * len(ordered)
@@ -729,7 +762,7 @@ class TestTransfer:
         check(1_000)
         for who, amount, left in steps:
             if who == "admin":
-                do(ask_reversal, the(Transfer), usd(amount * 100), reason="The wrong Ana", by=mona)
+                do(ask_reversal, the(Transfer), usd(amount * 100), reason=f"No. {amount}", by=mona)
             else:
                 do(refund_sale, again(paid), by=wes, amount=usd(SALE.minor * amount // 100), refund_number=f"R-{left}")
             work()

@@ -173,6 +173,12 @@ def left_of_all(reference: str) -> Money:
     return sum((left_of(piece) for piece in pieces), zero(pieces[0].currency))
 
 
+def see_left_of_all(reference: str) -> Money:
+    """``left_of_all``, to show it: nothing is locked."""
+    pieces = db.session.scalars(_pieces_of(reference)).all()
+    return sum((left_of(piece) for piece in pieces), zero(pieces[0].currency))
+
+
 def _own_left(payable: Payable) -> Money:
     """Of what is owed, or went with its own transfer."""
     asked = db.session.scalar(select(func.sum(TransferReversal.amount_minor)).where(
@@ -196,9 +202,12 @@ def _netted(payable: Payable) -> list[tuple[Netting, str, Money]]:
 def lock_pieces(reference: str) -> Sequence[Payable]:
     """A payable and the odd units carried over from it; what is still owed comes first."""
     pieces = db.session.scalars(
-        select(Payable).where((Payable.id == reference) | (Payable.rest_of == reference)).order_by(Payable.id)
-        .with_for_update(key_share=True).execution_options(populate_existing=True)).all()
+        _pieces_of(reference).with_for_update(key_share=True).execution_options(populate_existing=True)).all()
     return sorted(pieces, key=lambda piece: piece.state is not PayableState.OWED)
+
+
+def _pieces_of(reference: str) -> Select[Payable]:
+    return select(Payable).where((Payable.id == reference) | (Payable.rest_of == reference)).order_by(Payable.id)
 
 
 def lock_payable(reference: str) -> Payable:

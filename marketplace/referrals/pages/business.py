@@ -16,7 +16,7 @@ from marketplace.identity.queries import get_business
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.referrals.afterwards import preview_renewal, record_renewal, stop_renewals
 from marketplace.referrals.audience import Audience
-from marketplace.referrals.clawbacks import preview_clawback, refund_sale
+from marketplace.referrals.clawbacks import WouldReturn, preview_clawback, refund_sale
 from marketplace.referrals.contact import NoConsent, open_contact
 from marketplace.referrals.figures import rewards_by_lead
 from marketplace.referrals.models import Conversion, Lead
@@ -34,7 +34,6 @@ from marketplace.referrals.queries import (
     rewards_of_lead,
 )
 from marketplace.referrals.receipts import receipt_for_business
-from marketplace.referrals.returned import Returned
 from marketplace.referrals.reward_schemas import RenewalInput
 from marketplace.referrals.said_bought import words_of
 from marketplace.referrals.schemas import DecisionInput, SaleInput, SaleRefundInput, StageInput
@@ -201,11 +200,13 @@ def renewals_end(lead_id: str) -> Any:
     return act_on_lead(lead_id, "renewals_end", Form(DecisionInput()), stop)
 
 
-def _comes_back(taken: Returned) -> str:
+def _comes_back(taken: WouldReturn) -> str:
     if not taken.to_bounty.minor:
-        return "It takes nothing of the reward back."
+        return ("Nothing more is taken back: an admin had taken the rest before." if taken.is_cut
+                else "It takes nothing of the reward back.")
     return (f"{show_money(taken.reward)} of the reward is taken back and {show_money(taken.fee)} of our fee is given "
-            f"back: {show_money(taken.to_bounty)} returns to your bounty’s funds.")
+            f"back: {show_money(taken.to_bounty)} returns to your bounty’s funds."
+            f"{' An admin had taken the rest before.' if taken.is_cut else ''}")
 
 
 def _held(lead: Lead, *conversions: Conversion) -> str:

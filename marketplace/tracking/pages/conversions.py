@@ -32,6 +32,7 @@ from marketplace.tracking.report_outcomes import Outcome, outcomes_of
 from marketplace.tracking.report_queries import TABS, get_report
 from marketplace.tracking.report_schemas import ByHandInput, ReasonInput
 from marketplace.tracking.report_words import KINDS, SOURCES, next_in_words, says_day_alone
+from marketplace.tracking.standing import told_as
 from marketplace.tracking.word_standing import NOT_SO, SAID_NO, Since, due_of, is_asked, say_noes
 
 bp = Blueprint("reported", __name__)
@@ -139,11 +140,12 @@ def _why(report_id: str, form: Form | None = None) -> Any:
     is_inside = may_see_reports(user, report.business_id)
     waits, since = is_asked(report), outcome.since
     dispute = since.dispute if since else None
+    money_back = money_back_of(outcome.rewards)
     no = say_noes([lead.id])[lead.id] if lead and report.reason == SAID_NO else NOT_SO
     as_read = to_business if user.role_in(report.business_id) else str
     return render_template(
         "tracking/why.html", report=report, outcome=outcome, lead=lead, form=form, kinds=KINDS, sources=SOURCES,
-        money_back=money_back_of(outcome.rewards),
+        money_back=money_back, mark=told_as(outcome.state, outcome.rewards, money_back),
         business=get_business(report.business_id), is_inside=is_inside, **_after_no(since, lead, user),
         asks=waits and may_report(user, report.business_id), due=due_of(report) if waits else None,
         say=as_read(next_in_words(outcome, reads_as(user, dispute) if dispute else None)),
