@@ -49,12 +49,12 @@ from marketplace.referrals.disputes.queries import count_to_answer
 from marketplace.referrals.disputes.subjects import OPEN_WITHIN
 from marketplace.referrals.figures import (
     count_in_review,
-    count_overdue,
     count_to_contact,
     earnings_of,
     pointed_counts,
     rewards_by_lead,
 )
+from marketplace.referrals.for_funds import count_overdue, count_waiting, dues_among, waiting_in_words
 from marketplace.referrals.in_kind import things_owed_by, things_owed_to
 from marketplace.referrals.models import Lead, Moderation, ReasonCode
 from marketplace.referrals.money_back import money_back_of
@@ -174,10 +174,10 @@ def business_dashboard(business_id: str) -> Any:
         "home/business.html", business=business, bounties=bounties, free=free_among(bounties),
         reserved=reserved_among(bounties), backing=backing_among(bounties), sign=reward_sign, leads=leads,
         steps=next_steps(leads, Audience.BUSINESS, rewards, words_of([lead.id for lead in leads])),
-        words=words_waiting(business.id),
-        counts=count_pipeline(business.id, seen_by=user), to_contact=count_to_contact(business.id),
-        disputes=count_to_answer(business_id=business.id), may_post=may_post_for(user, business.id),
-        owed=things_owed_by(business.id), what=thing_at_start)
+        words=words_waiting(business.id), waiting=count_waiting([one.id for one in bounties]),
+        waiting_in_words=waiting_in_words, counts=count_pipeline(business.id, seen_by=user),
+        to_contact=count_to_contact(business.id), disputes=count_to_answer(business_id=business.id),
+        may_post=may_post_for(user, business.id), owed=things_owed_by(business.id), what=thing_at_start)
 
 
 @bp.get("/dashboard/admin")
@@ -186,12 +186,12 @@ def admin_dashboard() -> Any:
     user = signed_in_user()
     require(user.is_admin, "see the moderators’ room")
     session["hat"] = ADMIN
-    leads = db.session.scalars(moderation_queue().limit(LATEST)).all()
-    now = clock.now()
+    leads, now = db.session.scalars(moderation_queue().limit(LATEST)).all(), clock.now()
     return render_template(
         "home/admin.html", leads=leads, count=count_in_review(), late=count_overdue(now), now=now,
-        due=deadlines.decision_due, may_moderate={lead.id for lead in leads if may_moderate(user, lead)},
-        sums=_ledger_sums(), deadlines=deadlines, open_items=_open_item_count(), stopped=why_stopped(None) is not None,
+        dues=dues_among(leads), sums=_ledger_sums(), deadlines=deadlines,
+        may_moderate={lead.id for lead in leads if may_moderate(user, lead)}, open_items=_open_item_count(),
+        stopped=why_stopped(None) is not None,
         dead=db.session.scalar(select(func.count()).select_from(dead_letters().order_by(None).subquery())) or 0)
 
 
