@@ -355,7 +355,7 @@ class TestThePages:
         [shut] = page.xpath("//button[normalize-space()='Accept']")
         assert "disabled" in shut.attrib and "Its bounty has no funds for it." in words_of(page)
         assert not page.xpath("//form[contains(@action, 'accept')]")
-        assert "it waits for its bounty’s funds: nobody can accept it before" in words_of(as_user(mona).page("/moderation"))
+        assert "It waits for its bounty’s funds: nobody can accept it before" in words_of(as_user(mona).page("/moderation"))
         work()
         assert [what(mail) for mail in mailbox.to(bo.email)][-1:] == ["Your lead waits for funds"]
         [paused] = [mail for mail in mailbox.to(owner_of(bounty.business).email) if what(mail) == "Your bounty is paused"]
