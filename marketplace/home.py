@@ -1,5 +1,4 @@
 """The front page, why it is fair, the three dashboards, health: pages that need more than one package."""
-from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -14,10 +13,10 @@ from flask import (
     session,
     url_for,
 )
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import InstrumentedAttribute
 
+from marketplace.admin.rooms import rooms_with_work
 from marketplace.bounties.board import BoardSearch, search_board
 from marketplace.bounties.drafting import PLATFORM_FEE_BPS
 from marketplace.bounties.permissions import may_post_for
@@ -37,7 +36,6 @@ from marketplace.identity.permissions import is_confirmed, is_member
 from marketplace.identity.queries import get_business
 from marketplace.identity.session import find_signed_in_user, signed_in, signed_in_user
 from marketplace.payments.books.open_items import open_items
-from marketplace.payments.disputes.queries import open_warnings
 from marketplace.payments.ledger import trial_balance
 from marketplace.payments.models import PayeeState
 from marketplace.payments.money_out.payees import find_payee
@@ -48,19 +46,18 @@ from marketplace.referrals.asking import LONGEST_CONSENT
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.disputes.opening import ANSWERED_WITHIN
-from marketplace.referrals.disputes.queries import count_to_answer, waiting_for_admins
+from marketplace.referrals.disputes.queries import count_to_answer
 from marketplace.referrals.disputes.subjects import OPEN_WITHIN
 from marketplace.referrals.figures import (
     count_in_review,
-    count_overdue,
     count_to_contact,
     earnings_of,
     pointed_counts,
     rewards_by_lead,
 )
-from marketplace.referrals.fraud.queries import open_cases
+from marketplace.referrals.for_funds import count_overdue, count_waiting, dues_among, waiting_in_words
 from marketplace.referrals.in_kind import things_owed_by, things_owed_to
-from marketplace.referrals.models import Dispute, FraudCase, Lead, Moderation, ReasonCode
+from marketplace.referrals.models import Lead, Moderation, ReasonCode
 from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.naming import name_of, number_of
 from marketplace.referrals.next_step import next_steps
@@ -178,10 +175,10 @@ def business_dashboard(business_id: str) -> Any:
         "home/business.html", business=business, bounties=bounties, free=free_among(bounties),
         reserved=reserved_among(bounties), backing=backing_among(bounties), sign=reward_sign, leads=leads,
         steps=next_steps(leads, Audience.BUSINESS, rewards, words_of([lead.id for lead in leads])),
-        words=words_waiting(business.id),
-        counts=count_pipeline(business.id, seen_by=user), to_contact=count_to_contact(business.id),
-        disputes=count_to_answer(business_id=business.id), may_post=may_post_for(user, business.id),
-        owed=things_owed_by(business.id), what=thing_at_start)
+        words=words_waiting(business.id), waiting=count_waiting([one.id for one in bounties]),
+        waiting_in_words=waiting_in_words, counts=count_pipeline(business.id, seen_by=user),
+        to_contact=count_to_contact(business.id), disputes=count_to_answer(business_id=business.id),
+        may_post=may_post_for(user, business.id), owed=things_owed_by(business.id), what=thing_at_start)
 
 
 @bp.get("/dashboard/admin")
@@ -190,29 +187,13 @@ def admin_dashboard() -> Any:
     user = signed_in_user()
     require(user.is_admin, "see the moderators’ room")
     session["hat"] = ADMIN
-    leads = db.session.scalars(moderation_queue().limit(LATEST)).all()
-    now = clock.now()
+    leads, now = db.session.scalars(moderation_queue().limit(LATEST)).all(), clock.now()
     return render_template(
         "home/admin.html", leads=leads, count=count_in_review(), late=count_overdue(now), now=now,
-        due=deadlines.decision_due, may_moderate={lead.id for lead in leads if may_moderate(user, lead)},
-        rooms=_rooms_with_work(now), sums=_ledger_sums(), deadlines=deadlines,
-        open_items=_open_item_count(), stopped=why_stopped(None) is not None,
+        dues=dues_among(leads), rooms=rooms_with_work(now), sums=_ledger_sums(), deadlines=deadlines,
+        may_moderate={lead.id for lead in leads if may_moderate(user, lead)}, open_items=_open_item_count(),
+        stopped=why_stopped(None) is not None,
         dead=db.session.scalar(select(func.count()).select_from(dead_letters().order_by(None).subquery())) or 0)
-
-
-def _rooms_with_work(now: datetime) -> list[tuple[str, str, int, int]]:
-    """Beside the queue: each room's name, address, how many wait in it for a decision, how many of them too long."""
-    warnings = db.session.scalar(select(func.count()).select_from(open_warnings().order_by(None).subquery())) or 0
-    rooms = [("Disputes", url_for("rulings.index"), *_waiting(waiting_for_admins(), Dispute.due_at, now)),
-             ("Signs of fraud", url_for("fraud.index"), *_waiting(open_cases(), FraudCase.due_at, now)),
-             ("Warnings of a bank", url_for("chargebacks.index"), warnings, 0)]
-    return [room for room in rooms if room[2]]
-
-
-def _waiting(rows: Select[Any], due: InstrumentedAttribute[Any], now: datetime) -> tuple[int, int]:
-    counted = rows.order_by(None).with_only_columns(func.count(), func.count(case((due < now, 1))))
-    count, late = db.session.execute(counted).one()
-    return int(count), int(late)
 
 
 def _ledger_sums() -> dict[str, int]:

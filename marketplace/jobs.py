@@ -44,6 +44,7 @@ from marketplace.referrals.fraud import effects as fraud_effects
 from marketplace.referrals.fraud import signals as fraud_signals
 from marketplace.referrals.fraud.letters import LETTERS as FRAUD_LETTERS
 from marketplace.referrals.fraud.scoring import look_at_owed, look_at_rewards
+from marketplace.referrals.funds_letters import LETTERS as FUNDS_LETTERS
 from marketplace.referrals.letters import LETTERS as REFERRALS_LETTERS
 from marketplace.referrals.order_letters import LETTERS as ORDER_LETTERS
 from marketplace.referrals.reward_letters import LETTERS as REWARD_LETTERS
@@ -57,12 +58,15 @@ from marketplace.tracking.uploads.letters import LETTERS as UPLOAD_LETTERS
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     **IDENTITY_LETTERS, **BOUNTIES_LETTERS, **REFERRALS_LETTERS, **BUYER_LETTERS, **REWARD_LETTERS, **PAYEE_LETTERS,
     **TRANSFER_LETTERS, **CLAIM_LETTERS, **DISPUTES_LETTERS, **BOOKS_LETTERS, **FRAUD_LETTERS, **PRIVACY_LETTERS,
-    **DESK_LETTERS, **ORDER_LETTERS, **WEBHOOK_LETTERS, **REPORT_LETTERS, **PARTNER_LETTERS, **UPLOAD_LETTERS,
+    **DESK_LETTERS, **FUNDS_LETTERS, **ORDER_LETTERS, **WEBHOOK_LETTERS, **REPORT_LETTERS, **PARTNER_LETTERS,
+    **UPLOAD_LETTERS,
 }
 
 
 # What is written down once a letter of this name has gone out; the others leave no trace but the tick of their job.
-ONCE_SENT: dict[str, Callable[..., None]] = {"buyer_asked": legal_clocks.note_mail_sent}
+ONCE_SENT: dict[str, Callable[..., None]] = {
+    "buyer_asked": legal_clocks.note_mail_sent, "lead_waits_for_funds": publishing.note_wait_told,
+}
 
 
 def send_letter(letter: str, **arguments: str) -> int:

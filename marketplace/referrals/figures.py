@@ -1,7 +1,6 @@
 """Counts and sums for the dashboards: one query each, however many leads there are."""
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, exists, func, literal, select
@@ -11,7 +10,6 @@ from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, zero
 from marketplace.identity.models import User
 from marketplace.payments.money_out.orders import ordered_back_from
-from marketplace.referrals.deadlines import decision_due
 from marketplace.referrals.desk.as_told import told_state
 from marketplace.referrals.disputed import disputed_among, disputed_rewards_of, frozen_of
 from marketplace.referrals.models import (
@@ -130,9 +128,3 @@ def count_to_contact(business_id: str) -> int:
 
 def count_in_review() -> int:
     return db.session.scalar(select(func.count()).select_from(moderation_queue().order_by(None).subquery())) or 0
-
-
-def count_overdue(now: datetime) -> int:
-    """Leads whose decision is due by now: business days are counted here, the waiting ones are few."""
-    waiting = db.session.scalars(moderation_queue().with_only_columns(Lead.submitted_at))
-    return sum(decision_due(submitted_at) < now for submitted_at in waiting)

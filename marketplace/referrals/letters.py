@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 from sqlalchemy import select
 
-from marketplace.bounties.models import Bounty
-from marketplace.bounties.publishing import OUT_OF_FUNDS
 from marketplace.foundation import audit
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
@@ -79,11 +77,11 @@ def to_business(
     lead: Lead, subject: str, *paragraphs: str, path: str = "", label: str = "Open the lead",
 ) -> list[Mail]:
     """``path``: where it opens, if not on the lead's page."""
-    return _to_members(lead.business, subject, *paragraphs, path=path or f"/leads/{lead.id}", label=label,
+    return to_members(lead.business, subject, *paragraphs, path=path or f"/leads/{lead.id}", label=label,
                        about=name_of(lead, Audience.BUSINESS))
 
 
-def _to_members(
+def to_members(
     business: Business, subject: str, *paragraphs: str, path: str, label: str, about: Name | None = None,
 ) -> list[Mail]:
     people = db.session.scalars(
@@ -259,34 +257,10 @@ def referrer_lowered(lead_id: str) -> list[Mail]:
         "changes. What you can say openly stands on its page.")
 
 
-def bounty_out_of_funds(bounty_id: str) -> list[Mail]:
-    bounty = db.session.get_one(Bounty, bounty_id)
-    if bounty.paused_because != OUT_OF_FUNDS:
-        return []
-    return _to_members(bounty.business, "Your bounty is paused",
-                       f"“{bounty.title}” has no free funds for one more lead, so it takes none for now.",
-                       "Fund it and it continues automatically.", path=f"/bounties/{bounty.id}",
-                       label="Open the bounty")
-
-
-def lead_waits_for_funds(bounty_id: str) -> list[Mail]:
-    """To everybody whose lead is not decided yet: an accepted one has its reward reserved."""
-    bounty = db.session.get_one(Bounty, bounty_id)
-    if bounty.paused_because != OUT_OF_FUNDS:
-        return []
-    waiting = db.session.scalars(select(Lead).where(
-        Lead.bounty_id == bounty.id, Lead.moderation.in_(UNDECIDED)).order_by(Lead.id))
-    return [mail for lead in waiting for mail in to_referrer(
-        lead, "Your lead waits for funds",
-        f"{bounty.business.name} has no free money for one more lead of “{bounty.title}” just now. We have told them.",
-        "Your lead keeps its place and its terms. It goes on as soon as the bounty is funded again; if the bounty "
-        "closes before, it is rejected.")]
-
-
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
         lead_duplicate, lead_seconded, lead_needs_info, lead_rejected, lead_expired, lead_accepted, business_introduced,
         business_consent_withdrawn, referrer_consent_withdrawn, referrer_buyer_said_yes, referrer_lowered,
-        referrer_buyer_said_later, referrer_wrong_person, bounty_out_of_funds, lead_waits_for_funds,
+        referrer_buyer_said_later, referrer_wrong_person,
     )
 }

@@ -13,13 +13,14 @@ from marketplace.identity.models import User
 from marketplace.payments.ledger import NotEnoughMoney
 from marketplace.payments.money_in import funds
 from marketplace.referrals import lifecycle
-from marketplace.referrals.deadlines import decision_due
+from marketplace.referrals.deadlines import RETRY_DEFAULT, decision_due
 from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.desk.deciders import check_decider
 from marketplace.referrals.desk.record import decide
 from marketplace.referrals.desk.telling import hold_back, tell
 from marketplace.referrals.duplicates import become_duplicate, find_live_twin
 from marketplace.referrals.evidence_files import keep_files, stand_in
+from marketplace.referrals.for_funds import find_due
 from marketplace.referrals.fraud.effects import HeldForALook, check_not_held
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, EvidenceState, Lead, Moderation, ReasonCode
@@ -28,8 +29,6 @@ from marketplace.referrals.permissions import is_referrer
 from marketplace.referrals.pointing import start_review
 from marketplace.referrals.reserving import still_possible
 from marketplace.referrals.suppression import Suppressed, hash_handle, hash_post, hashes_of, refuse_suppressed
-
-RETRY_DEFAULT = timedelta(hours=12)
 
 
 class FundsGone(Conflict):
@@ -140,9 +139,15 @@ def remind_moderators(lead_id: str) -> None:
 
 
 def note_overdue(lead_id: str, submitted_at: str) -> None:
-    """Job, when two business days are over."""
+    """Job, when two business days are over; later where the lead waits for its funds, or did."""
     lead = db.session.get_one(Lead, lead_id)
-    if lead.moderation is Moderation.IN_REVIEW and lead.submitted_at == datetime.fromisoformat(submitted_at):
+    if lead.moderation is not Moderation.IN_REVIEW or lead.submitted_at != datetime.fromisoformat(submitted_at):
+        return
+    due, now = find_due(lead), clock.now()
+    if due is None or now < due:
+        outbox.promise("note_overdue", after=due - now if due else RETRY_DEFAULT, lead_id=lead.id,
+                       submitted_at=submitted_at)
+    else:
         outbox.promise("send_letter", letter="decision_overdue", lead_id=lead.id)
 
 

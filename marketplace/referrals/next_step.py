@@ -7,6 +7,7 @@ from marketplace.foundation import clock
 from marketplace.foundation.money import Money
 from marketplace.foundation.show import day_in_words
 from marketplace.referrals.audience import Audience, reader_of
+from marketplace.referrals.deadlines import accepted_by_default
 from marketplace.referrals.disputed import disputed_parts
 from marketplace.referrals.disputes.denied import disputes_no_until, noes_to_dispute
 from marketplace.referrals.disputes.words import disputed_no_in_words, ended_in_words, yes_and_no
@@ -136,11 +137,19 @@ def _before_acceptance(lead: Lead, audience: Audience, *, is_unfunded: bool) -> 
         return "Nothing: the buyer said no."
     if lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE} and not lead.evidence.quote:
         return "Nothing: what was read is erased, so nobody can look at it again."
+    if lead.moderation is Moderation.IN_REVIEW:
+        return _in_review(lead, audience, is_unfunded=is_unfunded)
+    return BEFORE[lead.moderation][audience is R]
+
+
+def _in_review(lead: Lead, audience: Audience, *, is_unfunded: bool) -> str:
     if is_unfunded:
         return wait_in_words(lead)
-    if audience is A and lead.moderation is Moderation.IN_REVIEW:
+    if audience is A:
         return "Does it meet the terms? Accept it, reject it with a reason, or ask."
-    return BEFORE[lead.moderation][audience is R]
+    if audience is R and accepted_by_default(lead.submitted_at) < clock.now():
+        return "A moderator decides; without a decision it is accepted within half a day."
+    return BEFORE[Moderation.IN_REVIEW][audience is R]
 
 
 def _in_talks(lead: Lead, audience: Audience, *, is_yes_over: bool) -> str:

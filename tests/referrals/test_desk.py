@@ -317,9 +317,10 @@ class TestThePages:
             "csrf_token": token, "decision": "reject", "leads": [f"{lead.id}:2"], "reason_code": "spam"})
         assert "1 rejected. The reason" in said.text and again(lead).reason_code is SPAM
 
-    def test_of_a_lead_past_its_five_days_no_page_says_that_it_was_accepted(self, lead, mona, as_user, later):
+    def test_of_a_lead_past_its_five_days_no_page_says_that_it_was_accepted(self, lead, ana, mona, as_user, later):
         def reads():
-            return words_of(as_user(mona).page("/moderation")), words_of(as_user(mona).page(f"/leads/{lead.id}"))
+            return [words_of(as_user(who).page(here)) for who, here in (
+                (mona, "/moderation"), (mona, f"/leads/{lead.id}"), (ana, f"/leads/{lead.id}"))]
 
         assert not any("half a day" in page for page in reads())
         later(days=9)
@@ -339,22 +340,48 @@ class TestThePages:
         assert say() == (f"{waits}, after 9 Nov 2026 also without a decision. "
                          "If the bounty closes before, it is rejected.")
         assert say() in words_of(as_user(bo).page("/dashboard/referrer"))
-        page = words_of(as_user(mona).page(f"/leads/{poor.id}"))
-        assert waits in page and "without a decision it is accepted" not in page
-        assert "it waits for its bounty’s funds: nobody can accept it before" in words_of(as_user(mona).page("/moderation"))
+        own, rooms = f"/leads/{poor.id}", ("/moderation", "/dashboard/admin")
+
+        def overdue():
+            return ["Overdue 1" in words_of(as_user(mona).page("/dashboard/admin")),
+                    "One lead is overdue" in words_of(as_user(mona).page("/moderation")),
+                    *("Overdue" in words_of(cell) for here in rooms for cell in as_user(mona).page(here).xpath("//tbody/tr")),
+                    "Overdue" in words_of(as_user(mona).page(own))]
+
+        later(days=2, hours=1)  # Past its two business days, and nobody could have decided.
+        assert not any(overdue()) and "The decision is due" not in words_of(as_user(bo).page(own))
+        page = as_user(mona).page(own)
+        assert waits in words_of(page) and "without a decision it is accepted" not in words_of(page)
+        [shut] = page.xpath("//button[normalize-space()='Accept']")
+        assert "disabled" in shut.attrib and "Its bounty has no funds for it." in words_of(page)
+        assert not page.xpath("//form[contains(@action, 'accept')]")
+        assert "It waits for its bounty’s funds: nobody can accept it before" in words_of(as_user(mona).page("/moderation"))
+        work()
+        assert [what(mail) for mail in mailbox.to(bo.email)][-1:] == ["Your lead waits for funds"]
+        [paused] = [mail for mail in mailbox.to(owner_of(bounty.business).email) if what(mail) == "Your bounty is paused"]
+        short = words_of(as_user(owner_of(bounty.business)).page(f"/dashboard/business/{bounty.business_id}"))
+        for said in (" ".join(body_of(paused).split()), short):
+            assert "One lead waits for its funds already, and keeps its place." in said
+            assert number_of(poor.id) not in said and "I am in the market" not in said
         do(lambda: [promise("send_letter", letter=one, lead_id=poor.id) for one in ("moderators_reminded", "decision_overdue")])
         work()
         assert not {"A lead has waited for a day", "A decision is overdue"} & {what(mail) for mail in mailbox.all()}
-        later(days=2)
         fund_bounty(bounty, leads=1)
         do(note_funds_came_free, again(poor).bounty)
         work()
         [told] = [mail for mail in mailbox.to(mona.email) if what(mail) == "The funds for a lead have come"]
         assert number_of(poor.id) in told["Subject"] and (
-            "can be accepted as long as they last. A decision was due by 4 Nov 2026. After five business days a lead that nothing holds, and that its "
+            "can be accepted as long as they last. Decide by 6 Nov 2026. After five business days a lead that nothing holds, and that its "
             "bounty has funds for, is accepted") in " ".join(body_of(told).split())
+        [come] = [mail for mail in mailbox.to(bo.email) if what(mail) == "The funds for your lead have come"]
+        assert "so your lead goes on" in body_of(come) and "The decision is due by 6 Nov 2026." in body_of(come)
+        assert "The decision is due by 6 Nov 2026" in words_of(as_user(bo).page(own)) and not any(overdue())
         queue = words_of(as_user(mona).page("/moderation"))
         assert "nobody can accept it before" not in queue and "nothing holds, and that its bounty has funds for, is accepted" in queue
+        later(days=2, hours=1)
+        work()
+        assert [what(mail) for mail in mailbox.to(mona.email)].count("A decision is overdue") == 1
+        assert all(overdue()) and "The decision was due by 6 Nov 2026" in words_of(as_user(bo).page(own))
         accept(review_lead(point(bounty, bo, text="Text 3. I am in the market for a car.")), by=mona)
         later(days=7)
         assert say() == f"{waits}. If the bounty closes before, it is rejected."

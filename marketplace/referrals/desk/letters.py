@@ -13,7 +13,7 @@ from marketplace.referrals.audience import Audience
 from marketplace.referrals.deadlines import REMINDER_AFTER, decision_due
 from marketplace.referrals.desk.claims import find_claim
 from marketplace.referrals.desk.deciders import standing_escalations, who_else, why_not_yours
-from marketplace.referrals.for_funds import waiting_for_funds
+from marketplace.referrals.for_funds import dues_among, waiting_for_funds
 from marketplace.referrals.models import Escalation, Lead, Moderation
 from marketplace.referrals.naming import name_of
 from marketplace.referrals.permissions import may_decide
@@ -40,16 +40,10 @@ def leads_have_funds(bounty_id: str) -> list[Mail]:
     waited = db.session.scalars(select(Lead).where(
         Lead.bounty_id == bounty_id, Lead.moderation == Moderation.IN_REVIEW, Lead.is_held.is_(False),
         Lead.submitted_at <= clock.now() - REMINDER_AFTER).order_by(Lead.submitted_at, Lead.id)).all()
-    unfunded = waiting_for_funds(waited)
-    return [mail for lead in waited if lead.id not in unfunded for mail in _to_deciders(
+    dues = dues_among(waited)
+    return [mail for lead in waited if (due := dues.get(lead.id)) for mail in _to_deciders(
         lead.id, "The funds for a lead have come",
-        f"It had to wait for them, and can be accepted as long as they last. {_by(lead)}")]
-
-
-def _by(lead: Lead) -> str:
-    due = decision_due(lead.submitted_at)
-    return (f"Decide by {day_in_words(due)}." if clock.now() < due
-            else f"A decision was due by {day_in_words(due)}. {SILENCE}")
+        f"It had to wait for them, and can be accepted as long as they last. Decide by {day_in_words(due)}. {SILENCE}")]
 
 
 def appeal_came(lead_id: str) -> list[Mail]:

@@ -23,7 +23,7 @@ from marketplace.referrals.asking import buyer_link
 from marketplace.referrals.audience import Audience, audience_of, reader_of
 from marketplace.referrals.beside import leads_beside, signals_beside
 from marketplace.referrals.contact import SeenLead, is_open_to_business, note_case_opened, note_post_opened
-from marketplace.referrals.deadlines import ACCEPTED_BY_DEFAULT, INFO_WAITED_FOR, add_business_days, decision_due
+from marketplace.referrals.deadlines import INFO_WAITED_FOR, accepted_by_default
 from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.desk.claims import claim_lead
 from marketplace.referrals.desk.deciders import may_open
@@ -34,7 +34,7 @@ from marketplace.referrals.disputes.queries import disputes_of_lead
 from marketplace.referrals.disputes.subjects import kinds_for
 from marketplace.referrals.disputes.witness_words import say_word
 from marketplace.referrals.disputes.words import next_in_words, state_in_words, title_of
-from marketplace.referrals.for_funds import wait_in_words, waiting_for_funds
+from marketplace.referrals.for_funds import find_due, wait_in_words
 from marketplace.referrals.fraud.effects import NOT_GENUINE
 from marketplace.referrals.fraud.queries import standing_of
 from marketplace.referrals.fraud.signals import read_signals
@@ -169,8 +169,8 @@ def show_lead(
         sale_preview=sale_preview, refund_preview=refund_preview, renewal_preview=renewal_preview,
         held=standing_of(lead), has_unsent=has_unsent(rewards), came_of=what_came_of(rewards),
         returned=returned_among([one for one in rewards if one.void_reason or is_found_false(lead.id)]),
-        money_back=money_back,
-        waits={reward.id: why for reward in rewards if (why := why_waiting(reward, to))}, today=clock.now().date(),
+        money_back=money_back, now=clock.now(), today=clock.now().date(),
+        waits={reward.id: why for reward in rewards if (why := why_waiting(reward, to))},
         disputes=disputes, dispute_to_answer=next((one for one in disputes if waits_for(user, one)), None),
         may_dispute=_may_dispute(lead, user), dispute_title=title_of,
         is_taken_by_order=any(money_back[one.id].is_ordered for one in rewards if one.beneficiary_id == user.id),
@@ -191,7 +191,7 @@ def _due(lead: Lead) -> Any:
     if lead.moderation is Moderation.NEEDS_INFO and lead.question_asked_at:
         return lead.question_asked_at + INFO_WAITED_FOR
     if lead.moderation in {Moderation.SUBMITTED, Moderation.IN_REVIEW}:
-        return decision_due(lead.submitted_at)
+        return find_due(lead)
     if lead.moderation is Moderation.ACCEPTED and lead.consent is Consent.ASKED:
         return lead.consent_due_at
     if lead.moderation is Moderation.ACCEPTED and lead.stage is not Stage.WON:
@@ -245,16 +245,17 @@ def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
 
 
 def _for_admin(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, Any]:
-    beside, accepted_at_last = leads_beside(lead), add_business_days(lead.submitted_at, ACCEPTED_BY_DEFAULT)
+    beside, accepted_at_last = leads_beside(lead), accepted_by_default(lead.submitted_at)
+    is_in_review, due = lead.moderation is Moderation.IN_REVIEW, _due(lead)
     return {
         "beside": [(one, *_two_texts(lead, one.lead)) for one in beside if may_moderate(user, one.lead)],
         "may_rule": lead.moderation in LIVE,
         "split": latest_split(lead),
-        "may_decide": lead.moderation is Moderation.IN_REVIEW,
+        "may_decide": is_in_review,
         "signals": [*read_signals(lead), *signals_beside(lead, beside)],
-        "is_late": lead.moderation is Moderation.IN_REVIEW and decision_due(lead.submitted_at) < clock.now(),
+        "is_late": is_in_review and due is not None and due < clock.now(),
         "accepted_at_last": accepted_at_last, "is_past_default": accepted_at_last < clock.now(),
-        "unfunded": wait_in_words(lead) if waiting_for_funds([lead]) else "",
+        "unfunded": wait_in_words(lead) if is_in_review and due is None else "",
         "post": mark_quote(lead.evidence.text, lead.evidence.quote), "codes": list(ReasonCode),
         "referrer_record": record_of_referrer(lead.referrer_id),
         "business_record": record_of_business(lead.business_id),
