@@ -3,8 +3,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import url_for
-from sqlalchemy import Select, case, func
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, Select, case, false, func
 
 from marketplace.foundation.db import db
 from marketplace.payments.disputes.queries import open_warnings
@@ -17,13 +16,13 @@ Room = tuple[str, str, int, int]
 
 def rooms_with_work(now: datetime) -> list[Room]:
     """Each room's name, its address, how many wait in it, and how many of them for too long."""
-    rooms = [("Disputes", url_for("rulings.index"), *_waiting(waiting_for_admins(), Dispute.due_at, now)),
-             ("Signs of fraud", url_for("fraud.index"), *_waiting(open_cases(), FraudCase.due_at, now)),
-             ("Warnings of a bank", url_for("chargebacks.index"), *_waiting(open_warnings(), None, now))]
+    rooms = [("Disputes", url_for("rulings.index"), *_waiting(waiting_for_admins(), Dispute.due_at < now)),
+             ("Signs of fraud", url_for("fraud.index"), *_waiting(open_cases(), FraudCase.due_at < now)),
+             ("Warnings of a bank", url_for("chargebacks.index"), *_waiting(open_warnings(), false()))]
     return [room for room in rooms if room[2]]
 
 
-def _waiting(rows: Select[Any], due: InstrumentedAttribute[Any] | None, now: datetime) -> tuple[int, int]:
-    late = func.count() if due is None else func.count(case((due < now, 1)))
-    counted = db.session.execute(rows.order_by(None).with_only_columns(func.count(), late)).one()
-    return int(counted[0]), 0 if due is None else int(counted[1])
+def _waiting(rows: Select[Any], is_late: ColumnElement[bool]) -> tuple[int, int]:
+    count, late = db.session.execute(
+        rows.order_by(None).with_only_columns(func.count(), func.count(case((is_late, 1))))).one()
+    return int(count), int(late)

@@ -419,6 +419,19 @@ class TestTransfer:
         yield keep_lead("paid", build)
         app.extensions["gateway"] = before
 
+    @pytest.fixture
+    def sell_another(self, paid, sandbox, westside, wes, ana, mona, later):
+        """Another lead of hers, of a bounty of its own, whose reward may be released by now."""
+        def sell():
+            bounty = make_bounty(westside, hold_days=7)
+            pay_in(sandbox, wes, usd(105_000), purpose=bounty.id)
+            do(publish_bounty, bounty, by=wes)
+            lead = consent(accept(point(bounty, ana), by=mona), email="bo@example.com")
+            win(lead)
+            later(days=8)
+            return lead
+        return sell
+
     def test_a_released_reward_is_paid(self, paid, ana, mailbox):
         assert the(Reward).state is RewardState.PAID
         steps = [action for action in actions_on(the(Reward).id) if action.startswith("reward.")]
@@ -465,13 +478,8 @@ class TestTransfer:
         assert db.session.get_one(Reward, reward_id, populate_existing=True).state is RewardState.VOIDED
 
     def test_one_disputed_on_its_way_that_never_went_waits_for_the_end_of_the_dispute(
-            self, paid, westside, ana, mona, wes, work, sandbox, later):
-        bounty = make_bounty(westside, hold_days=7)
-        pay_in(sandbox, wes, usd(105_000), purpose=bounty.id)
-        do(publish_bounty, bounty, by=wes)
-        second = consent(accept(point(bounty, ana), by=mona), email="bo@example.com")
-        win(second)
-        later(days=8)
+            self, sell_another, ana, wes, work, sandbox):
+        second = sell_another()
         with transaction():
             reward_id = db.session.query(Reward).filter_by(lead_id=second.id).one().id
             release_reward(reward_id)
@@ -491,13 +499,8 @@ class TestTransfer:
 
     @pytest.mark.parametrize("is_sent", [True, False], ids=["sent after all", "never sent"])
     def test_found_false_while_part_of_it_is_on_its_way_all_of_it_goes_back_with_its_fee(
-            self, is_sent, paid, westside, ana, mona, wes, work, sandbox, later, as_user, mailbox):
-        bounty, first = make_bounty(westside, hold_days=7), holds(AccountKind.PLATFORM_FEES, PLATFORM)
-        pay_in(sandbox, wes, usd(105_000), purpose=bounty.id)
-        do(publish_bounty, bounty, by=wes)
-        lead = consent(accept(point(bounty, ana), by=mona), email="bo@example.com")
-        win(lead)
-        later(days=8)
+            self, is_sent, sell_another, ana, mona, wes, work, sandbox, later, as_user, mailbox):
+        first, lead = holds(AccountKind.PLATFORM_FEES, PLATFORM), sell_another()
         reward = rewards_of_lead(lead)[0]
         with transaction():
             release_reward(reward.id)
@@ -516,7 +519,7 @@ class TestTransfer:
         do(cases.confirm_fraud, cases.find_case(lead.id), by=make_user("Nils Roy", is_admin=True), reason="Still one.")
         [clawback] = rewards_of_lead(again(lead))[0].clawbacks
         assert (clawback.amount, clawback.fee_minor, clawback.state) == (usd(33_333), 1_666, ClawbackState.TAKEN)
-        assert holds(AccountKind.FUNDS, bounty.id) == 33_333 + 1_666
+        assert holds(AccountKind.FUNDS, lead.bounty_id) == 33_333 + 1_666
         if not is_sent:
             sandbox.control.set_account_state(the(ConnectedAccount).stripe_account_id, state="restricted")
         work()
@@ -532,19 +535,14 @@ class TestTransfer:
             work()
         end_reading()
         assert rewards_of_lead(again(lead))[0].state is (RewardState.PAID if is_sent else RewardState.VOIDED)
-        assert (holds(AccountKind.FUNDS, bounty.id), holds(AccountKind.PLATFORM_FEES, PLATFORM)) == (105_000, first)
+        assert (holds(AccountKind.FUNDS, lead.bounty_id), holds(AccountKind.PLATFORM_FEES, PLATFORM)) == (105_000, first)
         later(days=2)
         work()
         assert db.session.query(Transfer).filter_by(payee_id=ana.id).count() == 2
 
     def test_what_a_ruling_took_of_a_transfer_that_never_went_was_not_refunded(
-            self, paid, westside, ana, mona, wes, work, sandbox, later):
-        bounty = make_bounty(westside, hold_days=7)
-        pay_in(sandbox, wes, usd(105_000), purpose=bounty.id)
-        do(publish_bounty, bounty, by=wes)
-        lead = consent(accept(point(bounty, ana), by=mona), email="bo@example.com")
-        win(lead)
-        later(days=8)
+            self, sell_another, ana, mona, work, sandbox):
+        lead = sell_another()
         [reward] = rewards_of_lead(lead)
         with transaction():
             release_reward(reward.id)
@@ -558,13 +556,8 @@ class TestTransfer:
         assert (reward.state, reward.void_reason) == (RewardState.VOIDED, "All of it was taken back.")
 
     def test_what_comes_back_later_of_a_paid_reward_that_was_found_false_is_taken_too(
-            self, paid, westside, ana, mona, wes, work, sandbox, later):
-        bounty, account = make_bounty(westside, hold_days=7), the(ConnectedAccount)
-        pay_in(sandbox, wes, usd(105_000), purpose=bounty.id)
-        do(publish_bounty, bounty, by=wes)
-        lead = consent(accept(point(bounty, ana), by=mona), email="bo@example.com")
-        win(lead)
-        later(days=8)
+            self, sell_another, ana, mona, work, sandbox):
+        account, lead = the(ConnectedAccount), sell_another()
         [reward] = rewards_of_lead(lead)
         with transaction():
             release_reward(reward.id)
@@ -597,7 +590,7 @@ class TestTransfer:
         assert not has_unsent(rewards_of_lead(again(lead)))
         sent = [one.amount_minor for one in db.session.query(Transfer).filter_by(state=TransferState.SENT)]
         assert sorted(sent) == [55_556, 100_000]
-        assert holds(AccountKind.FUNDS, bounty.id) == 33_333 + 11_111 + 1_666 + 555
+        assert holds(AccountKind.FUNDS, lead.bounty_id) == 33_333 + 11_111 + 1_666 + 555
 
     def test_what_stripe_cannot_take_back_now_stays_outstanding_until_it_can(self, paid, wes, ana, work, sandbox, later):
         account = the(ConnectedAccount).stripe_account_id
@@ -794,16 +787,11 @@ class TestTransfer:
         assert "It is owed no more" in story and "which we paid ourselves: you owe it no more" in story
 
     def test_of_a_reward_that_paid_a_debt_in_part_only_what_is_owed_is_taken_and_it_was_paid(
-            self, paid, westside, ana, mona, wes, work, sandbox, later):
+            self, sell_another, mona, wes, work, sandbox):
         sandbox.control.pay_out_account(the(ConnectedAccount).stripe_account_id, currency="usd")
         do(ask_reversal, the(Transfer), usd(40_000), reason="The wrong Ana", by=mona)
         work()
-        bounty = make_bounty(westside, hold_days=7)
-        pay_in(sandbox, wes, usd(105_000), purpose=bounty.id)
-        do(publish_bounty, bounty, by=wes)
-        lead = consent(accept(point(bounty, ana), by=mona), email="bo@example.com")
-        win(lead)
-        later(days=8)
+        lead = sell_another()
         [reward] = rewards_of_lead(lead)
         with transaction():
             release_reward(reward.id)
