@@ -68,16 +68,20 @@ def main(arguments: list[str]) -> int:
         run_checks(result)
         return 1 if result.faults else 0
     more = arguments[arguments.index("--") + 1:] if "--" in arguments else []
-    with ThreadPoolExecutor() as pool:
-        browser, running = pool.submit(get_browser), [pool.submit(check, more)]
+    # Two runs at once, each with half of the cores: more throw each other out of their caches, an eighth of the time.
+    with ThreadPoolExecutor() as aside, ThreadPoolExecutor(2) as pool:
+        browser, running = aside.submit(get_browser), [pool.submit(check)]
         try:
-            compile_all()
-            # Few test processes at once: beyond a core for each and one, each more takes the others' caches.
-            running += [pool.submit(test_on_sqlite, more), pool.submit(test_on_postgresql, more),
-                        pool.submit(test_set_up_and_browse, more, browser)]
+            pool.submit(compile_all).result()
+            running += [pool.submit(test_on_postgresql, more), pool.submit(test_on_sqlite, more),
+                        pool.submit(browse, more, browser)]
+            if not more:
+                running += [pool.submit(test_at_length, "PostgreSQL"), pool.submit(test_at_length, "SQLite"),
+                            pool.submit(test_set_up)]
             for run in running:
                 result.add(run.result())
         except BaseException:
+            aside.shutdown(wait=False, cancel_futures=True)
             pool.shutdown(wait=False, cancel_futures=True)
             end_runs()
             raise
@@ -93,7 +97,7 @@ def leave(number: int, frame: FrameType | None) -> None:
 
 # ---- checks ------------------------------------------------------------------------------------------------------
 
-def check(more: list[str]) -> Result:
+def check() -> Result:
     result = Result()
     run_checks(result)
     check_migrations(result)
@@ -164,34 +168,30 @@ NOT_LONG = [f"--ignore={one}" for one in LONG]
 def test_on_sqlite(more: list[str]) -> Result:
     """Measured: which branches are taken does not depend on the database."""
     where = more or [f"--ignore={SETUP}", *NOT_LONG]
-    result = run_tests("SQLite", [*MEASURED, "-m", "pytest", *QUIET_ABOUT_MEASURING, *on("sqlite"), *where])
-    return result if more else test_at_length("SQLite", result)
+    return run_tests("SQLite", [*MEASURED, "-m", "pytest", *QUIET_ABOUT_MEASURING, *on("sqlite"), *where])
 
 
 def test_on_postgresql(more: list[str]) -> Result:
-    result = run_tests("PostgreSQL", ["-m", "pytest", *on("postgresql"), *(more or NOT_LONG)])
-    return result if more else test_at_length("PostgreSQL", result)
+    return run_tests("PostgreSQL", ["-m", "pytest", *on("postgresql"), *(more or NOT_LONG)])
 
 
-def test_at_length(database: str, result: Result) -> Result:
+def test_at_length(database: str) -> Result:
     """In a process that holds nothing else, as it is copied by each fork; and unmeasured, which takes a fifth less."""
-    if not LEAVING.is_set():
-        result.add(run_tests(f"{database}, long", ["-m", "pytest", *on(database.lower()), *LONG]))
-    return result
+    return run_tests(f"{database}, long", ["-m", "pytest", *on(database.lower()), *LONG])
 
 
 def on(database: str) -> list[str]:
     return ["--database", database, "-m", "not browser", *at_once(CORES // 2)]
 
 
-def test_set_up_and_browse(more: list[str], browser: Future[str | None]) -> Result:
-    """What waits for processes of its own half of the time, beside what does not."""
-    result = Result() if more else run_tests("set-up", ["-m", "pytest", "--database", "sqlite", SETUP])
+def test_set_up() -> Result:
+    return run_tests("set-up", ["-m", "pytest", "--database", "sqlite", SETUP])
+
+
+def browse(more: list[str], browser: Future[str | None]) -> Result:
     browser.result()
-    if not LEAVING.is_set():
-        where = more or ["tests/browser"]  # Not everything need be imported to be left out.
-        result.add(run_tests("browser", ["-m", "pytest", "--database", "sqlite", "-m", "browser", *where]))
-    return result
+    where = more or ["tests/browser"]  # Not everything need be imported to be left out.
+    return run_tests("browser", ["-m", "pytest", "--database", "sqlite", "-m", "browser", *where])
 
 
 UNMEASURED = "ignore:Unable to activate pytest branch coverage:RuntimeWarning"  # Tests are not what is measured.

@@ -1,8 +1,8 @@
 """A person at the site without a browser: pages, forms as they stand in the page, and the mails that arrive."""
-import email
-import email.policy
 import re
+from email import message_from_bytes
 from email.message import EmailMessage
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,16 +134,14 @@ class Mailbox:
         self.folder = folder
 
     def all(self) -> list[EmailMessage]:
-        files = sorted(self.folder.glob("*.eml"))
-        mails = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
-        return [mail for mail in mails if isinstance(mail, EmailMessage)]
+        return [mail for _, mail in self._addressed()]
 
     def to(self, address: str) -> list[EmailMessage]:
-        return [mail for mail in self.all() if address.lower() in str(mail["To"]).lower()]
+        return [mail for to, mail in self._addressed() if address.lower() in to.lower()]
 
     def last_to(self, address: str) -> EmailMessage:
         mails = self.to(address)
-        assert mails, f"no mail to {address}; there are mails to {[str(mail['To']) for mail in self.all()]}"
+        assert mails, f"no mail to {address}; there are mails to {[to for to, _ in self._addressed()]}"
         return mails[-1]
 
     def link_to(self, address: str, containing: str = "") -> str:
@@ -152,6 +150,18 @@ class Mailbox:
         links = [link for link in re.findall(r"https?://[^/\s]+(/[^\s<>\"]*)", text) if containing in link]
         assert links, f"no link with {containing!r} in: {text}"
         return links[-1].rstrip(".,)")
+
+    def _addressed(self) -> list[tuple[str, EmailMessage]]:
+        return [_read(file.read_bytes()) for file in sorted(self.folder.glob("*.eml"))]
+
+
+@lru_cache(maxsize=1_000)
+def _read(content: bytes) -> tuple[str, EmailMessage]:
+    """To whom, and the mail: a test looks at the same ones again and again, and to read one takes a millisecond."""
+    from marketplace.foundation.mail import POLICY  # noqa: PLC0415 - tests of the set-up run without the application
+
+    mail = message_from_bytes(content, policy=POLICY)
+    return str(mail["To"]), mail
 
 
 def what(mail: EmailMessage) -> str:
