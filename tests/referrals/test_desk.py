@@ -376,7 +376,7 @@ class TestThePages:
         do(note_funds_came_free, again(poor).bounty)
         work()
         [told] = [mail for mail in mailbox.to(mona.email) if what(mail) == "The funds for a lead have come"]
-        assert (
+        assert number_of(poor.id) in told["Subject"] and (
             "one lead had to wait for them, and can be accepted as long as they last. Decide by 6 Nov 2026. After five business days a lead "
             "that nothing holds, and that its bounty has funds for, is accepted") in " ".join(body_of(told).split())
         [come] = [mail for mail in mailbox.to(bo.email) if what(mail) == "The funds for your lead have come"]

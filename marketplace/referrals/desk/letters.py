@@ -45,15 +45,16 @@ def leads_have_funds(bounty_id: str, since: str) -> list[Mail]:
     dues, mails = dues_among(leads), list[Mail]()
     for admin in _admins() if leads else ():
         decidable = decidable_by(admin, leads)
-        theirs = [dues[one.id] for one in leads if one.id in decidable and why_not_yours(one, admin) is None]
+        theirs = [one for one in leads if one.id in decidable and why_not_yours(one, admin) is None]
         if theirs:
-            many, day = len(theirs), day_in_words(min(theirs))
+            many, day = len(theirs), day_in_words(min(dues[one.id] for one in theirs))
             mails.append(compose(
                 admin.email, "The funds for a lead have come" if many == 1 else f"The funds for {many} leads have come",
                 f"“{bounty.title}” of {bounty.business.name} has funds again: "
                 + ("one lead" if many == 1 else f"{many} leads")
                 + " had to wait for them, and can be accepted as long as they last.",
                 f"Decide {'' if many == 1 else 'the first '}by {day}. {SILENCE}", name=admin.name, why=TO_ADMINS,
+                about=name_of(theirs[0], Audience.ADMIN) if many == 1 else None,
                 action=("Open the queue", public_url("/moderation"))))
     return mails
 
