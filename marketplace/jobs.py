@@ -91,7 +91,7 @@ def note_funding(funding_id: str) -> None:
     bounty = db.session.get(Bounty, db.session.get_one(Funding, funding_id).purpose_id)
     if bounty is not None:
         publishing.note_funds_came_free(bounty)
-        for_funds.note_funds_came(bounty.id)
+        outbox.promise("note_funds_came", bounty_id=bounty.id)  # It locks funds, and what is counted here locks orders.
         retrying.count_what_waited(bounty.business_id)
 
 
