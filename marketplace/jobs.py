@@ -28,6 +28,7 @@ from marketplace.referrals import (
     chargebacks,
     clawing_back,
     evidence,
+    for_funds,
     in_kind,
     legal_clocks,
     moderation,
@@ -65,7 +66,7 @@ LETTERS: dict[str, Callable[..., list[Mail]]] = {
 
 # What is written down once a letter of this name has gone out; the others leave no trace but the tick of their job.
 ONCE_SENT: dict[str, Callable[..., None]] = {
-    "buyer_asked": legal_clocks.note_mail_sent, "lead_waits_for_funds": publishing.note_wait_told,
+    "buyer_asked": legal_clocks.note_mail_sent, "lead_waits_for_funds": for_funds.note_wait_told,
 }
 
 
@@ -90,6 +91,7 @@ def note_funding(funding_id: str) -> None:
     bounty = db.session.get(Bounty, db.session.get_one(Funding, funding_id).purpose_id)
     if bounty is not None:
         publishing.note_funds_came_free(bounty)
+        outbox.promise("note_funds_came", bounty_id=bounty.id)  # It locks funds, and what is counted here locks orders.
         retrying.count_what_waited(bounty.business_id)
 
 
@@ -140,6 +142,7 @@ JOBS: Jobs = {
     "read_offers": search.read_offers,
     "return_free_funds": publishing.return_free_funds,
     "resume_when_funded": publishing.resume_when_funded,
+    "note_funds_came": for_funds.note_funds_came,
     "apply_gate": lowering.apply_gate,
     "erase_as_wished": buyers.erase_as_wished,
     "erase_due": retention.erase_due,

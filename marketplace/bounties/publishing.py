@@ -2,8 +2,6 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import select
-
 from marketplace.bounties import lifecycle
 from marketplace.bounties.gate import forbidden_parts, is_gated, rule_on_terms
 from marketplace.bounties.models import Bounty, BountyState
@@ -12,7 +10,6 @@ from marketplace.bounties.queries import free_funds_of
 from marketplace.bounties.rules import worst_case
 from marketplace.bounties.used_up import refuse_used_up
 from marketplace.foundation import audit, clock, outbox
-from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Conflict, require
 from marketplace.foundation.money import Money, show_money
@@ -30,8 +27,6 @@ from marketplace.payments.money_in.refunds import refund_free_funds, request_pla
 from marketplace.payments.money_in.top_ups import is_topped_up
 
 OUT_OF_FUNDS = "There are no free funds for one more lead."
-WAIT_TOLD = "bounty.wait_told"
-FUNDED_AGAIN = "funded again"  # Kept with that moment: what waited for funds is due from then.
 FORBIDDEN = "The law of its place does not allow this reward any more."
 STOPPED = frozenset({PAYMENT_DISPUTED, PAYMENT_SUSPECTED, PAYMENT_TAKEN_BACK})  # Shown to everybody who looks.
 FOR_A_TOP_UP = timedelta(minutes=10)  # Nobody is told of a pause that an agreed top-up ends within minutes.
@@ -197,25 +192,11 @@ def resume_when_funded(bounty_id: str) -> None:
     if bounty is None or bounty.state is not BountyState.PAUSED or bounty.paused_because != OUT_OF_FUNDS:
         return
     if can_fund_one_more(bounty):
-        lifecycle.move(bounty, BountyState.LIVE, by=audit.SYSTEM, reason=FUNDED_AGAIN)
+        lifecycle.move(bounty, BountyState.LIVE, by=audit.SYSTEM, reason="funded again")
         bounty.paused_because = None
-        outbox.promise("send_letter", letter="leads_have_funds", bounty_id=bounty.id)
-        if _was_wait_told(bounty):
-            outbox.promise("send_letter", letter="lead_has_funds", bounty_id=bounty.id)
+        outbox.promise("note_funds_came", bounty_id=bounty.id)
     else:
         outbox.promise("top_up_bounty", bounty_id=bounty.id)
-
-
-def note_wait_told(bounty_id: str) -> None:
-    """Once referrers were told that their leads wait for funds: they are told when these come, too."""
-    audit.record(WAIT_TOLD, bounty_id, by=audit.SYSTEM)
-
-
-def _was_wait_told(bounty: Bounty) -> bool:
-    """Since it paused: a top-up may end a pause before anybody is told."""
-    return db.session.scalar(select(AuditEvent.action).where(
-        AuditEvent.subject_id == bounty.id, AuditEvent.action.in_([WAIT_TOLD, f"bounty.{BountyState.PAUSED}"]),
-    ).order_by(AuditEvent.created_at.desc(), AuditEvent.id.desc()).limit(1)) == WAIT_TOLD
 
 
 def note_funds_came_free(bounty: Bounty) -> None:

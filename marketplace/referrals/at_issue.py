@@ -3,10 +3,11 @@ from collections.abc import Sequence
 
 from marketplace.bounties.models import For
 from marketplace.foundation import audit, outbox
-from marketplace.foundation.money import Money
+from marketplace.foundation.money import BASIS, Money, zero
 from marketplace.payments.money_out import payables, stops
 from marketplace.referrals.holds import hold_reward, lift_holds
 from marketplace.referrals.models import Dispute, DisputeState, Reward, RewardState
+from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.queries import disputes_about, disputes_of_ownership, unpaid_rulings
 
 IN_DISPUTE = "A dispute about it is not decided yet."
@@ -60,6 +61,28 @@ def stop_released(dispute: Dispute, reward: Reward, amount: Money) -> None:
         if apart is not None:
             stops.stop_transfers("payable", apart.id, reason=IN_DISPUTE, source=dispute.id, by=audit.SYSTEM)
             missing -= apart.amount
+
+
+def left_to_take(dispute: Dispute, reward: Reward, *, share_bps: int) -> Money:
+    """Of what a business claims back of a reward, where ``share_bps`` are found; what was taken meanwhile counts."""
+    by_case, by_order = taken_meanwhile(dispute, reward)
+    found = min(dispute.at_issue, reward.net + by_case).part(share_bps, BASIS)
+    return max(found - by_case - by_order, zero(reward.currency))
+
+
+def taken_meanwhile(dispute: Dispute, reward: Reward) -> tuple[Money, Money]:
+    """Between claim and end: because its lead was found false, and by admins' orders. A refund of the sale is for
+    another reason, and counts by itself."""
+    by_case = by_order = zero(reward.currency)
+    for one in money_back_of([reward])[reward.id].takings:
+        at = one.order.at if one.order else one.clawback.created_at if one.clawback else one.at
+        if at < dispute.created_at or (dispute.ended_at is not None and at > dispute.ended_at):
+            continue
+        if one.order:
+            by_order += one.amount
+        elif one.clawback and one.clawback.is_of_fraud:
+            by_case += one.amount
+    return by_case, by_order
 
 
 def thaw_what_was_at_issue(dispute: Dispute, *, payee_ids: Sequence[str]) -> None:

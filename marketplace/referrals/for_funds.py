@@ -3,39 +3,96 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from marketplace.bounties.models import BountyState
-from marketplace.bounties.publishing import FUNDED_AGAIN
+from marketplace.bounties.models import Bounty
 from marketplace.bounties.queries import free_among
 from marketplace.bounties.rules import worst_case
-from marketplace.foundation import clock
+from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.money import zero
 from marketplace.foundation.show import day_in_words
+from marketplace.payments.locks import lock_funds
 from marketplace.referrals.deadlines import RETRY_DEFAULT, accepted_by_default, decision_due
 from marketplace.referrals.models import Lead, Moderation
 from marketplace.referrals.queries import moderation_queue
 from marketplace.referrals.reserving import possible_among
 
+WAITS, CAME = "lead.waits_for_funds", "lead.has_funds"  # Of the trail; from the second on its decision is due.
+UNDECIDED = (Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO)
+
 
 def waiting_for_funds(leads: Sequence[Lead]) -> set[str]:
     """Those of them in review for which too little is free, each by itself."""
-    asked = [lead for lead in leads if lead.moderation is Moderation.IN_REVIEW]
-    if not asked:
+    return unfunded_among([lead for lead in leads if lead.moderation is Moderation.IN_REVIEW])
+
+
+def unfunded_among(leads: Sequence[Lead]) -> set[str]:
+    """The same, of leads that reserve nothing yet."""
+    if not leads:
         return set()
-    free, possible = free_among([lead.bounty for lead in asked]), possible_among(asked)
-    return {lead.id for lead in asked if min(possible[lead.id], worst_case(lead.terms)) > free.get(
+    free, possible = free_among([lead.bounty for lead in leads]), possible_among(leads)
+    return {lead.id for lead in leads if min(possible[lead.id], worst_case(lead.terms)) > free.get(
         lead.bounty_id, zero(lead.terms.currency))}
+
+
+def undecided_of(bounty_id: str) -> list[Lead]:
+    """Those that reserve nothing yet."""
+    return list(db.session.scalars(select(Lead).where(
+        Lead.bounty_id == bounty_id, Lead.moderation.in_(UNDECIDED)).order_by(Lead.submitted_at, Lead.id)))
+
+
+def note_wait_told(bounty_id: str) -> None:
+    """Once referrers were told that their leads wait for funds."""
+    note_wait(undecided_of(bounty_id))
+
+
+def note_wait(leads: Sequence[Lead]) -> None:
+    """Once each, until their funds come."""
+    unfunded = unfunded_among(leads)
+    for lead_id in unfunded - _waited([one for one in leads if one.id in unfunded]):
+        audit.record(WAITS, lead_id, by=audit.SYSTEM)
+
+
+def note_funds_came(bounty_id: str) -> None:
+    """Job, when a bounty got funds, in whatever state it is: what waited for them, and has enough by now, is due from
+    now on, and those are told whom it concerns."""
+    bounty = db.session.get_one(Bounty, bounty_id)
+    if bounty.is_closed:
+        return
+    lock_funds((bounty.id, bounty.currency))
+    leads = undecided_of(bounty.id)
+    come, now = _waited(leads) - unfunded_among(leads), clock.now()
+    for lead_id in come:
+        audit.record(CAME, lead_id, by=audit.SYSTEM)
+    for letter in ("leads_have_funds", "lead_has_funds") if come else ():
+        outbox.promise("send_letter", letter=letter, bounty_id=bounty.id, since=now.isoformat())
+
+
+def look_again(lead: Lead) -> None:
+    """By its own clock: funds come free in many ways, and go."""
+    if waiting_for_funds([lead]):
+        note_wait([lead])
+    elif _waited([lead]):
+        note_funds_came(lead.bounty_id)
+
+
+def have_funds_since(bounty_id: str, since: str) -> list[Lead]:
+    """Undecided leads whose funds came then or later, and are there still."""
+    leads, then = undecided_of(bounty_id), datetime.fromisoformat(since)
+    come = {lead_id for lead_id, (action, at) in _marks(leads).items() if action == CAME and at >= then}
+    gone = unfunded_among([lead for lead in leads if lead.id in come])
+    return [lead for lead in leads if lead.id in come - gone]
 
 
 def dues_among(leads: Sequence[Lead]) -> dict[str, datetime]:
     """By when each is decided, counted from when its funds came where it waited for them; missing while it does."""
     unfunded = waiting_for_funds(leads)
     funded = [lead for lead in leads if lead.id not in unfunded]
-    came = _funds_came([lead.bounty_id for lead in funded])
-    return {lead.id: _due(lead, came.get(lead.bounty_id)) for lead in funded}
+    marks, now = _marks(funded), clock.now()
+    came = {lead_id: at if action == CAME else now for lead_id, (action, at) in marks.items()}
+    return {lead.id: _due(lead, came.get(lead.id)) for lead in funded}
 
 
 def find_due(lead: Lead) -> datetime | None:
@@ -67,14 +124,17 @@ def waiting_in_words(count: int) -> str:
             f"{count} leads wait for their funds already, and keep their place.")
 
 
-def _funds_came(bounty_ids: Collection[str]) -> dict[str, datetime]:
-    """When those that had paused for want of funds last went on."""
-    if not bounty_ids:
-        return {}
-    found = db.session.execute(select(AuditEvent.subject_id, func.max(AuditEvent.created_at)).where(
-        AuditEvent.subject_id.in_(bounty_ids), AuditEvent.action == f"bounty.{BountyState.LIVE}",
-        AuditEvent.details["reason"].as_string() == FUNDED_AGAIN).group_by(AuditEvent.subject_id))
-    return dict(found.all())
+def _waited(leads: Sequence[Lead]) -> set[str]:
+    """Those of which was noted that they wait, and not yet that their funds came."""
+    return {lead_id for lead_id, (action, _) in _marks(leads).items() if action == WAITS}
+
+
+def _marks(leads: Sequence[Lead]) -> dict[str, tuple[str, datetime]]:
+    """What was noted last of each, and when."""
+    found = db.session.execute(select(AuditEvent.subject_id, AuditEvent.action, AuditEvent.created_at).where(
+        AuditEvent.subject_id.in_([lead.id for lead in leads]), AuditEvent.action.in_((WAITS, CAME)))
+        .order_by(AuditEvent.id)) if leads else ()
+    return {lead_id: (action, at) for lead_id, action, at in found}
 
 
 def _due(lead: Lead, came: datetime | None) -> datetime:
@@ -93,5 +153,5 @@ def wait_in_words(lead: Lead) -> str:
         return (f"The bounty is closed and has no funds for it: it is rejected{f' by {day}' if day else ''}, unless "
                 "somebody decides before.")
     after = f", after {day} also without a decision" if day else ""
-    return (f"It waits for the bounty’s funds and keeps its place: it can be accepted once there are some{after}. "
+    return (f"It waits for the bounty’s funds and keeps its place: it can be accepted once there are enough{after}. "
             "If the bounty closes before, it is rejected.")

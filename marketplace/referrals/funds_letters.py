@@ -1,16 +1,21 @@
 """What a business, and the referrers whose leads wait, are told when a bounty has no funds, and when it has again."""
 from collections.abc import Callable
 
-from sqlalchemy import select
-
 from marketplace.bounties.models import Bounty
 from marketplace.bounties.publishing import OUT_OF_FUNDS
 from marketplace.foundation.db import db
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.show import day_in_words
-from marketplace.referrals.for_funds import count_waiting, dues_among, waiting_in_words
-from marketplace.referrals.letters import UNDECIDED, to_members, to_referrer
-from marketplace.referrals.models import Lead, Moderation
+from marketplace.referrals.for_funds import (
+    count_waiting,
+    dues_among,
+    have_funds_since,
+    undecided_of,
+    unfunded_among,
+    waiting_in_words,
+)
+from marketplace.referrals.letters import to_members, to_referrer
+from marketplace.referrals.models import Moderation
 
 
 def bounty_out_of_funds(bounty_id: str) -> list[Mail]:
@@ -26,32 +31,29 @@ def bounty_out_of_funds(bounty_id: str) -> list[Mail]:
 
 
 def lead_waits_for_funds(bounty_id: str) -> list[Mail]:
-    """To everybody whose lead is not decided yet: an accepted one has its reward reserved."""
+    """To everybody whose lead is not decided yet, and could not be: an accepted one has its reward reserved."""
     bounty = db.session.get_one(Bounty, bounty_id)
     if bounty.paused_because != OUT_OF_FUNDS:
         return []
-    return [mail for lead in _undecided(bounty.id) for mail in to_referrer(
+    leads = undecided_of(bounty.id)
+    unfunded = unfunded_among(leads)
+    return [mail for lead in leads if lead.id in unfunded for mail in to_referrer(
         lead, "Your lead waits for funds",
         f"{bounty.business.name} has no free money for one more lead of “{bounty.title}” just now. We have told them.",
         "Your lead keeps its place and its terms. It goes on as soon as the bounty is funded again; if the bounty "
         "closes before, it is rejected.")]
 
 
-def lead_has_funds(bounty_id: str) -> list[Mail]:
-    """To those whom ``lead_waits_for_funds`` told, and whose lead is not decided yet."""
-    waited = _undecided(bounty_id)
-    dues = dues_among(waited)
-    return [mail for lead in waited if lead.id in dues for mail in to_referrer(
+def lead_has_funds(bounty_id: str, since: str) -> list[Mail]:
+    """To those whose lead waited for them, and is not decided yet."""
+    leads = have_funds_since(bounty_id, since)
+    dues = dues_among(leads)
+    return [mail for lead in leads for mail in to_referrer(
         lead, "The funds for your lead have come",
-        f"{lead.business.name} has funded “{lead.bounty.title}” again, so your lead goes on. Its terms are as before.",
+        f"“{lead.bounty.title}” of {lead.business.name} has funds for it again, so your lead goes on. Its terms are as "
+        "before.",
         "Answer our question; then a moderator decides." if lead.moderation is Moderation.NEEDS_INFO else
         f"The decision is due by {day_in_words(dues[lead.id])}.")]
-
-
-def _undecided(bounty_id: str) -> list[Lead]:
-    """Those that reserve nothing yet."""
-    return list(db.session.scalars(select(Lead).where(
-        Lead.bounty_id == bounty_id, Lead.moderation.in_(UNDECIDED)).order_by(Lead.id)))
 
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {

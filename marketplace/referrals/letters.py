@@ -34,7 +34,6 @@ from marketplace.referrals.naming import name_of
 from marketplace.referrals.queries import consents_of, find_live_grant
 from marketplace.referrals.reach import Reach, reach_of
 
-UNDECIDED = frozenset({Moderation.SUBMITTED, Moderation.IN_REVIEW, Moderation.NEEDS_INFO})
 REASONS = {
     ReasonCode.NOT_A_BUYER: "The post does not show somebody who is looking to buy.",
     ReasonCode.INVALID_EVIDENCE: "The evidence does not show what was said.",

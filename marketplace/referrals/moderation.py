@@ -20,7 +20,7 @@ from marketplace.referrals.desk.record import decide
 from marketplace.referrals.desk.telling import hold_back, tell
 from marketplace.referrals.duplicates import become_duplicate, find_live_twin
 from marketplace.referrals.evidence_files import keep_files, stand_in
-from marketplace.referrals.for_funds import find_due
+from marketplace.referrals.for_funds import find_due, look_again
 from marketplace.referrals.fraud.effects import HeldForALook, check_not_held
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import Buyer, EvidenceState, Lead, Moderation, ReasonCode
@@ -133,6 +133,7 @@ def remind_moderators(lead_id: str) -> None:
     """Job, a day after submission; the next reminder comes when the decision is due."""
     lead = db.session.get_one(Lead, lead_id)
     if lead.moderation is Moderation.IN_REVIEW:
+        look_again(lead)
         outbox.promise("send_letter", letter="moderators_reminded", lead_id=lead.id)
         outbox.promise("note_overdue", after=decision_due(lead.submitted_at) - clock.now(), lead_id=lead.id,
                        submitted_at=lead.submitted_at.isoformat())
@@ -143,6 +144,7 @@ def note_overdue(lead_id: str, submitted_at: str) -> None:
     lead = db.session.get_one(Lead, lead_id)
     if lead.moderation is not Moderation.IN_REVIEW or lead.submitted_at != datetime.fromisoformat(submitted_at):
         return
+    look_again(lead)
     due, now = find_due(lead), clock.now()
     if due is None or now < due:
         outbox.promise("note_overdue", after=due - now if due else RETRY_DEFAULT, lead_id=lead.id,

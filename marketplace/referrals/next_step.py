@@ -16,6 +16,7 @@ from marketplace.referrals.for_funds import wait_in_words, waiting_for_funds
 from marketplace.referrals.fraud.words import cases_of, said_of, said_of_reward
 from marketplace.referrals.models import Consent, FraudCase, Lead, Moderation, Reward, RewardState, Stage, WitnessSaid
 from marketplace.referrals.money_back import MoneyBack
+from marketplace.referrals.ownership import bought_elsewhere
 from marketplace.referrals.queries import is_buyer_address_known, live_grants
 from marketplace.referrals.reserving import possible_among, still_possible
 from marketplace.referrals.reward_words import gone_in_words, main_reward, reward_next, taken_in_words
@@ -27,12 +28,14 @@ R, B, A, Y = Audience.REFERRER, Audience.BUSINESS, Audience.ADMIN, Audience.BUYE
 
 class Read(NamedTuple):
     """What lists have read of all their leads: of their rewards, what may yet come of those of which a part is paid,
-    until when a no to the buyer's word may be disputed, and which wait for the funds of their bounty."""
+    until when a no to the buyer's word may be disputed, which wait for the funds of their bounty, and of which the
+    buyer bought by another lead."""
 
     among: Among
     left: Mapping[str, Money]
     noes: Mapping[str, datetime]
     unfunded: set[str]
+    elsewhere: Mapping[str, Lead]
 
 
 def next_step(
@@ -65,6 +68,10 @@ def _once_answered(
         return _reward_next(lead, main_reward(rewards), reader_of(lead, audience), read)
     if lead.stage in IN_THE_END:
         return TO_BUSINESS.get(lead.stage, IN_THE_END[lead.stage]) if audience is B else IN_THE_END[lead.stage]
+    other = (bought_elsewhere([lead]) if read is None else read.elsewhere).get(lead.id)
+    if other is not None and audience is not Y:
+        is_own = other.referrer_id == lead.referrer_id
+        return FIRST_SALE if is_own and audience is R else BOUGHT_ELSEWHERE[audience]
     return _in_talks(lead, audience, is_yes_over=bool(yes_over_among([lead])) if is_yes_over is None else is_yes_over)
 
 
@@ -74,9 +81,10 @@ def next_steps(
     """The same for a list, by lead, in a few statements."""
     known, cases, over = leads_with_address(leads), cases_of(leads), yes_over_among(leads)
     paid = [lead for lead in leads if any(one.state is RewardState.PAID for one in rewards[lead.id])]
+    open_yet = [lead for lead in leads if lead.moderation is Moderation.ACCEPTED and lead.stage not in IN_THE_END]
     denied = [lead for lead in leads if lead.id in words and words[lead.id].standing is Standing.DENIED]
     read = Read(look_among(one for lead in leads for one in rewards[lead.id]), possible_among(paid),
-                noes_to_dispute(denied), waiting_for_funds(leads))
+                noes_to_dispute(denied), waiting_for_funds(leads), bought_elsewhere(open_yet))
     return {lead.id: next_step(lead, audience, rewards[lead.id], is_address_known=lead.id in known, cases=cases,
                                word=words.get(lead.id), is_yes_over=lead.id in over, read=read)
             for lead in leads}
@@ -181,6 +189,10 @@ def _while_asked(lead: Lead, audience: Audience, *, is_address_known: bool | Non
     return "The buyer has been asked. Nobody learns who they are before they say yes."
 
 
+FIRST_SALE = "The buyer’s first sale there is counted for another lead, and a customer has one."
+BOUGHT_ELSEWHERE = {
+    R: f"{FIRST_SALE} If it was you who told them, say whose buyer it is.",
+    B: f"{FIRST_SALE} What they buy later counts there, so record no sale here.", A: FIRST_SALE}
 MAY_EARN_MORE = "Later parts or renewals may still earn more."
 IN_THE_END: dict[Stage | None, str] = {
     Stage.WON: "Nothing: this sale was too small to earn anything.",

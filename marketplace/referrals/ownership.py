@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 
 from marketplace.foundation.db import db
 from marketplace.referrals.models import Buyer, BuyerRuling, Consent, Conversion, Lead, Moderation, Stage
-from marketplace.referrals.queries import sales_by_lead
+from marketplace.referrals.queries import found_false_among, sales_by_lead
 
 OVER = frozenset({Moderation.REJECTED, Moderation.DUPLICATE, Moderation.WITHDRAWN, Moderation.EXPIRED})
 
@@ -72,20 +72,50 @@ def lead_of_teller(lead: Lead, told_by: str | None) -> Lead:
 
 
 def counted_for(lead: Lead) -> Lead | None:
-    """Another lead of this business for which a sale to the same buyer counts: it was sold in the time of this one, or
-    they said yes through it once they had taken back their yes through this one. A business pays once for one buyer."""
+    """Another lead of this business for which a sale to the same buyer counts: they bought by it, or they said yes
+    through it once they had taken back their yes through this one. A business pays once for one buyer."""
     return counted_elsewhere([lead]).get(lead.id)
 
 
 def counted_elsewhere(leads: Sequence[Lead]) -> dict[str, Lead]:
-    """The same of many, by lead, in two statements."""
-    pairs = db.session.execute(_same_buyers([lead.id for lead in leads])).all()
-    sales = sales_by_lead([one.id for _, one in pairs]) if pairs else {}
-    by_id, found = {lead.id: lead for lead in leads}, dict[str, Lead]()
-    for lead_id, one in pairs:
-        if _counts_instead(one, by_id[lead_id], sales.get(one.id)):
-            found.setdefault(lead_id, one)
+    """The same of many, by lead, in a few statements."""
+    pairs, found = _pairs(leads), dict[str, Lead]()
+    sales = _true_sales([other.id for _, other in pairs])
+    for lead, other in pairs:
+        is_theirs = other.consent is Consent.GRANTED and lead.consent is Consent.WITHDRAWN
+        if is_theirs or _is_before_its_end(sales.get(other.id), lead):
+            found.setdefault(lead.id, other)
     return found
+
+
+def bought_elsewhere(leads: Sequence[Lead]) -> dict[str, Lead]:
+    """By lead, the other one by which the same buyer bought in its time or before: a customer has one first sale."""
+    pairs, found = _pairs(leads), dict[str, Lead]()
+    sales = _true_sales([other.id for _, other in pairs])
+    for lead, other in pairs:
+        if _is_before_its_end(sales.get(other.id), lead):
+            found.setdefault(lead.id, other)
+    return found
+
+
+def find_owner(lead: Lead) -> Lead | None:
+    """The lead that is counted for this buyer in its stead, so that its referrer may say that the buyer is theirs."""
+    if lead.moderation is Moderation.ACCEPTED:
+        return bought_elsewhere([lead]).get(lead.id)
+    is_second = lead.moderation in {Moderation.DUPLICATE, Moderation.EXPIRED}
+    return db.session.get(Lead, lead.duplicate_of_id) if is_second and lead.duplicate_of_id else None
+
+
+def _pairs(leads: Sequence[Lead]) -> list[tuple[Lead, Lead]]:
+    by_id = {lead.id: lead for lead in leads}
+    found = db.session.execute(_same_buyers(list(by_id))) if leads else ()
+    return [(by_id[lead_id], other) for lead_id, other in found]
+
+
+def _true_sales(lead_ids: Sequence[str]) -> dict[str, Conversion]:
+    sales = sales_by_lead(lead_ids) if lead_ids else {}
+    false = found_false_among(list(sales)) if sales else set[str]()
+    return {lead_id: sale for lead_id, sale in sales.items() if lead_id not in false}
 
 
 def _same_buyers(lead_ids: Sequence[str]) -> Select[Any]:
@@ -101,9 +131,5 @@ def _same_buyers(lead_ids: Sequence[str]) -> Select[Any]:
     return select(same.c.lead_id, Lead).join(Lead, Lead.id == same.c.other_id).order_by(Lead.id)
 
 
-def _counts_instead(other: Lead, lead: Lead, sale: Conversion | None) -> bool:
-    if other.consent is Consent.GRANTED and lead.consent is Consent.WITHDRAWN:
-        return True
-    if sale is None or lead.accepted_at is None or lead.protected_until is None:
-        return False
-    return lead.accepted_at.date() <= sale.occurred_on <= lead.protected_until.date()
+def _is_before_its_end(sale: Conversion | None, lead: Lead) -> bool:
+    return sale is not None and lead.protected_until is not None and sale.occurred_on <= lead.protected_until.date()

@@ -1,7 +1,7 @@
 """What an event earns is held for the return period, then released to be transferred; every step is a ledger entry."""
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
 from marketplace.bounties.models import For
 from marketplace.bounties.publishing import PaymentInDoubt, pause_if_out_of_funds
@@ -158,15 +158,17 @@ def note_transfer(transfer_id: str) -> None:
             is_refunded = all(one.sale_refund_id for one in reward.clawbacks)
             reward.void_reason = "The whole sale was refunded." if is_refunded else "All of it was taken back."
             lifecycle.move_reward(reward, RewardState.VOIDED, by=audit.SYSTEM, reason=reward.void_reason)
-    if transfer.state is TransferState.FAILED:
-        _take_of_what_is_false(transfer.payee_id)
+    if transfer.state in {TransferState.SENT, TransferState.FAILED}:
+        _take_of_what_is_false(transfer)
 
 
-def _take_of_what_is_false(payee_id: str) -> None:
-    """Of a reward that was paid, too: a piece of it may have been in a later transfer."""
+def _take_of_what_is_false(transfer: Transfer) -> None:
+    """Of a reward that was paid, too: a piece of it may have been in a later transfer. Where it was sent after all,
+    nothing is left to be stopped."""
+    came_back = and_(Payable.state == PayableState.OWED, Payable.amount_minor > 0)
     for lead_id in db.session.scalars(
             select(Reward.lead_id).join(Payable, Reward.id == func.coalesce(Payable.rest_of, Payable.id))
-            .where(Payable.payee_id == payee_id, Payable.state == PayableState.OWED, Payable.amount_minor > 0,
+            .where(Payable.payee_id == transfer.payee_id, or_(came_back, Payable.transfer_id == transfer.id),
                    Reward.lead_id.in_(FALSE_LEADS)).distinct().order_by(Reward.lead_id)).all():
         outbox.promise("take_what_came_back", lead_id=lead_id)
 

@@ -31,6 +31,8 @@ DECISIONS: dict[str, Told] = {
     "lead.submitted": (INSIDERS | {Y}, "Pointed out", "info"),
     "lead.came": (EVERYONE, "The buyer came by a link or a code; funds reserved", "ok"),
     "lead.in_review": (INSIDERS, "Waiting for a moderator", "info"),
+    "lead.waits_for_funds": (INSIDERS, "It waits for the bounty’s funds", "warn"),
+    "lead.has_funds": (INSIDERS, "The bounty’s funds for it have come", "info"),
     "lead.needs_info": (INSIDERS, "A question to the referrer", "warn"),
     "lead.escalated": (frozenset({A}), "Passed on to another admin", "warn"),
     "lead.escalation_taken_back": (frozenset({A}), "Not passed on after all", "mute"),

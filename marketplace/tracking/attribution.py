@@ -1,8 +1,8 @@
 """Whose customer somebody is: one pure function, from what is known to the shares, with the reasons in words.
 
-In this order: the buyer's own answer; what bound them first (a lead of theirs, or an earlier report); a code that was
-said; a click within its days, the first or the last of a bounty as its terms say. Only the times count, never the order
-in which things arrive here.
+In this order: by what they bought first; the buyer's own answer; what bound them first (a lead of theirs, or an earlier
+report); a code that was said; a click within its days, the first or the last of a bounty as its terms say. Only the
+times count, never the order in which things arrive here.
 """
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -105,8 +105,12 @@ def attribute(
     reasons: list[str] = []
     bound = sorted(set(leads), key=lambda one: (not one.has_bought, one.at, one.lead_id))
     open_touches = _in_time(sorted(set(touches), key=_when), terms_window, at, reasons)
-    if word is not None:
+    bought = {one.lead_id for one in bound if one.has_bought}
+    if word is not None and (not bought or word.lead_id in bought):
         return _by_word(word, bound, open_touches, terms_window, reasons)
+    if word is not None:
+        why = "They bought by it before. A customer has one first sale, and it stays whose it was."
+        return _won(bound[0], reasons, f"{_how(bound[0])} {why}", [*bound[1:], *open_touches])
     if bound:
         why = "The business named it." if bound[0].is_named else "Who brought a customer first keeps them."
         if bound[0].has_bought and min(one.at for one in bound) < bound[0].at:

@@ -15,11 +15,12 @@ from marketplace.referrals.lifecycle import protect_until
 from marketplace.referrals.locks import lock_funds_of
 from marketplace.referrals.models import ConversionSource, Lead, WitnessSaid
 from marketplace.referrals.moderation import FundsGone
+from marketplace.referrals.ownership import bought_elsewhere
 from marketplace.referrals.queries import find_conversion, has_finding, is_found_false, taken_back_at
 from marketplace.referrals.said_bought import CONFIRMED, DENIED, SAID, UNANSWERED, word_of
 from marketplace.referrals.stages import check_sale_itself, is_sale_missing
 from marketplace.referrals.tracked import BountyClosed
-from marketplace.tracking.counting import count, reject, say
+from marketplace.tracking.counting import FIRST_SALE_ONLY, count, reject, reject_word, say
 from marketplace.tracking.intake import NO_FUNDS
 from marketplace.tracking.lifecycle import move_report
 from marketplace.tracking.models import Report, ReportKind, ReportState
@@ -52,8 +53,10 @@ class NotAsked(Conflict):
 
 
 def may_say_bought(lead: Lead) -> bool:
-    """While the buyer is introduced, no sale is recorded, and they have not said it yet. Not of a lead found false."""
-    return is_sale_missing(lead) and find_word(lead) is None and not is_found_false(lead.id)
+    """While the buyer is introduced, no sale is recorded, and they have not said it yet. Not of a lead found false, nor
+    where they bought by another one."""
+    return (is_sale_missing(lead) and find_word(lead) is None and not is_found_false(lead.id)
+            and not bought_elsewhere([lead]))
 
 
 def find_word(lead: Lead) -> Report | None:
@@ -180,6 +183,10 @@ def _settle(report: Report, lead: Lead, *, by: str) -> bool:
         return True
     if is_found_false(lead.id):
         count(report, lead, by=by)
+        return True
+    if bought_elsewhere([lead]):
+        reject_word(report, FIRST_SALE_ONLY, "Their first sale is counted for another lead, and a customer has one.",
+                    by=by)
         return True
     return False
 

@@ -203,10 +203,17 @@ def _reject(report: Report, code: str, why: str, *, by: str) -> None:
 
 
 def reject(report: Report, refusal: DomainError, *, by: str) -> None:
-    """For the reason that a verb gave. Of a buyer's word everybody had read that it counts, so they are told."""
-    _reject(report, refusal.code, _told(refusal), by=by)
+    """For the reason that a verb gave. Of a buyer's word everybody had read that it counts."""
     if report.source is ConversionSource.BUYER_CONFIRMED and isinstance(refusal, BountyClosed):
-        outbox.promise("send_letter", letter="word_not_counted", report_id=report.id)
+        reject_word(report, refusal.code, _told(refusal), by=by)
+    else:
+        _reject(report, refusal.code, _told(refusal), by=by)
+
+
+def reject_word(report: Report, code: str, why: str, *, by: str) -> None:
+    """Of a buyer's “I bought it”: buyer and referrer are told."""
+    _reject(report, code, why, by=by)
+    outbox.promise("send_letter", letter="word_not_counted", report_id=report.id)
 
 
 def _told(refusal: DomainError) -> str:

@@ -15,6 +15,7 @@ from marketplace.referrals.naming import name_of
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.reward_letters import to_introduced_buyer
 from marketplace.referrals.said_bought import word_of
+from marketplace.tracking.counting import FIRST_SALE_ONLY
 from marketplace.tracking.models import Reattribution, Report, ReportState
 from marketplace.tracking.standing import rewards_of
 from marketplace.tracking.word_standing import due_of, is_asked, say_noes
@@ -125,14 +126,18 @@ def word_denied(report_id: str) -> list[Mail]:
 
 
 def word_not_counted(report_id: str) -> list[Mail]:
-    """Buyer and referrer: the bounty has closed, and has nothing left for this lead."""
-    _, lead = _word(report_id)
+    """Buyer and referrer: the bounty has closed, and has nothing left for this lead; or they bought by another one."""
+    report, lead = _word(report_id)
     name = lead.business.name
     why = (f"The bounty of {name} is closed, and nothing is left in it for this introduction. So no reward is paid for "
            "it.")
+    then = "Nothing more happens by itself. If you see it differently, answer this mail."
+    if report.reason == FIRST_SALE_ONLY:
+        why = (f"The first sale at {name} is counted for another introduction, and a customer has one. So no reward is "
+               "paid for this one.")
+        then = "If it was you who told them, say on the lead’s page whose buyer it is."
     return [
-        *to_referrer(lead, "A purchase earns nothing", f"The buyer said that they bought{_what(lead)}.", why,
-                     "Nothing more happens by itself. If you see it differently, answer this mail."),
+        *to_referrer(lead, "A purchase earns nothing", f"The buyer said that they bought{_what(lead)}.", why, then),
         *_to_buyer(lead, "What you said of your purchase", f"You said that you bought{_what(lead)}.",
                    f"{why} Your purchase itself is not touched by that.", "Nothing is needed of you."),
     ]

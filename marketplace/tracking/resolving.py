@@ -17,7 +17,7 @@ from marketplace.referrals.models import (
     Moderation,
     SplitState,
 )
-from marketplace.referrals.queries import find_conversion
+from marketplace.referrals.queries import find_conversion, is_found_false
 from marketplace.referrals.sharing import find_split
 from marketplace.referrals.stages import is_introduced
 from marketplace.referrals.tracked import earliest, is_over
@@ -88,7 +88,8 @@ def resolve(report: Report) -> Found:
     lead = next((one for one in leads if one.id == won), None)
     return Found(found, known, binding, None if binding else lead,
                  next((link for touch, link in links if touch == found.touch), None),
-                 found.referrer_id is None and any(touch.is_over for touch in touches), word is not None)
+                 found.referrer_id is None and any(touch.is_over for touch in touches),
+                 word is not None and won == word.lead_id)
 
 
 def _known_of(report: Report) -> Known:
@@ -132,11 +133,12 @@ def _of_binding(binding: Binding) -> Bound:
 
 
 def _with_sales(bound: list[Bound]) -> list[Bound]:
-    """Of several it is asked by which of them they bought: nobody buys first twice."""
+    """Of several it is asked by which of them they bought: nobody buys first twice. A false one is no sale."""
     if len({one.lead_id for one in bound}) < 2:
         return bound
     leads = {one.lead_id: db.session.get(Lead, one.lead_id) for one in bound}
-    sold = {lead_id for lead_id, lead in leads.items() if lead is not None and find_conversion(lead) is not None}
+    sold = {lead_id for lead_id, lead in leads.items()
+            if lead is not None and find_conversion(lead) is not None and not is_found_false(lead_id)}
     return [replace(one, has_bought=one.lead_id in sold) for one in bound]
 
 

@@ -2,13 +2,18 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
-from marketplace.bounties.publishing import close_bounty, note_funds_came_free
+from marketplace.bounties.drafting import change_bounty
+from marketplace.bounties.models import BountyState
+from marketplace.bounties.publishing import close_bounty, note_funds_came_free, pause_bounty
+from marketplace.foundation import clock
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Forbidden
 from marketplace.foundation.outbox import promise
+from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import MemberRole, Membership
-from marketplace.payments.models import AccountKind
+from marketplace.payments.models import AccountKind, Funding
 from marketplace.referrals.appeals import NotRefused, appeal_decision
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.desk.claims import CLAIM_LASTS, Claimed, claim_lead, find_claim, let_go, take_over
@@ -17,6 +22,7 @@ from marketplace.referrals.desk.escalating import NobodyElse, escalate_lead, tak
 from marketplace.referrals.desk.figures import appeals_decided, pace_of_all, paces, queue_age
 from marketplace.referrals.desk.next_case import claim_next
 from marketplace.referrals.desk.telling import GRACE, NotYours, ToldAlready, tell_decision, tell_now, undo_decision
+from marketplace.referrals.for_funds import count_overdue, find_due
 from marketplace.referrals.models import Consent, Moderation, ReasonCode
 from marketplace.referrals.moderation import accept_lead, ask_for_info, reject_lead
 from marketplace.referrals.naming import number_of
@@ -24,7 +30,7 @@ from marketplace.referrals.next_step import next_step
 from marketplace.referrals.pointing import withdraw_lead
 from marketplace.referrals.suppression import hash_email, suppress
 from tests.browsing import body_of, what, words_of
-from tests.factories import accept, fund_bounty, make_bounty, make_user, owner_of, review_lead
+from tests.factories import TERMS, accept, flat, fund_bounty, make_bounty, make_user, owner_of, review_lead
 from tests.referrals.steps import actions_on, again, decide, do, holds, point, rule
 
 SPAM = ReasonCode.SPAM
@@ -336,7 +342,7 @@ class TestThePages:
         def say():
             return next_step(again(poor), Audience.REFERRER, [])
 
-        waits = "It waits for the bounty’s funds and keeps its place: it can be accepted once there are some"
+        waits = "It waits for the bounty’s funds and keeps its place: it can be accepted once there are enough"
         assert say() == (f"{waits}, after 9 Nov 2026 also without a decision. "
                          "If the bounty closes before, it is rejected.")
         assert say() in words_of(as_user(bo).page("/dashboard/referrer"))
@@ -371,8 +377,8 @@ class TestThePages:
         work()
         [told] = [mail for mail in mailbox.to(mona.email) if what(mail) == "The funds for a lead have come"]
         assert number_of(poor.id) in told["Subject"] and (
-            "can be accepted as long as they last. Decide by 6 Nov 2026. After five business days a lead that nothing holds, and that its "
-            "bounty has funds for, is accepted") in " ".join(body_of(told).split())
+            "one lead had to wait for them, and can be accepted as long as they last. Decide by 6 Nov 2026. After five business days a lead "
+            "that nothing holds, and that its bounty has funds for, is accepted") in " ".join(body_of(told).split())
         [come] = [mail for mail in mailbox.to(bo.email) if what(mail) == "The funds for your lead have come"]
         assert "so your lead goes on" in body_of(come) and "The decision is due by 6 Nov 2026." in body_of(come)
         assert "The decision is due by 6 Nov 2026" in words_of(as_user(bo).page(own)) and not any(overdue())
@@ -387,6 +393,46 @@ class TestThePages:
         assert say() == f"{waits}. If the bounty closes before, it is rejected."
         do(close_bounty, again(poor).bounty, by=owner_of(bounty.business))
         assert say().startswith("The bounty is closed and has no funds for it: it is rejected, unless")
+
+    def test_funds_that_come_to_a_bounty_paused_by_hand_or_only_for_some_are_one_mail_and_a_new_day_for_what_waited(
+            self, westside, wes, mona, noor, as_user, later, work, mailbox):
+        bounty, bo = make_bounty(westside, funded_for=1, is_live=True), make_user("Bo Li")
+
+        def pointed(name):
+            return review_lead(point(bounty, bo, text=f"Text {name}. I am in the market for a car."))
+
+        def pay(leads):
+            fund_bounty(bounty, leads=leads)
+            do(lambda: promise("note_funding", funding_id=db.session.scalars(select(Funding.id).order_by(Funding.id.desc())).first()))
+            work()
+
+        def told(who):
+            return [" ".join(body_of(mail).split()) for mail in mailbox.to(who.email) if "funds for" in what(mail)]
+
+        def due(lead):
+            return "overdue" if count_overdue(clock.now()) else "waits" if (day := find_due(again(lead))) is None else day_in_words(day)
+
+        dear, other = pointed("dear"), pointed("other")
+        fields = {name: getattr(bounty.terms, name) for name in TERMS}
+        do(change_bounty, again(dear).bounty, by=wes, title=bounty.title, offer=bounty.offer, **{**fields, "rules": [flat(50_000)]})
+        cheap = [pointed(f"cheap {n}") for n in range(2)]
+        do(pause_bounty, again(dear).bounty, by=wes)
+        accept(again(other), by=mona)
+        later(days=2, hours=1)
+        work()
+        assert [due(lead) for lead in (dear, *cheap)] == ["waits"] * 3 and not told(mona)
+        pay(leads=1)  # Of the terms of today: too little for the one of older terms.
+        assert again(dear).bounty.state is BountyState.PAUSED
+        assert [due(lead) for lead in (dear, *cheap)] == ["waits", "6 Nov 2026", "6 Nov 2026"]
+        for admin in (mona, noor):
+            [mail] = told(admin)
+            assert "2 leads had to wait for them" in mail and "Decide the first by 6 Nov 2026." in mail and "/moderation" in mail
+        assert len(told(bo)) == 2 and "once there are enough" in words_of(as_user(bo).page(f"/leads/{dear.id}"))
+        later(days=1)
+        pay(leads=2)
+        assert [due(lead) for lead in (dear, *cheap)] == ["9 Nov 2026", "6 Nov 2026", "6 Nov 2026"]
+        assert len(told(mona)) == 2 and "one lead had to wait" in told(mona)[-1] and len(told(bo)) == 3
+        assert "The bounty’s funds for it have come" in words_of(as_user(bo).page(f"/leads/{dear.id}"))
 
     def test_the_figures(self, bounty, lead, ana, mona, noor, as_user, later):
         assert "No decision yet" in words_of(as_user(mona).page("/moderation/figures"))

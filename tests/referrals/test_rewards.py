@@ -34,6 +34,7 @@ from marketplace.payments.models import (
     Transfer,
     TransferReversal,
     TransferState,
+    TransferStop,
 )
 from marketplace.payments.money_out import payables, stops
 from marketplace.payments.money_out.batches import next_batch_at
@@ -46,10 +47,11 @@ from marketplace.referrals import going_out
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, preview_clawback, refund_sale
 from marketplace.referrals.clawing_back import note_reversal, return_fee, take_back_by_ruling
+from marketplace.referrals.disputes.answering import accept_claim
 from marketplace.referrals.disputes.opening import open_dispute
 from marketplace.referrals.disputes.subjects import Claim
 from marketplace.referrals.figures import earnings_of
-from marketplace.referrals.fraud import cases
+from marketplace.referrals.fraud import cases, effects
 from marketplace.referrals.fraud.scoring import look_at
 from marketplace.referrals.fraud.words import has_unsent
 from marketplace.referrals.holds import hold_reward, lift_holds, why_held
@@ -497,20 +499,25 @@ class TestTransfer:
             usd(40_000): "A dispute about it is not decided yet.", usd(60_000): None}
         assert dispute.state is DisputeState.AWAITING_RESPONSE
 
-    @pytest.mark.parametrize("is_sent", [True, False], ids=["sent after all", "never sent"])
-    def test_found_false_while_part_of_it_is_on_its_way_all_of_it_goes_back_with_its_fee(
-            self, is_sent, sell_another, ana, mona, wes, work, sandbox, later, as_user, mailbox):
+    @pytest.mark.parametrize(("is_sent", "is_claim_first"), [(True, False), (False, False), (True, True)],
+                             ids=["sent", "on its way", "sent, and the claim was over before"])
+    def test_found_false_while_part_of_it_is_on_its_way_all_of_it_goes_back_with_its_fee_and_nothing_twice(
+            self, is_sent, is_claim_first, sell_another, ana, mona, wes, work, later, as_user, mailbox):
         first, lead = holds(AccountKind.PLATFORM_FEES, PLATFORM), sell_another()
         reward = rewards_of_lead(lead)[0]
         with transaction():
             release_reward(reward.id)
         claim = Claim(amount=usd(33_333), about_id=reward.id)
-        do(open_dispute, again(lead), DisputeKind.BAD_LEAD, by=wes, text="They only asked the way.", claim=claim)
+        dispute = do(open_dispute, again(lead), DisputeKind.BAD_LEAD, by=wes, text="They only asked the way.", claim=claim)
         with transaction():
             request_transfers(ana.id)
             transfer_id = db.session.get_one(Payable, reward.id).transfer_id
         with transaction():
             note_transfer(transfer_id)
+        if is_sent:
+            work()
+        if is_claim_first:
+            do(accept_claim, dispute, by=ana)
         for one in (ana.id, lead.id):
             do(keep_traces, one, {TraceKind.DEVICE: "hers"})
         do(look_at, again(lead), Point.CONSENT)
@@ -520,17 +527,24 @@ class TestTransfer:
         [clawback] = rewards_of_lead(again(lead))[0].clawbacks
         assert (clawback.amount, clawback.fee_minor, clawback.state) == (usd(33_333), 1_666, ClawbackState.TAKEN)
         assert holds(AccountKind.FUNDS, lead.bounty_id) == 33_333 + 1_666
-        if not is_sent:
-            sandbox.control.set_account_state(the(ConnectedAccount).stripe_account_id, state="restricted")
         work()
-        if is_sent:
-            told = " ".join(body_of(mailbox.last_to(wes.email)).split())
-            assert "sent yet is back in your bounty: $333.33, and with it our fee of $16.66." in told
+        assert db.session.query(TransferStop).filter_by(lifted_at=None, reason=effects.HELD).count() == 0
+        if not is_claim_first:
+            mails = [" ".join(body_of(mail).split()) for mail in mailbox.to(wes.email)]
+            do(accept_claim, dispute, by=ana)
+            work()
+        assert len(rewards_of_lead(again(lead))[0].clawbacks) == 1
+        said = words_of(as_user(wes).page(f"/disputes/{dispute.id}"))
+        assert "$333.33 of the reward is taken back" in said
+        assert ("with what was taken back of it since the claim." in said) is not is_claim_first
+        if is_sent and not is_claim_first:
+            assert "sent yet is back in your bounty: $333.33, and with it our fee of $16.66." in mails[-1]
             shown = words_of(as_user(wes).page(f"/leads/{lead.id}"))
             for line in ("Taken back: it was found not to be genuine -$333.33", "What is left $666.67",
                          "Our fee, given back -$16.66", "Returns to the bounty’s funds $349.99"):
                 assert line in shown
             assert "and an admin decides about what was sent" in words_of(as_user(ana).page(f"/leads/{lead.id}"))
+        if is_sent:
             do(ask_reversal, db.session.get_one(Transfer, transfer_id), usd(66_667), reason="Found false", by=mona)
             work()
         end_reading()

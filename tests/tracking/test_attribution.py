@@ -43,11 +43,14 @@ def test_a_code_beats_a_link_and_what_bound_them_first_beats_both():
     assert whose([click("tom", 0), code("tom")], [lead("ana", 400), lead("eve", 3)]) == "ana"
 
 
-def test_the_buyers_own_answer_beats_all():
+def test_the_buyers_own_answer_beats_all_but_the_first_sale():
     known = [click("tom", 1), code("tom")], [lead("tom", 9), lead("ana", 1)]
     assert whose(*known, Word("ana", NOW)) == "ana"
     assert whose(*known, Word(None, NOW)) is None
     assert whose(*known, Word("somebody", NOW)) is None
+    sold = [lead("tom", 9), lead("ana", 1), lead("eve", 5, has_bought=True)]
+    assert whose(leads=sold, word=Word("ana", NOW, "lead_ana_1")) == "eve"
+    assert whose(leads=[*sold, lead("ana", 2, has_bought=True)], word=Word("ana", NOW, "lead_ana_2")) == "ana"
 
 
 def test_an_agreed_split_is_divided_and_the_reasons_are_sentences():

@@ -12,17 +12,21 @@ from marketplace.foundation.money import Money
 from marketplace.identity.models import User
 from marketplace.referrals.asking import end_lead
 from marketplace.referrals.conversion import AlreadyCounted
-from marketplace.referrals.disputes.answering import withdraw_claim
+from marketplace.referrals.disputes.answering import accept_claim, withdraw_claim
+from marketplace.referrals.disputes.opening import open_dispute
+from marketplace.referrals.disputes.subjects import kinds_for
 from marketplace.referrals.models import ConversionSource, Dispute, Lead
+from marketplace.referrals.models import DisputeKind as K
 from marketplace.referrals.stages import win_lead
-from marketplace.tracking.buyers_word import confirm_word, say_bought
+from marketplace.tracking.buyers_word import confirm_word, may_say_bought, say_bought
 from marketplace.tracking.claims import NoSuchSale, claim_sale, note_claim_ended
 from marketplace.tracking.models import Binding, Report, ReportState
 from marketplace.tracking.queries import get_link
 from marketplace.tracking.reattribution import reattribute
 from marketplace.tracking.report_words import next_in_words
 from tests import factories as make
-from tests.browsing import end_reading
+from tests.browsing import body_of, end_reading, words_of
+from tests.referrals.steps import again, do
 from tests.tracking.report_steps import SALE, click, fresh, link, live_rewards, report
 
 DAY = timedelta(days=1)
@@ -142,6 +146,41 @@ def test_while_an_order_is_claimed_what_else_its_customer_does_waits_and_one_alo
     assert live_rewards() == [(tom.id, 100_000), (ana.id, 100_000)]
     assert [fresh(one).reason for one in orders] == ["first_sale_only", None]
     assert {one.referrer_id for one in db.session.scalars(select(Binding))} == {ana.id, tom.id}
+
+
+@pytest.mark.parametrize("how", ["click", "claim", "no address", "by hand"])
+def test_a_yes_after_anothers_first_sale_earns_no_second_one_and_its_referrer_reads_why_and_may_dispute(
+        bounty, people, how, work, as_user, mailbox, clock):
+    ana, tom = people
+    known, owner = {"customer": "cus_1", "email": "david@example.com"}, make.owner_of(bounty.business)
+    toms = make.accept(make.make_lead(bounty, by=tom, buyer_name="David Orr", buyer_email="david@example.com"))
+    if how == "claim":
+        report(bounty.business, **known)
+        claimed = claim(link(bounty, ana), ana)
+        do(accept_claim, db.session.get_one(Dispute, claimed), by=owner)
+        work()
+    else:
+        said = {"customer": "cus_1"} if how == "no address" else known
+        anas = fresh(report(bounty.business, "lead" if how == "by hand" else "sale", click=click(link(bounty, ana)), **said)).lead_id
+    make.consent(again(toms), email="david@example.com")
+    if how == "by hand":
+        word = do(say_bought, again(toms), amount=SALE, bought_on=time.now().date(), is_proven=True)
+        win(again(db.session.get_one(Lead, anas)))
+        do(confirm_word, db.session.get_one(Report, word.id), by=owner)
+        work()
+        end_reading()
+        assert db.session.get_one(Report, word.id).reason == "first_sale_only"
+        assert "say on the lead’s page whose buyer it is" in " ".join(body_of(mailbox.last_to(tom.email)).split())
+    clock.move(days=4)  # A sale that the shop tells of within three days of one that people told of is that sale.
+    later = report(bounty.business, external_id="order-2", **known)
+    assert later.reason == "first_sale_only" and "A customer has one first sale" in " ".join(later.reasons)
+    assert live_rewards() == [(ana.id, 100_000)] and not may_say_bought(again(toms))
+    page = words_of(as_user(tom).page(f"/leads/{toms.id}"))
+    assert "first sale there is counted for another lead, and a customer has one. If it was you who told them" in page
+    assert K.DUPLICATE_OWNERSHIP in kinds_for(again(toms))
+    whose = do(open_dispute, again(toms), K.DUPLICATE_OWNERSHIP, by=tom, text="I told him at the fair on Saturday.")
+    do(accept_claim, whose, by=ana)
+    assert [one for one in live_rewards() if one[1]] == [(tom.id, 100_000)]
 
 
 def test_one_order_that_two_ways_told_of_is_claimed_once(bounty, people):

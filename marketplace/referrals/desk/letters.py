@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 from sqlalchemy import select
 
+from marketplace.bounties.models import Bounty
 from marketplace.foundation import clock
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import NEEDS_ANOTHER, TO_ADMINS, compose, public_url
@@ -13,10 +14,10 @@ from marketplace.referrals.audience import Audience
 from marketplace.referrals.deadlines import REMINDER_AFTER, decision_due
 from marketplace.referrals.desk.claims import find_claim
 from marketplace.referrals.desk.deciders import standing_escalations, who_else, why_not_yours
-from marketplace.referrals.for_funds import dues_among, waiting_for_funds
+from marketplace.referrals.for_funds import dues_among, have_funds_since, waiting_for_funds
 from marketplace.referrals.models import Escalation, Lead, Moderation
 from marketplace.referrals.naming import name_of
-from marketplace.referrals.permissions import may_decide
+from marketplace.referrals.permissions import decidable_by, may_decide
 
 SILENCE = ("After five business days a lead that nothing holds, and that its bounty has funds for, is accepted "
            "automatically.")
@@ -35,15 +36,27 @@ def decision_overdue(lead_id: str) -> list[Mail]:
                         f"Two business days are over. {SILENCE}")
 
 
-def leads_have_funds(bounty_id: str) -> list[Mail]:
-    """Of those whose reminders were kept back because nobody could have accepted them."""
-    waited = db.session.scalars(select(Lead).where(
-        Lead.bounty_id == bounty_id, Lead.moderation == Moderation.IN_REVIEW, Lead.is_held.is_(False),
-        Lead.submitted_at <= clock.now() - REMINDER_AFTER).order_by(Lead.submitted_at, Lead.id)).all()
-    dues = dues_among(waited)
-    return [mail for lead in waited if (due := dues.get(lead.id)) for mail in _to_deciders(
-        lead.id, "The funds for a lead have come",
-        f"It had to wait for them, and can be accepted as long as they last. Decide by {day_in_words(due)}. {SILENCE}")]
+def leads_have_funds(bounty_id: str, since: str) -> list[Mail]:
+    """One to each admin, however many of theirs waited: those whose reminders were kept back because nobody could have
+    accepted them."""
+    bounty, old = db.session.get_one(Bounty, bounty_id), clock.now() - REMINDER_AFTER
+    leads = [lead for lead in have_funds_since(bounty_id, since) if lead.moderation is Moderation.IN_REVIEW
+             and not lead.is_held and lead.submitted_at <= old]
+    dues, mails = dues_among(leads), list[Mail]()
+    for admin in _admins() if leads else ():
+        decidable = decidable_by(admin, leads)
+        theirs = [one for one in leads if one.id in decidable and why_not_yours(one, admin) is None]
+        if theirs:
+            many, day = len(theirs), day_in_words(min(dues[one.id] for one in theirs))
+            mails.append(compose(
+                admin.email, "The funds for a lead have come" if many == 1 else f"The funds for {many} leads have come",
+                f"“{bounty.title}” of {bounty.business.name} has funds again: "
+                + ("one lead" if many == 1 else f"{many} leads")
+                + " had to wait for them, and can be accepted as long as they last.",
+                f"Decide {'' if many == 1 else 'the first '}by {day}. {SILENCE}", name=admin.name, why=TO_ADMINS,
+                about=name_of(theirs[0], Audience.ADMIN) if many == 1 else None,
+                action=("Open the queue", public_url("/moderation"))))
+    return mails
 
 
 def appeal_came(lead_id: str) -> list[Mail]:
@@ -77,12 +90,15 @@ def _to_deciders(lead_id: str, subject: str, says: str) -> list[Mail]:
     claim, passed_on = find_claim(lead), standing_escalations(lead)
     more = [f"{claim.user.name} has it open just now."] if claim else (
         ["It was passed on to another admin, who has not decided yet."] if passed_on else [])
-    admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)).order_by(User.id))
-    everybody = list(admins)
+    everybody = _admins()
     deciders = [one for one in everybody if may_decide(one, lead) and why_not_yours(lead, one) is None]
     if not deciders:
         return [_compose(one, lead, subject, says, NEEDS_ANOTHER) for one in everybody]
     return [_compose(one, lead, subject, says, *more) for one in deciders]
+
+
+def _admins() -> list[User]:
+    return list(db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None)).order_by(User.id)))
 
 
 def _compose(admin: User, lead: Lead, subject: str, *says: str) -> Mail:

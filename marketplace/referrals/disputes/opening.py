@@ -27,6 +27,7 @@ from marketplace.referrals.models import (
     Ending,
     Lead,
 )
+from marketplace.referrals.ownership import find_owner
 
 ANSWERED_WITHIN = 5  # Business days; without an answer it ends for the claimant.
 REMINDED_AFTER = 3  # Business days.
@@ -49,8 +50,7 @@ def open_dispute(
     """
     side = KINDS[kind].claimant
     require((side is DisputeSide.BUYER) if by is None else may_claim(by, lead, side), "open this dispute")
-    is_of_two = kind is DisputeKind.DUPLICATE_OWNERSHIP and lead.duplicate_of_id is not None
-    owner = db.session.get(Lead, lead.duplicate_of_id) if is_of_two else None
+    owner = find_owner(lead) if kind is DisputeKind.DUPLICATE_OWNERSHIP else None
     lock_funds_of(lead, owner or lead)
     subject = find_subject(lead, kind, claim)
     dispute = _keep(lead, kind, subject, by)

@@ -11,6 +11,7 @@ from marketplace.foundation.errors import Conflict
 from marketplace.foundation.money import BASIS, Money, zero
 from marketplace.identity.models import User
 from marketplace.referrals import lifecycle
+from marketplace.referrals.at_issue import left_to_take
 from marketplace.referrals.caps import used_up
 from marketplace.referrals.clawing_back import take_back_by_ruling
 from marketplace.referrals.consent import withdraw_consent
@@ -135,8 +136,9 @@ def _give_part(dispute: Dispute, lead: Lead, made: list[Conversion], finding: Fi
 
 
 def _take_back(dispute: Dispute, lead: Lead, finding: Finding, by: str) -> None:
+    """No more than was found: what was taken back meanwhile because the lead is false counts."""
     reward = db.session.get_one(Reward, dispute.about_id)
-    amount = min(dispute.at_issue, reward.net).part(finding.share_bps, BASIS)
+    amount = left_to_take(dispute, reward, share_bps=finding.share_bps)
     if amount.minor and reward.state is not RewardState.VOIDED:
         take_back_by_ruling(reward, amount, dispute_id=dispute.id, by=by)
 

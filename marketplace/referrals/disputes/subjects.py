@@ -32,7 +32,7 @@ from marketplace.referrals.models import (
     Stage,
     Thing,
 )
-from marketplace.referrals.ownership import counted_for
+from marketplace.referrals.ownership import counted_for, find_owner
 from marketplace.referrals.queries import find_conversion, is_found_false, rewards_of_lead
 from marketplace.referrals.said_bought import denied_at
 from marketplace.referrals.sale_value import recorded_value
@@ -135,7 +135,7 @@ def _missing_sale(lead: Lead, claim: Claim, *events: datetime) -> Subject:
         raise NotDisputable("The sale is recorded.", next_step="If its amount is wrong, dispute the amount.")
     if counted_for(lead) is not None:
         raise NotDisputable("What this buyer buys there is counted for another lead.",
-                            next_step=WHOSE if lead.duplicate_of_id else "Write to us if it was you who told them.")
+                            next_step=WHOSE if find_owner(lead) else "Write to us if it was you who told them.")
     if lead.consent is Consent.WITHDRAWN and _day(claim) > _last(lead.id, "consent.withdrawn").date():
         raise NotDisputable("By then the buyer had taken their yes back: a sale after that is not this lead’s.",
                             next_step="If they bought before that day, say when.")
@@ -174,9 +174,8 @@ def _rejected_unfairly(lead: Lead, claim: Claim) -> Subject:
 
 
 def _duplicate_ownership(lead: Lead, claim: Claim) -> Subject:
-    owner = db.session.get(Lead, lead.duplicate_of_id) if lead.duplicate_of_id else None
-    if owner is None or owner.referrer_id == lead.referrer_id or lead.moderation not in {
-            Moderation.DUPLICATE, Moderation.EXPIRED}:
+    owner = find_owner(lead)
+    if owner is None or owner.referrer_id == lead.referrer_id:
         raise NotDisputable("Nobody else is counted as the one who pointed at this buyer.",
                             next_step="Look at the lead’s page for how it stands.")
     rewards = [one for one in rewards_of_lead(owner) if one.whom is For.REFERRER]
@@ -193,7 +192,9 @@ def _duplicate_ownership(lead: Lead, claim: Claim) -> Subject:
         raise NotDisputable(why, next_step="Write to us if that is not so.")
     if rewards and not any(one.state in NOT_SENT for one in own):
         raise NotDisputable("What it earned was sent already.", next_step="Write to us.")
-    since = _last(lead.id, "lead.duplicate", "lead.expired")
+    sale = find_conversion(owner) if lead.moderation is Moderation.ACCEPTED else None
+    since = max(sale.created_at, lead.accepted_at or sale.created_at) if sale else (
+        _last(lead.id, "lead.duplicate", "lead.expired"))
     issue = sum((one.net for one in own if one.state in NOT_SENT), zero(lead.terms.currency))
     return Subject(owner.id, since, issue, zero(issue.currency), since.date(), respondent_id=owner.referrer_id)
 
@@ -245,8 +246,7 @@ _OFFERED: dict[DisputeKind, Callable[[Lead], bool]] = {
     K.UNTRACKED: lambda lead: kind_of_missing(lead) is K.UNTRACKED and _may_be_sold(lead),
     K.WRONG_AMOUNT: lambda lead: find_conversion(lead) is not None,
     K.REJECTED_UNFAIRLY: lambda lead: _is_refused(lead),
-    K.DUPLICATE_OWNERSHIP: lambda lead: (lead.duplicate_of_id is not None
-                                         and lead.moderation in {Moderation.DUPLICATE, Moderation.EXPIRED}),
+    K.DUPLICATE_OWNERSHIP: lambda lead: find_owner(lead) is not None,
     K.NON_PAYMENT: lambda lead: bool(claimable_things(lead, K.NON_PAYMENT)),
     K.FAVOUR_NOT_KEPT: lambda lead: bool(claimable_things(lead, K.FAVOUR_NOT_KEPT)),
 }

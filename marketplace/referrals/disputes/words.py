@@ -7,6 +7,7 @@ from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.money import BASIS, Money, show_money, zero
 from marketplace.foundation.show import day_in_words
+from marketplace.referrals.at_issue import taken_meanwhile
 from marketplace.referrals.disputes.kinds import FREED, KINDS, buyer_says_otherwise
 from marketplace.referrals.disputes.permissions import claimant_reads, respondent_reads
 from marketplace.referrals.models import (
@@ -150,11 +151,17 @@ def what_follows(dispute: Dispute) -> str:
         DisputeKind.REJECTED_UNFAIRLY: "The lead counts as qualified, and what that earns is held.",
         DisputeKind.DUPLICATE_OWNERSHIP: "What the lead earns for who was counted is shared accordingly; what others "
                                          f"had agreed on with them stays theirs.{_of_things(dispute)}",
-        DisputeKind.BAD_LEAD: f"{part} of the reward is taken back.",
+        DisputeKind.BAD_LEAD: f"{part} of the reward is taken back{_with_earlier(dispute)}.",
         DisputeKind.NON_PAYMENT: "It is owed, and the business says how to have it.",
         DisputeKind.FAVOUR_NOT_KEPT: "The favour is owed again.",
         DisputeKind.DATA_MISUSE: "The business can no longer see the contact data.",
     }[dispute.kind]
+
+
+def _with_earlier(dispute: Dispute) -> str:
+    reward = db.session.get(Reward, dispute.about_id) if dispute.kind is DisputeKind.BAD_LEAD else None
+    is_less = reward is not None and any(one.minor for one in taken_meanwhile(dispute, reward))
+    return ", with what was taken back of it since the claim" if is_less else ""
 
 
 def _of_things(dispute: Dispute) -> str:
@@ -175,7 +182,8 @@ def frozen_in_words(dispute: Dispute) -> str:
     if dispute.state is D.OPEN:
         return "Nothing, before an admin has looked."
     if dispute.kind in OF_REWARDS:
-        return (f"{show_money(dispute.at_issue)} of the reward, as far as it is not sent. The rest goes its way."
+        return (f"{show_money(dispute.at_issue)} of the reward, as far as it is neither sent nor taken back. The rest "
+                "goes its way."
                 if dispute.at_issue_minor else "Nothing: nothing is earned yet.")
     if dispute.reserved_minor:
         return f"{show_money(dispute.reserved)} of the bounty’s funds are set aside for it, our fee included."

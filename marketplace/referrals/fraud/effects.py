@@ -97,14 +97,14 @@ def undo_lead(case: FraudCase, *, by: str) -> None:
     """Proven: the lead ends, and what it earned and was not sent yet goes back to the bounty. Other leads keep theirs.
     One letter tells each side all of it; the buyer reads that it ended, and no why.
 
-    What is in a transfer or was sent is for an admin's order of a reversal.
+    What was sent is for an admin's order of a reversal; what is in a transfer goes only if Stripe has it already.
     """
     lead = case.lead
     lead.is_held = False
     _take_what_it_earned(case, by=by)
     if lead.stage is Stage.WON:
         free_reserved(lead, why=NOT_GENUINE)
-    stops.lift_stops(case.id, by=audit.SYSTEM)
+    _lift_stops(case)
     if lead.moderation is Moderation.ACCEPTED and lead.stage is not Stage.WON:
         end_lead(lead, why=NOT_GENUINE, by=by, letter="")
     elif lead.moderation is Moderation.NEEDS_INFO:
@@ -122,13 +122,23 @@ def undo_lead(case: FraudCase, *, by: str) -> None:
 
 
 def take_what_came_back(lead_id: str) -> None:
-    """Job, when a transfer of what was found false did not go through: it is owed to nobody any more."""
+    """Job, when a transfer of what was found false was sent after all, or did not go through: then it is owed to nobody
+    any more."""
     case = db.session.scalar(select(FraudCase).where(
         FraudCase.lead_id == lead_id, FraudCase.state == CaseState.PROVEN).order_by(FraudCase.id.desc()).limit(1))
     if case is not None:
         lock_funds_of(case.lead)
         _take_rewards(case, by=str(case.decided_by))
+        _lift_stops(case)
         note_funds_came_free(db.session.get_one(Bounty, case.lead.bounty_id))
+
+
+def _lift_stops(case: FraudCase) -> None:
+    """Once nothing of it is in a transfer: what comes back of that must not go again before it is taken."""
+    pieces = [one for reward in _rewards_of(case.lead) if reward.state in RELEASED
+              for one in payables.lock_pieces(reward.id)]
+    if all(one.state is not PayableState.IN_TRANSFER for one in pieces):
+        stops.lift_stops(case.id, by=audit.SYSTEM)
 
 
 def _take_rewards(case: FraudCase, *, by: str) -> Sequence[Reward]:
