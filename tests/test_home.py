@@ -239,7 +239,7 @@ def test_the_queue_stands_oldest_first_with_its_clock(as_user, later):
     said = words_of(as_user(make_user("Mona", is_admin=True)).page("/dashboard/admin"))
     assert said.index("said the first") < said.index("said the second")
     assert "Leads waiting 2 for a decision" in said
-    assert "Overdue 1 decide these first" in said
+    assert "Leads overdue 1 decide these first" in said
     assert deadlines.decision_due(first.submitted_at) < clock.now()
 
 
