@@ -4,6 +4,7 @@ from collections.abc import Callable
 from sqlalchemy import func, select
 
 from marketplace.bounties.rule_words import percent_text
+from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import compose, public_url
 from marketplace.foundation.mail import Mail
@@ -107,9 +108,15 @@ def reward_paid(reward_id: str) -> list[Mail]:
     waits = Money(int(db.session.scalar(select(func.sum(Payable.amount_minor)).filter_by(
         rest_of=reward.id, state=PayableState.OWED)) or 0), reward.currency)
     rest = [f"{show_money(waits)} of it waits for a dispute, or for the next transfer."] if waits.minor else []
+    paid_at = db.session.scalars(select(AuditEvent.created_at).filter_by(
+        subject_id=reward.id, action="reward.paid")).one()
+    paid = reward.net - waits
+    of = f" of {show_money(reward.amount)}" if paid != reward.amount else ""
     return to_whose_it_is(
-        reward, lead, "Your reward was paid", f"{show_money(reward.net - waits)} is in your Stripe account. "
-        "Stripe pays it out to your bank from there; your pages at Stripe say on which day.", *rest)
+        reward, lead, "Your reward was paid",
+        f"{show_money(paid)}{of} was paid on {day_in_words(paid_at)}, {part_in_words(reward)}, from "
+        f"{lead.business.name}. It is in your Stripe account; Stripe pays it out to your bank from there, and your "
+        "pages at Stripe say on which day.", *rest)
 
 
 def _why_waits(reward: Reward) -> str | None:
@@ -154,8 +161,10 @@ def reward_clawed_back(clawback_id: str) -> list[Mail]:
         return []
     less = ", less what an admin had taken back of it before" if taken != clawback.amount else ""
     return to_whose_it_is(
-        reward, lead, "Part of a sale was refunded", f"{show_money(taken)} of your reward is taken back: the part that "
-        f"the refunded part of the sale had earned{less}. {show_money(back.left)} stays yours.")
+        reward, lead, "Part of a sale was refunded",
+        f"On {day_in_words(clawback.created_at)} part of the sale was refunded. {show_money(taken)} of your reward of "
+        f"{show_money(reward.amount)} {part_in_words(reward)} is taken back: what that part had earned{less}. "
+        f"{show_money(back.left)} stays yours.")
 
 
 def buyer_share_earned(reward_id: str) -> list[Mail]:

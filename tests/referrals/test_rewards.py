@@ -689,8 +689,9 @@ class TestTransfer:
         (sums,) = earnings_of(ana)
         assert (sums.paid, sums.taken_back) == (usd(left), usd(100_000 - left))
         if is_order_first:
-            mail = body_of(mailbox.last_to(ana.email))
-            assert "$100 of your reward is taken back" in mail and "$0 stays yours" in mail
+            mail = " ".join(body_of(mailbox.last_to(ana.email)).split())
+            assert f"On {day_in_words(clock.now())} part of the sale was refunded. $100 of your reward of $1,000 for the sale" in mail
+            assert "$0 stays yours" in mail
         clawback = the(Clawback)
         assert read_told(CLAWBACK, [clawback.id])[clawback.id].data["taken_back"]["minor"] == moved
         sold = Report(
@@ -777,8 +778,14 @@ class TestTransfer:
         assert "refunded" not in words_of(as_user(ana).page("/payouts"))
         do(ask_write_off, the(TransferReversal), reason="They cannot pay.", by=mona)
         work()
-        told = {what(mail): body_of(mail) for mail in mailbox.to(ana.email)}
-        for subject in ("You owe something back", "Part of your reward paid what you owed", "You owe nothing more"):
+        told, name = {what(mail): " ".join(body_of(mail).split()) for mail in mailbox.to(ana.email)}, name_of(paid, Audience.REFERRER)
+        day = day_in_words(clock.now())
+        assert f"$1,000 was paid on {day}, for the sale, from Westside Auto." in told["Your reward was paid"]
+        for subject, says_how_much in (
+                ("You owe something back", "$200 of your reward of $1,000 for the sale is taken back"),
+                ("Part of your reward paid what you owed", f"out of your account there: your reward of $1,000 for the sale ({name})."),
+                ("You owe nothing more", "we gave up $50 of your reward of $1,000 for the sale")):
+            assert says_how_much in told[subject] and str(name) in told[subject] and f"On {day}" in told[subject], subject
             assert "refunded" not in told[subject]
         (back,) = money_back_of([the(Reward)]).values()
         assert (back.left, back.to_bounty, back.taken) == (usd(85_000), usd(20_000 + 1_000), usd(15_000))

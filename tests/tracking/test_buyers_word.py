@@ -369,7 +369,9 @@ def test_silence_tells_all_three(lead, owner, ana, said, anonymous, clock, work,
     clock.move(days=8)
     work()
     assert live_rewards() == [(ana.id, 100_000)]
-    assert "A sale counts, as the buyer says" in str(mailbox.last_to(owner.email)["Subject"])
+    counted = mailbox.last_to(owner.email)
+    assert "A sale counts, as the buyer says" in str(counted["Subject"])
+    assert "It earns $1,000; with our fee of $50 that is $1,050 of the bounty’s funds." in " ".join(body_of(counted).split())
     assert "You earned a reward" in str(mailbox.last_to(ana.email)["Subject"])
     assert "counts" in str(mailbox.last_to(DAVID)["Subject"])
     assert "The sale is recorded" in read(anonymous, pages_of(lead)[0])
