@@ -579,7 +579,10 @@ class TestWordsForEveryReader:
             assert offered not in business
         wes = db.session.get_one(User, wes.id)
         assert [one.evidence for one in see_leads([lead], by=wes)] == [None]
-        hers = page_for(as_user(ana), lead)
+        page = as_user(ana).page(f"/leads/{lead.id}")
+        hers = words_of(page)
+        assert "that stands: the time to appeal is over, so no more can be done about it." in hers
+        assert not page.xpath("//*[contains(@class, 'next done')]")  # Green is for good news.
         assert "What it had earned and was not sent yet is back in the bounty; what your other leads earned stays yours." in hers
         assert "Open a dispute" not in hers and "Say it openly" not in hers
         assert kinds_for(lead) == []

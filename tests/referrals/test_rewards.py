@@ -738,8 +738,8 @@ class TestTransfer:
             (plate,) = of_ana.page("/dashboard/referrer").xpath("//*[contains(@class, 'plate')]")
             assert money in words_of(plate.getparent()) and badge in words_of(plate.getparent())
             cells = of_wes.page(f"/businesses/{paid.business_id}/conversions").xpath("//tbody/tr/td | //tbody/tr/th")
-            state = "Reversed" if refunded == 100 else "Taken back" if not left else "Partly reversed" if refunded else "Approved"
-            assert [words_of(cell) for cell in cells][4:6] == [state, f"${left:,}.00"]
+            state = "Given back" if refunded == 100 else "Taken back" if not left else "Partly given back" if refunded else "Counted"
+            assert [words_of(cell) for cell in cells][4:6] == [state, f"${left:,}"]
             story = words_of(of_wes.page(f"/leads/{paid.id}"))
             ordered = [amount for who, amount, _ in done if who == "admin"]
             for amount in ordered:  # One line each, each with its reason.
