@@ -181,8 +181,7 @@ def transfer(transfer_id: str) -> Any:
     if form.is_ready:
         with form.keeping():
             with transaction():
-                order = orders.ask_reversal(db.session.get_one(Transfer, transfer_id), form.fields["amount"],
-                                            reason=form.fields["reason"], by=user)
+                order = orders.ask_reversal(db.session.get_one(Transfer, transfer_id), by=user, **form.fields)
                 _say(order)
             return redirect(url_for(".transfer", transfer_id=transfer_id))
     found = db.session.get_one(Transfer, transfer_id)
@@ -195,7 +194,8 @@ def transfer(transfer_id: str) -> Any:
         "admin/transfer.html", transfer=found, form=form, names=_names([found]),
         reversals=[(one, asked.get(one.reference.partition(":")[0])) for one in reversals],
         waiting=[order for order, _ in asked.values() if order.state is OrderState.ASKED],
-        can_be_taken=orders.can_be_taken(found), limit=approval_limit(found.currency)), form.status
+        can_be_taken=orders.can_be_taken(found), causes=list(orders.CAUSES.items()),
+        limit=approval_limit(found.currency)), form.status
 
 
 @bp.get("/receivables")

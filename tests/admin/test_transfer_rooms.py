@@ -184,8 +184,8 @@ def test_a_transfer_is_taken_back_by_two_admins(funded, westside, ana, mona, mil
     work()
     transfer = db.session.scalars(select(Transfer)).one()
     page, funds = f"/admin/transfers/{transfer.id}", holds(AccountKind.FUNDS, BOUNTY)
-    assert mona.submit(page, {"amount": "601", "reason": "The wrong Ana"}, follow=False).status_code == 422
-    mona.submit(page, {"amount": "600", "reason": "The wrong Ana"})
+    assert mona.submit(page, {"amount": "601", "cause": "wrong_payee", "reason": "The wrong Ana"}, follow=False).status_code == 422
+    mona.submit(page, {"amount": "600", "cause": "wrong_payee", "reason": "The wrong Ana"})
     work()
     assert holds(AccountKind.FUNDS, BOUNTY) == funds
     assert "Agree" not in words_of(mona.page("/admin/receivables"))
