@@ -56,7 +56,9 @@ from marketplace.referrals.figures import (
     rewards_by_lead,
 )
 from marketplace.referrals.for_funds import count_overdue, count_waiting, dues_among, waiting_in_words
+from marketplace.referrals.fraud import rules as fraud_rules
 from marketplace.referrals.in_kind import things_owed_by, things_owed_to
+from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import Lead, Moderation, ReasonCode
 from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.naming import name_of, number_of
@@ -109,7 +111,8 @@ def fairness() -> Any:
     return render_template(
         "home/fairness.html", fee=percent_text(PLATFORM_FEE_BPS), fee_example=EXAMPLE_REWARD.share(PLATFORM_FEE_BPS),
         deadlines=deadlines, dispute_days=OPEN_WITHIN.days, dispute_answer=ANSWERED_WITHIN,
-        word_answer=WORD_ANSWERED_WITHIN, longest_consent=LONGEST_CONSENT, reasons=list(ReasonCode),
+        word_answer=WORD_ANSWERED_WITHIN, longest_consent=LONGEST_CONSENT, fraud=fraud_rules,
+        reasons=[words for code, words in REASONS.items() if code is not ReasonCode.OTHER],
         hold_days=HOLD_DAYS, protection_days=PROTECTION_DAYS, consent_days=CONSENT_DAYS, evidence_days=EVIDENCE_DAYS,
         example={"reward": EXAMPLE_REWARD, "sale": EXAMPLE_SALE, "refund": EXAMPLE_REFUND, "back": back,
                  "left": EXAMPLE_REWARD - back})

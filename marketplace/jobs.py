@@ -36,6 +36,7 @@ from marketplace.referrals import (
     rewards,
 )
 from marketplace.referrals.buyer_letters import LETTERS as BUYER_LETTERS
+from marketplace.referrals.debt_letters import LETTERS as DEBT_LETTERS
 from marketplace.referrals.desk import ruling, telling
 from marketplace.referrals.desk.letters import LETTERS as DESK_LETTERS
 from marketplace.referrals.disputes import clocks as dispute_clocks
@@ -59,8 +60,8 @@ from marketplace.tracking.uploads.letters import LETTERS as UPLOAD_LETTERS
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     **IDENTITY_LETTERS, **BOUNTIES_LETTERS, **REFERRALS_LETTERS, **BUYER_LETTERS, **REWARD_LETTERS, **PAYEE_LETTERS,
     **TRANSFER_LETTERS, **CLAIM_LETTERS, **DISPUTES_LETTERS, **BOOKS_LETTERS, **FRAUD_LETTERS, **PRIVACY_LETTERS,
-    **DESK_LETTERS, **FUNDS_LETTERS, **ORDER_LETTERS, **WEBHOOK_LETTERS, **REPORT_LETTERS, **PARTNER_LETTERS,
-    **UPLOAD_LETTERS,
+    **DESK_LETTERS, **FUNDS_LETTERS, **ORDER_LETTERS, **DEBT_LETTERS, **WEBHOOK_LETTERS, **REPORT_LETTERS,
+    **PARTNER_LETTERS, **UPLOAD_LETTERS,
 }
 
 

@@ -13,6 +13,8 @@ from marketplace.identity.models import MemberRole
 from marketplace.payments.models import ConnectedAccount, PayeeState
 from marketplace.referrals import deadlines
 from marketplace.referrals.clawbacks import refund_sale
+from marketplace.referrals.fraud.rules import APPEAL_WITHIN
+from marketplace.referrals.letters import REASONS
 from marketplace.referrals.models import Lead, ReasonCode
 from tests.browsing import words_of
 from tests.factories import (
@@ -71,8 +73,10 @@ def test_the_rules_are_the_constants_that_the_site_works_with(anonymous):
     assert f"Our fee is {PLATFORM_FEE_BPS // 100}% of the reward ($50 on a reward of $1,000)" in said
     assert "Taken back, rounded down $33.33" in said
     assert "Stays with the referrer $966.67" in said
-    for reason in ReasonCode:
-        assert reason.value.replace("_", " ").capitalize() in said
+    for reason, words in REASONS.items():
+        assert (words in said) is (reason is not ReasonCode.OTHER), "none is named by its code"
+    assert "A post is public if anybody can open it without signing in" in said
+    assert f"may appeal within {APPEAL_WITHIN.days} days" in said and "goes back to the bounty with our fee" in said
 
 
 def test_how_it_works_is_there_for_a_visitor(anonymous):
@@ -239,7 +243,7 @@ def test_the_queue_stands_oldest_first_with_its_clock(as_user, later):
     said = words_of(as_user(make_user("Mona", is_admin=True)).page("/dashboard/admin"))
     assert said.index("said the first") < said.index("said the second")
     assert "Leads waiting 2 for a decision" in said
-    assert "Overdue 1 decide these first" in said
+    assert "Leads overdue 1 decide these first" in said
     assert deadlines.decision_due(first.submitted_at) < clock.now()
 
 

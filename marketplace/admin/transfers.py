@@ -3,6 +3,7 @@ from collections.abc import Collection
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
+from marshmallow import Schema
 from sqlalchemy import func, select
 
 from marketplace.foundation.db import db, transaction
@@ -53,7 +54,10 @@ def _operator() -> User:
 @bp.get("/transfers")
 @signed_in
 def overview() -> Any:
-    user = _operator()
+    return _show_overview(_operator())
+
+
+def _show_overview(user: User) -> str:
     show = request.args.get("show", "all") if request.args.get("show") in SHOWS else "all"
     found = page(transfers_visible_to(user).where(Transfer.state.in_(SHOWS[show])), Transfer.id,
                  cursor=request.args.get("cursor"))
@@ -102,10 +106,14 @@ def _names_of(people: Collection[str], shops: Collection[str]) -> dict[str, str]
 @signed_in
 @limiter.limit(WRITING, key_func=caller)
 def prepare_batch() -> Any:
-    user = _operator()
-    with transaction():
-        batch_id = batches.plan_batch(by=user).id
-    return redirect(url_for(".batch", batch_id=batch_id))
+    """What has changed since the page was opened is said on it, above what waits by now."""
+    user, form = _operator(), Form(Schema())
+    if form.is_ready:
+        with form.keeping():
+            with transaction():
+                batch_id = batches.plan_batch(by=user).id
+            return redirect(url_for(".batch", batch_id=batch_id))
+    return _show_overview(user), form.status
 
 
 @bp.get("/transfers/batches/<batch_id>")
@@ -173,8 +181,7 @@ def transfer(transfer_id: str) -> Any:
     if form.is_ready:
         with form.keeping():
             with transaction():
-                order = orders.ask_reversal(db.session.get_one(Transfer, transfer_id), form.fields["amount"],
-                                            reason=form.fields["reason"], by=user)
+                order = orders.ask_reversal(db.session.get_one(Transfer, transfer_id), by=user, **form.fields)
                 _say(order)
             return redirect(url_for(".transfer", transfer_id=transfer_id))
     found = db.session.get_one(Transfer, transfer_id)
@@ -187,7 +194,8 @@ def transfer(transfer_id: str) -> Any:
         "admin/transfer.html", transfer=found, form=form, names=_names([found]),
         reversals=[(one, asked.get(one.reference.partition(":")[0])) for one in reversals],
         waiting=[order for order, _ in asked.values() if order.state is OrderState.ASKED],
-        can_be_taken=orders.can_be_taken(found), limit=approval_limit(found.currency)), form.status
+        can_be_taken=orders.can_be_taken(found), causes=list(orders.CAUSES.items()),
+        limit=approval_limit(found.currency)), form.status
 
 
 @bp.get("/receivables")

@@ -13,6 +13,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.letters import compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money
+from marketplace.foundation.show import day_in_words
 from marketplace.payments.models import AutoTopUp, Funding, FundingState, Refund, RefundState, TopUpState
 from marketplace.payments.money_in.ageing import limits
 from marketplace.payments.queries import money_people
@@ -43,7 +44,7 @@ def funding_receipt(funding_id: str) -> list[Mail]:
         f"Amount: {show_money(funding.amount)}",
         f"For: free funds of the bounty {_title(funding.purpose_id)}",
         f"Paid with: {funding.paid_with}" if funding.paid_with else "",
-        f"Date: {funding.paid_at:%d %B %Y} (UTC)",
+        f"Date: {day_in_words(funding.paid_at)}",
         f"Stripe’s reference: {funding.payment_intent_id}",
         "What is not used goes back to where it was paid from: when you ask for it, and when the bounty closes.")
 
@@ -123,7 +124,7 @@ def refund_receipt(refund_id: str) -> list[Mail]:
         f"Amount: {show_money(refund.amount)}",
         f"Of: your payment of {show_money(funding.amount)} for the bounty {_title(funding.purpose_id)}",
         f"To: {funding.paid_with}" if funding.paid_with else "To: where it was paid from",
-        f"Date: {clock.now():%d %B %Y} (UTC)",
+        f"Date: {day_in_words(clock.now())}",
         f"Stripe’s reference: {refund.stripe_refund_id}",
         "Your bank shows it within five to ten working days.")
 

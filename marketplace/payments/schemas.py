@@ -5,6 +5,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 
 from marketplace.foundation.fields import clean_text
 from marketplace.foundation.money import BadAmount, parse_amount, refuse_odd, show_money
+from marketplace.payments.models import OrderCause
 from marketplace.payments.money_in.funding import minimum_funding
 from marketplace.payments.money_out.countries import COUNTRIES
 
@@ -89,6 +90,7 @@ class ReversalInput(WriteOffInput):
 
     amount = fields.String(required=True, validate=validate.Length(max=40),
                            error_messages={"required": "Say how much."})
+    cause = fields.Enum(OrderCause, by_value=True, required=True)
 
     def __init__(self, in_currency: str) -> None:
         super().__init__()

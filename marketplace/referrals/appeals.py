@@ -1,5 +1,5 @@
 """Every refusal can be looked at again: once, in the referrer's own words, by another admin than the first."""
-from marketplace.foundation import clock, outbox
+from marketplace.foundation import audit, clock, outbox
 from marketplace.foundation.errors import Conflict, require
 from marketplace.identity.models import User
 from marketplace.referrals import lifecycle
@@ -9,6 +9,7 @@ from marketplace.referrals.models import EvidenceState, Lead, Moderation
 from marketplace.referrals.permissions import is_referrer
 from marketplace.referrals.pointing import start_clocks
 from marketplace.referrals.queries import is_found_false
+from marketplace.referrals.sharing import UNDECIDED
 
 
 class AppealUsed(Conflict):
@@ -24,6 +25,18 @@ def may_be_appealed(lead: Lead) -> bool:
     refused = lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE}
     is_open = refused and lead.appeal is None and lead.tell_at is None and bool(lead.evidence.quote)
     return is_open and not is_found_false(lead.id)
+
+
+def came_of_appeal(lead: Lead) -> str:
+    """To the referrer who appealed: whether they were heard."""
+    if lead.accepted_at is not None:
+        return "It was heard: the refusal is overturned."
+    if lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE}:
+        return ("Nobody decided about it in time: why stands above." if lead.decided_by == audit.SYSTEM
+                else "It was heard: the second decision stands.")
+    if lead.moderation in UNDECIDED:
+        return "Another admin decides, with your words beside the post."
+    return "The lead ended before anybody decided about it."
 
 
 def appeal_decision(lead: Lead, *, by: User, why: str) -> None:

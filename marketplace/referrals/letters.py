@@ -18,6 +18,7 @@ from marketplace.referrals.asking import PASSED_ON, buyer_link
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.contact import is_open_to_business
 from marketplace.referrals.disclosure import disclosure_of
+from marketplace.referrals.disputes.subjects import OPEN_WITHIN, kinds_for
 from marketplace.referrals.fraud.words import cases_of, said_of_reward
 from marketplace.referrals.kept_words import words_beside
 from marketplace.referrals.lawful import lowering_of, promised_in_words
@@ -25,6 +26,7 @@ from marketplace.referrals.legal_clocks import NOT_TOLD, last_day_untold
 from marketplace.referrals.models import (
     Buyer,
     Consent,
+    DisputeKind,
     Lead,
     Moderation,
     ReasonCode,
@@ -33,6 +35,7 @@ from marketplace.referrals.models import (
 from marketplace.referrals.naming import name_of
 from marketplace.referrals.queries import consents_of, find_live_grant
 from marketplace.referrals.reach import Reach, reach_of
+from marketplace.referrals.stages import ENDED
 
 REASONS = {
     ReasonCode.NOT_A_BUYER: "The post does not show somebody who is looking to buy.",
@@ -143,6 +146,25 @@ def lead_expired(lead_id: str) -> list[Mail]:
         words = words_beside(f"stage.{lead.stage}", [lead_id]).get(lead_id)
         said.append(f"{lead.business.name} had closed it before{f', and wrote: {words}' if words else '.'}")
     return to_referrer(lead, "Your lead has ended", *said, "Thank you for pointing; there are other buyers to help.")
+
+
+def lead_closed(lead_id: str) -> list[Mail]:
+    """The referrer, once the business says that nothing came of it: why, and what they can do if it is not so."""
+    lead = _lead(lead_id)
+    if lead.stage not in ENDED:
+        return []
+    closed = db.session.scalars(audit.events_about(lead_id).where(AuditEvent.action == f"stage.{lead.stage}")).all()[-1]
+    words = words_beside(closed.action, [lead_id]).get(lead_id)
+    how, kinds = "not a fit" if lead.stage is Stage.UNQUALIFIED else "lost", kinds_for(lead)
+    until = f"you can dispute it until {day_in_words(closed.created_at + OPEN_WITHIN)}, on the lead’s page."
+    back = ([f"If the buyer comes back to them by {day_in_words(lead.protected_until)}, it can still go on."]
+            if lead.stage is Stage.LOST and lead.protected_until else [])
+    told = {DisputeKind.GHOST_CLOSE: f"If you know that they bought, {until} {lead.business.name} then has to answer, "
+                                     "and the buyer can be asked as a witness.",
+            DisputeKind.REJECTED_UNFAIRLY: f"If it was a fit, {until} These terms pay for that."}
+    return to_referrer(
+        lead, "Your lead was closed", f"On {day_in_words(closed.created_at)} {lead.business.name} marked it as {how}"
+        f"{f', and wrote: {words}' if words else '.'}", *back, *(told[kind] for kind in kinds if kind in told))
 
 
 def last_day_to_answer(lead: Lead) -> str:
@@ -258,8 +280,8 @@ def referrer_lowered(lead_id: str) -> list[Mail]:
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
-        lead_duplicate, lead_seconded, lead_needs_info, lead_rejected, lead_expired, lead_accepted, business_introduced,
-        business_consent_withdrawn, referrer_consent_withdrawn, referrer_buyer_said_yes, referrer_lowered,
-        referrer_buyer_said_later, referrer_wrong_person,
+        lead_duplicate, lead_seconded, lead_needs_info, lead_rejected, lead_expired, lead_closed, lead_accepted,
+        business_introduced, business_consent_withdrawn, referrer_consent_withdrawn, referrer_buyer_said_yes,
+        referrer_lowered, referrer_buyer_said_later, referrer_wrong_person,
     )
 }

@@ -13,6 +13,7 @@ from marketplace.foundation.db import db
 from marketplace.foundation.money import Money, zero
 from marketplace.payments.models import LedgerEntry, MoneyOrder, Payable, Posting
 from marketplace.payments.money_out.came_back import Back, How, came_back, orders_behind
+from marketplace.payments.money_out.orders import cause_in_words
 from marketplace.referrals.caps import CREDITED_ANEW
 from marketplace.referrals.holds import UNRELEASED
 from marketplace.referrals.models import Clawback, Dispute, DisputeKind, Reward, RewardState
@@ -22,10 +23,12 @@ ON_ITS_WAY = frozenset({How.ASKED, How.REFUSED})
 
 @dataclass(frozen=True)
 class OrderedBack:
-    """An admin's order as far as it is about this reward: ``why`` they ordered it, and our fee that went back."""
+    """An admin's order as far as it is about this reward: ``why`` they ordered it, as the payee and as the business
+    reads it, and our fee that went back."""
 
     id: str
     why: str
+    to_business: str
     at: datetime
     fee: Money
 
@@ -46,11 +49,12 @@ class Taking:
 
 
 class ByOrder(NamedTuple):
-    """What came of one order of an admin's, on which day they ordered it, and ``why``."""
+    """What came of one order of an admin's, on which day they ordered it, and ``why``, as the payee reads it."""
 
     at: datetime
     amount: Money
     why: str
+    to_business: str
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ class MoneyBack:
             if one.order:
                 before = found.get(one.order.order_id)
                 found[one.order.order_id] = ByOrder(
-                    one.order.at, one.amount + before.amount if before else one.amount, one.order.why)
+                    one.order.at, one.amount + before.amount if before else one.amount, one.order.why,
+                    one.order.to_business)
         return sorted(found.values(), key=lambda one: one.at)
 
     @property
@@ -184,7 +189,7 @@ def _of(
         if name in entries:
             fees[name] = entries[name].minor
         takings.append(Taking(back.amount, back.how, back.at, clawbacks.get(back.asked_for), None if order is None else
-                              OrderedBack(back.asked_for, order.reason, back.asked_at,
+                              OrderedBack(back.asked_for, order.reason, cause_in_words(order), back.asked_at,
                                           Money(fees.get(name, 0), reward.currency))))
     fee = Money(min(sum(fees.values()), reward.fee_minor), reward.currency)
     return MoneyBack(reward, tuple(sorted(takings, key=lambda one: one.at)), fee)

@@ -11,6 +11,7 @@ from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import Money, show_money
 from marketplace.foundation.show import day_in_words
 from marketplace.payments.models import LedgerEntry, MoneyOrder, Payable, Posting, TransferReversal
+from marketplace.payments.money_out.orders import cause_in_words
 from marketplace.payments.queries import money_people
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.models import Lead, Reward
@@ -32,7 +33,8 @@ def reward_taken_by_order(reward_id: str, order_id: str, taken_minor: str, fee_m
         f"{of} that you were paid {part_in_words(reward)}. It goes out of your Stripe account. The reason: "
         f"{order.reason}", "If you think that this is wrong, answer this mail.",
     ) + _to_money_people(
-        lead, "A reward that you paid for is taken back", f"{of} that was paid {part_in_words(reward)}.",
+        lead, "A reward that you paid for is taken back", f"{of} that was paid {part_in_words(reward)}. Why: "
+        f"{cause_in_words(order)}",
         _where_to(lead, Money(int(fee_minor), reward.currency)))
 
 

@@ -1,13 +1,14 @@
 """What people are told by mail of what a lead earned: money, a buyer's share, a split, what is not money."""
 from collections.abc import Callable
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from marketplace.bounties.rule_words import percent_text
+from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import compose, public_url
 from marketplace.foundation.mail import Mail
-from marketplace.foundation.money import Money, show_money
+from marketplace.foundation.money import Money, show_money, zero
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.payments.models import Payable, PayableState
@@ -17,7 +18,7 @@ from marketplace.referrals.audience import Audience
 from marketplace.referrals.buyer_letters import is_never_written_to, to_buyer
 from marketplace.referrals.fraud.cases import find_case
 from marketplace.referrals.going_out import goes_out_in_words
-from marketplace.referrals.holds import why_held
+from marketplace.referrals.holds import UNRELEASED, why_held
 from marketplace.referrals.letters import to_business, to_referrer
 from marketplace.referrals.models import (
     Buyer,
@@ -107,33 +108,49 @@ def reward_paid(reward_id: str) -> list[Mail]:
     waits = Money(int(db.session.scalar(select(func.sum(Payable.amount_minor)).filter_by(
         rest_of=reward.id, state=PayableState.OWED)) or 0), reward.currency)
     rest = [f"{show_money(waits)} of it waits for a dispute, or for the next transfer."] if waits.minor else []
+    paid_at = db.session.scalars(select(AuditEvent.created_at).filter_by(
+        subject_id=reward.id, action="reward.paid")).one()
+    paid = reward.net - waits
+    of = f" of {show_money(reward.amount)}" if paid != reward.amount else ""
     return to_whose_it_is(
-        reward, lead, "Your reward was paid", f"{show_money(reward.net - waits)} is in your Stripe account. "
-        "Stripe pays it out to your bank from there; your pages at Stripe say on which day.", *rest)
+        reward, lead, "Your reward was paid",
+        f"{show_money(paid)}{of} was paid on {day_in_words(paid_at)}, {part_in_words(reward)}, from "
+        f"{lead.business.name}. It is in your Stripe account; Stripe pays it out to your bank from there, and your "
+        "pages at Stripe say on which day.", *rest)
 
 
-def _why_waits(reward: Reward) -> str | None:
-    """While it is held, or once it is released and its transfer stopped."""
-    payable = db.session.get(Payable, reward.id)
-    return why_stopped(payable) if payable else why_held(reward)
+def _unsent(reward: Reward) -> list[tuple[Money, str | None]]:
+    """What of it is not sent yet, piece by piece, and why each waits."""
+    if reward.state in UNRELEASED:
+        return [(reward.net, why_held(reward))]
+    return [(one.amount, why_stopped(one)) for one in db.session.scalars(select(Payable).where(
+        or_(Payable.id == reward.id, Payable.rest_of == reward.id), Payable.state != PayableState.SENT,
+        Payable.amount_minor > 0).order_by(Payable.id))]
+
+
+def _part(amounts: list[Money], reward: Reward) -> str:
+    """``$1,000``, or ``$300 of $1,000``."""
+    part = sum(amounts, zero(reward.currency))
+    return show_money(part) if part == reward.net else f"{show_money(part)} of {show_money(reward.net)}"
 
 
 def reward_frozen(reward_id: str) -> list[Mail]:
     """Only while a payment of the business is in doubt; an admin's own hold is told on the page."""
     reward, lead = _reward(reward_id)
-    why = _why_waits(reward)
-    return [] if why is None else to_whose_it_is(
+    waits = [(amount, why) for amount, why in _unsent(reward) if why]
+    return [] if not waits else to_whose_it_is(
         reward, lead, "Your reward has to wait",
-        f"{show_money(reward.net)} from {lead.business.name} is on hold. {why}",
+        f"{_part([amount for amount, _ in waits], reward)} from {lead.business.name} is on hold. {waits[0][1]}",
         "You did nothing wrong, and you need do nothing: it goes on as soon as the payment is settled. What was paid "
         "to you already stays yours.")
 
 
 def reward_thawed(reward_id: str) -> list[Mail]:
     reward, lead = _reward(reward_id)
-    return [] if reward.state is RewardState.VOIDED or _why_waits(reward) else to_whose_it_is(
+    goes_on = [amount for amount, why in _unsent(reward) if not why]
+    return [] if reward.state is RewardState.VOIDED or not goes_on else to_whose_it_is(
         reward, lead, "Your reward goes on",
-        f"The payment behind it is settled: {show_money(reward.net)} are no longer on hold. "
+        f"The payment behind it is settled: {_part(goes_on, reward)} is no longer on hold. "
         f"{goes_out_in_words(reward, lead)}")
 
 
@@ -154,8 +171,10 @@ def reward_clawed_back(clawback_id: str) -> list[Mail]:
         return []
     less = ", less what an admin had taken back of it before" if taken != clawback.amount else ""
     return to_whose_it_is(
-        reward, lead, "Part of a sale was refunded", f"{show_money(taken)} of your reward is taken back: the part that "
-        f"the refunded part of the sale had earned{less}. {show_money(back.left)} stays yours.")
+        reward, lead, "Part of a sale was refunded",
+        f"On {day_in_words(clawback.created_at)} part of the sale was refunded. {show_money(taken)} of your reward of "
+        f"{show_money(reward.amount)} {part_in_words(reward)} is taken back: what that part had earned{less}. "
+        f"{show_money(back.left)} stays yours.")
 
 
 def buyer_share_earned(reward_id: str) -> list[Mail]:

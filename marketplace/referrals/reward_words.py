@@ -64,6 +64,18 @@ def buyer_share_in_words(terms: Terms, ruling: Ruling = FREE) -> str:
     return f"{said}. You may take the money{given}, or decline it."
 
 
+def cost_in_words(rewards: Sequence[Reward]) -> str:
+    """To the business that pays for them: ``It earns $1,000; with our fee of $50 that is $1,050 of the bounty’s
+    funds.`` Empty: it earns nothing."""
+    earned = [one for one in rewards if one.net.minor]
+    if not earned:
+        return ""
+    none = zero(earned[0].currency)
+    net, fee = sum((one.net for one in earned), none), sum((one.fee - one.fee_given_back for one in earned), none)
+    return (f"It earns {show_money(net)}; with our fee of {show_money(fee)} that is {show_money(net + fee)} of the "
+            "bounty’s funds.")
+
+
 def main_reward(rewards: Sequence[Reward]) -> Reward:
     """Of several the newest that tells how a lead stands: the referrer's own, else one that they share, else any."""
     pointed = db.session.get_one(Lead, rewards[0].lead_id).referrer_id

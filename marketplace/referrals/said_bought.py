@@ -32,7 +32,10 @@ class Standing(StrEnum):
 
 def to_business(said: str) -> str:
     """A sentence about its no, as the business itself reads it."""
-    return said.replace("The business says", "You say", 1).replace("The business had said", "You had said", 1)
+    for theirs, yours in (("The business says", "You say"), ("The business said", "You said"),
+                          ("The business had said", "You had said")):
+        said = said.replace(theirs, yours, 1)
+    return said
 
 
 @dataclass(frozen=True)

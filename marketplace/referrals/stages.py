@@ -63,6 +63,7 @@ def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", versio
     lifecycle.move_stage(lead, stage, by=by.id, words=keep_words(lead, reason))
     if stage in ENDED:
         free_reserved(lead, why=stage)
+        outbox.promise("send_letter", letter="lead_closed", lead_id=lead.id)
     elif was_lost:
         kept = funds.reserved_for(lead.id, lead.terms.currency)  # By a dispute, perhaps.
         most = min(still_possible(lead), worst_case(lead.terms))

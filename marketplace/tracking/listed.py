@@ -84,7 +84,8 @@ def _as_they_stand(lines: Sequence[Line]) -> list[Line]:
     """With what really moved when money was taken back, and what was proven false: no sum counts that as sold."""
     back = money_back_of(reward for one in lines for reward in one.rewards)
     false = found_false_among([one.lead_id for one in lines if one.lead_id])
-    return [replace(one, state=NOT_GENUINE if one.lead_id in false else told_as(one.state, one.rewards, back),
+    return [replace(one, state=NOT_GENUINE if one.lead_id in false else told_as(
+        one.state, one.rewards, back, one.report),
                     earned=_left(one.rewards, back)) for one in lines]
 
 

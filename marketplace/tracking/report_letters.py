@@ -14,6 +14,7 @@ from marketplace.referrals.models import Consent, Lead, WitnessSaid
 from marketplace.referrals.naming import name_of
 from marketplace.referrals.queries import find_conversion
 from marketplace.referrals.reward_letters import to_introduced_buyer
+from marketplace.referrals.reward_words import cost_in_words
 from marketplace.referrals.said_bought import word_of
 from marketplace.tracking.counting import FIRST_SALE_ONLY
 from marketplace.tracking.models import Reattribution, Report, ReportState
@@ -80,8 +81,8 @@ def word_unanswered(report_id: str) -> list[Mail]:
     """The business, once its silence counted."""
     report, lead = _word(report_id)
     said = {
-        ReportState.APPROVED: "The sale is recorded. If it is not so, an owner or a manager can dispute what it "
-                              "earned, on the lead’s page.",
+        ReportState.APPROVED: f"The sale is recorded. {cost_in_words(rewards_of(find_conversion(lead)))} If it is not "
+                              "so, an owner or a manager can dispute what it earned, on the lead’s page.",
         ReportState.MATCHED: "The bounty has no funds for it: it is recorded as soon as you have funded it.",
     }.get(report.state)
     return [] if said is None else to_business(

@@ -24,8 +24,13 @@ def state_of_counted(conversion: Conversion, rewards: Sequence[Reward]) -> str:
     return PENDING if any(one.state in HELD for one in rewards) else ReportState.APPROVED.value
 
 
-def told_as(state: str, rewards: Sequence[Reward], back: Mapping[str, MoneyBack]) -> str:
-    """``state`` as pages name it, which say so where all that it earned was paid and then taken back."""
+def told_as(
+    state: str, rewards: Sequence[Reward], back: Mapping[str, MoneyBack], report: Report | None = None,
+) -> str:
+    """``state`` as pages name it, which say so where it waits for something, and where all that it earned was paid and
+    then taken back."""
+    if state == ReportState.MATCHED and report is not None and report.reason:
+        return "waiting"
     live = [back[one.id] for one in rewards if one.state is not RewardState.VOIDED]
     is_counted = state in {ReportState.APPROVED, ConversionState.PARTIALLY_REVERSED}
     return "taken_back" if is_counted and live and all(one.is_paid_and_gone for one in live) else state

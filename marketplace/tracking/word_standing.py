@@ -8,6 +8,7 @@ from sqlalchemy.orm import aliased
 
 from marketplace.foundation.db import db
 from marketplace.foundation.money import Money
+from marketplace.foundation.show import day_in_words
 from marketplace.referrals.deadlines import add_business_days
 from marketplace.referrals.disputes.queries import OVER_A_SALE, disputes_over_sales
 from marketplace.referrals.disputes.witness_words import last_heard
@@ -24,7 +25,7 @@ from marketplace.referrals.models import (
     WitnessWord,
 )
 from marketplace.referrals.queries import FINDING, FINDING_ENDED_AT, find_conversion, has_finding
-from marketplace.referrals.said_bought import DENIED, BuyersWord, LeadIds, Standing
+from marketplace.referrals.said_bought import DENIED, BuyersWord, LeadIds, Standing, denied_among
 from marketplace.tracking.models import Report, ReportState
 
 ANSWERED_WITHIN = 5  # Business days.
@@ -149,9 +150,10 @@ def _after_no(word: BuyersWord, why: str, dispute: Dispute | None) -> BuyersWord
 
 
 def say_noes(lead_ids: Sequence[str]) -> dict[str, str]:
-    """By lead: that the business said no to it, and why as long as that is kept."""
-    whys = words_beside(DENIED, lead_ids)
-    return {one: f"{NOT_SO.removesuffix('.')}: {whys[one]}" if one in whys else NOT_SO for one in lead_ids}
+    """By lead: that the business said no to it, on which day, and why as long as that is kept."""
+    whys, days = words_beside(DENIED, lead_ids), denied_among(lead_ids)
+    return {one: f"The business said on {day_in_words(days[one])} that it is not so"
+                 f"{f': {whys[one]}' if one in whys else '.'}" for one in lead_ids}
 
 
 def words_waiting(business_id: str) -> list[BuyersWord]:

@@ -2,6 +2,7 @@
 from dataclasses import replace
 
 import pytest
+from lxml import html
 from sqlalchemy import select
 
 from marketplace.foundation import clock
@@ -128,6 +129,9 @@ def test_a_batch_of_which_nothing_could_be_sent_says_what_was_left_out_and_why(
     words = words_of(mona.page(f"/admin/transfers/batches/{batch.id}"))
     assert "Nothing left to send" in words and "Done" not in words
     assert "Nothing was left to send when it ran. Its page says why." in body_of(mailbox.all()[-1])
+    answer = press(mona, "/admin/transfers", "/admin/transfers/batches")  # Of a page that was opened before the stop.
+    assert answer.status_code == 409 and "Latest batches" in answer.text
+    assert "Nothing was changed. Nothing is owed that could be sent now. “Owed now” says what waits" in words_of(html.fromstring(answer.text))
     with transaction():
         stops.lift_stops("dispute_1", by="system")
     press(mona, "/admin/transfers", "/admin/transfers/batches")
@@ -180,8 +184,8 @@ def test_a_transfer_is_taken_back_by_two_admins(funded, westside, ana, mona, mil
     work()
     transfer = db.session.scalars(select(Transfer)).one()
     page, funds = f"/admin/transfers/{transfer.id}", holds(AccountKind.FUNDS, BOUNTY)
-    assert mona.submit(page, {"amount": "601", "reason": "The wrong Ana"}, follow=False).status_code == 422
-    mona.submit(page, {"amount": "600", "reason": "The wrong Ana"})
+    assert mona.submit(page, {"amount": "601", "cause": "wrong_payee", "reason": "The wrong Ana"}, follow=False).status_code == 422
+    mona.submit(page, {"amount": "600", "cause": "wrong_payee", "reason": "The wrong Ana"})
     work()
     assert holds(AccountKind.FUNDS, BOUNTY) == funds
     assert "Agree" not in words_of(mona.page("/admin/receivables"))

@@ -103,7 +103,7 @@ def test_a_payment_is_receipted_by_mail(pay, mailbox):
     bounty = make_bounty()
     funding = pay(bounty)
     receipt = letter(mailbox, "Receipt: your payment came in", owner_of(bounty.business))
-    for said in ("$1,050", bounty.title, "Visa ending in 4242", "02 November 2026", funding.payment_intent_id):
+    for said in ("$1,050", bounty.title, "Visa ending in 4242", "Date: 2 Nov 2026", funding.payment_intent_id):
         assert said in receipt
 
 

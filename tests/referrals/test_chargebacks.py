@@ -25,6 +25,7 @@ from marketplace.payments.models import (
     TransferStop,
 )
 from marketplace.payments.money_out import payables
+from marketplace.payments.money_out.stops import stop_transfers
 from marketplace.referrals.afterwards import record_renewal
 from marketplace.referrals.asking import end_lead
 from marketplace.referrals.case import what_we_know
@@ -188,10 +189,15 @@ class TestOpened:
         later(days=31)
         told()
         apart = do(payables.set_apart, anas.id, usd(300))
-        dispute(stripe_sandbox, funded)
+        opened = dispute(stripe_sandbox, funded)
         told()
         assert {one.subject_id for one in db.session.scalars(select(TransferStop))} == {anas.id, apart.id}
         assert subjects(mailbox, ana).count("Your reward has to wait") == 1
+        assert "$1,000 from Westside Auto is on hold." in letter(mailbox, ana, "Your reward has to wait")
+        do(stop_transfers, "payable", anas.id, reason="A claim.", source="dispute_1", by="system")
+        stripe_sandbox.control.settle_dispute(opened, status="won")
+        told()
+        assert "$300 of $1,000 is no longer on hold." in letter(mailbox, ana, "Your reward goes on"), "the rest waits for a claim"
 
     def test_of_what_was_released_only_as_much_stops_as_is_missing(self, stripe_sandbox, funded, told, later):
         (_, older), (_, newer) = sold(funded, make_user("Ana Flores")), sold(funded, make_user("Tom Berg"))

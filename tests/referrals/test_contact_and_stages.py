@@ -9,6 +9,7 @@ from marketplace.foundation import audit, clock
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import Forbidden, Invalid
 from marketplace.foundation.money import Money
+from marketplace.foundation.show import day_in_words
 from marketplace.foundation.states import IllegalMove
 from marketplace.foundation.web import StaleForm
 from marketplace.payments.ledger import NotEnoughMoney
@@ -17,6 +18,7 @@ from marketplace.referrals.audience import Audience
 from marketplace.referrals.consent import confirm_consent, give_consent, withdraw_consent
 from marketplace.referrals.contact import NoConsent, SeenLead, open_contact
 from marketplace.referrals.conversion import AlreadyCounted
+from marketplace.referrals.disputes.subjects import OPEN_WITHIN
 from marketplace.referrals.models import Channel, Conversion, Moderation, Reward, Stage
 from marketplace.referrals.next_step import next_step
 from marketplace.referrals.stages import NotOpen, change_stage, win_lead
@@ -111,12 +113,16 @@ class TestStages:
         with pytest.raises(NotOpen):
             do(change_stage, asked, Stage.INTRODUCED, by=wes)
 
-    def test_an_ending_needs_a_reason_and_frees_the_funds(self, bounty, lead, wes):
+    def test_an_ending_needs_a_reason_frees_the_funds_and_is_told(self, bounty, lead, ana, wes, work, mailbox):
         with pytest.raises(Invalid) as refusal:
             do(change_stage, lead, Stage.LOST, by=wes)
         assert "reason" in refusal.value.fields
         do(change_stage, lead, Stage.LOST, by=wes, reason="He kept his old one.")
         assert holds(AccountKind.FUNDS, bounty.id) == 315_000
+        work()
+        told = next(" ".join(body_of(mail).split()) for mail in mailbox.to(ana.email) if what(mail) == "Your lead was closed")
+        assert "marked it as lost, and wrote: He kept his old one." in told
+        assert f"you can dispute it until {day_in_words(clock.now() + OPEN_WITHIN)}, on the lead’s page." in told
 
     def test_a_buyer_who_comes_back_has_funds_reserved_again(self, bounty, lead, wes):
         do(change_stage, lead, Stage.LOST, by=wes, reason="He kept his old one.")

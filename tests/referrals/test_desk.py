@@ -349,7 +349,7 @@ class TestThePages:
         own, rooms = f"/leads/{poor.id}", ("/moderation", "/dashboard/admin")
 
         def overdue():
-            return ["Overdue 1" in words_of(as_user(mona).page("/dashboard/admin")),
+            return ["Leads overdue 1" in words_of(as_user(mona).page("/dashboard/admin")),
                     "One lead is overdue" in words_of(as_user(mona).page("/moderation")),
                     *("Overdue" in words_of(cell) for here in rooms for cell in as_user(mona).page(here).xpath("//tbody/tr")),
                     "Overdue" in words_of(as_user(mona).page(own))]

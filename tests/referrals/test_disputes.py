@@ -237,6 +237,10 @@ class TestClocks:
         work()
         assert (fresh(dispute).state, fresh(dispute).ended_by) == (D.RESOLVED_FOR_CLAIMANT, Ending.SILENCE)
         assert again(lost).stage is Stage.WON and rewards_of_lead(lost)[0].amount == usd(1000)
+        over = {who: next(" ".join(body_of(mail).split()) for mail in mailbox.to(who.email) if "is over" in what(mail))
+                for who in (ana, wes)}
+        assert all(f"It ended on {day_in_words(fresh(dispute).ended_at)}." in told for told in over.values())
+        assert "You earn $1,000 by it." in over[ana] and "with our fee of $50 that is $1,050 of the" in over[wes]
         assert record_in_disputes(business_id=lost.business_id).lost == 1
 
     def test_what_is_contested_goes_to_an_admin_by_itself(self, lost, ana, wes, mona, work, clock, mailbox):

@@ -579,7 +579,10 @@ class TestWordsForEveryReader:
             assert offered not in business
         wes = db.session.get_one(User, wes.id)
         assert [one.evidence for one in see_leads([lead], by=wes)] == [None]
-        hers = page_for(as_user(ana), lead)
+        page = as_user(ana).page(f"/leads/{lead.id}")
+        hers = words_of(page)
+        assert "that stands: the time to appeal is over, so no more can be done about it." in hers
+        assert not page.xpath("//*[contains(@class, 'next done')]")  # Green is for good news.
         assert "What it had earned and was not sent yet is back in the bounty; what your other leads earned stays yours." in hers
         assert "Open a dispute" not in hers and "Say it openly" not in hers
         assert kinds_for(lead) == []
@@ -911,7 +914,7 @@ class TestBeforeADecision:
             assert "hold it until a person has looked, or it waits for" in words_of(as_user(ana).page(promise))
         page = as_user(mona).page("/moderation")
         queue = words_of(page)
-        assert "no clock accepts it" in queue and "accepted automatically in" not in queue
+        assert "no clock accepts it" in queue and "Accepted automatically in" not in queue
         assert page.xpath("//input[@name='leads']") == []  # Nothing to accept several of.
         make.make_user("Nils Roy", is_admin=True)
         do(escalate_lead, again(insider), by=mona, note="Is this one of theirs?")
@@ -923,7 +926,7 @@ class TestBeforeADecision:
             case.level, case.expires_at = Verdict.HOLD, clock.now() + HOLD_ENDS_AFTER
         until = day_in_words(case_of(insider).expires_at)
         assert f"looks at it first by {due}; the wait ends on {until} at the latest." in page_for(as_user(ana), insider)
-        assert f"held until {until} at the latest" in words_of(as_user(mona).page("/moderation")).replace("  ", " ")
+        assert f"Held until {until} at the latest" in words_of(as_user(mona).page("/moderation")).replace("  ", " ")
 
     def test_refused_meanwhile_its_case_ends_and_an_appeal_looks_again(self, insider, ana, mona, as_user, work, later):
         case = case_of(insider)

@@ -10,6 +10,7 @@ from marketplace.foundation.money import Money
 from marketplace.identity.models import MemberRole, User
 from marketplace.referrals.clawbacks import refund_sale
 from marketplace.referrals.consent import withdraw_consent
+from marketplace.referrals.desk.telling import tell_now
 from marketplace.referrals.models import Consent, Conversion, Lead, Moderation, Reward, RewardState, Stage
 from marketplace.referrals.moderation import ask_for_info, reject_lead
 from marketplace.referrals.stages import NotOpen, change_stage
@@ -235,6 +236,18 @@ class TestTheReferrersPage:
         assert short.status_code == 422 and "at least 10" in short.text
         browser.submit(f"/leads/{lead.id}", {"why": "He told me himself yesterday."}, action="/appeal")
         assert again(lead).moderation is Moderation.IN_REVIEW
+
+        def appeal():
+            told = words_of(browser.page(f"/leads/{lead.id}")).partition("Your appeal")[2]
+            assert "You wrote: “He told me himself yesterday.”" in told and f"was missed: “{TERMS['criteria'][0]}”" in told
+            return told
+
+        assert appeal().startswith("Another admin decides")
+        noor = make_user(is_admin=True)
+        do(reject_lead, again(lead), by=noor, reason_code="spam")
+        assert appeal().startswith("Another admin decides"), "told to nobody yet"
+        do(tell_now, again(lead), by=noor)
+        assert appeal().startswith("It was heard: the second decision stands.")
 
     def test_a_second_appeal_is_refused(self, lead, ana, mona, as_user):
         browser = as_user(ana)

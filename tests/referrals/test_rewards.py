@@ -27,6 +27,7 @@ from marketplace.payments.models import (
     AccountKind,
     ConnectedAccount,
     MoneyOrder,
+    OrderCause,
     Payable,
     PayableState,
     Refund,
@@ -625,14 +626,14 @@ class TestTransfer:
 
     def test_what_an_admin_took_back_goes_to_the_funds_with_its_fee_and_is_told_to_both(
             self, paid, ana, mona, wes, work, as_user, mailbox):
-        do(ask_reversal, the(Transfer), usd(20_000), reason="The wrong Ana", by=mona)
+        do(ask_reversal, the(Transfer), usd(20_000), reason="The wrong Ana", cause=OrderCause.WRONG_PAYEE, by=mona)
         assert says(paid).endswith("An admin ordered it: $200 is being taken back from your Stripe account.")
         work()
         assert holds(AccountKind.FUNDS, paid.bounty_id) == 105_000 + 20_000 + 1_000
         assert holds(AccountKind.PLATFORM_FEES, PLATFORM) == 4_000
         mails, day = [mailbox.last_to(one.email) for one in (wes, ana)], day_in_words(clock.now())
         told, hers = (" ".join(body_of(mail).split()) for mail in mails)
-        assert f"On {day} an admin took back $200 of $1,000 that was paid for the sale. It returns to the bounty’s funds as" in told
+        assert f"On {day} an admin took back $200 of $1,000 that was paid for the sale. Why: It had gone to a wrong person. It returns to the bounty’s funds as" in told
         assert "Of our fee $10 went there at once." in told and "The wrong Ana" not in told
         assert f"On {day} an admin took back $200 of $1,000 that you were paid for the sale." in hers and "The wrong Ana" in hers
         assert LETTERS["transfer_reversed_by_hand"](order_id=the(MoneyOrder).id) == []
@@ -646,7 +647,7 @@ class TestTransfer:
         assert (way := "if you think that it is wrong, answer our mail about it.") in told and "Open a dispute" in told
         assert "The admin’s reason: The wrong Ana" in words_of(as_user(ana).page("/rewards"))
         told = words_of(as_user(wes).page(f"/leads/{paid.id}"))
-        assert f"On {day} an admin took back $200 of what was sent, to the bounty’s funds, and our fee on it too. Why is told to whom it was paid to." in told
+        assert f"On {day} an admin took back $200 of what was sent, to the bounty’s funds, and our fee on it too. Why: It had gone to a wrong person." in told
         assert "The wrong Ana" not in told and way not in told  # Both are for whom it was paid to.
         with transaction():  # Of what is left; nothing is given back twice.
             report = Report(
@@ -703,8 +704,9 @@ class TestTransfer:
         (sums,) = earnings_of(ana)
         assert (sums.paid, sums.taken_back) == (usd(left), usd(100_000 - left))
         if is_order_first:
-            mail = body_of(mailbox.last_to(ana.email))
-            assert "$100 of your reward is taken back" in mail and "$0 stays yours" in mail
+            mail = " ".join(body_of(mailbox.last_to(ana.email)).split())
+            assert f"On {day_in_words(clock.now())} part of the sale was refunded. $100 of your reward of $1,000 for the sale" in mail
+            assert "$0 stays yours" in mail
         clawback = the(Clawback)
         assert read_told(CLAWBACK, [clawback.id])[clawback.id].data["taken_back"]["minor"] == moved
         sold = Report(
@@ -751,8 +753,8 @@ class TestTransfer:
             (plate,) = of_ana.page("/dashboard/referrer").xpath("//*[contains(@class, 'plate')]")
             assert money in words_of(plate.getparent()) and badge in words_of(plate.getparent())
             cells = of_wes.page(f"/businesses/{paid.business_id}/conversions").xpath("//tbody/tr/td | //tbody/tr/th")
-            state = "Reversed" if refunded == 100 else "Taken back" if not left else "Partly reversed" if refunded else "Approved"
-            assert [words_of(cell) for cell in cells][4:6] == [state, f"${left:,}.00"]
+            state = "Given back" if refunded == 100 else "Taken back" if not left else "Partly given back" if refunded else "Counted"
+            assert [words_of(cell) for cell in cells][4:6] == [state, f"${left:,}"]
             story = words_of(of_wes.page(f"/leads/{paid.id}"))
             ordered = [amount for who, amount, _ in done if who == "admin"]
             for amount in ordered:  # One line each, each with its reason.
@@ -791,8 +793,14 @@ class TestTransfer:
         assert "refunded" not in words_of(as_user(ana).page("/payouts"))
         do(ask_write_off, the(TransferReversal), reason="They cannot pay.", by=mona)
         work()
-        told = {what(mail): body_of(mail) for mail in mailbox.to(ana.email)}
-        for subject in ("You owe something back", "Part of your reward paid what you owed", "You owe nothing more"):
+        told, name = {what(mail): " ".join(body_of(mail).split()) for mail in mailbox.to(ana.email)}, name_of(paid, Audience.REFERRER)
+        day = day_in_words(clock.now())
+        assert f"$1,000 was paid on {day}, for the sale, from Westside Auto." in told["Your reward was paid"]
+        for subject, says_how_much in (
+                ("You owe something back", "$200 of your reward of $1,000 for the sale is taken back"),
+                ("Part of your reward paid what you owed", f"out of your account there: your reward of $1,000 for the sale ({name})."),
+                ("You owe nothing more", "we gave up $50 of your reward of $1,000 for the sale")):
+            assert says_how_much in told[subject] and str(name) in told[subject] and f"On {day}" in told[subject], subject
             assert "refunded" not in told[subject]
         (back,) = money_back_of([the(Reward)]).values()
         assert (back.left, back.to_bounty, back.taken) == (usd(85_000), usd(20_000 + 1_000), usd(15_000))

@@ -135,6 +135,7 @@ def test_a_no_is_told_to_buyer_and_referrer_who_may_dispute_it_for_thirty_days(
     clock.move(days=6)
     deny(said, owner)
     until, (own, bought) = day_in_words(time.now() + timedelta(days=30)), pages_of(lead)
+    today = day_in_words(time.now())
     work()
     assert places_of("They only looked at it.") == {"lead_words.text"}, "encrypted, and erased with the lead"
     for person in (ana.email, DAVID):
@@ -148,10 +149,10 @@ def test_a_no_is_told_to_buyer_and_referrer_who_may_dispute_it_for_thirty_days(
     for place in (path, f"/conversions/{said}"):
         assert until in read(anas, place) and len(anas.page(place).xpath(f"//a[@href='/leads/{lead.id}/disputes/new']")) == 1
     for place in (path, f"/conversions/{said}"):
-        assert "The business says that it is not so: They only looked at it." in read(anas, place)
+        assert f"The business said on {today} that it is not so: They only looked at it." in read(anas, place)
     begun = anas.page(f"/leads/{lead.id}/disputes/new")
     assert begun.xpath("//input[@name='amount']/@value") == ["30000.00"]
-    for place, words in ((f"/conversions/{said}", "You say that there was no purchase"), (path, "You say that it is not so: They only looked")):
+    for place, words in ((f"/conversions/{said}", "You say that there was no purchase"), (path, f"You said on {today} that it is not so: They only looked")):
         assert words in read(as_user(owner), place)
     assert f"You may dispute it until {until}." in read(anas, "/leads")
     clock.move(days=28)  # The purchase is longer ago than thirty days, the no is not.
@@ -214,7 +215,7 @@ def test_a_disputed_no_is_told_as_disputed_and_once_ruled_for_the_buyer_as_recor
     for place in (why, f"/leads/{lead.id}"):
         page = wes.page(place)
         assert "takes your no back" in words_of(page) and page.xpath("//a[contains(@href, '#sale') and text()='Record the sale']"), place
-    assert "Not counted1" in read(wes, listed) and "Rejected" in marks_of(wes, why)
+    assert "Not counted1" in read(wes, listed) and "Not counted" in marks_of(wes, why)
     disputed, due = dispute(lead, ana), day_in_words(add_business_days(time.now(), 5))
     assert marks_of(wes, why) == "Disputed" and "Disputed1" in (rows := read(wes, listed)) and "Not counted" not in rows
     answer = f"you say that they did not, and the referrer disputes it. You have until {due} to accept it"
@@ -227,7 +228,7 @@ def test_a_disputed_no_is_told_as_disputed_and_once_ruled_for_the_buyer_as_recor
     assert "set aside" in earned, earned[earned.index("at issue"):][:400]
     assert "Ana Flores has it looked at" in read(anonymous, pages_of(lead)[0])
     ruled(disputed, owner, ana, make.make_user("Mona", is_admin=True), DisputeState.RESOLVED_FOR_CLAIMANT)
-    assert marks_of(wes, why) == "Pending" and "Counted1" in (rows := read(wes, listed)) and "Not counted" not in rows
+    assert marks_of(wes, why) == "Reward held" and "Counted1" in (rows := read(wes, listed)) and "Not counted" not in rows
     for who, had in ((wes, "You had"), (anas, "The business had")):
         page = read(who, why)
         assert f"{had} said no, and the sale was recorded since" in page and "The sale is recorded, by a dispute: $30,000." in page and "$1,000" in page
@@ -357,7 +358,7 @@ def test_a_no_that_an_admin_ruled_for_stays_not_counted_and_says_who_decided(lea
     why = f"/conversions/{said}"
     for who, decided in ((as_user(owner), "decided for you"), (as_user(ana), "decided for the business")):
         page = who.page(why)
-        assert f"It is not counted. It is over: an admin {decided}." in words_of(page) and "Rejected" in marks_of(who, why)
+        assert f"It is not counted. It is over: an admin {decided}." in words_of(page) and "Not counted" in marks_of(who, why)
         assert not page.xpath("//a[contains(@href, '/disputes/new')]")
     assert "Not counted1" in read(as_user(owner), f"/businesses/{lead.business_id}/conversions")
     for place in ("/leads", f"/leads/{lead.id}"):
@@ -369,7 +370,9 @@ def test_silence_tells_all_three(lead, owner, ana, said, anonymous, clock, work,
     clock.move(days=8)
     work()
     assert live_rewards() == [(ana.id, 100_000)]
-    assert "A sale counts, as the buyer says" in str(mailbox.last_to(owner.email)["Subject"])
+    counted = mailbox.last_to(owner.email)
+    assert "A sale counts, as the buyer says" in str(counted["Subject"])
+    assert "It earns $1,000; with our fee of $50 that is $1,050 of the bounty’s funds." in " ".join(body_of(counted).split())
     assert "You earned a reward" in str(mailbox.last_to(ana.email)["Subject"])
     assert "counts" in str(mailbox.last_to(DAVID)["Subject"])
     assert "The sale is recorded" in read(anonymous, pages_of(lead)[0])
@@ -394,10 +397,10 @@ def test_silence_counts_what_the_buyer_names_by_now_and_a_claim_that_they_deny_g
     answer(denied, WitnessSaid.NOT_BOUGHT)
     assert "Without an answer an admin decides." in read(as_user(owner), f"/disputes/{denied}")
     listed = f"/businesses/{lead.business_id}/conversions"
-    assert "Sale$10,000.00" in read(as_user(owner), f"{listed}?state=matched")
+    assert "Sale$10,000" in read(as_user(owner), f"{listed}?state=matched")
     clock.move(days=8)
     work()
-    assert "Sale$10,000.00" in read(as_user(owner), f"{listed}?state=counted")
+    assert "Sale$10,000" in read(as_user(owner), f"{listed}?state=counted")
     [sale] = db.session.scalars(select(Conversion))
     told = {what(mail): " ".join(body_of(mail).split()) for mail in mailbox.to(owner.email)}
     assert all("$10,000" in told[one] for one in ("A buyer waits for your yes or no", "A sale counts, as the buyer says"))

@@ -12,7 +12,7 @@ from marketplace.foundation import clock as time
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.errors import Conflict, Forbidden, Invalid
 from marketplace.foundation.money import Money
-from marketplace.foundation.show import show_day
+from marketplace.foundation.show import day_in_words, show_day
 from marketplace.identity.models import User
 from marketplace.payments import ledger
 from marketplace.privacy.erasing import AT_THEIR_WISH, erase_everything
@@ -72,7 +72,7 @@ def test_a_business_reports_by_hand_and_reads_why(bounty, people, as_user):
     wrong = wes.submit(f"/businesses/{business.id}/conversions/new", {**typed, "external_id": "A-2", "amount": "0"})
     assert wrong.status_code == 422 and "More than zero" in wrong.text
     listed = wes.get(f"/businesses/{business.id}/conversions?state=counted").text
-    assert "A-1" in listed and "Pending" in listed
+    assert "A-1" in listed and "Reward held" in listed
     [kept] = db.session.scalars(select(Report))
     mine = as_user(ana).get(f"/conversions/{kept.id}").text
     assert "$1,000" in mine and "A-1" not in mine.split("What was said")[1]
@@ -100,11 +100,11 @@ def test_the_list_has_every_sale_once_whoever_told_it_with_what_it_earned_and_wh
 
     when, held = re.sub("<.*?>", "", released), re.sub("<.*?>", "", answer)
     assert [(row[0], row[4], row[5], row[6]) for row in rows()] == [
-        ("A-2Reported by the API", "Unmatched", "None", ""),
-        (f"A-1Reported by the API, lead no. {new}", "Pending", "$1,000.00", f"Released {when}"),
-        (f"“I bought it”Reported by the buyer, lead no. {number_of(waiting.id)}", "Matched", "None", f"Answer by {held}or it counts"),
-        (f"“I bought it”Reported by the buyer, lead no. {number_of(recorded.id)}", "Pending", "$1,000.00", f"Released {when}"),
-        (f"Without a numberRecorded by hand, on the lead, lead no. {number_of(hand.id)}", "Pending", "$1,000.00", f"Released {when}")]
+        ("A-2Reported by the API", "No referrer known", "None", ""),
+        (f"A-1Reported by the API, lead no. {new}", "Reward held", "$1,000", f"Released {when}"),
+        (f"“I bought it”Reported by the buyer, lead no. {number_of(waiting.id)}", "Waiting", "None", f"Answer by {held}or it counts"),
+        (f"“I bought it”Reported by the buyer, lead no. {number_of(recorded.id)}", "Reward held", "$1,000", f"Released {when}"),
+        (f"Without a numberRecorded by hand, on the lead, lead no. {number_of(hand.id)}", "Reward held", "$1,000", f"Released {when}")]
     counted = rows("?state=counted")
     assert len(counted) == 3 and "Counted3" in wes.page(path).text_content() and "All5" in wes.page(path).text_content()
     assert wes.page(path).xpath(f"//tbody//a[@href='/leads/{hand.id}']") and len(rows("?state=unmatched")) == 1
@@ -228,10 +228,11 @@ def test_silence_is_for_the_buyers_word_and_a_no_says_why(introduced, bounty, pe
     end_reading()
     kept = db.session.get_one(Report, word.id, populate_existing=True)
     assert (kept.state, kept.reason) == (ReportState.REJECTED, "business_says_no") and kept.reasons[-1] == NOT_SO
-    assert say_noes([other.id]) == {other.id: "The business says that it is not so: They never came."}
+    today = day_in_words(time.now())
+    assert say_noes([other.id]) == {other.id: f"The business said on {today} that it is not so: They never came."}
     with transaction():
         erase_everything(db.session.get_one(Lead, other.id), why=AT_THEIR_WISH, by="buyer")
-    assert say_noes([other.id]) == {other.id: NOT_SO}
+    assert say_noes([other.id]) == {other.id: f"The business said on {today} that it is not so."}
     with pytest.raises(Conflict), transaction():
         confirm_word(db.session.get_one(Report, said.id), by=db.session.get_one(User, owner.id))
 

@@ -78,6 +78,15 @@ class OrderKind(StrEnum):
     REVERSAL = "reversal"
 
 
+class OrderCause(StrEnum):
+    """Why a transfer is taken back, as the business reads it; what the admin writes is the payee's."""
+
+    WRONG_PAYEE = "wrong_payee"
+    NOT_GENUINE = "not_genuine"
+    TOO_MUCH = "too_much"
+    OTHER = "other"
+
+
 class OrderState(StrEnum):
     ASKED = "asked"
     GRANTED = "granted"
@@ -101,6 +110,7 @@ class MoneyOrder(Versioned, Base):
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
     reason: Mapped[str]
+    cause: Mapped[OrderCause | None] = state_column(OrderCause)  # Of a reversal, since 0035.
     state: Mapped[OrderState] = state_column(OrderState, default=OrderState.ASKED)
     asked_by: Mapped[str]
     decided_by: Mapped[str | None]

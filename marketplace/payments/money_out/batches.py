@@ -72,10 +72,12 @@ def plan_batch(*, by: User) -> TransferBatch:
     """Count what would go now, to be looked at before it goes. NothingToSend or BatchUnderWay (409)."""
     require(by.is_admin, "send transfers")
     if _is_under_way():
-        raise BatchUnderWay("A batch is on its way already.", next_step="Wait until it is done.")
+        raise BatchUnderWay("A batch is on its way already.",
+                            next_step="It stands under “Latest batches”. Prepare another once it is done.")
     batch = _plan(by=by.id, slot=None)
     if batch is None:
-        raise NothingToSend("Nothing is owed that could be sent now.", next_step="See below what waits, and for what.")
+        raise NothingToSend("Nothing is owed that could be sent now.",
+                            next_step="“Owed now” says what waits, and for what; it goes with a later batch.")
     return batch
 
 

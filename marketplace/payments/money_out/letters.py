@@ -1,4 +1,4 @@
-"""The mails about transfers, batches and debts. Written when sent, so that they say what is true then."""
+"""The mails to admins about batches and orders. Written when sent, so that they say what is true then."""
 from collections.abc import Callable
 
 from sqlalchemy import select
@@ -8,19 +8,8 @@ from marketplace.foundation.letters import TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
 from marketplace.foundation.money import show_money
 from marketplace.identity.models import User
-from marketplace.payments.models import (
-    BatchState,
-    LineState,
-    MoneyOrder,
-    Netting,
-    OrderState,
-    Payable,
-    Transfer,
-    TransferBatch,
-    TransferReversal,
-)
+from marketplace.payments.models import BatchState, LineState, MoneyOrder, OrderState, TransferBatch
 from marketplace.payments.money_out.batches import totals_of
-from marketplace.payments.money_out.reversals import OVER
 
 
 def batch_waits(batch_id: str) -> list[Mail]:
@@ -55,37 +44,6 @@ def order_waits(order_id: str) -> list[Mail]:
                       path="/admin/receivables", label="Look at it", but=order.asked_by)
 
 
-def reward_netted(netting_id: str) -> list[Mail]:
-    netting = db.session.get_one(Netting, netting_id)
-    return _to_payee(
-        db.session.get_one(Payable, netting.payable_id).payee_id, "Part of your reward paid what you owed",
-        f"{show_money(netting.amount)} of a reward of yours was kept for an earlier one that is taken back, and that "
-        "Stripe could not take out of your account there. You owe that much less now.")
-
-
-def owed_back(reversal_id: str) -> list[Mail]:
-    reversal = db.session.get_one(TransferReversal, reversal_id)
-    return [] if reversal.state in OVER else _to_payee(
-        db.session.get_one(Transfer, reversal.transfer_id).payee_id, "You owe something back",
-        f"A reward is taken back after you were paid, and Stripe could not take {show_money(reversal.left)} out of "
-        "your account there. Why it is taken back stands beside it, under your rewards. It is kept of your next ones, "
-        "and Stripe is asked again every day. Nothing else is asked of you.")
-
-
-def payee_debt_written_off(reversal_id: str) -> list[Mail]:
-    reversal = db.session.get_one(TransferReversal, reversal_id)
-    return _to_payee(
-        db.session.get_one(Transfer, reversal.transfer_id).payee_id, "You owe nothing more",
-        f"We gave up {show_money(reversal.left)} of a reward that was taken back and that you still owed. It is "
-        "forgotten.")
-
-
-def _to_payee(user_id: str, subject: str, *paragraphs: str) -> list[Mail]:
-    user = db.session.get_one(User, user_id)
-    return [] if user.closed_at else [compose(
-        user.email, subject, *paragraphs, name=user.name, action=("Open my payouts", public_url("/payouts")))]
-
-
 def _to_admins(subject: str, *paragraphs: str, path: str, label: str, but: str = "") -> list[Mail]:
     admins = db.session.scalars(select(User).where(User.is_admin, User.closed_at.is_(None), User.id != but))
     return [compose(admin.email, subject, *paragraphs, name=admin.name, action=(label, public_url(path)),
@@ -94,5 +52,5 @@ def _to_admins(subject: str, *paragraphs: str, path: str, label: str, but: str =
 
 LETTERS: dict[str, Callable[..., list[Mail]]] = {
     letter.__name__: letter for letter in (
-        batch_waits, batch_done, order_waits, reward_netted, owed_back, payee_debt_written_off)
+        batch_waits, batch_done, order_waits)
 }

@@ -12,6 +12,7 @@ from marketplace.payments.locks import lock_accounts
 from marketplace.payments.models import (
     AccountKind,
     MoneyOrder,
+    OrderCause,
     OrderKind,
     OrderState,
     Payable,
@@ -27,6 +28,14 @@ PIECE_OF = func.coalesce(Payable.rest_of, Payable.id)
 ORDERED_BACK = join(Payable, TransferReversal, TransferReversal.payable_id == Payable.id).join(MoneyOrder, and_(
     MoneyOrder.kind == OrderKind.REVERSAL, MoneyOrder.subject_id == Payable.transfer_id,
     TransferReversal.reference.startswith(MoneyOrder.id)))
+
+
+CAUSES = {  # As the business reads them.
+    OrderCause.WRONG_PAYEE: "It had gone to a wrong person.",
+    OrderCause.NOT_GENUINE: "What it was paid for was found not to be genuine.",
+    OrderCause.TOO_MUCH: "It was more than had been earned.",
+    OrderCause.OTHER: "Another reason, which is told to whom it was paid to.",
+}
 
 
 class OrderOpen(Conflict):
@@ -46,7 +55,9 @@ def ask_write_off(reversal: TransferReversal, *, reason: str, by: User) -> Money
     return _ask(OrderKind.WRITE_OFF, reversal.id, reversal.left, reason=reason, by=by)
 
 
-def ask_reversal(transfer: Transfer, amount: Money, *, reason: str, by: User) -> MoneyOrder:
+def ask_reversal(
+    transfer: Transfer, amount: Money, *, reason: str, by: User, cause: OrderCause = OrderCause.OTHER,
+) -> MoneyOrder:
     """Take back ``amount`` of a sent transfer, to the funds it came from. What Stripe refuses becomes a debt.
 
     BadAmount (422) for what it could not take back of anybody.
@@ -57,7 +68,7 @@ def ask_reversal(transfer: Transfer, amount: Money, *, reason: str, by: User) ->
         raise Invalid("That cannot be taken back of this transfer.",
                       fields={"amount": [f"More than zero, and at most {show_money(most)}."]})
     refuse_odd(amount)
-    return _ask(OrderKind.REVERSAL, transfer.id, amount, reason=reason, by=by)
+    return _ask(OrderKind.REVERSAL, transfer.id, amount, reason=reason, cause=cause, by=by)
 
 
 def grant_order(order: MoneyOrder, *, by: User) -> None:
@@ -103,11 +114,18 @@ def _with_earlier(kind: OrderKind, subject_id: str, amount: Money) -> Money:
     return sum((order.amount for order in granted), start=amount)
 
 
-def _ask(kind: OrderKind, subject_id: str, amount: Money, *, reason: str, by: User) -> MoneyOrder:
+def cause_in_words(order: MoneyOrder) -> str:
+    """To the business that paid."""
+    return CAUSES[order.cause or OrderCause.OTHER]
+
+
+def _ask(
+    kind: OrderKind, subject_id: str, amount: Money, *, reason: str, by: User, cause: OrderCause | None = None,
+) -> MoneyOrder:
     _require_no_stake(kind, subject_id, by)
     if db.session.query(MoneyOrder).filter_by(kind=kind, subject_id=subject_id, state=OrderState.ASKED).first():
         raise OrderOpen("This has been asked for already, and waits for another admin.")
-    order = MoneyOrder(kind=kind, subject_id=subject_id, amount=amount, reason=reason, asked_by=by.id)
+    order = MoneyOrder(kind=kind, subject_id=subject_id, amount=amount, reason=reason, cause=cause, asked_by=by.id)
     db.session.add(order)
     db.session.flush()
     audit.record("order.asked", order.id, by=by.id, kind=kind, subject=subject_id, amount_minor=amount.minor,

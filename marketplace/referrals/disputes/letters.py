@@ -6,7 +6,7 @@ from sqlalchemy import select
 from marketplace.foundation.db import db
 from marketplace.foundation.letters import NEEDS_ANOTHER, TO_ADMINS, compose, public_url
 from marketplace.foundation.mail import Mail
-from marketplace.foundation.money import show_money
+from marketplace.foundation.money import Money, show_money, zero
 from marketplace.foundation.naming import Name
 from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
@@ -22,14 +22,19 @@ from marketplace.referrals.disputes.words import claimant_in_words, ended_in_wor
 from marketplace.referrals.letters import to_business
 from marketplace.referrals.models import (
     Buyer,
+    Clawback,
     Consent,
+    ConversionKind,
     Dispute,
+    DisputeKind,
     DisputeSide,
     DisputeState,
     Lead,
     Respondent,
 )
 from marketplace.referrals.naming import name_of
+from marketplace.referrals.queries import conversions_of, rewards_of_lead
+from marketplace.referrals.reward_words import cost_in_words
 
 WITNESS_WHY = ("You get this mail because you answered our question about a business on Fingerpost. "
                "It is the only one about what came of it.")
@@ -160,19 +165,39 @@ def dispute_overdue(dispute_id: str) -> list[Mail]:
 
 
 def dispute_ended(dispute_id: str) -> list[Mail]:
-    """The ruling's reason stands word for word in both letters."""
+    """The ruling's reason stands word for word in both letters; what it costs, in that of the business."""
     dispute = _dispute(dispute_id)
     if dispute.ended_at is None:
         return []
-    said = []
+    said = [f"It ended on {day_in_words(dispute.ended_at)}."]
     if dispute.ruling:
         said.append(f"The admin’s reason: {dispute.ruling}")
     if (owed := owed_by(dispute.id, dispute.currency)).minor:
         said.append(f"The bounty’s free funds did not suffice: the business owes {show_money(owed)}. Its next payment "
                     "for that bounty settles it first, and the reward waits until then.")
     ours, theirs = (ended_in_words(dispute, reads(dispute)) for reads in (claimant_reads, respondent_reads))
-    return [*_to_claimant(dispute, "Your dispute is over", ours, *said),
-            *_to_respondent(dispute, "A dispute with you is over", theirs, *said)]
+    for_claimant, for_respondent = (_sums(dispute, reads(dispute)) for reads in (claimant_reads, respondent_reads))
+    return [*_to_claimant(dispute, "Your dispute is over", ours, *for_claimant, *said),
+            *_to_respondent(dispute, "A dispute with you is over", theirs, *for_respondent, *said)]
+
+
+def _sums(dispute: Dispute, to: str | None) -> list[str]:
+    """What it has posted: what is earned by it, or what of our fee goes back with what is taken of the reward."""
+    lead, back = db.session.get_one(Lead, dispute.lead_id), zero(dispute.currency)
+    to_business = to == dispute.business_id
+    if dispute.kind is DisputeKind.BAD_LEAD:
+        for clawback in db.session.scalars(select(Clawback).filter_by(dispute_id=dispute.id)):
+            back += Money(clawback.fee_minor, clawback.currency)
+        return [f"Of our fee {show_money(back)} goes back with it."] if to_business and back.minor else []
+    is_qualified = (dispute.kind is DisputeKind.REJECTED_UNFAIRLY
+                    and dispute.state in {DisputeState.RESOLVED_FOR_CLAIMANT, DisputeState.SPLIT})
+    made = {one.id for one in conversions_of(lead) if dispute.id in {one.external_id, one.payload.get("sold_as")}
+            or (is_qualified and one.kind is ConversionKind.QUALIFIED)}
+    rewards = [one for one in rewards_of_lead(lead) if one.conversion_id in made]
+    if to_business:
+        return [cost] if (cost := cost_in_words(rewards)) else []
+    theirs = [one.net for one in rewards if one.beneficiary_id == to]
+    return [f"You earn {show_money(sum(theirs, back))} by it."] if theirs else []
 
 
 def witness_asked(dispute_id: str) -> list[Mail]:

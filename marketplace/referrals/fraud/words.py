@@ -43,7 +43,7 @@ def said_of(case: FraudCase | None, lead: Lead, audience: Audience, rewards: Seq
     if case is None or (audience is Y and case.state is not CaseState.PROVEN):
         return None
     if case.state is CaseState.PROVEN:
-        return _proven(lead, audience, rewards)
+        return _proven(case, lead, audience, rewards)
     if case.state is CaseState.CONFIRMED and case.settles_at is not None:
         until = day_in_words(case.settles_at)
         after = "what it earned and was not sent yet goes back to the bounty" if has_unsent(rewards) else "it ends"
@@ -119,12 +119,14 @@ def what_came_of(rewards: Sequence[Reward]) -> str:
     return "It earns nothing"
 
 
-def _proven(lead: Lead, audience: Audience, rewards: Sequence[Reward]) -> str:
+def _proven(case: FraudCase, lead: Lead, audience: Audience, rewards: Sequence[Reward]) -> str:
     if audience is Y:
         return "Nothing: this introduction has ended."
     found = "Nothing: it was found not to be genuine"
     if audience is R:
-        return f"{found}, and that stands. {what_came_of(rewards)}; what your other leads earned stays yours."
+        why = "your appeal was heard" if case.appealed_at else "the time to appeal is over"
+        return (f"{found}, and that stands: {why}, so no more can be done about it. {what_came_of(rewards)}; what your "
+                "other leads earned stays yours.")
     if audience is A:
         return f"{found}, and that stands."
     back = f", and {SET_ASIDE} is back in your bounty" if costs_money(lead) else ""

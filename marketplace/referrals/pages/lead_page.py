@@ -18,7 +18,7 @@ from marketplace.identity.models import User
 from marketplace.identity.session import signed_in, signed_in_user
 from marketplace.payments.money_out.bank_payouts import failed_at_bank
 from marketplace.referrals.afterwards import may_renew
-from marketplace.referrals.appeals import may_be_appealed
+from marketplace.referrals.appeals import came_of_appeal, may_be_appealed
 from marketplace.referrals.asking import buyer_link
 from marketplace.referrals.audience import Audience, audience_of, reader_of
 from marketplace.referrals.beside import leads_beside, signals_beside
@@ -27,6 +27,7 @@ from marketplace.referrals.deadlines import INFO_WAITED_FOR, accepted_by_default
 from marketplace.referrals.desk.as_told import as_told
 from marketplace.referrals.desk.claims import claim_lead
 from marketplace.referrals.desk.deciders import may_open
+from marketplace.referrals.desk.record import refusal_appealed
 from marketplace.referrals.disclosure import disclosure_of
 from marketplace.referrals.disputes.denied import disputes_no_until
 from marketplace.referrals.disputes.permissions import may_claim, reads_as, waits_for
@@ -205,6 +206,7 @@ def _for_referrer(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
     return {
         "may_withdraw": lead.moderation in OPEN, "may_answer": lead.moderation is Moderation.NEEDS_INFO,
         "may_appeal": may_be_appealed(lead), "appeal_until": last_day_untold(lead),
+        "appealed": refusal_appealed(lead), "came_of_appeal": came_of_appeal(lead),
         "buyer_link": buyer_link(lead) if passes_on else None,
         "at_bank": failed_at_bank(reward.id for reward in rewards if reward.beneficiary_id == user.id),
         "share_of_first": find_share_of_first(lead) if lead.moderation is Moderation.DUPLICATE else None,

@@ -37,7 +37,7 @@ from marketplace.tracking.word_standing import NOT_SO, SAID_NO, Since, due_of, i
 
 bp = Blueprint("reported", __name__)
 
-LABELS = {"counted": "Counted", "unmatched": "Unmatched", "matched": "Waiting", "disputed": "Disputed",
+LABELS = {"counted": "Counted", "unmatched": "No referrer known", "matched": "Waiting", "disputed": "Disputed",
           "not_counted": "Not counted"}
 
 
@@ -145,7 +145,7 @@ def _why(report_id: str, form: Form | None = None) -> Any:
     as_read = to_business if user.role_in(report.business_id) else str
     return render_template(
         "tracking/why.html", report=report, outcome=outcome, lead=lead, form=form, kinds=KINDS, sources=SOURCES,
-        money_back=money_back, mark=told_as(outcome.state, outcome.rewards, money_back),
+        money_back=money_back, mark=told_as(outcome.state, outcome.rewards, money_back, report),
         business=get_business(report.business_id), is_inside=is_inside, **_after_no(since, lead, user),
         asks=waits and may_report(user, report.business_id), due=due_of(report) if waits else None,
         say=as_read(next_in_words(outcome, reads_as(user, dispute) if dispute else None)),
