@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
                         pool.submit(browse, more, browser)]
             if not more:
                 running += [pool.submit(test_at_length, "PostgreSQL"), pool.submit(test_at_length, "SQLite"),
-                            pool.submit(test_set_up)]
+                            pool.submit(test_apart)]
             for run in running:
                 result.add(run.result())
         except BaseException:
@@ -160,14 +160,15 @@ def at_once(processes: int) -> list[str]:
             ] if processes > 1 else []
 
 
-SETUP = "tests/setup"
+APART = ["tests/setup", "tests/bad_input"]  # They take long, and no branch of a verb that the others would not.
 LONG = ["tests/properties", "tests/races", "tests/payments/test_webhook_storm.py"]
 NOT_LONG = [f"--ignore={one}" for one in LONG]
+NOT_APART = [f"--ignore={one}" for one in APART]
 
 
 def test_on_sqlite(more: list[str]) -> Result:
     """Measured: which branches are taken does not depend on the database."""
-    where = more or [f"--ignore={SETUP}", *NOT_LONG]
+    where = more or [*NOT_APART, *NOT_LONG]
     return run_tests("SQLite", [*MEASURED, "-m", "pytest", *QUIET_ABOUT_MEASURING, *on("sqlite"), *where])
 
 
@@ -184,8 +185,8 @@ def on(database: str) -> list[str]:
     return ["--database", database, "-m", "not browser", *at_once(CORES // 2)]
 
 
-def test_set_up() -> Result:
-    return run_tests("set-up", ["-m", "pytest", "--database", "sqlite", SETUP])
+def test_apart() -> Result:
+    return run_tests("set-up, bad input", ["-m", "pytest", "--database", "sqlite", *APART])
 
 
 def browse(more: list[str], browser: Future[str | None]) -> Result:
