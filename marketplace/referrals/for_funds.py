@@ -79,9 +79,11 @@ def look_again(lead: Lead) -> None:
 
 
 def have_funds_since(bounty_id: str, since: str) -> list[Lead]:
-    """Undecided leads whose funds came then or later, and are there still."""
-    leads, then = undecided_of(bounty_id), datetime.fromisoformat(since)
-    come = {lead_id for lead_id, (action, at) in _marks(leads).items() if action == CAME and at >= then}
+    """Undecided leads whose funds came then or later, and are there still. A mail that was promised before leads were
+    noted one by one does not say since when: any of them."""
+    leads = undecided_of(bounty_id)
+    come = {lead_id for lead_id, (action, at) in _marks(leads).items() if action == CAME and at >= (
+        datetime.fromisoformat(since))} if since else {lead.id for lead in leads}
     gone = unfunded_among([lead for lead in leads if lead.id in come])
     return [lead for lead in leads if lead.id in come - gone]
 

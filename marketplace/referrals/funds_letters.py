@@ -44,7 +44,7 @@ def lead_waits_for_funds(bounty_id: str) -> list[Mail]:
         "closes before, it is rejected.")]
 
 
-def lead_has_funds(bounty_id: str, since: str) -> list[Mail]:
+def lead_has_funds(bounty_id: str, since: str = "") -> list[Mail]:
     """To those whose lead waited for them, and is not decided yet."""
     leads = have_funds_since(bounty_id, since)
     dues = dues_among(leads)

@@ -191,7 +191,8 @@ def _while_asked(lead: Lead, audience: Audience, *, is_address_known: bool | Non
 
 FIRST_SALE = "The buyer’s first sale there is counted for another lead, and a customer has one."
 BOUGHT_ELSEWHERE = {
-    R: f"{FIRST_SALE} If it was you who told them, say whose buyer it is.",
+    R: f"{FIRST_SALE} If it was you who told them, say whose buyer it is: within thirty days of that sale, or of the "
+       "yes if that came later.",
     B: f"{FIRST_SALE} What they buy later counts there, so record no sale here.", A: FIRST_SALE}
 MAY_EARN_MORE = "Later parts or renewals may still earn more."
 IN_THE_END: dict[Stage | None, str] = {

@@ -7,7 +7,17 @@ from sqlalchemy import Select, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from marketplace.foundation.db import db
-from marketplace.referrals.models import Buyer, BuyerRuling, Consent, Conversion, Lead, Moderation, Stage
+from marketplace.referrals.models import (
+    Buyer,
+    BuyerRuling,
+    Consent,
+    Conversion,
+    ConversionKind,
+    ConversionState,
+    Lead,
+    Moderation,
+    Stage,
+)
 from marketplace.referrals.queries import found_false_among, sales_by_lead
 
 OVER = frozenset({Moderation.REJECTED, Moderation.DUPLICATE, Moderation.WITHDRAWN, Moderation.EXPIRED})
@@ -80,7 +90,7 @@ def counted_for(lead: Lead) -> Lead | None:
 def counted_elsewhere(leads: Sequence[Lead]) -> dict[str, Lead]:
     """The same of many, by lead, in a few statements."""
     pairs, found = _pairs(leads), dict[str, Lead]()
-    sales = _true_sales([other.id for _, other in pairs])
+    sales = standing_sales([other.id for _, other in pairs])
     for lead, other in pairs:
         is_theirs = other.consent is Consent.GRANTED and lead.consent is Consent.WITHDRAWN
         if is_theirs or _is_before_its_end(sales.get(other.id), lead):
@@ -91,7 +101,7 @@ def counted_elsewhere(leads: Sequence[Lead]) -> dict[str, Lead]:
 def bought_elsewhere(leads: Sequence[Lead]) -> dict[str, Lead]:
     """By lead, the other one by which the same buyer bought in its time or before: a customer has one first sale."""
     pairs, found = _pairs(leads), dict[str, Lead]()
-    sales = _true_sales([other.id for _, other in pairs])
+    sales = standing_sales([other.id for _, other in pairs])
     for lead, other in pairs:
         if _is_before_its_end(sales.get(other.id), lead):
             found.setdefault(lead.id, other)
@@ -99,11 +109,18 @@ def bought_elsewhere(leads: Sequence[Lead]) -> dict[str, Lead]:
 
 
 def find_owner(lead: Lead) -> Lead | None:
-    """The lead that is counted for this buyer in its stead, so that its referrer may say that the buyer is theirs."""
-    if lead.moderation is Moderation.ACCEPTED:
-        return bought_elsewhere([lead]).get(lead.id)
-    is_second = lead.moderation in {Moderation.DUPLICATE, Moderation.EXPIRED}
-    return db.session.get(Lead, lead.duplicate_of_id) if is_second and lead.duplicate_of_id else None
+    """The lead that is counted for this buyer in its stead, so that its referrer may say that the buyer is theirs.
+    Where the buyer was introduced by this one, too, that by which they bought; before, nobody learns that they did."""
+    if is_second(lead):
+        return db.session.get(Lead, lead.duplicate_of_id)
+    is_introduced = lead.is_tracked or lead.consent in {Consent.GRANTED, Consent.WITHDRAWN}
+    is_sold = lead.id in standing_sales([lead.id])
+    return bought_elsewhere([lead]).get(lead.id) if is_introduced and not is_sold else None
+
+
+def is_second(lead: Lead) -> bool:
+    """Kept as a duplicate of another one."""
+    return lead.duplicate_of_id is not None and lead.moderation in {Moderation.DUPLICATE, Moderation.EXPIRED}
 
 
 def _pairs(leads: Sequence[Lead]) -> list[tuple[Lead, Lead]]:
@@ -112,10 +129,16 @@ def _pairs(leads: Sequence[Lead]) -> list[tuple[Lead, Lead]]:
     return [(by_id[lead_id], other) for lead_id, other in found]
 
 
-def _true_sales(lead_ids: Sequence[str]) -> dict[str, Conversion]:
+def standing_sales(lead_ids: Sequence[str]) -> dict[str, Conversion]:
+    """By lead: not of one that was proven false, nor where all that they bought was given back, and with it the
+    reward."""
     sales = sales_by_lead(lead_ids) if lead_ids else {}
-    false = found_false_among(list(sales)) if sales else set[str]()
-    return {lead_id: sale for lead_id, sale in sales.items() if lead_id not in false}
+    if not sales:
+        return {}
+    kept = set(db.session.scalars(select(Conversion.lead_id).where(
+        Conversion.lead_id.in_(list(sales)), Conversion.kind != ConversionKind.QUALIFIED,
+        Conversion.state != ConversionState.REVERSED))) - found_false_among(list(sales))
+    return {lead_id: sale for lead_id, sale in sales.items() if lead_id in kept}
 
 
 def _same_buyers(lead_ids: Sequence[str]) -> Select[Any]:

@@ -62,17 +62,17 @@ def learn_marks(binding: Binding, report: Report, known: Known, *, by: str) -> N
         binding.customer_hash = report.customer_hash
     if binding.email_hash is None and "email_hash" in known.free:
         binding.email_hash = report.email_hash
-        _learn_address(binding, report)
+    _learn_address(binding)
     if "click_hash" in known.free:
         keep_click(binding.id, report)
 
 
-def _learn_address(binding: Binding, report: Report) -> None:
-    """So that another lead of the same buyer reads that they bought by this one."""
-    lead = db.session.get(Lead, binding.lead_id) if binding.lead_id else None
+def _learn_address(binding: Binding) -> None:
+    """However it came to be known: so that another lead of the same buyer reads that they bought by this one."""
+    lead = db.session.get(Lead, binding.lead_id) if binding.lead_id and binding.email_hash else None
     buyer = db.session.get(Buyer, lead.buyer_id) if lead is not None and lead.is_tracked else None
     if buyer is not None and buyer.email_hash is None and buyer.erased_at is None:
-        buyer.email_hash = report.email_hash
+        buyer.email_hash = binding.email_hash
 
 
 def learn_of_lead(lead: Lead, report: Report, known: Known, *, by: str) -> Binding | None:

@@ -136,7 +136,8 @@ def word_not_counted(report_id: str) -> list[Mail]:
     if report.reason == FIRST_SALE_ONLY:
         why = (f"The first sale at {name} is counted for another introduction, and a customer has one. So no reward is "
                "paid for this one.")
-        then = "If it was you who told them, say on the lead’s page whose buyer it is."
+        then = ("If it was you who told them, say on the lead’s page whose buyer it is: within thirty days of that "
+                "sale, or of the yes if that came later.")
     return [
         *to_referrer(lead, "A purchase earns nothing", f"The buyer said that they bought{_what(lead)}.", why, then),
         *_to_buyer(lead, "What you said of your purchase", f"You said that you bought{_what(lead)}.",

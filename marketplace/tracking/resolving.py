@@ -17,7 +17,7 @@ from marketplace.referrals.models import (
     Moderation,
     SplitState,
 )
-from marketplace.referrals.queries import find_conversion, is_found_false
+from marketplace.referrals.ownership import standing_sales
 from marketplace.referrals.sharing import find_split
 from marketplace.referrals.stages import is_introduced
 from marketplace.referrals.tracked import earliest, is_over
@@ -133,12 +133,9 @@ def _of_binding(binding: Binding) -> Bound:
 
 
 def _with_sales(bound: list[Bound]) -> list[Bound]:
-    """Of several it is asked by which of them they bought: nobody buys first twice. A false one is no sale."""
-    if len({one.lead_id for one in bound}) < 2:
-        return bound
-    leads = {one.lead_id: db.session.get(Lead, one.lead_id) for one in bound}
-    sold = {lead_id for lead_id, lead in leads.items()
-            if lead is not None and find_conversion(lead) is not None and not is_found_false(lead_id)}
+    """Of several it is asked by which of them they bought: nobody buys first twice."""
+    ids = {one.lead_id for one in bound}
+    sold = standing_sales(list(ids)) if len(ids) > 1 else {}
     return [replace(one, has_bought=one.lead_id in sold) for one in bound]
 
 

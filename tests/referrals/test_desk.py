@@ -433,6 +433,10 @@ class TestThePages:
         assert [due(lead) for lead in (dear, *cheap)] == ["9 Nov 2026", "6 Nov 2026", "6 Nov 2026"]
         assert len(told(mona)) == 2 and "one lead had to wait" in told(mona)[-1] and len(told(bo)) == 3
         assert "The bounty’s funds for it have come" in words_of(as_user(bo).page(f"/leads/{dear.id}"))
+        for letter in ("leads_have_funds", "lead_has_funds"):  # As they were promised before leads were noted one by one.
+            do(promise, "send_letter", letter=letter, bounty_id=bounty.id)
+        work()
+        assert "3 leads had to wait" in told(mona)[-1] and len(told(bo)) == 6
 
     def test_the_figures(self, bounty, lead, ana, mona, noor, as_user, later):
         assert "No decision yet" in words_of(as_user(mona).page("/moderation/figures"))

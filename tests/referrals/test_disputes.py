@@ -800,7 +800,7 @@ class TestOneSaleForOneBuyer:
             conversions_of(again(second))[0].occurred_on = day
         with pytest.raises(NotDisputable, match="another lead") as refused:
             do(open_dispute, again(lead), K.GHOST_CLOSE, by=ana, text=TEXT, claim=Claim(day, SALE))
-        assert refused.value.next_step.startswith("Write to us")
+        assert refused.value.next_step.endswith("say whose buyer it is.") and kinds_for(again(lead)) == [K.DUPLICATE_OWNERSHIP]
 
     @pytest.mark.once
     def test_a_sale_after_the_yes_was_taken_back_is_not_claimed(self, taken_back, ana, wes, clock):

@@ -148,7 +148,7 @@ def test_while_an_order_is_claimed_what_else_its_customer_does_waits_and_one_alo
     assert {one.referrer_id for one in db.session.scalars(select(Binding))} == {ana.id, tom.id}
 
 
-@pytest.mark.parametrize("how", ["click", "claim", "no address", "by hand"])
+@pytest.mark.parametrize("how", ["click", "claim", "no address", "bound twice", "by hand"])
 def test_a_yes_after_anothers_first_sale_earns_no_second_one_and_its_referrer_reads_why_and_may_dispute(
         bounty, people, how, work, as_user, mailbox, clock):
     ana, tom = people
@@ -160,8 +160,14 @@ def test_a_yes_after_anothers_first_sale_earns_no_second_one_and_its_referrer_re
         do(accept_claim, db.session.get_one(Dispute, claimed), by=owner)
         work()
     else:
-        said = {"customer": "cus_1"} if how == "no address" else known
+        said = {"customer": "cus_1"} if how in {"no address", "bound twice"} else known
         anas = fresh(report(bounty.business, "lead" if how == "by hand" else "sale", click=click(link(bounty, ana)), **said)).lead_id
+    if how == "bound twice":
+        make.fund_bounty(bounty, leads=2)
+        report(bounty.business, "lead", external_id="trial", email="david@example.com", code=link(bounty, make.make_user("Lou Fox")).spoken)
+    assert K.DUPLICATE_OWNERSHIP not in kinds_for(again(toms)), "before a yes nobody learns by it that they bought"
+    if how == "click":
+        clock.move(days=31)
     make.consent(again(toms), email="david@example.com")
     if how == "by hand":
         word = do(say_bought, again(toms), amount=SALE, bought_on=time.now().date(), is_proven=True)
@@ -176,11 +182,29 @@ def test_a_yes_after_anothers_first_sale_earns_no_second_one_and_its_referrer_re
     assert later.reason == "first_sale_only" and "A customer has one first sale" in " ".join(later.reasons)
     assert live_rewards() == [(ana.id, 100_000)] and not may_say_bought(again(toms))
     page = words_of(as_user(tom).page(f"/leads/{toms.id}"))
-    assert "first sale there is counted for another lead, and a customer has one. If it was you who told them" in page
+    assert "first sale there is counted for another lead, and a customer has one. If it was you who told them, say whose buyer it is: within thirty days" in page
+    if how == "no address":
+        do(end_lead, again(toms), why="the protection window ended")
     assert K.DUPLICATE_OWNERSHIP in kinds_for(again(toms))
     whose = do(open_dispute, again(toms), K.DUPLICATE_OWNERSHIP, by=tom, text="I told him at the fair on Saturday.")
     do(accept_claim, whose, by=ana)
     assert [one for one in live_rewards() if one[1]] == [(tom.id, 100_000)]
+    if how == "click":
+        win(again(toms))
+        assert K.DUPLICATE_OWNERSHIP not in kinds_for(again(toms)), "who was paid for their own claims nobody else’s"
+
+
+def test_a_first_sale_that_was_all_given_back_keeps_no_other_lead_from_the_customer(bounty, people, clock):
+    ana, tom = people
+    toms = make.accept(make.make_lead(bounty, by=tom, buyer_name="David Orr", buyer_email="david@example.com"))
+    report(bounty.business, click=click(link(bounty, ana)), customer="cus_1", email="david@example.com")
+    make.consent(again(toms), email="david@example.com")
+    clock.move(days=4)
+    assert not may_say_bought(again(toms))
+    report(bounty.business, "refund", external_id="back", refund_of="order-1", amount=SALE)
+    assert may_say_bought(again(toms)) and live_rewards() == []
+    report(bounty.business, external_id="order-2", email="david@example.com")
+    assert live_rewards() == [(tom.id, 100_000)]
 
 
 def test_one_order_that_two_ways_told_of_is_claimed_once(bounty, people):

@@ -36,7 +36,7 @@ def decision_overdue(lead_id: str) -> list[Mail]:
                         f"Two business days are over. {SILENCE}")
 
 
-def leads_have_funds(bounty_id: str, since: str) -> list[Mail]:
+def leads_have_funds(bounty_id: str, since: str = "") -> list[Mail]:
     """One to each admin, however many of theirs waited: those whose reminders were kept back because nobody could have
     accepted them."""
     bounty, old = db.session.get_one(Bounty, bounty_id), clock.now() - REMINDER_AFTER

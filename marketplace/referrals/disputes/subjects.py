@@ -32,7 +32,7 @@ from marketplace.referrals.models import (
     Stage,
     Thing,
 )
-from marketplace.referrals.ownership import counted_for, find_owner
+from marketplace.referrals.ownership import counted_for, find_owner, is_second
 from marketplace.referrals.queries import find_conversion, is_found_false, rewards_of_lead
 from marketplace.referrals.said_bought import denied_at
 from marketplace.referrals.sale_value import recorded_value
@@ -192,9 +192,9 @@ def _duplicate_ownership(lead: Lead, claim: Claim) -> Subject:
         raise NotDisputable(why, next_step="Write to us if that is not so.")
     if rewards and not any(one.state in NOT_SENT for one in own):
         raise NotDisputable("What it earned was sent already.", next_step="Write to us.")
-    sale = find_conversion(owner) if lead.moderation is Moderation.ACCEPTED else None
-    since = max(sale.created_at, lead.accepted_at or sale.created_at) if sale else (
-        _last(lead.id, "lead.duplicate", "lead.expired"))
+    sale = None if is_second(lead) else find_conversion(owner)
+    since = _last(lead.id, "lead.duplicate", "lead.expired") if sale is None else max(
+        sale.created_at, _last(lead.id, "lead.came", "consent.granted"))  # Nobody could know of it before both.
     issue = sum((one.net for one in own if one.state in NOT_SENT), zero(lead.terms.currency))
     return Subject(owner.id, since, issue, zero(issue.currency), since.date(), respondent_id=owner.referrer_id)
 
