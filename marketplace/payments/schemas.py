@@ -90,7 +90,8 @@ class ReversalInput(WriteOffInput):
 
     amount = fields.String(required=True, validate=validate.Length(max=40),
                            error_messages={"required": "Say how much."})
-    cause = fields.Enum(OrderCause, by_value=True, required=True)
+    cause = fields.Enum(OrderCause, by_value=True, required=True,
+                        error_messages={"required": "Choose why.", "unknown": "Choose why."})
 
     def __init__(self, in_currency: str) -> None:
         super().__init__()

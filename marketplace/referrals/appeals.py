@@ -30,7 +30,8 @@ def may_be_appealed(lead: Lead) -> bool:
 def came_of_appeal(lead: Lead) -> str:
     """To the referrer who appealed: whether they were heard."""
     if lead.accepted_at is not None:
-        return "It was heard: the refusal is overturned."
+        return ("Nobody decided about it in time, so the lead is accepted." if lead.decided_by == audit.SYSTEM
+                else "It was heard: the refusal is overturned.")
     if lead.moderation in {Moderation.REJECTED, Moderation.DUPLICATE}:
         return ("Nobody decided about it in time: why stands above." if lead.decided_by == audit.SYSTEM
                 else "It was heard: the second decision stands.")

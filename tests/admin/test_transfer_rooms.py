@@ -184,6 +184,8 @@ def test_a_transfer_is_taken_back_by_two_admins(funded, westside, ana, mona, mil
     work()
     transfer = db.session.scalars(select(Transfer)).one()
     page, funds = f"/admin/transfers/{transfer.id}", holds(AccountKind.FUNDS, BOUNTY)
+    unsaid = mona.submit(page, {"amount": "600", "cause": "", "reason": "The wrong Ana"}, follow=False)
+    assert unsaid.status_code == 422 and "Choose why." in unsaid.text
     assert mona.submit(page, {"amount": "601", "cause": "wrong_payee", "reason": "The wrong Ana"}, follow=False).status_code == 422
     mona.submit(page, {"amount": "600", "cause": "wrong_payee", "reason": "The wrong Ana"})
     work()

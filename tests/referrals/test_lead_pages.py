@@ -249,6 +249,15 @@ class TestTheReferrersPage:
         do(tell_now, again(lead), by=noor)
         assert appeal().startswith("It was heard: the second decision stands.")
 
+    def test_an_appeal_that_nobody_decides_about_was_not_heard(self, lead, ana, mona, as_user, later, work):
+        decide(reject_lead, lead, by=mona, reason_code="spam")
+        browser = as_user(ana)
+        browser.submit(f"/leads/{lead.id}", {"why": "He told me himself yesterday."}, action="/appeal")
+        later(days=30)
+        work()
+        assert again(lead).moderation is Moderation.ACCEPTED
+        assert "Nobody decided about it in time, so the lead is accepted." in words_of(browser.page(f"/leads/{lead.id}"))
+
     def test_a_second_appeal_is_refused(self, lead, ana, mona, as_user):
         browser = as_user(ana)
         token = browser.page(f"/leads/{lead.id}").xpath("//input[@name='csrf_token']/@value")[0]
