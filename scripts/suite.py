@@ -70,11 +70,11 @@ def main(arguments: list[str]) -> int:
     more = arguments[arguments.index("--") + 1:] if "--" in arguments else []
     # Two runs at once, each with half of the cores: more throw each other out of their caches, an eighth of the time.
     with ThreadPoolExecutor() as aside, ThreadPoolExecutor(2) as pool:
-        browser, running = aside.submit(get_browser), [pool.submit(check)]
+        browser = aside.submit(get_browser)
+        # The types are checked while the first run compiles what a fresh clone holds.
+        running = [pool.submit(check), pool.submit(test_on_postgresql, more), pool.submit(test_on_sqlite, more),
+                   pool.submit(browse, more, browser)]
         try:
-            pool.submit(compile_all).result()
-            running += [pool.submit(test_on_postgresql, more), pool.submit(test_on_sqlite, more),
-                        pool.submit(browse, more, browser)]
             if not more:
                 running += [pool.submit(test_at_length, "PostgreSQL"), pool.submit(test_at_length, "SQLite"),
                             pool.submit(test_apart)]
@@ -112,11 +112,6 @@ def run_checks(result: Result) -> None:
         result.check(name, good=done.returncode == 0)
         if done.returncode:
             say(done.stdout + done.stderr)
-
-
-def compile_all() -> None:
-    """In a fresh clone no module is compiled: once, while the types are checked, instead of by every run for itself."""
-    run_python(["-m", "pytest", "--collect-only", "-q"])
 
 
 def run_python(arguments: list[str], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
