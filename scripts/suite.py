@@ -77,8 +77,7 @@ def main(arguments: list[str]) -> int:
         try:
             if not more:
                 running += [pool.submit(test_at_length, "PostgreSQL"), pool.submit(test_at_length, "SQLite"),
-                            pool.submit(test_apart, "bad input", BAD_INPUT),
-                            aside.submit(test_apart, "set-up", SETUP)]  # It waits for processes half of its time.
+                            pool.submit(test_apart)]
             for run in running:
                 result.add(run.result())
         except BaseException:
@@ -156,11 +155,10 @@ def at_once(processes: int) -> list[str]:
             ] if processes > 1 else []
 
 
-SETUP = "tests/setup"
-BAD_INPUT = "tests/bad_input"  # It takes long, and no branch of a verb that the others would not.
+APART = ["tests/setup", "tests/bad_input"]  # They take long, and no branch of a verb that the others would not.
 LONG = ["tests/properties", "tests/races", "tests/payments/test_webhook_storm.py"]
 NOT_LONG = [f"--ignore={one}" for one in LONG]
-NOT_APART = [f"--ignore={SETUP}", f"--ignore={BAD_INPUT}"]
+NOT_APART = [f"--ignore={one}" for one in APART]
 
 
 def test_on_sqlite(more: list[str]) -> Result:
@@ -182,8 +180,8 @@ def on(database: str) -> list[str]:
     return ["--database", database, "-m", "not browser", *at_once(CORES // 2)]
 
 
-def test_apart(name: str, folder: str) -> Result:
-    return run_tests(name, ["-m", "pytest", "--database", "sqlite", folder])
+def test_apart() -> Result:
+    return run_tests("set-up, bad input", ["-m", "pytest", "--database", "sqlite", *APART])
 
 
 def browse(more: list[str], browser: Future[str | None]) -> Result:
