@@ -63,7 +63,7 @@ def check_ports(port: int) -> None:
         if not is_free(needed):
             raise Stopped(
                 f"Port {needed} is taken: stop the program that listens there (perhaps another `make run`), "
-                f"or choose another, as in `make run PORT={5050 if port != 5050 else 5060}`."
+                f"or choose another, as in `make run PORT={5050 if port != 5050 else 5070}`."
             )
 
 
