@@ -1,5 +1,5 @@
 """Two referrers, one buyer: whose lead it is. What an admin's word on it does: ``desk/ruling.py``."""
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,23 +89,13 @@ def counted_for(lead: Lead) -> Lead | None:
 
 def counted_elsewhere(leads: Sequence[Lead]) -> dict[str, Lead]:
     """The same of many, by lead, in a few statements."""
-    pairs, found = _pairs(leads), dict[str, Lead]()
-    sales = standing_sales([other.id for _, other in pairs])
-    for lead, other in pairs:
-        is_theirs = other.consent is Consent.GRANTED and lead.consent is Consent.WITHDRAWN
-        if is_theirs or _is_before_its_end(sales.get(other.id), lead):
-            found.setdefault(lead.id, other)
-    return found
+    return _others(leads, lambda lead, other, sale: _is_before_its_end(sale, lead) or (
+        other.consent is Consent.GRANTED and lead.consent is Consent.WITHDRAWN))
 
 
 def bought_elsewhere(leads: Sequence[Lead]) -> dict[str, Lead]:
     """By lead, the other one by which the same buyer bought in its time or before: a customer has one first sale."""
-    pairs, found = _pairs(leads), dict[str, Lead]()
-    sales = standing_sales([other.id for _, other in pairs])
-    for lead, other in pairs:
-        if _is_before_its_end(sales.get(other.id), lead):
-            found.setdefault(lead.id, other)
-    return found
+    return _others(leads, lambda lead, other, sale: _is_before_its_end(sale, lead))
 
 
 def find_owner(lead: Lead) -> Lead | None:
@@ -123,12 +113,6 @@ def is_second(lead: Lead) -> bool:
     return lead.duplicate_of_id is not None and lead.moderation in {Moderation.DUPLICATE, Moderation.EXPIRED}
 
 
-def _pairs(leads: Sequence[Lead]) -> list[tuple[Lead, Lead]]:
-    by_id = {lead.id: lead for lead in leads}
-    found = db.session.execute(_same_buyers(list(by_id))) if leads else ()
-    return [(by_id[lead_id], other) for lead_id, other in found]
-
-
 def standing_sales(lead_ids: Sequence[str]) -> dict[str, Conversion]:
     """By lead: not of one that was proven false, nor where all that they bought was given back, and with it the
     reward."""
@@ -139,6 +123,17 @@ def standing_sales(lead_ids: Sequence[str]) -> dict[str, Conversion]:
         Conversion.lead_id.in_(list(sales)), Conversion.kind != ConversionKind.QUALIFIED,
         Conversion.state != ConversionState.REVERSED))) - found_false_among(list(sales))
     return {lead_id: sale for lead_id, sale in sales.items() if lead_id in kept}
+
+
+def _others(leads: Sequence[Lead], counts: Callable[[Lead, Lead, Conversion | None], bool]) -> dict[str, Lead]:
+    """By lead, the first other one of the same buyer that ``counts`` in its stead, given what was bought by it."""
+    by_id, found = {lead.id: lead for lead in leads}, dict[str, Lead]()
+    pairs = db.session.execute(_same_buyers(list(by_id))).all() if leads else ()
+    sales = standing_sales([other.id for _, other in pairs])
+    for lead_id, other in pairs:
+        if counts(by_id[lead_id], other, sales.get(other.id)):
+            found.setdefault(lead_id, other)
+    return found
 
 
 def _same_buyers(lead_ids: Sequence[str]) -> Select[Any]:

@@ -183,12 +183,12 @@ def dispute_ended(dispute_id: str) -> list[Mail]:
 
 def _sums(dispute: Dispute, to: str | None) -> list[str]:
     """What it has posted: what is earned by it, or what of our fee goes back with what is taken of the reward."""
-    lead, back = db.session.get_one(Lead, dispute.lead_id), zero(dispute.currency)
-    to_business = to == dispute.business_id
+    nothing, to_business = zero(dispute.currency), to == dispute.business_id
     if dispute.kind is DisputeKind.BAD_LEAD:
-        for clawback in db.session.scalars(select(Clawback).filter_by(dispute_id=dispute.id)):
-            back += Money(clawback.fee_minor, clawback.currency)
+        clawbacks = db.session.scalars(select(Clawback).filter_by(dispute_id=dispute.id))
+        back = sum((Money(one.fee_minor, one.currency) for one in clawbacks), nothing)
         return [f"Of our fee {show_money(back)} goes back with it."] if to_business and back.minor else []
+    lead = db.session.get_one(Lead, dispute.lead_id)
     is_qualified = (dispute.kind is DisputeKind.REJECTED_UNFAIRLY
                     and dispute.state in {DisputeState.RESOLVED_FOR_CLAIMANT, DisputeState.SPLIT})
     made = {one.id for one in conversions_of(lead) if dispute.id in {one.external_id, one.payload.get("sold_as")}
@@ -197,7 +197,7 @@ def _sums(dispute: Dispute, to: str | None) -> list[str]:
     if to_business:
         return [cost] if (cost := cost_in_words(rewards)) else []
     theirs = [one.net for one in rewards if one.beneficiary_id == to]
-    return [f"You earn {show_money(sum(theirs, back))} by it."] if theirs else []
+    return [f"You earn {show_money(sum(theirs, nothing))} by it."] if theirs else []
 
 
 def witness_asked(dispute_id: str) -> list[Mail]:
