@@ -194,7 +194,7 @@ def transfer(transfer_id: str) -> Any:
         "admin/transfer.html", transfer=found, form=form, names=_names([found]),
         reversals=[(one, asked.get(one.reference.partition(":")[0])) for one in reversals],
         waiting=[order for order, _ in asked.values() if order.state is OrderState.ASKED],
-        can_be_taken=orders.can_be_taken(found), causes=list(orders.CAUSES.items()),
+        can_be_taken=orders.can_be_taken(found), causes=orders.CAUSES,
         limit=approval_limit(found.currency)), form.status
 
 
@@ -207,7 +207,7 @@ def receivables() -> Any:
         select(MoneyOrder, User.name).join(User, User.id == MoneyOrder.asked_by)
         .where(MoneyOrder.state == OrderState.ASKED).order_by(MoneyOrder.id)).all()
     return render_template(
-        "admin/receivables.html", owed=owed[:SHOWN], sums=sums_by_age(owed),
+        "admin/receivables.html", owed=owed[:SHOWN], sums=sums_by_age(owed), causes=orders.CAUSES,
         orders=[(order, name, order.asked_by != user.id) for order, name in asked])
 
 

@@ -633,7 +633,7 @@ class TestTransfer:
         assert holds(AccountKind.PLATFORM_FEES, PLATFORM) == 4_000
         mails, day = [mailbox.last_to(one.email) for one in (wes, ana)], day_in_words(clock.now())
         told, hers = (" ".join(body_of(mail).split()) for mail in mails)
-        assert f"On {day} an admin took back $200 of $1,000 that was paid for the sale. Why: It had gone to a wrong person. It returns to the bounty’s funds as" in told
+        assert f"On {day} an admin took back $200 of $1,000 that was paid for the sale. Why: It had gone to the wrong person. It returns to the bounty’s funds as" in told
         assert "Of our fee $10 went there at once." in told and "The wrong Ana" not in told
         assert f"On {day} an admin took back $200 of $1,000 that you were paid for the sale." in hers and "The wrong Ana" in hers
         assert LETTERS["transfer_reversed_by_hand"](order_id=the(MoneyOrder).id) == []
@@ -647,7 +647,7 @@ class TestTransfer:
         assert (way := "if you think that it is wrong, answer our mail about it.") in told and "Open a dispute" in told
         assert "The admin’s reason: The wrong Ana" in words_of(as_user(ana).page("/rewards"))
         told = words_of(as_user(wes).page(f"/leads/{paid.id}"))
-        assert f"On {day} an admin took back $200 of what was sent, to the bounty’s funds, and our fee on it too. Why: It had gone to a wrong person." in told
+        assert f"On {day} an admin took back $200 of what was sent, to the bounty’s funds, and our fee on it too. Why: It had gone to the wrong person." in told
         assert "The wrong Ana" not in told and way not in told  # Both are for whom it was paid to.
         with transaction():  # Of what is left; nothing is given back twice.
             report = Report(

@@ -31,10 +31,10 @@ ORDERED_BACK = join(Payable, TransferReversal, TransferReversal.payable_id == Pa
 
 
 CAUSES = {  # As the business reads them.
-    OrderCause.WRONG_PAYEE: "It had gone to a wrong person.",
+    OrderCause.WRONG_PAYEE: "It had gone to the wrong person.",
     OrderCause.NOT_GENUINE: "What it was paid for was found not to be genuine.",
     OrderCause.TOO_MUCH: "It was more than had been earned.",
-    OrderCause.OTHER: "Another reason, which is told to whom it was paid to.",
+    OrderCause.OTHER: "Another reason, which is told to the one who was paid.",
 }
 
 
