@@ -906,6 +906,14 @@ def test_a_transfer_that_did_not_go_through_gives_the_reward_back(lead, ana, wor
     do(lambda: db.session.delete(db.session.get_one(Transfer, with_transfer.id)))
 
 
+def test_the_mail_of_a_reward_that_waits_names_each_reason_once(lead):
+    win(lead)
+    for source, reason in (("one", "The bank asks."), ("two", "The bank asks."), ("three", "A bank warned us.")):
+        do(hold_reward, the(Reward), source_id=source, reason=reason)
+    [mail] = LETTERS["reward_frozen"](reward_id=the(Reward).id)
+    assert "is on hold. The bank asks. A bank warned us." in " ".join(mail.text.split())
+
+
 def test_a_reward_is_seen_by_whom_it_concerns(lead, ana, wes, mona):
     win(lead)
     reward = the(Reward)
