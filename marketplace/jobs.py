@@ -28,6 +28,7 @@ from marketplace.referrals import (
     chargebacks,
     clawing_back,
     evidence,
+    first_sale_letters,
     for_funds,
     in_kind,
     legal_clocks,
@@ -41,6 +42,7 @@ from marketplace.referrals.desk import ruling, telling
 from marketplace.referrals.desk.letters import LETTERS as DESK_LETTERS
 from marketplace.referrals.disputes import clocks as dispute_clocks
 from marketplace.referrals.disputes.letters import LETTERS as CLAIM_LETTERS
+from marketplace.referrals.first_sale_letters import LETTERS as FIRST_SALE_LETTERS
 from marketplace.referrals.fraud import cases as fraud_cases
 from marketplace.referrals.fraud import effects as fraud_effects
 from marketplace.referrals.fraud import signals as fraud_signals
@@ -61,7 +63,7 @@ LETTERS: dict[str, Callable[..., list[Mail]]] = {
     **IDENTITY_LETTERS, **BOUNTIES_LETTERS, **REFERRALS_LETTERS, **BUYER_LETTERS, **REWARD_LETTERS, **PAYEE_LETTERS,
     **TRANSFER_LETTERS, **CLAIM_LETTERS, **DISPUTES_LETTERS, **BOOKS_LETTERS, **FRAUD_LETTERS, **PRIVACY_LETTERS,
     **DESK_LETTERS, **FUNDS_LETTERS, **ORDER_LETTERS, **DEBT_LETTERS, **WEBHOOK_LETTERS, **REPORT_LETTERS,
-    **PARTNER_LETTERS, **UPLOAD_LETTERS,
+    **PARTNER_LETTERS, **UPLOAD_LETTERS, **FIRST_SALE_LETTERS,
 }
 
 
@@ -122,6 +124,7 @@ JOBS: Jobs = {
     "end_protection": asking.end_protection,
     "release_reward": rewards.release_reward,
     "note_transfer": rewards.note_transfer,
+    "tell_of_first_sale": first_sale_letters.tell_of_first_sale,
     "note_reversal": clawing_back.note_reversal,
     "return_fee": clawing_back.return_fee,
     "earn_later": afterwards.earn_later,

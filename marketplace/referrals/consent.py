@@ -152,6 +152,7 @@ def confirm_consent(grant: ConsentGrant, *, jurisdiction: str = "") -> None:
     for letter in ("buyer_receipt", *introduced, "referrer_buyer_said_yes"):
         outbox.promise("send_letter", letter=letter, lead_id=lead.id)
     outbox.promise("match_lead", lead_id=lead.id)  # What was reported of their address before.
+    outbox.promise("tell_of_first_sale", lead_id=lead.id)
 
 
 def _take_ownership(lead: Lead) -> None:

@@ -108,6 +108,11 @@ def find_owner(lead: Lead) -> Lead | None:
     return bought_elsewhere([lead]).get(lead.id) if is_introduced and not is_sold else None
 
 
+def of_same_buyer(lead: Lead) -> list[Lead]:
+    """The other leads of this business for the same buyer."""
+    return [other for _, other in db.session.execute(_same_buyers([lead.id]).distinct())]
+
+
 def is_second(lead: Lead) -> bool:
     """Kept as a duplicate of another one."""
     return lead.duplicate_of_id is not None and lead.moderation in {Moderation.DUPLICATE, Moderation.EXPIRED}

@@ -18,7 +18,7 @@ from marketplace.referrals.audience import Audience
 from marketplace.referrals.buyer_letters import is_never_written_to, to_buyer
 from marketplace.referrals.fraud.cases import find_case
 from marketplace.referrals.going_out import goes_out_in_words
-from marketplace.referrals.holds import UNRELEASED, why_held
+from marketplace.referrals.holds import UNRELEASED, live_holds, why_held
 from marketplace.referrals.letters import to_business, to_referrer
 from marketplace.referrals.models import (
     Buyer,
@@ -138,9 +138,11 @@ def reward_frozen(reward_id: str) -> list[Mail]:
     """Only while a payment of the business is in doubt; an admin's own hold is told on the page."""
     reward, lead = _reward(reward_id)
     waits = [(amount, why) for amount, why in _unsent(reward) if why]
+    held = live_holds(reward.id) if reward.state in UNRELEASED else ()
+    reasons = dict.fromkeys([why for _, why in waits] + [hold.reason for hold in held])
     return [] if not waits else to_whose_it_is(
         reward, lead, "Your reward has to wait",
-        f"{_part([amount for amount, _ in waits], reward)} from {lead.business.name} is on hold. {waits[0][1]}",
+        f"{_part([amount for amount, _ in waits], reward)} from {lead.business.name} is on hold. {' '.join(reasons)}",
         "You did nothing wrong, and you need do nothing: it goes on as soon as the payment is settled. What was paid "
         "to you already stays yours.")
 

@@ -158,7 +158,7 @@ def note_transfer(transfer_id: str) -> None:
             is_refunded = all(one.sale_refund_id for one in reward.clawbacks)
             reward.void_reason = "The whole sale was refunded." if is_refunded else "All of it was taken back."
             lifecycle.move_reward(reward, RewardState.VOIDED, by=audit.SYSTEM, reason=reward.void_reason)
-    if transfer.state in {TransferState.SENT, TransferState.FAILED}:
+    if transfer.state not in {TransferState.REQUESTED, TransferState.SENDING}:  # It may be taken back already.
         _take_of_what_is_false(transfer)
 
 

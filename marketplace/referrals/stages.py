@@ -132,6 +132,7 @@ def make_sale(
         lead, Event(Happening.WON, amount), occurred_on, kind=ConversionKind.SALE, source=source,
         external_id=external_id, amount=amount, by=by)
     promise_what_follows(lead, sale)
+    outbox.promise("tell_of_first_sale", lead_id=lead.id)
     if source is not ConversionSource.BUYER_CONFIRMED:
         settle_word(lead)
     return sale

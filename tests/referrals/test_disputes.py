@@ -534,7 +534,7 @@ class TestOtherKinds:
             eve.id: usd(500), tom.id: usd(300), bob.id: usd(200)}
         assert self.parts_of(owner) == {ana.id: 0, eve.id: 5_000, tom.id: 3_000, bob.id: 2_000} and check_ledger() == []
         cat = make_user("Cat Moss")
-        with pytest.raises(NotDisputable):  # Nothing is Ana's any more.
+        with pytest.raises(NotDisputable, match="nothing of it was sent to them"):  # Nothing is Ana's any more.
             opened(self.rival(bounty, mona, cat), cat, K.DUPLICATE_OWNERSHIP)
 
     @pytest.mark.once

@@ -20,7 +20,7 @@ from marketplace.foundation.states import IllegalMove
 from marketplace.foundation.traces import TraceKind, keep_traces
 from marketplace.hooks.contents import CLAWBACK, read_told
 from marketplace.identity.models import MemberRole, User
-from marketplace.jobs import LETTERS
+from marketplace.jobs import JOBS, LETTERS
 from marketplace.payments.ledger_checks import check_ledger
 from marketplace.payments.models import (
     PLATFORM,
@@ -43,7 +43,7 @@ from marketplace.payments.money_out.netting import net_everything
 from marketplace.payments.money_out.orders import ask_reversal, ask_write_off
 from marketplace.payments.money_out.payees import CHECK_PAYEE
 from marketplace.payments.money_out.stops import why_stopped
-from marketplace.payments.money_out.transfers import request_transfers
+from marketplace.payments.money_out.transfers import DELIVER_TRANSFER, request_transfers, send_transfer
 from marketplace.referrals import going_out
 from marketplace.referrals.audience import Audience
 from marketplace.referrals.clawbacks import RefundKnown, RefundTooLarge, preview_clawback, refund_sale
@@ -555,6 +555,37 @@ class TestTransfer:
         work()
         assert db.session.query(Transfer).filter_by(payee_id=ana.id).count() == 2
 
+    def test_found_false_in_a_transfer_that_is_taken_back_before_its_job_ran_nothing_stays_stopped(
+            self, sell_another, ana, mona, work, monkeypatch):
+        lead = sell_another()
+        [reward] = rewards_of_lead(lead)
+        with transaction():
+            release_reward(reward.id)
+            request_transfers(ana.id)
+            transfer_id = db.session.get_one(Payable, reward.id).transfer_id
+        do(note_transfer, transfer_id)
+        do(send_transfer, transfer_id)
+        DELIVER_TRANSFER.call(transfer_id)  # Stripe has it; its answer is lost.
+        for one in (ana.id, lead.id):
+            do(keep_traces, one, {TraceKind.DEVICE: "hers"})
+        do(look_at, again(lead), Point.CONSENT)
+        do(cases.confirm_fraud, cases.find_case(lead.id), by=mona, reason="One device.")
+        do(cases.explain_lead, again(lead), by=ana, why="He is my husband.")
+        do(cases.confirm_fraud, cases.find_case(lead.id), by=make_user("Nils Roy", is_admin=True), reason="Still one.")
+        with monkeypatch.context() as late:
+            late.setitem(JOBS, "note_transfer", lambda transfer_id: None)
+            work()
+            do(ask_reversal, db.session.get_one(Transfer, transfer_id), usd(100_000), reason="Found false", by=mona)
+            work()
+        transfer = db.session.get_one(Transfer, transfer_id)
+        assert transfer.state is TransferState.REVERSED
+        stops_open = db.session.query(TransferStop).filter_by(lifted_at=None, reason=effects.HELD)
+        assert stops_open.count() == 1
+        do(note_transfer, transfer_id)
+        work()
+        assert stops_open.count() == 0
+        assert rewards_of_lead(again(lead))[0].state is RewardState.PAID
+
     def test_what_a_ruling_took_of_a_transfer_that_never_went_was_not_refunded(
             self, sell_another, ana, mona, work, sandbox):
         lead = sell_another()
@@ -873,6 +904,14 @@ def test_a_transfer_that_did_not_go_through_gives_the_reward_back(lead, ana, wor
     do(note_transfer, with_transfer.id)
     assert the(Reward).state is RewardState.PAYABLE
     do(lambda: db.session.delete(db.session.get_one(Transfer, with_transfer.id)))
+
+
+def test_the_mail_of_a_reward_that_waits_names_each_reason_once(lead):
+    win(lead)
+    for source, reason in (("one", "The bank asks."), ("two", "The bank asks."), ("three", "A bank warned us.")):
+        do(hold_reward, the(Reward), source_id=source, reason=reason)
+    [mail] = LETTERS["reward_frozen"](reward_id=the(Reward).id)
+    assert "is on hold. The bank asks. A bank warned us." in " ".join(mail.text.split())
 
 
 def test_a_reward_is_seen_by_whom_it_concerns(lead, ana, wes, mona):

@@ -5,17 +5,20 @@ import pytest
 from sqlalchemy import select
 
 from marketplace.bounties.models import Bounty, Happening, RewardKind
+from marketplace.foundation import audit
 from marketplace.foundation import clock as time
 from marketplace.foundation.audit import AuditEvent
 from marketplace.foundation.db import db, transaction
 from marketplace.foundation.money import Money
+from marketplace.foundation.show import day_in_words
 from marketplace.identity.models import User
 from marketplace.referrals.asking import end_lead
 from marketplace.referrals.conversion import AlreadyCounted
 from marketplace.referrals.disputes.answering import accept_claim, withdraw_claim
 from marketplace.referrals.disputes.opening import open_dispute
-from marketplace.referrals.disputes.subjects import kinds_for
-from marketplace.referrals.models import ConversionSource, Dispute, Lead
+from marketplace.referrals.disputes.subjects import Claim, find_subject, kinds_for
+from marketplace.referrals.first_sale_letters import tell_of_first_sale
+from marketplace.referrals.models import Buyer, Consent, ConversionSource, Dispute, Lead
 from marketplace.referrals.models import DisputeKind as K
 from marketplace.referrals.stages import win_lead
 from marketplace.tracking.buyers_word import confirm_word, may_say_bought, say_bought
@@ -25,7 +28,7 @@ from marketplace.tracking.queries import get_link
 from marketplace.tracking.reattribution import reattribute
 from marketplace.tracking.report_words import next_in_words
 from tests import factories as make
-from tests.browsing import body_of, end_reading, words_of
+from tests.browsing import body_of, end_reading, what, words_of
 from tests.referrals.steps import again, do
 from tests.tracking.report_steps import SALE, click, fresh, link, live_rewards, report
 
@@ -183,6 +186,9 @@ def test_a_yes_after_anothers_first_sale_earns_no_second_one_and_its_referrer_re
     assert live_rewards() == [(ana.id, 100_000)] and not may_say_bought(again(toms))
     page = words_of(as_user(tom).page(f"/leads/{toms.id}"))
     assert "first sale there is counted for another lead, and a customer has one. If it was you who told them, say whose buyer it is: within thirty days" in page
+    work()
+    told = [what(one) for one in mailbox.to(tom.email)]
+    assert told.count("A first sale is counted for another lead") == (how != "by hand"), "by hand they read it in the other mail"
     if how == "no address":
         do(end_lead, again(toms), why="the protection window ended")
     assert K.DUPLICATE_OWNERSHIP in kinds_for(again(toms))
@@ -192,6 +198,40 @@ def test_a_yes_after_anothers_first_sale_earns_no_second_one_and_its_referrer_re
     if how == "click":
         win(again(toms))
         assert K.DUPLICATE_OWNERSHIP not in kinds_for(again(toms)), "who was paid for their own claims nobody else’s"
+
+
+@pytest.mark.parametrize("is_yes_first", [True, False])
+def test_a_referrer_whose_buyers_first_sale_counts_for_another_lead_is_told_so_once(
+        bounty, people, is_yes_first, work, mailbox, clock):
+    ana, tom = people
+    make.fund_bounty(bounty, leads=3)
+    anas, toms = (make.accept(make.make_lead(bounty, by=one, buyer_name="David Orr", buyer_email=email))
+                  for one, email in ((ana, "david@example.com"), (tom, "dorr@example.com")))
+    for one in (anas, toms) if is_yes_first else (anas,):
+        make.consent(again(one), email="david@example.com" if one is anas else "dorr@example.com")
+    with transaction():
+        buyer = db.session.get_one(Buyer, again(toms).buyer_id)
+        buyer.email_hash = db.session.get_one(Buyer, again(anas).buyer_id).email_hash
+    win(again(anas))
+    work()
+    subject = "A first sale is counted for another lead"
+    if not is_yes_first:
+        assert subject not in [what(one) for one in mailbox.to(tom.email)], "before a yes nobody learns that they bought"
+        with transaction():
+            db.session.get_one(Lead, toms.id).consent = Consent.GRANTED
+            audit.record("consent.granted", toms.id, by="buyer")
+        do(tell_of_first_sale, toms.id)
+        work()
+    assert [what(one) for one in mailbox.to(tom.email)].count(subject) == 1
+    do(tell_of_first_sale, toms.id)
+    clock.move(days=2)
+    do(tell_of_first_sale, anas.id)
+    work()
+    [told] = [" ".join(body_of(one).split()) for one in mailbox.to(tom.email) if what(one) == subject]
+    until = day_in_words(find_subject(again(toms), K.DUPLICATE_OWNERSHIP, Claim()).since + 30 * DAY)
+    assert f"If it was you who told them, you can say whose buyer it is until {until}, on the lead’s page." in told
+    assert not any(secret in told for secret in (ana.name, "David", "david@", "dorr@", "$"))
+    assert subject not in [what(one) for one in mailbox.to(ana.email)]
 
 
 def test_a_first_sale_that_was_all_given_back_keeps_no_other_lead_from_the_customer(bounty, people, clock):

@@ -190,6 +190,9 @@ def _duplicate_ownership(lead: Lead, claim: Claim) -> Subject:
                             next_step="Write to us if you think that this was done to pass you over.")
     if why := why_not_share(owner, lead.referrer):
         raise NotDisputable(why, next_step="Write to us if that is not so.")
+    if own and all(one.state is RewardState.VOIDED for one in own):
+        raise NotDisputable("Who was counted has nothing of it any more, and nothing of it was sent to them.",
+                            next_step="Write to us if you see it differently.")
     if rewards and not any(one.state in NOT_SENT for one in own):
         raise NotDisputable("What it earned was sent already.", next_step="Write to us.")
     sale = None if is_second(lead) else find_conversion(owner)
