@@ -96,8 +96,12 @@ def reward_next(reward: Reward, to: str | None = None, among: Among | None = Non
     back, is_payee = found.back[reward.id], bool(to) and to == reward.beneficiary_id
     if back.is_paid_and_gone:
         return f"Nothing more: it {gone_in_words(back, is_payee=is_payee)}"
-    said = taking_back(back, is_payee=is_payee) or _not_taken_next(reward, to, found)
-    return f"{said} {taken_in_words(back, is_payee=is_payee)}".strip()
+    taken = taken_in_words(back, is_payee=is_payee)
+    if still := taking_back(back, is_payee=is_payee):
+        return f"{still} {taken}".strip()
+    if taken and reward.state is RewardState.PAID:
+        return f"{taken} The rest stays paid; nothing more happens with it."
+    return f"{_not_taken_next(reward, to, found)} {taken}".strip()
 
 
 def _not_taken_next(reward: Reward, to: str | None, among: Among) -> str:

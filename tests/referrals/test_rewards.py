@@ -453,7 +453,8 @@ class TestTransfer:
         assert the(Clawback).state is ClawbackState.REVERSING
         assert says(paid).endswith("$33.33 is being taken back from your Stripe account.")
         work()
-        assert says(paid).endswith("Taken back: $33.33 on 3 Dec 2026 for a refund of the sale, out of your Stripe account.")
+        assert says(paid) == ("Taken back: $33.33 on 3 Dec 2026 for a refund of the sale, out of your Stripe account. "
+                              "The rest stays paid; nothing more happens with it.")
         assert (the(Clawback).state, the(Reward).state) == (ClawbackState.TAKEN, RewardState.PAID)
         assert the(Reward).net == usd(96_667)
         do(note_reversal, the(Clawback).id)
@@ -835,7 +836,8 @@ class TestTransfer:
             assert "refunded" not in told[subject]
         (back,) = money_back_of([the(Reward)]).values()
         assert (back.left, back.to_bounty, back.taken) == (usd(85_000), usd(20_000 + 1_000), usd(15_000))
-        assert says(paid).endswith("Taken back: $150 on 3 Dec 2026 by an admin, out of later rewards of yours.")
+        assert says(paid) == ("Taken back: $150 on 3 Dec 2026 by an admin, out of later rewards of yours. "
+                              "The rest stays paid; nothing more happens with it.")
         story = words_of(as_user(ana).page(f"/leads/{paid.id}"))
         assert "It is owed no more" in story and "which we paid ourselves: you owe it no more" in story
 

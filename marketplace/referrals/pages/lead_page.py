@@ -174,6 +174,7 @@ def show_lead(
         waits={reward.id: why for reward in rewards if (why := why_waiting(reward, to))},
         disputes=disputes, dispute_to_answer=next((one for one in disputes if waits_for(user, one)), None),
         may_dispute=_may_dispute(lead, user), dispute_title=title_of,
+        is_taken_back=any(money_back[one.id].given for one in rewards),
         is_taken_by_order=any(money_back[one.id].is_ordered for one in rewards if one.beneficiary_id == user.id),
         dispute_badge=lambda one: state_in_words(one, reads_as(user, one)),
         dispute_next=lambda one: next_in_words(one, reads_as(user, one)), say_word=say_word,
