@@ -9,8 +9,8 @@ _ORDERS = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("bus
 
 
 def lock_orders_of(business_id: str) -> None:
-    """Before the funds: who counts an order waits for whoever counts it by another way in this moment, perhaps for
-    another bounty, until that transaction ends. (SQLite locks the file.)"""
+    """Before the funds: who counts an order, or a buyer's first sale, waits for whoever counts it by another way in
+    this moment, perhaps for another bounty, until that transaction ends. (SQLite locks the file.)"""
     if db.engine.dialect.name != "sqlite":
         facts(_ORDERS, {"business_id": business_id})
 

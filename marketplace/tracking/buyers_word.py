@@ -12,7 +12,7 @@ from marketplace.referrals.consent import BUYER
 from marketplace.referrals.deadlines import add_business_days
 from marketplace.referrals.kept_words import keep_words
 from marketplace.referrals.lifecycle import protect_until
-from marketplace.referrals.locks import lock_funds_of
+from marketplace.referrals.locks import lock_funds_of, lock_orders_of
 from marketplace.referrals.models import ConversionSource, Lead, WitnessSaid
 from marketplace.referrals.moderation import FundsGone
 from marketplace.referrals.ownership import bought_elsewhere
@@ -153,7 +153,7 @@ def settle_buyers_word(lead_id: str) -> None:
 def _count(report: Report, action: str, said: str, *, by: str) -> bool:
     """Whether there was anything left to count."""
     lead = _lead(report)
-    lock_funds_of(lead)
+    _lock(lead)
     if _settle(report, lead, by=by):
         return False
     say(report, said)
@@ -168,8 +168,14 @@ def _count(report: Report, action: str, said: str, *, by: str) -> bool:
     return True
 
 
+def _lock(lead: Lead) -> None:
+    """The same buyer's sale may be counted for another lead in this moment, under another bounty."""
+    lock_orders_of(lead.business_id)
+    lock_funds_of(lead)
+
+
 def _is_taken_back(lead: Lead) -> bool:
-    lock_funds_of(lead)  # As who corrects what they said as witness does.
+    _lock(lead)  # As who corrects what they said as witness does.
     word = word_of(lead)
     return word is not None and word.says is WitnessSaid.NOT_BOUGHT and find_conversion(lead) is None
 

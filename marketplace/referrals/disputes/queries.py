@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from marketplace.foundation.db import db
 from marketplace.foundation.errors import NotFound
 from marketplace.identity.models import Business, User
-from marketplace.referrals.locks import lock_funds_of
+from marketplace.referrals.locks import lock_funds_of, lock_orders_of
 from marketplace.referrals.models import (
     Dispute,
     DisputeKind,
@@ -80,9 +80,12 @@ def disputes_over_sales(lead_ids: Sequence[str]) -> dict[str, Dispute]:
 
 
 def lock_dispute(dispute: Dispute) -> Lead:
-    """The bounty's funds, then the dispute as it is now: of two who act at once the second sees what the first did."""
+    """Of a sale the business's orders; the bounty's funds; then the dispute as it is now: of two who act at once the
+    second sees what the first did."""
     lead = db.session.get_one(Lead, dispute.lead_id)
     owner = db.session.get(Lead, dispute.about_id) or lead
+    if dispute.kind in OVER_A_SALE:
+        lock_orders_of(lead.business_id)
     lock_funds_of(lead, owner)
     db.session.get_one(Dispute, dispute.id, populate_existing=True, with_for_update={"of": Dispute, "key_share": True})
     return lead
