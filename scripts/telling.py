@@ -5,7 +5,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from processes import ROOT, Product, flask
 from visitor import Page, Unexpected, Visitor
@@ -19,7 +19,7 @@ class Story:
 
     def __init__(self, product: Product) -> None:
         self.product = product
-        self.day = datetime.now(UTC).date()
+        self.waited = timedelta()
         self.steps = 0
         self.ana, self.wes, self.mona, self.david = (
             Visitor(name, product.site) for name in ("Ana", "Wes", "Mona", "David"))
@@ -32,10 +32,13 @@ class Story:
 
     def wait_days(self, days: int) -> None:
         """Move the one clock that site, worker and sandbox share."""
-        file = self.product.folder / "clock"
-        seconds = int(file.read_text() or 0) if file.exists() else 0
-        file.write_text(str(seconds + days * 86_400))
-        self.day += timedelta(days=days)
+        self.product.move_clock(days * 86_400)
+        self.waited += timedelta(days=days)
+
+    @property
+    def day(self) -> date:
+        """Today by that clock: asked each time, as a story may be told over midnight."""
+        return (datetime.now(UTC) + self.waited).date()
 
     def mail_to(self, address: str, about: str, containing: str = "") -> str:
         """The newest mail to ``address`` whose subject contains ``about``, and its text ``containing``, as text."""
