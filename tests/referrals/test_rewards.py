@@ -126,6 +126,17 @@ def says(lead):
     return next_step(lead, Audience.REFERRER, rewards_of_lead(lead))
 
 
+def schedule_transfer(lead):
+    """Of the lead's reward, released before its day and not sent yet: the reward and the transfer's id."""
+    [reward] = rewards_of_lead(lead)
+    with transaction():
+        release_reward(reward.id)
+        request_transfers(reward.beneficiary_id)
+        transfer_id = db.session.get_one(Payable, reward.id).transfer_id
+    do(note_transfer, transfer_id)
+    return reward, transfer_id
+
+
 def sold(bounty, *, sale=CAR):
     """The lead of a sale under this bounty's terms."""
     lead = consent(accept(point(bounty, make_user("Ana Flores"))))
@@ -469,12 +480,7 @@ class TestTransfer:
         second = consent(accept(point(paid.bounty, ana), by=mona), email="bo@example.com")
         win(second)
         later(days=31)
-        with transaction():
-            reward_id = db.session.query(Reward).filter_by(lead_id=second.id).one().id
-            release_reward(reward_id)
-            request_transfers(ana.id)
-        with transaction():
-            note_transfer(db.session.get_one(Payable, reward_id).transfer_id)
+        reward_id = schedule_transfer(second)[0].id
         do(refund_sale, again(second), by=wes, amount=SALE, refund_number="R-1")
         sandbox.control.set_account_state(the(ConnectedAccount).stripe_account_id, state="restricted")
         work()
@@ -484,12 +490,7 @@ class TestTransfer:
     def test_one_disputed_on_its_way_that_never_went_waits_for_the_end_of_the_dispute(
             self, sell_another, ana, wes, work, sandbox):
         second = sell_another()
-        with transaction():
-            reward_id = db.session.query(Reward).filter_by(lead_id=second.id).one().id
-            release_reward(reward_id)
-            request_transfers(ana.id)
-        with transaction():
-            note_transfer(db.session.get_one(Payable, reward_id).transfer_id)
+        reward_id = schedule_transfer(second)[0].id
         claim = Claim(amount=usd(40_000), about_id=reward_id)
         dispute = do(open_dispute, again(second), DisputeKind.BAD_LEAD, by=wes, text="They only asked the way.", claim=claim)
         sandbox.control.set_account_state(the(ConnectedAccount).stripe_account_id, state="restricted")
@@ -559,12 +560,7 @@ class TestTransfer:
     def test_found_false_in_a_transfer_that_is_taken_back_before_its_job_ran_nothing_stays_stopped(
             self, sell_another, ana, mona, work, monkeypatch):
         lead = sell_another()
-        [reward] = rewards_of_lead(lead)
-        with transaction():
-            release_reward(reward.id)
-            request_transfers(ana.id)
-            transfer_id = db.session.get_one(Payable, reward.id).transfer_id
-        do(note_transfer, transfer_id)
+        _, transfer_id = schedule_transfer(lead)
         do(send_transfer, transfer_id)
         DELIVER_TRANSFER.call(transfer_id)  # Stripe has it; its answer is lost.
         for one in (ana.id, lead.id):
@@ -590,12 +586,7 @@ class TestTransfer:
     def test_what_a_ruling_took_of_a_transfer_that_never_went_was_not_refunded(
             self, sell_another, ana, mona, work, sandbox):
         lead = sell_another()
-        [reward] = rewards_of_lead(lead)
-        with transaction():
-            release_reward(reward.id)
-            request_transfers(ana.id)
-            transfer_id = db.session.get_one(Payable, reward.id).transfer_id
-        do(note_transfer, transfer_id)
+        reward, _ = schedule_transfer(lead)
         do(take_back_by_ruling, reward, usd(100_000), dispute_id="dispute_1", by=mona.id)
         sandbox.control.set_account_state(the(ConnectedAccount).stripe_account_id, state="restricted")
         work()
