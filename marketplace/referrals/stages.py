@@ -27,6 +27,7 @@ from marketplace.referrals.models import (
     Moderation,
     Stage,
 )
+from marketplace.referrals.ownership import bought_elsewhere
 from marketplace.referrals.permissions import may_work
 from marketplace.referrals.protection import extend_for_activity
 from marketplace.referrals.queries import conversions_of, find_conversion, has_finding, is_disputed
@@ -40,6 +41,10 @@ IN_TALKS = frozenset({Stage.INTRODUCED, Stage.MEETING, Stage.NEGOTIATION})  # No
 
 class NotOpen(Conflict):
     code = "lead_not_open"
+
+
+class FirstSaleOnly(Conflict):
+    code = "first_sale_only"
 
 
 def change_stage(lead: Lead, stage: Stage, *, by: User, reason: str = "", version: int | None = None) -> None:
@@ -87,7 +92,7 @@ def open_moves(lead: Lead) -> frozenset[Stage]:
 def may_sell(lead: Lead, by: User) -> bool:
     """Whether they could record its sale as it stands."""
     return (lead.moderation is Moderation.ACCEPTED and is_introduced(lead) and may_work(by, lead)
-            and Stage.WON in open_moves(lead))
+            and Stage.WON in open_moves(lead) and not bought_elsewhere([lead]))
 
 
 def win_lead(
@@ -95,9 +100,9 @@ def win_lead(
 ) -> Conversion:
     """The sale: stage won, conversion and reward, all in this transaction or none."""
     check_sale(lead, by=by, amount=amount, occurred_on=occurred_on, version=version)
-    if order_number:
-        lock_orders_of(lead.business_id)
+    lock_orders_of(lead.business_id)
     lock_funds_of(lead)
+    _check_first_sale(lead)
     if order_number:
         note_order(lead, order_number)
     return sell(lead, amount, occurred_on, source=ConversionSource.LEAD_WON, external_id=order_number or lead.id,
@@ -143,6 +148,7 @@ def preview_sale(
 ) -> list[RewardPreview]:
     """All that win_lead would make, a preview for each event; raises what it would. Nothing is written."""
     check_sale(lead, by=by, amount=amount, occurred_on=occurred_on, version=version)
+    _check_first_sale(lead)
     return previews_of_sale(lead, amount)
 
 
@@ -191,6 +197,13 @@ def check_sale_itself(lead: Lead, amount: Money, occurred_on: date) -> None:
     if lead.accepted_at and occurred_on < lead.accepted_at.date():
         why = f"On or after {day_in_words(lead.accepted_at)}, when it was accepted: no sale before that came from it."
         raise Invalid("A sale before the lead was accepted cannot come from it.", fields={"occurred_on": [why]})
+
+
+def _check_first_sale(lead: Lead) -> None:
+    if bought_elsewhere([lead]):
+        raise FirstSaleOnly(
+            "The buyer’s first sale there is counted for another lead, and a customer has one.",
+            next_step="What they buy later counts there. If all of that sale was given back, record the refund first.")
 
 
 def _check_may_work(lead: Lead, by: User, version: int | None) -> None:

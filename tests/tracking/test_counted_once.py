@@ -20,7 +20,7 @@ from marketplace.referrals.disputes.subjects import Claim, find_subject, kinds_f
 from marketplace.referrals.first_sale_letters import tell_of_first_sale
 from marketplace.referrals.models import Buyer, Consent, ConversionSource, Dispute, Lead
 from marketplace.referrals.models import DisputeKind as K
-from marketplace.referrals.stages import win_lead
+from marketplace.referrals.stages import FirstSaleOnly, win_lead
 from marketplace.tracking.buyers_word import confirm_word, may_say_bought, say_bought
 from marketplace.tracking.claims import NoSuchSale, claim_sale, note_claim_ended
 from marketplace.tracking.models import Binding, Report, ReportState
@@ -196,8 +196,17 @@ def test_a_yes_after_anothers_first_sale_earns_no_second_one_and_its_referrer_re
     do(accept_claim, whose, by=ana)
     assert [one for one in live_rewards() if one[1]] == [(tom.id, 100_000)]
     if how == "click":
-        win(again(toms))
-        assert K.DUPLICATE_OWNERSHIP not in kinds_for(again(toms)), "who was paid for their own claims nobody else’s"
+        theirs = as_user(owner)
+        page = theirs.page(f"/leads/{toms.id}")
+        assert "counted for another lead, and a customer has one. See the lead by which they bought." in words_of(page)
+        old = dict(next(one for one in page.forms if (one.action or "").endswith("/stage")).form_values())
+        answer = theirs.post(f"/leads/{toms.id}/sale", data={
+            "csrf_token": old["csrf_token"], "version": old["version"], "amount": "30000.00", "currency": "usd",
+            "occurred_on": time.now().date().isoformat()})
+        assert answer.status_code == 409 and "counted for another lead" in answer.text
+        with pytest.raises(FirstSaleOnly):
+            win(again(toms))
+        assert [one for one in live_rewards() if one[1]] == [(tom.id, 100_000)]
 
 
 @pytest.mark.parametrize("is_yes_first", [True, False])

@@ -58,6 +58,7 @@ from marketplace.referrals.models import (
 )
 from marketplace.referrals.money_back import money_back_of
 from marketplace.referrals.next_step import next_step
+from marketplace.referrals.ownership import bought_elsewhere
 from marketplace.referrals.pages.acting import is_done
 from marketplace.referrals.pages.case_page import desk_of, is_on_desk
 from marketplace.referrals.pages.earned import earned_parts
@@ -238,6 +239,7 @@ def _for_business(lead: Lead, user: User, rewards: list[Reward]) -> dict[str, An
         "is_closed_off": is_workable and (lead.is_held or has_finding(lead.id)),
         "stages": [stage for stage in Stage if stage in moves and stage is not Stage.WON],
         "may_sell": may_sell(lead, user),
+        "bought_by": bought_elsewhere([lead]).get(lead.id) if Stage.WON in moves else None,
         "may_refund": (lead.stage is Stage.WON and bool(refundable) and may_give_money_back(user, lead)
                        and not (rewards and all(reward.void_reason == NOT_GENUINE for reward in rewards))),
         "refundable": refundable,
