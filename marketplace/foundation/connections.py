@@ -11,7 +11,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 RESTED_SECONDS = 1.0  # A connection that rested for longer is asked whether its server is still there.
-STATEMENTS_KEPT = 1_000  # The driver's hundred are fewer than ours: each would be planned anew.
+STATEMENTS_KEPT = 1_000  # Either driver’s hundred are fewer than ours: each would be planned anew.
 
 
 def keep_for_sqlite(engine: Engine) -> None:

@@ -269,8 +269,9 @@ def init_app(app: Flask, database_url: str) -> None:
     on_sqlite = make_url(database_url).get_backend_name() == "sqlite"
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "hide_parameters": True,  # No error message, kept with a job or logged, tells what was in a row.
-        **({"connect_args": {"timeout": 30, "check_same_thread": False}} if on_sqlite
-           else {"pool_size": 10, "max_overflow": 20}),
+        **({"connect_args": {"timeout": 30, "check_same_thread": False,
+                             "cached_statements": connections.STATEMENTS_KEPT}}
+           if on_sqlite else {"pool_size": 10, "max_overflow": 20}),
     }
     db.init_app(app)
     with app.app_context():
